@@ -1,0 +1,1 @@
+"""Returns status service: keeps the status of every consumer return, from label to retailer."""

@@ -1,0 +1,1 @@
+"""The ports on the real things: Kafka clients and PostgreSQL. The only place that imports either."""

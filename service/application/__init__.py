@@ -1,0 +1,1 @@
+"""Use cases over ports: ingest, publish, project, track. No Kafka, PostgreSQL or HTTP import."""

@@ -1,0 +1,43 @@
+"""Errors, named by what the caller must do with them."""
+
+from __future__ import annotations
+
+
+class ServiceError(Exception):
+    """Base of every error this service raises on purpose; its text is safe to log."""
+
+
+class InvalidEvent(ServiceError):
+    """The message itself is wrong: keep it as a dead letter and go on with the next.
+
+    `reason` is a stable machine word, `detail` a sentence that names the field and never echoes its value.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class Retryable(ServiceError):
+    """A server is away or overloaded: keep what you hold, wait, and do the same again."""
+
+
+class Conflict(ServiceError):
+    """Another worker was first: forget what you knew, read it again and decide anew."""
+
+
+class LostPartition(Conflict):
+    """The stored offset is not the one this worker left: the partition has another owner now."""
+
+
+class RejectedValue(ServiceError):
+    """PostgreSQL refused a value that validation let through: find the record and keep it as a dead letter."""
+
+
+class Fatal(ServiceError):
+    """Neither waiting nor skipping helps: stop, so that the supervisor and a person see it."""
+
+
+class SettingsError(ServiceError):
+    """A setting is missing or wrong: say which, and exit with status 2."""

@@ -1,0 +1,1 @@
+"""A world of carriers, hubs and retailers that plays on the real topics."""

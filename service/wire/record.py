@@ -1,0 +1,18 @@
+"""A Kafka record as the service handles it: bytes and coordinates, nothing decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One message of an input topic. `timestamp` is Kafka's, in milliseconds since 1970-01-01 UTC."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
