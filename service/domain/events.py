@@ -1,12 +1,14 @@
-"""What the domain knows of an event: enough to decide, nothing of how it travelled."""
+"""What the domain knows of an event: enough to decide, nothing of how it travelled.
+
+The values of the hot path are named tuples: immutable like frozen dataclasses, and several times cheaper to make.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum, unique
 from hashlib import blake2b
-from typing import Final
+from typing import Final, NamedTuple
 
 from service.domain.milestones import Milestone, Reason, Route
 
@@ -23,8 +25,7 @@ class Sense(StrEnum):
     VOIDS = "voids"  # another event was a mistake
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
+class Attributes(NamedTuple):
     """What a return's creation says of it."""
 
     retailer: str
@@ -34,8 +35,7 @@ class Attributes:
     order_number: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One distinct event that concerns a return.
 
     `at` is when it happened, in microseconds since 1970-01-01 UTC. `milestone` is set where `sense` is ASSERTS;

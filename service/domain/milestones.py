@@ -22,6 +22,9 @@ class Milestone(StrEnum):
     RDBTC = "RDBTC"
     RR = "RR"
 
+    # Enum's own hash is a Python function; milestones are dictionary keys in the hottest code there is.
+    __hash__ = str.__hash__
+
 
 @unique
 class Route(StrEnum):

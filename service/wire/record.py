@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One message of an input topic. `timestamp` is Kafka's, in milliseconds since 1970-01-01 UTC."""
 
     topic: str

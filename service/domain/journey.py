@@ -1,0 +1,228 @@
+"""A return's state, and what one more event does to it.
+
+`record(state, event)` answers with the entry that the history gets: the verdict, the changes that subscribers are
+told, and the state after it. The state remembers only what later decisions need, so that it can stand in every
+history row; the one question it cannot answer by itself is what remains once an event is voided (`needs_past`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from service.domain.events import KEY_DIGEST_BYTES, Event, Sense, key_digest
+from service.domain.milestones import RANKS, Kind, Milestone, Reason, Route, Verdict
+from service.domain.timeline import (
+    NO_EVIDENCE,
+    RC,
+    RDBTC,
+    UNKNOWN,
+    Evidence,
+    Sighting,
+    Timeline,
+    add,
+    decide,
+    gather,
+    is_complete,
+    status_of,
+)
+
+_HELD: Final = frozenset({Reason.AWAITING_PROCESSED, Reason.AWAITING_EXPORTED})
+_RE_EVALUATED: Final = "\0re-evaluated"  # NUL cannot occur in an event's id
+
+
+class Change(NamedTuple):
+    """The timeline moved by one milestone; `status`, `previous_status` and `complete` hold once this one is applied.
+
+    `version` counts a return's changes from 1 without gaps. `cause` is the (source, id) of the event that asserts the
+    milestone now, or of the one that revoked it. `occurred_at` is in microseconds since 1970-01-01 UTC.
+    """
+
+    version: int
+    kind: Kind
+    milestone: Milestone
+    occurred_at: int
+    location: Mapping[str, str] | None
+    cause: tuple[str, str]
+    status: Milestone | None
+    previous_status: Milestone | None
+    complete: bool
+
+
+class State(NamedTuple):
+    """A return after `seq` history rows and `version` changes.
+
+    `seen` holds the key digests of the recorded events, end to end; `voided` those that a void names, come or not.
+    `timeline` follows from `evidence`.
+    """
+
+    seq: int
+    version: int
+    evidence: Evidence
+    seen: bytes
+    voided: frozenset[bytes]
+    timeline: Timeline
+
+
+class Entry(NamedTuple):
+    """What the history records of one event."""
+
+    event: Event
+    verdict: Verdict
+    reason: Reason | None
+    changes: tuple[Change, ...]
+    state: State
+
+
+NEW: Final = State(0, 0, NO_EVIDENCE, b"", frozenset(), UNKNOWN)
+
+
+def has_seen(state: State, key: bytes) -> bool:
+    """Whether an event with this key digest is recorded already."""
+    seen = state.seen
+    at = seen.find(key)
+    while at % KEY_DIGEST_BYTES and at != -1:  # a match across two digests is none
+        at = seen.find(key, at + 1)
+    return at != -1
+
+
+def needs_past(state: State, event: Event) -> bool:
+    """Whether `record` must be given the return's recorded events: only to void one of them."""
+    if event.voids is None:
+        return False
+    return has_seen(state, key_digest(*event.voids)) and not has_seen(state, event.key)
+
+
+def record(state: State, event: Event, past: Sequence[Event] = ()) -> Entry | None:
+    """The entry for `event` on top of `state`; None for a duplicate, which changes nothing.
+
+    `past` is every event recorded of the return, needed where `needs_past` says so.
+    """
+    key = event.key
+    if has_seen(state, key):
+        return None
+    seen = state.seen + key
+    if event.voids is not None:
+        return _record_void(state, event, seen, past)
+    return _record(state, event, seen, is_voided=key in state.voided)
+
+
+def re_evaluate(state: State, event: Event) -> Entry | None:
+    """The entry for an event that was recorded as unmapped and is understood now; None if there is nothing to add."""
+    marker = key_digest(event.source, event.id + _RE_EVALUATED)
+    if event.sense is Sense.UNMAPPED or has_seen(state, marker):
+        return None
+    return _record(state, event, state.seen + marker, is_voided=event.key in state.voided)
+
+
+def replay(events: Iterable[Event]) -> State:
+    """The state after these events, from the beginning."""
+    state, past = NEW, list[Event]()
+    for event in events:
+        entry = record(state, event, past)
+        past.append(event)
+        state = entry.state if entry else state
+    return state
+
+
+def _record(state: State, event: Event, seen: bytes, *, is_voided: bool) -> Entry:
+    before = state.timeline
+    if event.sense is Sense.ASSERTS and (event.milestone is RC or not is_voided):
+        evidence = add(state.evidence, event)
+        after = before if evidence is state.evidence else decide(evidence)
+        verdict, reason = _judge(event, evidence, before, after)
+        return _entry(state, event, verdict, reason, evidence, after, seen, state.voided)
+    if event.sense is Sense.ASSERTS:
+        verdict, reason = Verdict.REFUSED, Reason.VOIDED
+    elif event.sense is Sense.UNMAPPED:
+        verdict, reason = Verdict.UNMAPPED, event.unmapped_because
+    else:
+        verdict, reason = Verdict.INFORMATIONAL, None
+    return _entry(state, event, verdict, reason, state.evidence, before, seen, state.voided)
+
+
+def _record_void(state: State, event: Event, seen: bytes, past: Sequence[Event]) -> Entry:
+    assert event.voids is not None
+    target = key_digest(*event.voids)
+    evidence, after, voided = state.evidence, state.timeline, state.voided | {target}
+    if has_seen(state, target):
+        targets = [known for known in past if (known.source, known.id) == event.voids]
+        if not targets:
+            message = "to void a recorded event, give the return's recorded events"
+            raise ValueError(message)
+        if any(known.milestone is RC or known.voids is not None for known in targets):
+            return _entry(
+                state, event, Verdict.REFUSED, Reason.NOT_VOIDABLE, evidence, after, seen, state.voided
+            )
+        evidence = gather(past, voided)
+        after = decide(evidence)
+    return _entry(state, event, Verdict.INFORMATIONAL, None, evidence, after, seen, voided)
+
+
+def _entry(  # noqa: PLR0913 - the parts of one value, assembled in one place
+    state: State,
+    event: Event,
+    verdict: Verdict,
+    reason: Reason | None,
+    evidence: Evidence,
+    after: Timeline,
+    seen: bytes,
+    voided: frozenset[bytes],
+) -> Entry:
+    changes = () if after is state.timeline else _changes(state, event, after)
+    new = State(state.seq + 1, state.version + len(changes), evidence, seen, voided, after)
+    return Entry(event, verdict, reason, changes, new)
+
+
+def _judge(event: Event, evidence: Evidence, before: Timeline, after: Timeline) -> tuple[Verdict, Reason | None]:
+    milestone = event.milestone
+    assert milestone is not None
+    reason = _reason_against(event, evidence, after)
+    if reason is not None:
+        return (Verdict.HELD if reason in _HELD else Verdict.REFUSED), reason
+    if after.status is not before.status:
+        return Verdict.ADVANCED, None
+    return (Verdict.REPEATED if milestone in before.counts else Verdict.BACKFILLED), None
+
+
+def _reason_against(event: Event, evidence: Evidence, after: Timeline) -> Reason | None:
+    milestone = event.milestone
+    assert milestone is not None
+    if milestone is not RDBTC or event.connote == evidence.connote:
+        return after.denied.get(milestone)
+    # A delivery of a connote that is not, or no longer, the return's own.
+    if after.route is Route.FIRST_MILE_ONLY:
+        return Reason.ROUTE_ENDS_AT_FIRST_MILE
+    if Milestone.RR in after.counts:
+        return Reason.ALREADY_REJECTED
+    return Reason.AWAITING_EXPORTED if evidence.connote is None else Reason.OTHER_CONNOTE
+
+
+def _changes(state: State, event: Event, after: Timeline) -> tuple[Change, ...]:
+    """First what no longer counts, in falling rank, then what is new or moved, in rising rank, RR last."""
+    before, route = state.timeline.counts, after.route
+    if before == after.counts or route is None:
+        return ()
+    standing = dict(before)
+    changes: list[Change] = []
+
+    def change(kind: Kind | None, milestone: Milestone, sighting: Sighting, cause: tuple[str, str]) -> None:
+        previous = changes[-1].status if changes else state.timeline.status
+        status = status_of(standing)
+        kind = kind or (Kind.BACKFILLED if status is previous else Kind.REACHED)
+        complete = is_complete(route, standing)
+        version = state.version + len(changes) + 1
+        changes.append(
+            Change(version, kind, milestone, sighting.at, sighting.location, cause, status, previous, complete)
+        )
+
+    for milestone in sorted(before.keys() - after.counts.keys(), key=RANKS.__getitem__, reverse=True):
+        sighting = standing.pop(milestone)
+        change(Kind.REVOKED, milestone, sighting, (event.source, event.id))
+    for milestone, sighting in after.counts.items():  # in rank order, RR last
+        known = standing.get(milestone)
+        if known != sighting:
+            standing[milestone] = sighting
+            kind = None if known is None else Kind.RETIMED
+            change(kind, milestone, sighting, (sighting.source, sighting.id))
+    return tuple(changes)

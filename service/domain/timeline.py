@@ -1,0 +1,152 @@
+"""Which milestones count: a pure function of the set of a return's events.
+
+`Evidence` is what of that set can matter: for each milestone the earliest event that asserts it. It is the same
+for every order and every repetition of the events, and so is all that follows from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final, NamedTuple
+
+from service.domain.events import Attributes, Event, Sense
+from service.domain.milestones import FIRST_MILE, LAST, RANKED, RANKS, Milestone, Reason, Route
+
+RC, RT, RDTPF, DS, RP, RE, RDBTC = RANKED
+RR: Final = Milestone.RR
+
+
+class Sighting(NamedTuple):
+    """When, by whom and where a milestone was first seen; `at` in microseconds since 1970-01-01 UTC."""
+
+    at: int
+    source: str
+    id: str
+    location: Mapping[str, str] | None
+
+    @property
+    def order(self) -> tuple[int, str, str]:
+        """The same order as `Event.order`."""
+        return (self.at, self.source, self.id)
+
+
+class Evidence(NamedTuple):
+    """The earliest event of each milestone, with what else the earliest ones say.
+
+    `earliest` has no RDBTC: deliveries are kept by connote, since only those of the return's own connote matter
+    and an earlier export may yet change which one that is.
+    """
+
+    earliest: Mapping[Milestone, Sighting]
+    deliveries: Mapping[str, Sighting]
+    attributes: Attributes | None
+    connote: str | None
+
+
+class Timeline(NamedTuple):
+    """What counts of a return, in rank order, and why the rest of what was asserted does not."""
+
+    route: Route | None
+    counts: Mapping[Milestone, Sighting]
+    denied: Mapping[Milestone, Reason]
+    status: Milestone | None
+    complete: bool
+
+
+NO_EVIDENCE: Final = Evidence({}, {}, None, None)
+UNKNOWN: Final = Timeline(None, {}, {}, None, complete=False)
+
+
+def gather(events: Iterable[Event], voided: Collection[bytes] = ()) -> Evidence:
+    """The evidence in a set of events, without those whose key is in `voided`.
+
+    Creations are never voided, whatever `voided` says.
+    """
+    evidence = NO_EVIDENCE
+    for event in events:
+        if event.sense is Sense.ASSERTS and (event.milestone is RC or event.key not in voided):
+            evidence = add(evidence, event)
+    return evidence
+
+
+def add(evidence: Evidence, event: Event) -> Evidence:
+    """The evidence with one more event; the same object if the event changes nothing."""
+    milestone = event.milestone
+    if milestone is None:
+        return evidence
+    if milestone is RDBTC:
+        return _add_delivery(evidence, event)
+    known = evidence.earliest.get(milestone)
+    if known is not None and known.order <= event.order:
+        return evidence
+    sighting = Sighting(event.at, event.source, event.id, event.location)
+    earliest = {**evidence.earliest, milestone: sighting}
+    attributes, connote = evidence.attributes, evidence.connote
+    if milestone is RC:
+        attributes = event.attributes
+    elif milestone is RE:
+        connote = event.connote
+    return Evidence(earliest, evidence.deliveries, attributes, connote)
+
+
+def _add_delivery(evidence: Evidence, event: Event) -> Evidence:
+    if event.connote is None:
+        message = "a delivery names its connote"
+        raise ValueError(message)
+    known = evidence.deliveries.get(event.connote)
+    if known is not None and known.order <= event.order:
+        return evidence
+    sighting = Sighting(event.at, event.source, event.id, event.location)
+    return evidence._replace(deliveries={**evidence.deliveries, event.connote: sighting})
+
+
+def decide(evidence: Evidence) -> Timeline:
+    """Which milestones count, by the rules of the route, and the status that follows."""
+    if evidence.attributes is None:
+        return UNKNOWN  # without its creation the return is unknown, and nothing counts
+    route = evidence.attributes.route
+    asserted = dict(evidence.earliest)
+    delivery = evidence.deliveries.get(evidence.connote) if evidence.connote is not None else None
+    if delivery is not None:
+        asserted[RDBTC] = delivery
+    denied = _denied_at_first_mile(asserted) if route is Route.FIRST_MILE_ONLY else _denied_at_hub(asserted)
+    counts = {milestone: asserted[milestone] for milestone in RANKS if milestone in asserted and milestone not in denied}
+    status = status_of(counts)
+    return Timeline(route, counts, denied, status, is_complete(route, counts))
+
+
+def _denied_at_first_mile(asserted: Collection[Milestone]) -> dict[Milestone, Reason]:
+    return {milestone: Reason.ROUTE_ENDS_AT_FIRST_MILE for milestone in asserted if milestone not in FIRST_MILE}
+
+
+def _denied_at_hub(asserted: Mapping[Milestone, Sighting]) -> dict[Milestone, Reason]:
+    denied: dict[Milestone, Reason] = {}
+    # An export needs a processing, a delivery back needs an export that counts.
+    if RE in asserted and RP not in asserted:
+        denied[RE] = Reason.AWAITING_PROCESSED
+    exported = RE in asserted and RE not in denied
+    if RDBTC in asserted and not exported:
+        denied[RDBTC] = Reason.AWAITING_EXPORTED
+    rejected = asserted.get(RR)
+    if rejected is None:
+        return denied
+    # A parcel that left the hub cannot be rejected there any more; one that was rejected before does not leave.
+    if exported and asserted[RE].at <= rejected.at:
+        denied[RR] = Reason.ALREADY_EXPORTED
+        return denied
+    for milestone in (RE, RDBTC):
+        if milestone in asserted:
+            denied[milestone] = Reason.ALREADY_REJECTED
+    if RP in asserted and asserted[RP].at > rejected.at:
+        denied[RP] = Reason.ALREADY_REJECTED
+    return denied
+
+
+def status_of(counts: Collection[Milestone]) -> Milestone | None:
+    """The furthest milestone that counts, or RR where it does; None where nothing counts yet."""
+    return max(counts, key=RANKS.__getitem__, default=None)
+
+
+def is_complete(route: Route, counts: Collection[Milestone]) -> bool:
+    """Whether nothing further is expected: the route's last milestone counts, or the rejection."""
+    return RR in counts or LAST[route] in counts

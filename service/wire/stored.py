@@ -1,0 +1,140 @@
+"""What stands in the history as JSON: a return's state, an event's changes, and the event itself read back.
+
+The form is compact and private to the service; `decode_state(encode_state(s), ...)` is `s`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from pydantic_core import to_json
+
+from service.domain.events import Attributes, Event, Sense
+from service.domain.journey import Change, State
+from service.domain.milestones import Kind, Milestone, Reason, Route
+from service.domain.timeline import Evidence, Sighting, decide
+
+VOIDED_TYPE: Final = "com.omnirps.event.voided.v1"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def to_micros(moment: datetime) -> int:
+    """Microseconds since 1970-01-01 UTC."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """The aware UTC moment."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def encode_state(state: State) -> bytes:
+    """The part of a state that has no column of its own (seq, version and seen do)."""
+    evidence = state.evidence
+    document: dict[str, Any] = {"m": evidence.earliest, "a": evidence.attributes}
+    if evidence.connote is not None:
+        document["c"] = evidence.connote
+    if evidence.deliveries:
+        document["d"] = evidence.deliveries
+    if state.voided:
+        document["v"] = sorted(key.hex() for key in state.voided)
+    return to_json(document)
+
+
+def decode_state(document: dict[str, Any], seq: int, version: int, seen: bytes) -> State:
+    """The state from its columns; `document` is the parsed JSON of `encode_state`."""
+    attributes = document["a"]
+    evidence = Evidence(
+        {Milestone(code): Sighting(*sighting) for code, sighting in document["m"].items()},
+        {connote: Sighting(*sighting) for connote, sighting in document.get("d", {}).items()},
+        _attributes(*attributes) if attributes else None,
+        document.get("c"),
+    )
+    voided = frozenset(bytes.fromhex(key) for key in document.get("v", ()))
+    return State(seq, version, evidence, seen, voided, decide(evidence))
+
+
+def _attributes(
+    retailer: str, route: str, carrier: str, tracking_number: str, order_number: str | None = None
+) -> Attributes:
+    return Attributes(retailer, Route(route), carrier, tracking_number, order_number)
+
+
+def encode_changes(changes: Sequence[Change]) -> bytes | None:
+    """None for no change. What the state after the event tells of a milestone that counts is not said twice."""
+    if not changes:
+        return None
+    return to_json(
+        [
+            (c.kind, c.milestone, c.status, c.previous_status, c.complete)
+            if c.kind is not Kind.REVOKED
+            else (c.kind, c.milestone, c.status, c.previous_status, c.complete, c.occurred_at, c.location)
+            for c in changes
+        ]
+    )
+
+
+def decode_changes(document: Sequence[Sequence[Any]] | None, state: State, cause: tuple[str, str]) -> list[Change]:
+    """The changes of a history row from its JSON, the state after it and its event's (source, id)."""
+    changes: list[Change] = []
+    first = state.version - len(document or ()) + 1
+    for version, (kind, code, status, previous, complete, *revoked) in enumerate(document or (), start=first):
+        milestone = Milestone(code)
+        if revoked:
+            at, location, why = revoked[0], revoked[1], cause
+        else:
+            sighting = state.timeline.counts[milestone]
+            at, location, why = sighting.at, sighting.location, (sighting.source, sighting.id)
+        changes.append(
+            Change(
+                version,
+                Kind(kind),
+                milestone,
+                at,
+                location,
+                why,
+                Milestone(status) if status else None,
+                Milestone(previous) if previous else None,
+                complete,
+            )
+        )
+    return changes
+
+
+def stored_event(  # noqa: PLR0913 - the columns of a row
+    source: str,
+    event_id: str,
+    event_type: str,
+    occurred_at: datetime,
+    milestone: str | None,
+    data: dict[str, Any],
+    *,
+    unmapped_because: str | None = None,
+) -> Event:
+    """The event of a history, parked or delivery row, as it was understood when it was recorded."""
+    at = to_micros(occurred_at)
+    if event_type == VOIDED_TYPE:
+        return Event(source, event_id, at, Sense.VOIDS, voids=(data["source"], data["id"]))
+    if milestone is None:
+        sense = Sense.INFORMS if unmapped_because is None else Sense.UNMAPPED
+        because = None if unmapped_because is None else Reason(unmapped_because)
+        return Event(source, event_id, at, sense, location=data.get("location"), unmapped_because=because)
+    asserted = Milestone(milestone)
+    attributes = None
+    if asserted is Milestone.RC:
+        attributes = _attributes(
+            data["retailer"], data["route"], data["carrier"], data["tracking_number"], data.get("order_number")
+        )
+    return Event(
+        source,
+        event_id,
+        at,
+        Sense.ASSERTS,
+        asserted,
+        location=data.get("location"),
+        attributes=attributes,
+        connote=data.get("connote") if asserted in (Milestone.RE, Milestone.RDBTC) else None,
+    )
