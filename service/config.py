@@ -1,0 +1,229 @@
+"""Settings: environment variables RETURNS_*, read once, at start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Final, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from service.errors import SettingsError
+
+PREFIX: Final = "RETURNS_"
+_TOPIC: Final = r"^[A-Za-z0-9._-]{1,249}$"
+
+
+class _FromEnvironment(PydanticBaseSettingsSource):
+    """The variables of a given mapping, unparsed: every setting is a single value."""
+
+    def __init__(self, settings: type[BaseSettings], environment: Mapping[str, str]) -> None:
+        super().__init__(settings)
+        self._environment = environment
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        del field
+        return self._environment.get(PREFIX + field_name.upper()), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        values = {name: self._environment.get(PREFIX + name.upper()) for name in self.settings_cls.model_fields}
+        # An empty variable is how shells and compose files say "not set".
+        return {name: value for name, value in values.items() if value}
+
+
+class Settings(BaseSettings):
+    """All settings of all processes; the default is what one machine with a local stack needs."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    kafka_bootstrap_servers: str = Field(
+        default="127.0.0.1:9092", min_length=1, description="Brokers to start from: host:port, separated by commas."
+    )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="How to talk to the brokers."
+    )
+    kafka_ssl_cafile: str | None = Field(
+        default=None, description="CA certificates (PEM) that sign the brokers'; the system's by default."
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        default=None, description="How to log in to the brokers, with SASL."
+    )
+    kafka_sasl_username: str | None = Field(default=None, description="User name for SASL.")
+    kafka_sasl_password: SecretStr | None = Field(default=None, description="Password for SASL.")
+    database_url: SecretStr = Field(
+        default=SecretStr("postgresql://127.0.0.1:5432/returns"),
+        description="PostgreSQL: postgresql://user:password@host:port/database.",
+    )
+    database_pool_size: int = Field(
+        default=8, ge=1, le=200, description="Most connections that a web process opens at a time."
+    )
+
+    http_host: str = Field(default="127.0.0.1", min_length=1, description="Address that `serve` listens on.")
+    http_port: int = Field(
+        default=8080, ge=0, le=65535, description="Port that `serve` listens on; 0 takes a free one."
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1", min_length=1, description="Address that the other processes show their metrics on."
+    )
+    metrics_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Port for the metrics of this process; 0: none. `serve` has them under /metrics in any case.",
+    )
+    public_url: str | None = Field(
+        default=None, description="Address that people reach `serve` under, for links; by default where it listens."
+    )
+
+    topic_returns: str = Field(
+        default="omnireturns.returns", pattern=_TOPIC, description="Input: creations of returns, keyed by return_id."
+    )
+    topic_scans: str = Field(
+        default="first-mile.scans",
+        pattern=_TOPIC,
+        description="Input: carrier scans, keyed by carrier/tracking_number.",
+    )
+    topic_hub_events: str = Field(
+        default="omnirps.hub-events", pattern=_TOPIC, description="Input: hub events and voids, keyed by return_id."
+    )
+    topic_deliveries: str = Field(
+        default="final-mile.deliveries", pattern=_TOPIC, description="Input: deliveries of connotes, keyed by connote."
+    )
+    topic_status_changes: str = Field(
+        default="returns.status-changes", pattern=_TOPIC, description="Output: one message per milestone that moved."
+    )
+    topic_current_status: str = Field(
+        default="returns.current-status", pattern=_TOPIC, description="Output, compacted: the latest of every return."
+    )
+    topic_exceptions: str = Field(
+        default="returns.exceptions", pattern=_TOPIC, description="Output: events held, refused or unmapped, and why."
+    )
+    topic_dead_letters: str = Field(
+        default="returns.dead-letters", pattern=_TOPIC, description="Output: messages that are no events, as they came."
+    )
+    topic_partitions: int = Field(
+        default=12, ge=1, le=1000, description="Partitions of a topic that `topics` creates; raised, never lowered."
+    )
+    topic_replication_factor: int = Field(
+        default=-1, ge=-1, le=15, description="Copies of a topic that `topics` creates; -1: the brokers' default."
+    )
+
+    group_id: str = Field(default="returns-status", min_length=1, description="Consumer group of the ingest workers.")
+    batch_size: int = Field(default=5000, ge=1, le=50_000, description="Most records that one transaction takes in.")
+    batch_wait_ms: int = Field(
+        default=50, ge=0, le=10_000, description="Longest that the first record of a batch waits for company."
+    )
+    poll_timeout_ms: int = Field(
+        default=200, ge=1, le=10_000, description="Longest that one poll of Kafka takes; bounds how fast a stop is."
+    )
+    max_poll_interval_ms: int = Field(
+        default=300_000, ge=1000, description="A worker that does not poll for this long loses its partitions."
+    )
+    session_timeout_ms: int = Field(
+        default=45_000, ge=1000, description="A worker that is not heard of for this long loses its partitions."
+    )
+    fetch_min_bytes: int = Field(
+        default=1, ge=1, description="A fetch waits for this much, for at most fetch_max_wait_ms."
+    )
+    fetch_max_wait_ms: int = Field(default=50, ge=1, le=60_000, description="See fetch_min_bytes.")
+    max_partition_fetch_bytes: int = Field(
+        default=4 * 1024 * 1024, ge=300_000, description="Most that one fetch takes of one partition."
+    )
+    max_event_bytes: int = Field(
+        default=256 * 1024, ge=1024, le=1024 * 1024, description="A larger message is invalid, a dead letter."
+    )
+    fuse_ratio: float = Field(
+        default=0.9,
+        gt=0,
+        le=1,
+        description="A partition stops when this share of its last fuse_run records is invalid.",
+    )
+    fuse_run: int = Field(default=1000, ge=1, description="See fuse_ratio: so many records in a row are looked at.")
+    stall_seconds: float = Field(
+        default=120, gt=0, description="A partition with lag that does not move for this long makes the worker exit."
+    )
+    state_cache_size: int = Field(
+        default=100_000, ge=0, description="Returns whose state a worker keeps in memory; 0: none."
+    )
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least severe lines that are logged."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="json, console (for people), or auto: console on a terminal."
+    )
+
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, value: SecretStr) -> SecretStr:
+        try:
+            parts = urlsplit(value.get_secret_value())
+            wrong = parts.scheme not in ("postgresql", "postgres") or (parts.port is not None and parts.port < 1)
+        except ValueError:
+            wrong = True
+        if wrong:
+            raise ValueError("must be a URL like postgresql://user:password@host:port/database")
+        return value
+
+    @field_validator("kafka_bootstrap_servers")
+    @classmethod
+    def _has_ports(cls, value: str) -> str:
+        servers = [server.strip() for server in value.split(",")]
+        for server in servers:
+            host, colon, port = server.rpartition(":")
+            if not (host and colon and port.isdecimal() and 0 < int(port) < 65536):
+                raise ValueError("must be host:port, several separated by commas")
+        return ",".join(servers)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Like `load`, with pydantic's own error."""
+        return cls(**_FromEnvironment(cls, environment)())
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is passed in: the environment is read in `load` and nowhere else."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+    @property
+    def input_topics(self) -> tuple[str, str, str, str]:
+        """The topics that ingestion consumes."""
+        return (self.topic_returns, self.topic_scans, self.topic_hub_events, self.topic_deliveries)
+
+    @property
+    def output_topics(self) -> tuple[str, str, str, str]:
+        """The topics that the relay publishes to."""
+        return (self.topic_status_changes, self.topic_current_status, self.topic_exceptions, self.topic_dead_letters)
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings from the environment, by default the process's own.
+
+    Raises SettingsError that names each wrong variable and says what is wrong with it, never what its value is.
+    """
+    variables = os.environ if environment is None else environment
+    try:
+        return Settings.from_environment(variables)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        raise SettingsError("; ".join(_sentence(problem["loc"], problem["msg"]) for problem in problems)) from None
+
+
+def _sentence(location: tuple[int | str, ...], message: str) -> str:
+    name = "_".join(str(part) for part in location[:1]).upper() or "SETTINGS"
+    return f"{PREFIX}{name}: {message.removeprefix('Value error, ')}"

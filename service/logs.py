@@ -1,0 +1,67 @@
+"""Logging: structlog, one line a unit of work, on stderr, so that what a command prints stays alone on stdout.
+
+Events are stable snake_case words, facts are key-values. No payload, no personal data, no secret is ever logged.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Final, Literal, TextIO
+
+import structlog
+from structlog.typing import Processor
+
+_LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+# Libraries speak up only when something is wrong; kafka's INFO would bury the service's own lines.
+_LIBRARIES: Final = logging.WARNING
+
+
+def configure(
+    level: Literal["debug", "info", "warning", "error"] = "info",
+    form: Literal["auto", "json", "console"] = "auto",
+    stream: TextIO | None = None,
+) -> None:
+    """Set logging up, once, at the start of a process. `form` auto is console on a terminal, else JSON."""
+    target = sys.stderr if stream is None else stream
+    on_terminal = target.isatty()
+    before: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if form == "console" or (form == "auto" and on_terminal):
+        after: list[Processor] = [structlog.dev.ConsoleRenderer(colors=on_terminal)]
+    else:
+        after = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    structlog.configure(
+        processors=[*before, *after],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.WriteLoggerFactory(file=target),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_foreign(before),
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *after,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(_LIBRARIES)
+    logging.captureWarnings(True)
+
+
+def _foreign(before: list[Processor]) -> list[Processor]:
+    """What a library's line gets: its logger's name too."""
+    return [*before, structlog.stdlib.add_logger_name]
+
+
+def get(name: str) -> structlog.typing.FilteringBoundLogger:
+    """The logger of a part of the service."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(part=name)
+    return logger
