@@ -1,0 +1,163 @@
+"""The CloudEvents 1.0 envelope over Kafka: structured and binary mode in, structured mode out.
+
+Both modes come in as one dictionary of attributes with the payload under `data`, as in structured mode. Header
+values are plain UTF-8: percent-encoding belongs to CloudEvents over HTTP, and decoding it here would give the same
+event two identities, one a mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pydantic_core
+
+from service.errors import InvalidEvent
+from service.wire.reasons import Invalid
+from service.wire.record import Record
+
+MAX_BYTES: Final = 256 * 1024
+MEDIA_TYPE: Final = "application/cloudevents+json"
+STRUCTURED_HEADERS: Final[tuple[tuple[str, bytes], ...]] = (("content-type", MEDIA_TYPE.encode()),)
+
+_STRUCTURED: Final = MEDIA_TYPE.encode()
+_PREFIX: Final = "ce_"
+
+
+def decode(record: Record) -> dict[str, Any]:
+    """The record's CloudEvent: its attributes, and its payload under `data`.
+
+    A key that occurs twice in a JSON object, or a header twice: the last one counts. Raises InvalidEvent.
+    """
+    value = record.value
+    if not value:
+        raise InvalidEvent(Invalid.EMPTY, "the message has no value")
+    if len(value) > MAX_BYTES:
+        raise InvalidEvent(Invalid.TOO_LARGE, f"the value is larger than {MAX_BYTES} bytes")
+    headers = record.headers
+    if len(headers) == 1 and headers[0][1] == _STRUCTURED and headers[0][0] == "content-type":
+        return _structured(value)
+    content_type, attributes = _attributes(headers)
+    if content_type is not None and content_type.lower().startswith("application/cloudevents"):
+        _require_json_format(content_type)
+        return _structured(value)
+    if "specversion" not in attributes:
+        if attributes:
+            raise InvalidEvent(Invalid.NOT_CLOUDEVENT, "binary mode: the header ce_specversion is missing")
+        return _structured(value)
+    attributes["data"] = _json(value, "data")
+    if content_type is not None:
+        attributes["datacontenttype"] = content_type
+    return attributes
+
+
+def encode(attributes: Mapping[str, Any], data: Mapping[str, Any]) -> bytes:
+    """A structured-mode value; send it with `STRUCTURED_HEADERS`."""
+    return pydantic_core.to_json({"specversion": "1.0", **attributes, "data": data})
+
+
+def _structured(value: bytes) -> dict[str, Any]:
+    event = _json(value, "")
+    if type(event) is not dict or "specversion" not in event:
+        raise InvalidEvent(
+            Invalid.NOT_CLOUDEVENT, "neither a JSON object with a specversion, nor a message with ce_ headers"
+        )
+    if event.get("data_base64") is not None:
+        raise InvalidEvent(Invalid.UNSUPPORTED_CONTENT_TYPE, "data_base64: binary data; JSON is expected under data")
+    return event
+
+
+def _attributes(headers: tuple[tuple[str, bytes | None], ...]) -> tuple[str | None, dict[str, Any]]:
+    """The content type and the attributes among the headers; all others are not ours."""
+    content_type = None
+    attributes: dict[str, Any] = {}
+    size = 0
+    for raw_name, value in headers:
+        name = raw_name.lower()
+        if value is None or (name != "content-type" and not name.startswith(_PREFIX)):
+            continue
+        size += len(name) + len(value)
+        text = _text(name, value)
+        if name == "content-type":
+            content_type = text
+        else:
+            attributes[name[len(_PREFIX) :]] = text
+    if size > MAX_BYTES:
+        raise InvalidEvent(Invalid.TOO_LARGE, f"the attributes in the headers are larger than {MAX_BYTES} bytes")
+    return content_type, attributes
+
+
+def _text(name: str, value: bytes) -> str:
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        raise InvalidEvent(Invalid.NOT_UTF8, f"{_header(name)}: not UTF-8") from None
+    if "\0" in text or "\0" in name:
+        raise InvalidEvent(Invalid.NUL_CHARACTER, f"{_header(name)}: holds the character U+0000")
+    return text
+
+
+def _header(name: str) -> str:
+    # Names of attributes that CloudEvents does not define are the publisher's text: not repeated in errors.
+    return f"header {name}" if name in _KNOWN_HEADERS else "a ce_ header"
+
+
+_KNOWN_HEADERS: Final = frozenset(
+    {"content-type", *(f"ce_{a}" for a in ("specversion", "id", "source", "type", "time", "subject", "dataschema"))}
+)
+
+
+def _require_json_format(content_type: str) -> None:
+    media_type, _, parameters = content_type.lower().partition(";")
+    if media_type.strip() != MEDIA_TYPE:
+        raise InvalidEvent(Invalid.UNSUPPORTED_CONTENT_TYPE, f"header content-type: {MEDIA_TYPE} is expected")
+    name, _, charset = parameters.partition("=")
+    if name.strip() == "charset" and charset.strip().strip('"') not in ("utf-8", "utf8", "us-ascii"):
+        raise InvalidEvent(Invalid.UNSUPPORTED_CONTENT_TYPE, "header content-type: the charset has to be UTF-8")
+
+
+def _json(value: bytes, where: str) -> Any:
+    try:
+        parsed = pydantic_core.from_json(value, allow_inf_nan=False)
+    except ValueError as error:
+        raise _not_json(value, str(error)) from None
+    # One scan of the bytes; an escaped backslash before the same digits is no NUL, so look again on a hit.
+    if b"\\u0000" in value and _holds_nul(parsed):
+        raise InvalidEvent(Invalid.NUL_CHARACTER, f"{where or 'the event'}: a text holds the character U+0000")
+    return parsed
+
+
+def _not_json(value: bytes, parser_says: str) -> InvalidEvent:
+    """Which of the ways not to be JSON; the parser's text names a position and never the value."""
+    position = parser_says[parser_says.rfind(" at line") + 1 :] if " at line" in parser_says else "somewhere"
+    try:
+        value.decode()
+    except UnicodeDecodeError as error:
+        return InvalidEvent(Invalid.NOT_UTF8, f"not UTF-8 at byte {error.start}")
+    for words, reason, detail in _PARSER_ERRORS:
+        if words in parser_says:
+            return InvalidEvent(reason, f"{detail} {position}")
+    return InvalidEvent(Invalid.NOT_JSON, f"not JSON {position}")
+
+
+_PARSER_ERRORS: Final = (
+    ("recursion limit", Invalid.TOO_DEEP, "nested deeper than 200 levels"),
+    ("number out of range", Invalid.NUMBER_OUT_OF_RANGE, "an integer of more than 4,300 digits"),
+    ("surrogate", Invalid.LONE_SURROGATE, "half of a surrogate pair"),
+    ("end of hex escape", Invalid.LONE_SURROGATE, "half of a surrogate pair"),
+)
+
+
+def _holds_nul(parsed: Any) -> bool:
+    waiting = [parsed]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            if "\0" in item:
+                return True
+        elif isinstance(item, dict):
+            waiting.extend(item)
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+    return False

@@ -1,0 +1,232 @@
+"""Input messages to domain events: every rule of what a publisher may send, and nothing of what it means for a return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from typing import Any, Final
+
+import pydantic_core
+from pydantic import TypeAdapter
+
+from service.domain.events import Attributes, Event, Sense
+from service.domain.milestones import Milestone, Route
+from service.errors import InvalidEvent
+from service.wire import cloudevents, models
+from service.wire.carriers import CarrierTables
+from service.wire.reasons import Invalid
+from service.wire.record import Record
+from service.wire.times import local_micros, micros
+
+FUTURE_LIMIT_HOURS: Final = 48
+_FUTURE_LIMIT: Final = FUTURE_LIMIT_HOURS * 3_600_000_000  # microseconds
+_YEAR_2000: Final = 946_684_800_000_000  # microseconds
+
+
+@unique
+class SubjectKind(StrEnum):
+    """How an event finds the return or returns that it concerns."""
+
+    RETURN = "return"  # by return_id
+    LABEL = "label"  # by "carrier/tracking_number"
+    CONNOTE = "connote"  # by connote
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A valid input message: the event as the domain sees it, and what the history keeps beside it.
+
+    `type` is the CloudEvent's, `code` a scan's own. `zone_source` is "event" where `time` carried its offset,
+    "carrier_table" where the carrier's table turned a local time into an instant. `data` is the event's data as
+    compact JSON, unknown members kept; `extensions` its further attributes as a JSON object.
+    """
+
+    kind: SubjectKind
+    subject: str
+    event: Event
+    type: str
+    code: str | None
+    zone_source: str
+    data: bytes
+    extensions: bytes | None
+
+
+_ROUTES: Final[dict[str, Route]] = {route.value: route for route in Route}
+_MILESTONES: Final[dict[str, Milestone]] = {
+    models.RETURN_CREATED: Milestone.RC,
+    models.HUB_DEPOT_SCANNED: Milestone.DS,
+    models.HUB_PROCESSED: Milestone.RP,
+    models.HUB_EXPORTED: Milestone.RE,
+    models.HUB_REJECTED: Milestone.RR,
+    models.CONNOTE_DELIVERED: Milestone.RDBTC,
+}
+_VALIDATORS: Final[dict[str, Callable[[Any], Any]]] = {
+    event_type: TypeAdapter(model).validator.validate_python for event_type, model in models.MODELS.items()
+}
+_CORE_ATTRIBUTES: Final = frozenset(
+    {"specversion", "id", "source", "type", "time", "datacontenttype", "data", "data_base64"}
+)
+_LOCATION_MEMBERS: Final = ("name", "code", "country")
+
+
+class Parser:
+    """Turns records into events; built once, with the carrier tables.
+
+    `types_by_topic` says which event types a topic may carry, because who may write a topic may assert what its
+    types assert. A topic that it does not name carries any.
+    """
+
+    def __init__(self, tables: CarrierTables, types_by_topic: Mapping[str, Collection[str]] | None = None) -> None:
+        self._tables = tables
+        self._types_by_topic = {topic: frozenset(types) for topic, types in (types_by_topic or {}).items()}
+
+    def parse(self, record: Record) -> Inbound:
+        """The record's event. Raises InvalidEvent, and nothing else, whatever the record holds."""
+        envelope = cloudevents.decode(record)
+        event_type = self._type(envelope, record.topic)
+        try:
+            _VALIDATORS[event_type](envelope)
+        except pydantic_core.ValidationError as error:
+            raise _invalid(error) from None
+        # The dictionary as it came, not the validated copy: the models only judge.
+        data: dict[str, Any] = envelope["data"]
+        zone_source = "event"
+        text = envelope.get("time")
+        if event_type == models.CARRIER_SCANNED and (text is None or data.get("local_time") is not None):
+            zone_source = "carrier_table"
+            at = self._local_time(text, data)
+        else:
+            at = _instant(text, "time", micros)
+        if at > record.timestamp * 1000 + _FUTURE_LIMIT:
+            raise InvalidEvent(
+                Invalid.TIME_OUT_OF_RANGE, f"time: over {FUTURE_LIMIT_HOURS} h after the message's arrival in Kafka"
+            )
+        if at < _YEAR_2000:
+            raise InvalidEvent(Invalid.TIME_OUT_OF_RANGE, "time: before the year 2000")
+        kind, subject, event = self._event(event_type, envelope, data, at)
+        extensions = None
+        if not envelope.keys() <= _CORE_ATTRIBUTES:
+            kept = {k: v for k, v in envelope.items() if k not in _CORE_ATTRIBUTES and v is not None}
+            extensions = _compact(kept, "an extension attribute") if kept else None
+        code = data["code"] if kind is SubjectKind.LABEL else None
+        return Inbound(kind, subject, event, event_type, code, zone_source, _compact(data, "data"), extensions)
+
+    def _type(self, envelope: dict[str, Any], topic: str) -> str:
+        if envelope["specversion"] != "1.0":
+            raise InvalidEvent(Invalid.UNSUPPORTED_SPECVERSION, 'specversion: the string "1.0" is expected')
+        event_type = envelope.get("type")
+        if type(event_type) is not str or event_type not in _VALIDATORS:
+            if event_type is None:
+                raise InvalidEvent(Invalid.MISSING_FIELD, "type: missing")
+            raise InvalidEvent(Invalid.UNKNOWN_TYPE, "type: not one that this service takes in")
+        allowed = self._types_by_topic.get(topic)
+        if allowed is not None and event_type not in allowed:
+            raise InvalidEvent(Invalid.WRONG_TOPIC, f"type: {event_type} does not belong on this topic")
+        return event_type
+
+    def _local_time(self, time: str | None, data: dict[str, Any]) -> int:
+        local = data.get("local_time")
+        if local is None:
+            raise InvalidEvent(Invalid.MISSING_FIELD, "time: missing, and so is data.local_time: one is required")
+        if time is not None:
+            raise InvalidEvent(Invalid.BAD_TIME, "data.local_time: takes the place of time; both were sent")
+        zone = self._tables.zone(data["carrier"])
+        if zone is None:
+            raise InvalidEvent(
+                Invalid.NO_ZONE, "data.local_time: the carrier's table names no zone; send time with its offset"
+            )
+        return _instant(local, "data.local_time", lambda text: local_micros(text, zone))
+
+    def _event(
+        self, event_type: str, envelope: dict[str, Any], data: dict[str, Any], at: int
+    ) -> tuple[SubjectKind, str, Event]:
+        source, event_id = envelope["source"], envelope["id"]
+        location = _location(data)
+        if event_type == models.CARRIER_SCANNED:
+            carrier = data["carrier"]
+            said = self._tables.understand(carrier, data["code"])
+            event = Event(
+                source, event_id, at, said.sense, said.milestone, location, unmapped_because=said.unmapped_because
+            )
+            return SubjectKind.LABEL, f"{carrier}/{data['tracking_number']}", event
+        if event_type == models.CONNOTE_DELIVERED:
+            connote = data["connote"]
+            event = Event(source, event_id, at, Sense.ASSERTS, Milestone.RDBTC, location, connote=connote)
+            return SubjectKind.CONNOTE, connote, event
+        if event_type == models.EVENT_VOIDED:
+            event = Event(source, event_id, at, Sense.VOIDS, voids=(data["source"], data["id"]))
+        else:
+            milestone = _MILESTONES[event_type]
+            attributes = _attributes(data) if milestone is Milestone.RC else None
+            connote = data["connote"] if milestone is Milestone.RE else None
+            event = Event(source, event_id, at, Sense.ASSERTS, milestone, location, attributes, connote)
+        return SubjectKind.RETURN, data["return_id"], event
+
+
+def _attributes(data: dict[str, Any]) -> Attributes:
+    return Attributes(
+        data["retailer"], _ROUTES[data["route"]], data["carrier"], data["tracking_number"], data.get("order_number")
+    )
+
+
+def _location(data: dict[str, Any]) -> dict[str, str] | None:
+    # A type without a location may carry an unknown member of that name, of any shape.
+    location = data.get("location")
+    if type(location) is not dict:
+        return None
+    known = {m: location[m] for m in _LOCATION_MEMBERS if type(location.get(m)) is str}
+    return known or None
+
+
+def _instant(text: Any, where: str, read: Callable[[str], int]) -> int:
+    try:
+        return read(text)
+    except ValueError:
+        raise InvalidEvent(Invalid.BAD_TIME, f"{where}: no such date or time") from None
+
+
+def _compact(members: dict[str, Any], where: str) -> bytes:
+    text = pydantic_core.to_json(members)
+    # 1e400 is JSON, reads as infinity and would be written as what is not JSON; looked for again on a hit, because
+    # the word may stand in a text.
+    if b"Infinity" in text and b"Infinity" not in pydantic_core.to_json(members, inf_nan_mode="null"):
+        raise InvalidEvent(Invalid.NUMBER_OUT_OF_RANGE, f"{where}: a number is too large for a double")
+    return text
+
+
+_REASONS: Final[dict[str, Invalid]] = {
+    "missing": Invalid.MISSING_FIELD,
+    "string_type": Invalid.WRONG_TYPE,
+    "int_type": Invalid.WRONG_TYPE,
+    "dict_type": Invalid.WRONG_TYPE,
+    "list_type": Invalid.WRONG_TYPE,
+}
+_EXPECTED: Final[dict[str, str]] = {
+    models.TIME_PATTERN: "RFC 3339 with an offset is expected",
+    models.LOCAL_TIME_PATTERN: "an ISO 8601 date and time without an offset is expected",
+    models.COUNTRY_PATTERN: "an ISO 3166-1 alpha-2 country code is expected",
+}
+
+
+def _invalid(error: pydantic_core.ValidationError) -> InvalidEvent:
+    """The first of the model's complaints; its texts name what was expected, never what came."""
+    complaints = error.errors(include_url=False, include_input=False)
+    first = complaints[0]
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"]).lstrip(".")
+    pattern: str = first.get("ctx", {}).get("pattern", "")
+    if first["type"] == "missing":
+        expected = "missing"
+    else:
+        message = first["msg"]
+        expected = _EXPECTED.get(pattern, message[:1].lower() + message[1:])
+    more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
+    return InvalidEvent(_reason(first["type"], path, pattern), f"{path}: {expected}{more}")
+
+
+def _reason(complaint: str, path: str, pattern: str) -> Invalid:
+    if path == "datacontenttype":
+        return Invalid.UNSUPPORTED_CONTENT_TYPE
+    if pattern in (models.TIME_PATTERN, models.LOCAL_TIME_PATTERN):
+        return Invalid.BAD_TIME
+    return _REASONS.get(complaint, Invalid.BAD_VALUE)

@@ -1,0 +1,42 @@
+"""Text to instants: RFC 3339 on the wire, microseconds since 1970-01-01 UTC in the domain."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECONDS_A_DAY: Final = 86_400_000_000
+
+
+def micros(text: str) -> int:
+    """The instant that `text` names; digits beyond microseconds are cut.
+
+    `text` has the form of RFC 3339 already (`models.TIME_PATTERN`). Raises ValueError for an impossible date.
+    """
+    return _since_epoch(datetime.fromisoformat(text.upper()))
+
+
+def local_micros(text: str, zone: ZoneInfo) -> int:
+    """The instant at which clocks of `zone` showed `text` (`models.LOCAL_TIME_PATTERN`).
+
+    Of an hour that a clock change repeats, the first; one that it skips is read with the offset before the change.
+    Raises ValueError for an impossible date.
+    """
+    return _since_epoch(datetime.fromisoformat(text.upper()).replace(tzinfo=zone, fold=0))
+
+
+def rfc3339(at: int) -> str:
+    """`at` in UTC, with as many digits of a second as it needs."""
+    text = (EPOCH + timedelta(microseconds=at)).isoformat()
+    return text.removesuffix("+00:00") + "Z"
+
+
+def _since_epoch(moment: datetime) -> int:
+    try:
+        # Two zones in a subtraction: both sides are taken to UTC first, so no fold or gap is lost.
+        delta = moment - EPOCH
+    except OverflowError as error:
+        raise ValueError("out of range") from error
+    return delta.days * _MICROSECONDS_A_DAY + delta.seconds * 1_000_000 + delta.microseconds
