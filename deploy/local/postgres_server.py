@@ -217,7 +217,9 @@ class PostgresServer:
         secret.unlink()
         if done.returncode:
             said = done.stderr.strip().splitlines()
-            raise StackError(f"PostgreSQL's data folder {data} could not be made: {said[-1] if said else 'no reason given'}")
+            raise StackError(
+                f"PostgreSQL's data folder {data} could not be made: {said[-1] if said else 'no reason given'}"
+            )
         with (data / "postgresql.conf").open("a") as configuration:
             configuration.write("\ninclude = 'returns.conf'\n")
 

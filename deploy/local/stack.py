@@ -42,12 +42,19 @@ class LocalStack:
         self._given_database = _foreign(given.get(DATABASE_VARIABLE), self.postgres.database_url)
 
     @property
+    def bootstrap_servers(self) -> str:
+        """Where Kafka is."""
+        return self._given_kafka or self.kafka.bootstrap_servers
+
+    @property
+    def database_url(self) -> str:
+        """Where PostgreSQL is."""
+        return self._given_database or self.postgres.database_url
+
+    @property
     def variables(self) -> dict[str, str]:
         """The settings that lead the service to this stack."""
-        return {
-            KAFKA_VARIABLE: self._given_kafka or self.kafka.bootstrap_servers,
-            DATABASE_VARIABLE: self._given_database or self.postgres.database_url,
-        }
+        return {KAFKA_VARIABLE: self.bootstrap_servers, DATABASE_VARIABLE: self.database_url}
 
     def up(self) -> list[str]:
         """Start what does not run, and wait until both answer; the names of what was started. Raises StackError."""
@@ -119,7 +126,10 @@ def _timed(name: str, is_running: Callable[[], bool], start: Callable[[], bool])
 def _reach(servers: str, variable: str) -> None:
     for server in servers.split(","):
         host, _, port = server.strip().rpartition(":")
-        with contextlib.suppress(OSError, ValueError), socket.create_connection((host.strip("[]"), int(port)), timeout=3):
+        with (
+            contextlib.suppress(OSError, ValueError),
+            socket.create_connection((host.strip("[]"), int(port)), timeout=3),
+        ):
             return
     raise StackError(f"{variable} is set to {servers} and nothing answers there: start it, or unset the variable")
 

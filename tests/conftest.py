@@ -1,0 +1,170 @@
+"""What tests share: the local stack, a database and topics of their own, and a guard for those that need neither.
+
+Fixtures: `stack`, `database`, `empty_database`, `topics`, `clients`, `private_stack`. A test is a `kafka` or
+`postgres` test by the fixtures it asks for; one that reaches a server without them fails.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from deploy.local.kafka_server import KafkaServer
+from deploy.local.postgres_server import PostgresServer
+from deploy.local.process import PORTS
+from deploy.local.stack import LocalStack
+from tests.support.databases import Databases
+from tests.support.servers import private_home
+from tests.support.topics import Clients, Topics
+
+PREFIX = "RETURNS_"
+# Fixtures that lead to a server, and the marker that a test gets with them.
+LEADS_TO = {
+    "clients": {"kafka"},
+    "database": {"postgres"},
+    "empty_database": {"postgres"},
+    "private_stack": {"kafka", "postgres"},
+    "stack": {"kafka", "postgres"},
+    "topics": {"kafka"},
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for fixture in getattr(item, "fixturenames", ()):
+            for marker in LEADS_TO.get(fixture, ()):
+                item.add_marker(marker)
+
+
+@pytest.fixture(scope="session")
+def given_environment() -> dict[str, str]:
+    """The settings that this run was started with."""
+    return {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_the_shell(given_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test says the settings it needs; those of the shell would make it pass here and fail there."""
+    for name in given_environment:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def no_server_unless_asked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail a test that opens a connection without a fixture or marker that says so."""
+    if request.node.get_closest_marker("postgres") is None:
+
+        def refuse(*_: Any, **__: Any) -> None:
+            pytest.fail("this test connects to PostgreSQL: ask for the fixture `database`")
+
+        monkeypatch.setattr(psycopg, "connect", refuse)
+        monkeypatch.setattr(psycopg.Connection, "connect", refuse)
+    if request.node.get_closest_marker("kafka") is None:
+        for name in ("connect", "connect_ex"):
+            monkeypatch.setattr(socket.socket, name, _loopback_only(getattr(socket.socket, name)))
+
+
+def _loopback_only(connect: Callable[..., Any]) -> Callable[..., Any]:
+    """A test's own HTTP server may be talked to; it is not where brokers are (see deploy.local.process.PORTS)."""
+
+    def checked(self: socket.socket, address: Any) -> Any:
+        inet = self.family in {socket.AF_INET, socket.AF_INET6}
+        if inet and (address[0] not in {"127.0.0.1", "::1", "localhost"} or address[1] in {*PORTS, 9092}):
+            pytest.fail(f"this test connects to {address[0]}:{address[1]}: ask for the fixtures it needs")
+        return connect(self, address)
+
+    return checked
+
+
+@pytest.fixture(scope="session")
+def stack(given_environment: dict[str, str]) -> Iterator[LocalStack]:
+    """Kafka and PostgreSQL, shared by all tests; started when they do not run, and stopped only then."""
+    stack = LocalStack(environment=given_environment)
+    started = stack.up()
+    yield stack
+    if "kafka" in started:
+        stack.kafka.stop()
+    if "postgres" in started:
+        stack.postgres.stop()
+
+
+@pytest.fixture(scope="session")
+def databases(stack: LocalStack) -> Databases:
+    """Makes databases on the shared server."""
+    databases = Databases(stack.database_url)
+    if urlsplit(stack.database_url).hostname in {"127.0.0.1", "localhost"}:
+        databases.drop_orphans()
+    return databases
+
+
+@pytest.fixture(scope="session")
+def migrated_template(databases: Databases) -> Iterator[str]:
+    """A database with the service's tables and nothing in them; nobody connects to it."""
+    from service.adapters.migrations import migrate
+
+    url = databases.create()
+    migrate(url)
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+def database(databases: Databases, migrated_template: str) -> Iterator[str]:
+    """The URL of a database of the test's own with the service's tables."""
+    url = databases.create(template=migrated_template)
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+def empty_database(databases: Databases) -> Iterator[str]:
+    """The URL of a database of the test's own with nothing in it."""
+    url = databases.create()
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+def topics(stack: LocalStack) -> Iterator[Topics]:
+    """Topics under a prefix of the test's own."""
+    topics = Topics(stack.bootstrap_servers)
+    yield topics
+    topics.close()
+
+
+@pytest.fixture
+def clients(stack: LocalStack) -> Iterator[Clients]:
+    """Kafka producers and consumers, closed after the test."""
+    clients = Clients(stack.bootstrap_servers)
+    yield clients
+    clients.close()
+
+
+@pytest.fixture(scope="session")
+def private_folder() -> Iterator[Path]:
+    """Where this session's own servers live."""
+    with private_home() as home:
+        yield home
+
+
+@pytest.fixture
+def private_stack(private_folder: Path) -> Iterator[LocalStack]:
+    """A broker and a database server of the test's own, not yet started: `private_stack.postgres.start()` and so on."""
+    stack = LocalStack(private_folder / f"stack{next(_numbers)}", environment={})
+    stack.kafka = KafkaServer(stack.home / "kafka", heap="384m")
+    stack.postgres = PostgresServer(stack.home / "postgres", shared_buffers="64MB")
+    yield stack
+    stack.kafka.kill()
+    stack.postgres.kill()
+    stack.clean()
+
+
+_numbers = itertools.count(1)
