@@ -227,3 +227,14 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
 def _sentence(location: tuple[int | str, ...], message: str) -> str:
     name = "_".join(str(part) for part in location[:1]).upper() or "SETTINGS"
     return f"{PREFIX}{name}: {message.removeprefix('Value error, ')}"
+
+
+def reference() -> str:
+    """A Markdown table of every setting."""
+    lines = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = field.get_default()
+        shown = default.get_secret_value() if isinstance(default, SecretStr) else default
+        cell = "" if shown is None else f"`{shown}`"
+        lines.append(f"| `{PREFIX}{name.upper()}` | {cell} | {field.description} |")
+    return "\n".join(lines)

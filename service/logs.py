@@ -10,7 +10,7 @@ import sys
 from typing import Final, Literal, TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 # Libraries speak up only when something is wrong; kafka's INFO would bury the service's own lines.
@@ -21,12 +21,16 @@ def configure(
     level: Literal["debug", "info", "warning", "error"] = "info",
     form: Literal["auto", "json", "console"] = "auto",
     stream: TextIO | None = None,
+    process: str | None = None,
 ) -> None:
-    """Set logging up, once, at the start of a process. `form` auto is console on a terminal, else JSON."""
+    """Set logging up, once, at the start of a process. `form` auto is console on a terminal, else JSON.
+
+    Every line names the `process`, if one is given.
+    """
     target = sys.stderr if stream is None else stream
     on_terminal = target.isatty()
     before: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _adder(process),
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -54,6 +58,16 @@ def configure(
     root.handlers = [handler]
     root.setLevel(_LIBRARIES)
     logging.captureWarnings(True)
+
+
+def _adder(process: str | None) -> Processor:
+    def add(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        del logger, method
+        if process is not None:
+            event["process"] = process
+        return event
+
+    return add
 
 
 def _foreign(before: list[Processor]) -> list[Processor]:

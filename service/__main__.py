@@ -1,0 +1,179 @@
+"""The command line: `python -m service COMMAND`, or `returns-status COMMAND`.
+
+Heavy imports stand in the commands, so that help and usage errors come at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
+
+import typer
+
+from service.errors import ServiceError, SettingsError
+
+if TYPE_CHECKING:
+    from service.config import Settings
+    from service.metrics import Metrics
+    from service.runtime.lifecycle import Stop
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+app = typer.Typer(
+    name="returns-status",
+    help="""Keeps the status of every consumer return, from its label to the retailer.
+
+    Events come in from Kafka, the history stands in PostgreSQL, the answers are given over HTTP and as Kafka
+    messages. Settings are environment variables RETURNS_*; `settings` lists them.
+
+    Exit status: 0 done, 1 failed, 2 wrong usage or settings.
+    """,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # its tracebacks show local variables, and with them secrets
+    rich_markup_mode=None,
+)
+token_app = typer.Typer(help="Tokens for the HTTP API.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(token_app, name="token")
+
+Drain = Annotated[
+    bool, typer.Option("--drain", help="Stop once everything that was there at the start is done, instead of going on.")
+]
+
+
+class Process(NamedTuple):
+    """What every long-running command works with."""
+
+    settings: Settings
+    metrics: Metrics
+    stop: Stop
+
+
+@contextmanager
+def process(name: str, *, with_metrics_server: bool = True) -> Iterator[Process]:
+    """Settings, logs, metrics and signals of one process."""
+    from service import bootstrap
+    from service.metrics import Metrics
+    from service.runtime.lifecycle import Stop
+
+    settings = _settings(name)
+    metrics, stop = Metrics(), Stop()
+    with bootstrap.metrics_server(settings, metrics if with_metrics_server else None), stop.install():
+        yield Process(settings, metrics, stop)
+
+
+def _settings(name: str) -> Settings:
+    from service import config, logs
+
+    settings = config.load()
+    logs.configure(settings.log_level, settings.log_format, process=name)
+    return settings
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the wanted state.
+
+    Applies the migrations that it lacks, each in a transaction. Safe to run again, and by many at once.
+    """
+    from service.adapters import migrations
+
+    settings = _settings("migrate")
+    applied = migrations.migrate(settings.database_url.get_secret_value())
+    print(f"applied {', '.join(f'{number:04}' for number in applied)}" if applied else "nothing to do")
+
+
+@app.command()
+def topics() -> None:
+    """Bring the topics to the wanted state.
+
+    Creates what is missing, adds partitions where there are fewer than RETURNS_TOPIC_PARTITIONS, and sees to it that
+    the topic of current statuses is compacted. Safe to run again, and by many at once.
+    """
+    from service.adapters import kafka_admin
+
+    for line in kafka_admin.ensure_topics(_settings("topics")) or ["nothing to do"]:
+        print(line)
+
+
+@app.command()
+def serve() -> None:
+    r"""Serve the HTTP API.
+
+    Listens on RETURNS_HTTP_HOST and RETURNS_HTTP_PORT. Ask it with a token:
+
+    \b
+        curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8080/v1/returns/R-1001
+    """
+    from service import bootstrap
+
+    with process("serve", with_metrics_server=False) as (settings, metrics, _):
+        bootstrap.serve(settings, metrics)
+
+
+@app.command()
+def run() -> None:
+    """Run all processes as children of this one, for one machine.
+
+    If one of them ends, the others are stopped and the exit status is 1. SIGTERM or Ctrl-C stops all.
+    """
+    from service import bootstrap
+
+    with process("run", with_metrics_server=False) as (settings, _, stop):
+        if not bootstrap.run_all(settings, stop):
+            raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+def settings() -> None:
+    """List the settings: variable, default and meaning."""
+    from service import config
+
+    print(config.reference())
+
+
+@token_app.command("create")
+def token_create(
+    scopes: Annotated[str, typer.Option(help="What the token allows, separated by commas: read, create, hub, ops.")],
+    label: Annotated[str, typer.Option(help="Whom or what it is for, to know it again.")] = "",
+) -> None:
+    r"""Make an API token and print it, alone, on standard output. It cannot be shown again: only its hash is stored.
+
+    An example:
+
+    \b
+        TOKEN=$(returns-status token create --scopes read,ops --label "customer service")
+    """
+    from service.adapters import tokens
+    from service.adapters.database import connect
+    from service.application.access import parse_scopes
+
+    try:
+        wanted = parse_scopes(scopes)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--scopes") from None
+    url = _settings("token").database_url.get_secret_value()
+    with connect(url, "returns-token") as connection:
+        print(tokens.create_token(connection, wanted, label))
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    try:
+        app(prog_name=None if sys.argv[0].endswith("returns-status") else "python -m service")
+    except SettingsError as error:
+        _fail(str(error), EXIT_USAGE)
+    except ServiceError as error:
+        _fail(str(error), EXIT_FAILED)
+
+
+def _fail(text: str, status: int) -> NoReturn:
+    print(f"Error: {text}", file=sys.stderr)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""The composition root: from settings to wired processes. The only place that knows every part."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from service import logs
+from service.config import PREFIX, Settings
+from service.errors import Fatal
+from service.metrics import Metrics
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from service.runtime.lifecycle import Stop
+
+# What `run` starts. Those with metrics of their own get RETURNS_METRICS_PORT and the ports after it, in this order.
+PROCESSES: Final = ("serve",)
+_STOP_SECONDS: Final = 10  # requests that are being answered get this long when `serve` stops
+
+
+@contextmanager
+def metrics_server(settings: Settings, metrics: Metrics | None) -> Iterator[None]:
+    """Show the metrics of a process without HTTP of its own, if a port is set for them."""
+    if metrics is None or settings.metrics_port == 0:
+        yield
+        return
+    from prometheus_client import start_http_server
+
+    try:
+        server, thread = start_http_server(settings.metrics_port, settings.metrics_host, metrics.registry)
+    except OSError as error:
+        where = f"{settings.metrics_host}:{settings.metrics_port}"
+        raise Fatal(f"cannot listen for metrics on {where}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
+def web(settings: Settings, metrics: Metrics) -> Iterator[FastAPI]:
+    """The web application on a pool of connections, which is closed at the end of the block."""
+    from service.adapters.reading import PostgresReading, open_pool
+    from service.web.app import create_app
+
+    with open_pool(settings.database_url.get_secret_value(), settings.database_pool_size) as pool:
+        yield create_app(PostgresReading(pool), metrics)
+
+
+def serve(settings: Settings, metrics: Metrics) -> None:
+    """Serve HTTP until SIGTERM or SIGINT; what is being answered is answered first."""
+    import uvicorn
+
+    with _listen(settings.http_host, settings.http_port) as listener, web(settings, metrics) as application:
+        config = uvicorn.Config(
+            application,
+            log_config=None,
+            access_log=False,  # the application logs requests itself, without query strings
+            server_header=False,
+            timeout_graceful_shutdown=_STOP_SECONDS,
+        )
+        host, port = listener.getsockname()[:2]
+        url = settings.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        logs.get("serve").info("serving", url=url)
+        # Signals: uvicorn takes them, and once it has stopped hands them to the handlers from before.
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise Fatal(f"cannot listen on {host}:{port}: {error.strerror}") from error
+
+
+def run_all(settings: Settings, stop: Stop) -> bool:
+    """Run every process as a child until asked to stop; answers whether all ended well."""
+    from service.runtime.supervisor import supervise
+
+    commands = {name: [sys.executable, "-m", "service", name] for name in PROCESSES}
+    environments = {name: dict(os.environ) for name in PROCESSES}
+    if settings.metrics_port:
+        for number, name in enumerate(name for name in PROCESSES if name != "serve"):
+            environments[name][f"{PREFIX}METRICS_PORT"] = str(settings.metrics_port + number)
+    return supervise(commands, stop, environments=environments)

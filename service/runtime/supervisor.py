@@ -1,0 +1,77 @@
+"""Runs processes side by side, and lets none run without the others."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from service import logs
+from service.runtime.lifecycle import Stop
+
+_LOOK_SECONDS: Final = 0.2
+_GRACE_SECONDS: Final = 30.0
+_PR_SET_PDEATHSIG: Final = 1
+
+
+def supervise(
+    commands: Mapping[str, Sequence[str]],
+    stop: Stop,
+    *,
+    environments: Mapping[str, Mapping[str, str]] | None = None,
+    grace_seconds: float = _GRACE_SECONDS,
+) -> bool:
+    """Run the commands until asked to stop, then stop them all; answers whether all ended well.
+
+    If one ends by itself the others are stopped and the answer is False. A child gets SIGTERM, and SIGKILL if it is
+    still there after `grace_seconds`. None is left behind.
+    """
+    log = logs.get("supervisor")
+    children: dict[str, subprocess.Popen[bytes]] = {}
+    well = True
+    try:
+        for name, command in commands.items():
+            # A session of its own: Ctrl-C reaches this process alone, which then stops each child once.
+            children[name] = subprocess.Popen(  # noqa: S603 - the service's own commands
+                list(command),
+                env=None if environments is None else dict(environments[name]),
+                start_new_session=True,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - one thread here
+            )
+            log.info("child_started", child=name, pid=children[name].pid)
+        while not stop.wait(_LOOK_SECONDS):
+            ended = {name: child.returncode for name, child in children.items() if child.poll() is not None}
+            if ended:
+                for name, status in ended.items():
+                    log.error("child_ended", child=name, exit_status=status)
+                well = False
+                break
+    finally:
+        stopped = _stop(children, grace_seconds)
+    return well and stopped
+
+
+def _stop(children: Mapping[str, subprocess.Popen[bytes]], grace_seconds: float) -> bool:
+    log = logs.get("supervisor")
+    running = {name: child for name, child in children.items() if child.poll() is None}
+    for child in running.values():
+        child.send_signal(signal.SIGTERM)
+    deadline = time.monotonic() + grace_seconds
+    for name, child in running.items():
+        try:
+            child.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            log.warning("child_killed", child=name, after_seconds=grace_seconds)
+            child.kill()
+            child.wait()
+        log.info("child_stopped", child=name, exit_status=child.returncode)
+    return all(child.returncode == 0 for child in running.values())
+
+
+def _die_with_parent() -> None:
+    """Have Linux stop this child when its parent is killed and cannot do it any more."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
