@@ -1,0 +1,62 @@
+"""A return as the outside sees it: one document, given over HTTP and published on the topic of current statuses."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from service.domain.journey import State
+from service.domain.milestones import FIRST_MILE, NAMES, RANKED, RANKS, Milestone, Route
+from service.domain.timeline import Timeline
+from service.wire.times import rfc3339
+
+REACHED: Final = "reached"
+SKIPPED: Final = "skipped"  # a later milestone counts: nobody scanned it, and nobody will
+UPCOMING: Final = "upcoming"
+NOT_APPLICABLE: Final = "not_applicable"  # the route, or a rejection, ends before it
+
+
+def return_document(return_id: str, state: State) -> dict[str, Any]:
+    """The document of a return whose creation is known; every value is JSON."""
+    attributes = state.evidence.attributes
+    if attributes is None:
+        raise ValueError("a return without its creation has no document")
+    timeline = state.timeline
+    status = timeline.status
+    return {
+        "return_id": return_id,
+        "retailer": attributes.retailer,
+        "order_number": attributes.order_number,
+        "route": attributes.route.value,
+        "carrier": attributes.carrier,
+        "tracking_number": attributes.tracking_number,
+        "connote": state.evidence.connote,
+        "status": None if status is None else status.value,
+        "status_name": None if status is None else NAMES[status],
+        "version": state.version,
+        "complete": timeline.complete,
+        "timeline": timeline_document(timeline),
+    }
+
+
+def timeline_document(timeline: Timeline) -> list[dict[str, Any]]:
+    """The seven milestones in rank order, and the rejection where it counts."""
+    shown = [*RANKED, Milestone.RR] if Milestone.RR in timeline.counts else RANKED
+    furthest = max((RANKS[milestone] for milestone in timeline.counts if milestone is not Milestone.RR), default=0)
+    return [_step(milestone, timeline, furthest) for milestone in shown]
+
+
+def _step(milestone: Milestone, timeline: Timeline, furthest: int) -> dict[str, Any]:
+    sighting = timeline.counts.get(milestone)
+    step = {"code": milestone.value, "name": NAMES[milestone], "state": REACHED}
+    if sighting is not None:
+        location = None if sighting.location is None else dict(sighting.location)
+        return {**step, "occurred_at": rfc3339(sighting.at), "location": location, "source": sighting.source}
+    if timeline.route is Route.FIRST_MILE_ONLY and milestone not in FIRST_MILE:
+        step["state"] = NOT_APPLICABLE
+    elif RANKS[milestone] < furthest:
+        step["state"] = SKIPPED
+    elif Milestone.RR in timeline.counts:
+        step["state"] = NOT_APPLICABLE
+    else:
+        step["state"] = UPCOMING
+    return {**step, "occurred_at": None, "location": None, "source": None}
