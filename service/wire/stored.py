@@ -9,14 +9,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from service.domain.events import Attributes, Event, Sense
 from service.domain.journey import Change, State
 from service.domain.milestones import Kind, Milestone, Reason, Route
 from service.domain.timeline import Evidence, Sighting, decide
+from service.wire.carriers import CarrierTables
+from service.wire.inbound import Inbound, SubjectKind
+from service.wire.models import EVENT_VOIDED, location_of
 
-VOIDED_TYPE: Final = "com.omnirps.event.voided.v1"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -116,12 +118,12 @@ def stored_event(  # noqa: PLR0913 - the columns of a row
 ) -> Event:
     """The event of a history, parked or delivery row, as it was understood when it was recorded."""
     at = to_micros(occurred_at)
-    if event_type == VOIDED_TYPE:
+    if event_type == EVENT_VOIDED:
         return Event(source, event_id, at, Sense.VOIDS, voids=(data["source"], data["id"]))
     if milestone is None:
         sense = Sense.INFORMS if unmapped_because is None else Sense.UNMAPPED
         because = None if unmapped_because is None else Reason(unmapped_because)
-        return Event(source, event_id, at, sense, location=data.get("location"), unmapped_because=because)
+        return Event(source, event_id, at, sense, location=location_of(event_type, data), unmapped_because=because)
     asserted = Milestone(milestone)
     attributes = None
     if asserted is Milestone.RC:
@@ -134,7 +136,32 @@ def stored_event(  # noqa: PLR0913 - the columns of a row
         at,
         Sense.ASSERTS,
         asserted,
-        location=data.get("location"),
+        location=location_of(event_type, data),
         attributes=attributes,
         connote=data.get("connote") if asserted in (Milestone.RE, Milestone.RDBTC) else None,
     )
+
+
+def stored_inbound(  # noqa: PLR0913 - the columns of a row
+    kind: str,
+    subject: str,
+    source: str,
+    event_id: str,
+    event_type: str,
+    occurred_at: datetime,
+    zone_source: str,
+    code: str | None,
+    milestone: str | None,
+    data: str,
+    extensions: str | None,
+    *,
+    tables: CarrierTables,
+) -> Inbound:
+    """An event that was kept until it could be placed. A scan is understood by the tables of today."""
+    members = from_json(data)
+    event = stored_event(source, event_id, event_type, occurred_at, milestone, members)
+    if code is not None:
+        said = tables.understand(members["carrier"], code)
+        event = event._replace(sense=said.sense, milestone=said.milestone, unmapped_because=said.unmapped_because)
+    raw = None if extensions is None else extensions.encode()
+    return Inbound(SubjectKind(kind), subject, event, event_type, code, zone_source, data.encode(), raw)

@@ -1,0 +1,88 @@
+"""Connections to PostgreSQL, and its errors in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import psycopg
+from psycopg import Connection, sql
+
+from service.errors import Conflict, Fatal, RejectedValue, Retryable, ServiceError, SettingsError
+
+# A server that is away, overloaded, shutting down, read-only, or that chose this transaction as a deadlock's victim.
+_RETRYABLE_CLASSES: Final = ("08", "40", "53", "57P", "55P03", "25006", "57014", "58030")
+_REJECTED_CLASSES: Final = ("22", "23")
+
+_SESSION: Final = {
+    # A statement that takes this long means trouble elsewhere; the batch is held and tried again.
+    "statement_timeout": "60s",
+    "lock_timeout": "20s",
+    # A worker that hangs in the middle of a transaction must not hold its locks for ever.
+    "idle_in_transaction_session_timeout": "60s",
+    "TimeZone": "UTC",
+}
+
+
+def connect(url: str, application_name: str, *, autocommit: bool = True) -> Connection:
+    """A connection with the service's session settings; errors are ours, SettingsError for a malformed URL."""
+    options = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
+    try:
+        return psycopg.connect(
+            url,
+            autocommit=autocommit,
+            application_name=application_name,
+            options=options,
+            connect_timeout=10,
+            keepalives=1,
+            keepalives_idle=10,
+            keepalives_interval=5,
+            keepalives_count=3,
+            tcp_user_timeout=20_000,
+        )
+    except psycopg.ProgrammingError:
+        # Its text quotes the URL, password and all; so it must not be the cause that a traceback shows either.
+        raise SettingsError("RETURNS_DATABASE_URL: not a PostgreSQL connection URL") from None
+    except psycopg.OperationalError as error:
+        # libpq's text names host, port, user and database, no password; there are no rows yet to echo.
+        raise Retryable(f"cannot connect to PostgreSQL: {' '.join(str(error).split())}") from error
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn psycopg's errors into ours: Retryable, Conflict, RejectedValue or Fatal.
+
+    The texts name the SQLSTATE, constraint and table, never the server's message: that one echoes row values.
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        raise translate(error) from error
+
+
+def translate(error: psycopg.Error) -> ServiceError:
+    """Our error for one of psycopg's."""
+    state = error.sqlstate
+    where = " ".join(filter(None, (error.diag.table_name, error.diag.constraint_name)))
+    text = f"PostgreSQL {state or type(error).__name__} {where}".rstrip()
+    if isinstance(error, psycopg.errors.UniqueViolation):
+        return Conflict(text)
+    if state is None:
+        # No answer from the server: the connection is gone, or never came to be. A wrong URL looks the same to libpq.
+        if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+            return Retryable(text)
+        # psycopg refused to send a value (NUL in a text, a number out of range).
+        if isinstance(error, psycopg.DataError):
+            return RejectedValue(text)
+        return Fatal(text)
+    if state.startswith(_RETRYABLE_CLASSES):
+        return Retryable(text)
+    if state.startswith(_REJECTED_CLASSES):
+        return RejectedValue(text)
+    return Fatal(text)
+
+
+def set_local(connection: Connection, name: str, value: str) -> None:
+    """Set a parameter until the end of the transaction."""
+    connection.execute(sql.SQL("SELECT set_config({}, {}, true)").format(sql.Literal(name), sql.Literal(value)))

@@ -1,0 +1,331 @@
+"""The journal in PostgreSQL: one append-only transaction a batch.
+
+The primary key of the history is the concurrency control, the stored offsets move by compare-and-set, and each
+transaction ends with its number in the batch log. Nothing here decides anything about a return.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+from psycopg import Connection
+from psycopg.types.json import set_json_loads
+from pydantic_core import from_json, to_json
+
+from service.adapters.database import connect, translated
+from service.adapters.queries import load_queries
+from service.application.ports import (
+    Arrival,
+    DeadLetter,
+    HistoryRow,
+    Move,
+    Pair,
+    Partition,
+    Swept,
+    Waiting,
+)
+from service.domain.events import KEY_DIGEST_BYTES, Event
+from service.domain.journey import State
+from service.errors import LostPartition, Retryable
+from service.wire.carriers import CarrierTables
+from service.wire.stored import decode_state, encode_changes, encode_state, stored_event, stored_inbound
+
+# Any two numbers that nothing else in this database locks.
+BATCH_LOG_LOCK: Final = 0x72_74_73_01
+SWEEP_LOCK: Final = 0x72_74_73_02
+
+# The keys of up to so many events stand in each row; beyond that a return's rows would grow with their square.
+MAX_KEYS_IN_ROW: Final = 64
+
+_PG_EPOCH: Final = 946_684_800_000_000  # 2000-01-01 UTC in microseconds; what PostgreSQL counts from
+# timestamptz goes as the integer that it is on the wire, json as bytes: both spare a slower conversion.
+_HISTORY_TYPES: Final = (
+    "int8 int4 text text text int8 text text text bytea bytea text int4 int8 int8 "
+    "text text bytea int4 text bytea bytea bytea"
+).split()
+_Q: Final = load_queries("journal.sql")
+
+
+class PostgresJournal:
+    """`ports.Journal` over one connection, which is opened when needed and again after it broke."""
+
+    def __init__(self, url: str, tables: CarrierTables, application_name: str = "returns-ingest") -> None:
+        self._url = url
+        self._tables = tables
+        self._application_name = application_name
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[PostgresTransaction]:
+        """Commits at the end of the block. After Retryable it is unknown whether the commit happened."""
+        connection = self._connected()
+        try:
+            with translated(), connection.transaction():
+                yield PostgresTransaction(connection, self._tables)
+        except Retryable:
+            self.close()
+            raise
+
+    def stored_offsets(self, starts: Mapping[Partition, int]) -> dict[Partition, int]:
+        """Where to read on in these partitions; one that was never read starts at the offset given for it."""
+        partitions = sorted(starts)
+        topics, numbers = [t for t, _ in partitions], [n for _, n in partitions]
+        connection = self._connected()
+        try:
+            with translated(), connection.transaction():
+                connection.execute(_Q["start_offsets"], (topics, numbers, [starts[p] for p in partitions]))
+                rows = connection.execute(_Q["stored_offsets"], (topics, numbers)).fetchall()
+        except Retryable:
+            self.close()
+            raise
+        return {(topic, partition): offset for topic, partition, offset in rows}
+
+    def is_behind(self) -> bool:
+        """Whether there are batches that the sweep has not seen."""
+        try:
+            with translated():
+                row = self._connected().execute(_Q["behind_sweep"]).fetchone()
+        except Retryable:
+            self.close()
+            raise
+        return bool(row and row[0])
+
+    def extend(self) -> None:
+        """Make the next partitions of the history before they are needed."""
+        try:
+            with translated():
+                self._connected().execute(_Q["extend_history"])
+        except Retryable:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            connection.close()
+
+    def _connected(self) -> Connection:
+        if self._connection is None or self._connection.closed:
+            connection = connect(self._url, self._application_name)
+            set_json_loads(from_json, connection)
+            with translated():
+                # Plans are made while the tables are empty and kept while they grow; each query here is meant to be
+                # an index probe a key.
+                for method in ("seqscan", "hashjoin", "mergejoin"):
+                    connection.execute(f"SET enable_{method} = off")
+            self._connection = connection
+        return self._connection
+
+
+class PostgresTransaction:
+    """`ports.SweepTransaction`."""
+
+    def __init__(self, connection: Connection, tables: CarrierTables) -> None:
+        self._connection = connection
+        self._tables = tables
+
+    def _rows(self, name: str, *parameters: Any) -> list[Any]:
+        with self._connection.cursor(binary=True) as cursor:
+            return cursor.execute(_Q[name], parameters).fetchall()
+
+    def _count(self, name: str, *parameters: Any) -> int:
+        return self._connection.execute(_Q[name], parameters).rowcount
+
+    def advance(self, moves: Mapping[Partition, Move]) -> None:
+        if not moves:
+            return
+        keys = sorted(moves)
+        moved = self._count(
+            "advance_offsets",
+            [topic for topic, _ in keys],
+            [partition for _, partition in keys],
+            [moves[key].expected for key in keys],
+            [moves[key].next for key in keys],
+        )
+        if moved != len(keys):
+            message = f"{len(keys) - moved} of {len(keys)} stored offsets were moved by another worker"
+            raise LostPartition(message)
+
+    def find_returns(self, return_ids: Collection[str]) -> dict[str, int]:
+        return dict(self._rows("find_returns", list(return_ids)))
+
+    def create_returns(self, return_ids: Iterable[str]) -> dict[str, int]:
+        wanted = set(return_ids)
+        made = dict(self._rows("create_returns", sorted(wanted)))
+        others = wanted - made.keys()
+        return made | self.find_returns(others) if others else made
+
+    def find_labels(self, pairs: Collection[Pair]) -> dict[Pair, int]:
+        rows = self._rows("find_labels", [carrier for carrier, _ in pairs], [number for _, number in pairs])
+        return {(carrier, number): return_no for carrier, number, return_no in rows}
+
+    def claim_labels(self, claims: Mapping[Pair, int]) -> dict[Pair, int]:
+        pairs = sorted(claims)
+        rows = self._rows(
+            "claim_labels", [c for c, _ in pairs], [n for _, n in pairs], [claims[pair] for pair in pairs]
+        )
+        owners = {(carrier, number): return_no for carrier, number, return_no in rows}
+        others = claims.keys() - owners.keys()
+        return owners | self.find_labels(others) if others else owners
+
+    def load(self, return_nos: Collection[int]) -> dict[int, State]:
+        rows = self._rows("load_states", list(return_nos))
+        crowded = [return_no for return_no, _, _, seen, _ in rows if seen is None]
+        keys = dict(self._rows("load_keys", crowded)) if crowded else {}
+        return {
+            return_no: decode_state(state, seq, version, bytes(keys[return_no] if seen is None else seen))
+            for return_no, seq, version, seen, state in rows
+        }
+
+    def past(self, return_no: int) -> list[Event]:
+        return [
+            stored_event(
+                source, id_, type_, at, milestone, data, unmapped_because=reason if verdict == "unmapped" else None
+            )
+            for source, id_, type_, at, milestone, data, verdict, reason in self._rows("load_past", return_no)
+        ]
+
+    def append(self, rows: Sequence[HistoryRow]) -> bool:
+        try:
+            with self._connection.transaction():  # a savepoint
+                self._copy("copy_history", rows)
+        except psycopg.errors.UniqueViolation:
+            return False
+        return True
+
+    def append_contested(self, rows: Sequence[HistoryRow]) -> set[int]:
+        self._connection.execute(_Q["make_contested"])
+        self._connection.execute(_Q["clear_contested"])
+        self._copy("copy_contested", rows)
+        won = [return_no for (return_no,) in self._rows("append_first")]
+        self._count("append_rest", won)
+        return {row.return_no for row in rows}.difference(won)
+
+    def _copy(self, name: str, rows: Iterable[HistoryRow]) -> None:
+        with self._connection.cursor() as cursor, cursor.copy(_Q[name]) as copy:
+            copy.set_types(_HISTORY_TYPES)
+            write_row = copy.write_row
+            # In one order for all workers, or two of them could wait for each other.
+            for row in sorted(rows, key=_place_in_history):
+                write_row(_columns(row))
+
+    def park(self, arrivals: Sequence[Arrival]) -> int:
+        columns = [
+            [a.inbound.kind.value for a in arrivals],
+            [a.inbound.subject for a in arrivals],
+            *_kept_columns(arrivals),
+        ]
+        return len(arrivals) - self._count("park", *columns)
+
+    def keep_deliveries(self, arrivals: Sequence[Arrival]) -> int:
+        return len(arrivals) - self._count(
+            "keep_deliveries", [a.inbound.subject for a in arrivals], *_kept_columns(arrivals)
+        )
+
+    def join_connotes(self, members: Iterable[tuple[str, int]]) -> None:
+        unique = sorted(set(members))
+        self._count("join_connotes", [connote for connote, _ in unique], [return_no for _, return_no in unique])
+
+    def bury(self, letters: Sequence[DeadLetter]) -> None:
+        records = [letter.record for letter in letters]
+        self._count(
+            "bury",
+            [r.topic for r in records],
+            [r.partition for r in records],
+            [r.offset for r in records],
+            [r.timestamp for r in records],
+            [r.key for r in records],
+            [r.value for r in records],
+            [_headers(r.headers) for r in records],
+            [letter.reason for letter in letters],
+            [letter.error for letter in letters],
+        )
+
+    def seal(self) -> None:
+        self._connection.execute(_Q["lock_batches"], (BATCH_LOG_LOCK,))
+        self._connection.execute(_Q["number_batch"])
+
+    def begin_sweep(self, limit: int) -> Swept | None:
+        if not self._rows("try_sweep", SWEEP_LOCK)[0][0]:
+            return None
+        batches = self._rows("unswept", limit)
+        if not batches:
+            return None
+        xids = [xid for _, xid in batches]
+        waiting = [self._waiting(row) for row in self._rows("unpark", xids, xids)]
+        waiting += [self._waiting(row) for row in self._rows("undelivered", xids, xids)]
+        # Creations are recorded already; the rest in the order in which it happened makes the plainest history.
+        waiting.sort(key=lambda item: item.arrival.inbound.event.order)
+        return Swept(batches[-1][0], waiting)
+
+    def end_sweep(self, upto: int) -> None:
+        # To sweep the same batches again after a crash finds nothing new: no need to wait for the disk.
+        self._count("end_sweep", upto)
+
+    def _waiting(self, row: Sequence[Any]) -> Waiting:
+        return_no, kind, subject, *event, topic, partition, offset, published_at = row
+        inbound = stored_inbound(kind, subject, *event, tables=self._tables)
+        return Waiting(
+            return_no, Arrival(inbound, topic, partition, offset, round(published_at.timestamp() * 1000))
+        )
+
+
+def _place_in_history(row: HistoryRow) -> tuple[int, int]:
+    return row.return_no, row.entry.state.seq
+
+
+def _columns(row: HistoryRow) -> tuple[Any, ...]:
+    return_no, (event, verdict, reason, changes, state), (inbound, topic, partition, offset, published_at) = row
+    seen = state.seen
+    return (
+        return_no,
+        state.seq,
+        event.source,
+        event.id,
+        inbound.type,
+        event.at - _PG_EPOCH,
+        inbound.zone_source,
+        inbound.code,
+        event.milestone,
+        inbound.data,
+        inbound.extensions,
+        topic,
+        partition,
+        offset,
+        published_at * 1000 - _PG_EPOCH,
+        verdict,
+        reason,
+        encode_changes(changes),
+        state.version,
+        state.timeline.status,
+        encode_state(state),
+        seen[-KEY_DIGEST_BYTES:],
+        seen if len(seen) <= MAX_KEYS_IN_ROW * KEY_DIGEST_BYTES else None,
+    )
+
+
+def _kept_columns(arrivals: Sequence[Arrival]) -> Iterator[list[Any]]:
+    inbound = [arrival.inbound for arrival in arrivals]
+    events = [item.event for item in inbound]
+    yield [event.source for event in events]
+    yield [event.id for event in events]
+    yield [item.type for item in inbound]
+    yield [event.at for event in events]
+    yield [item.zone_source for item in inbound]
+    yield [item.code for item in inbound]
+    yield [event.milestone and event.milestone.value for event in events]
+    yield [item.data.decode() for item in inbound]
+    yield [item.extensions and item.extensions.decode() for item in inbound]
+    yield [arrival.topic for arrival in arrivals]
+    yield [arrival.partition for arrival in arrivals]
+    yield [arrival.offset for arrival in arrivals]
+    yield [arrival.published_at for arrival in arrivals]
+
+
+def _headers(headers: Iterable[tuple[str, bytes | None]]) -> str:
+    return to_json([(name, None if value is None else b64encode(value).decode()) for name, value in headers]).decode()

@@ -1,0 +1,212 @@
+-- What ingestion asks and writes. Each is an index probe a key, whatever the size of the tables; the session has
+-- sequential scans, hash and merge joins switched off, because plans are made while the tables are still empty.
+
+-- name: advance_offsets
+-- offsets_pkey
+UPDATE offsets SET next = move.next
+FROM unnest(%b::text[], %b::int4[], %b::int8[], %b::int8[]) AS move (topic, partition, expected, next)
+WHERE offsets.topic = move.topic AND offsets.partition = move.partition AND offsets.next = move.expected
+
+-- name: start_offsets
+-- offsets_pkey
+INSERT INTO offsets (topic, partition, next)
+SELECT topic, partition, next FROM unnest(%b::text[], %b::int4[], %b::int8[]) AS start (topic, partition, next)
+ORDER BY topic, partition
+ON CONFLICT DO NOTHING
+
+-- name: stored_offsets
+-- offsets_pkey
+SELECT offsets.topic, offsets.partition, offsets.next
+FROM unnest(%b::text[], %b::int4[]) AS wanted (topic, partition)
+JOIN offsets ON offsets.topic = wanted.topic AND offsets.partition = wanted.partition
+
+-- name: find_returns
+-- returns_return_id_key
+SELECT returns.return_id, returns.return_no FROM unnest(%b::text[]) AS wanted (return_id)
+JOIN returns ON returns.return_id = wanted.return_id
+
+-- name: create_returns
+-- returns_return_id_key; in one order for all workers, or two of them could wait for each other
+INSERT INTO returns (return_id)
+SELECT return_id FROM unnest(%b::text[]) AS new (return_id) ORDER BY return_id
+ON CONFLICT DO NOTHING
+RETURNING return_id, return_no
+
+-- name: find_labels
+-- labels_pkey
+SELECT labels.carrier, labels.tracking_number, labels.return_no
+FROM unnest(%b::text[], %b::text[]) AS wanted (carrier, tracking_number)
+JOIN labels ON labels.carrier = wanted.carrier AND labels.tracking_number = wanted.tracking_number
+
+-- name: claim_labels
+-- labels_pkey; in one order for all workers
+INSERT INTO labels (carrier, tracking_number, return_no)
+SELECT carrier, tracking_number, return_no
+FROM unnest(%b::text[], %b::text[], %b::int8[]) AS new (carrier, tracking_number, return_no)
+ORDER BY carrier, tracking_number
+ON CONFLICT DO NOTHING
+RETURNING carrier, tracking_number, return_no
+
+-- name: load_states
+-- history_pkey, backwards, one row a return
+SELECT wanted.return_no, last.seq, last.version, last.seen, last.state
+FROM unnest(%b::int8[]) AS wanted (return_no)
+CROSS JOIN LATERAL (
+    SELECT seq, version, seen, state FROM history
+    WHERE history.return_no = wanted.return_no ORDER BY seq DESC LIMIT 1
+) AS last
+
+-- name: load_keys
+-- history_pkey; for the few returns with so many events that their keys are not in the state
+SELECT history.return_no, string_agg(history.key, ''::bytea ORDER BY history.seq)
+FROM unnest(%b::int8[]) AS wanted (return_no)
+JOIN history ON history.return_no = wanted.return_no
+GROUP BY history.return_no
+
+-- name: load_past
+-- history_pkey
+SELECT source, id, type, occurred_at, milestone, data, verdict, reason
+FROM history WHERE return_no = %b::int8 ORDER BY seq
+
+-- name: copy_history
+COPY history (return_no, seq, source, id, type, occurred_at, zone_source, code, milestone, data, extensions,
+    topic, partition, "offset", published_at, verdict, reason, changes, version, status, state, key, seen)
+FROM STDIN (FORMAT BINARY)
+
+-- name: make_contested
+CREATE TEMPORARY TABLE IF NOT EXISTS contested (LIKE history INCLUDING DEFAULTS) ON COMMIT DELETE ROWS
+
+-- name: clear_contested
+TRUNCATE contested
+
+-- name: copy_contested
+COPY contested (return_no, seq, source, id, type, occurred_at, zone_source, code, milestone, data, extensions,
+    topic, partition, "offset", published_at, verdict, reason, changes, version, status, state, key, seen)
+FROM STDIN (FORMAT BINARY)
+
+-- name: append_first
+-- The first new row of each return decides who was first; in one order for all workers.
+INSERT INTO history
+SELECT DISTINCT ON (return_no) * FROM contested ORDER BY return_no, seq
+ON CONFLICT DO NOTHING
+RETURNING return_no
+
+-- name: append_rest
+-- Nobody can have built on a first row that is not committed, so the rest cannot collide.
+INSERT INTO history
+SELECT contested.* FROM contested
+WHERE return_no = ANY (%b::int8[])
+  AND seq > (SELECT min(seq) FROM contested AS first WHERE first.return_no = contested.return_no)
+ORDER BY return_no, seq
+
+-- name: park
+-- parked_pkey; in one order for all workers
+INSERT INTO parked (kind, subject, source, id, type, occurred_at, zone_source, code, milestone, data, extensions,
+    topic, partition, "offset", published_at)
+SELECT kind, subject, source, id, type, timestamptz 'epoch' + occurred_at * interval '1 microsecond', zone_source,
+    code, milestone, data::json, extensions::json, topic, partition, "offset",
+    timestamptz 'epoch' + published_at * interval '1 millisecond'
+FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::int8[], %b::text[], %b::text[],
+    %b::text[], %b::text[], %b::text[], %b::text[], %b::int4[], %b::int8[], %b::int8[])
+    AS new (kind, subject, source, id, type, occurred_at, zone_source, code, milestone, data, extensions, topic,
+        partition, "offset", published_at)
+ORDER BY kind, subject, source, id
+ON CONFLICT DO NOTHING
+
+-- name: keep_deliveries
+-- connote_deliveries_pkey; in one order for all workers
+INSERT INTO connote_deliveries (connote, source, id, type, occurred_at, zone_source, code, milestone, data, extensions,
+    topic, partition, "offset", published_at)
+SELECT connote, source, id, type, timestamptz 'epoch' + occurred_at * interval '1 microsecond', zone_source,
+    code, milestone, data::json, extensions::json, topic, partition, "offset",
+    timestamptz 'epoch' + published_at * interval '1 millisecond'
+FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::int8[], %b::text[], %b::text[],
+    %b::text[], %b::text[], %b::text[], %b::text[], %b::int4[], %b::int8[], %b::int8[])
+    AS new (connote, source, id, type, occurred_at, zone_source, code, milestone, data, extensions, topic,
+        partition, "offset", published_at)
+ORDER BY connote, source, id
+ON CONFLICT DO NOTHING
+
+-- name: join_connotes
+-- connote_members_pkey; in one order for all workers
+INSERT INTO connote_members (connote, return_no)
+SELECT connote, return_no FROM unnest(%b::text[], %b::int8[]) AS new (connote, return_no) ORDER BY connote, return_no
+ON CONFLICT DO NOTHING
+
+-- name: bury
+-- dead_letters_coordinates_key
+INSERT INTO dead_letters (topic, partition, "offset", published_at, key, value, headers, reason, error)
+SELECT topic, partition, "offset", timestamptz 'epoch' + published_at * interval '1 millisecond', key, value,
+    headers::json, reason, error
+FROM unnest(%b::text[], %b::int4[], %b::int8[], %b::int8[], %b::bytea[], %b::bytea[], %b::text[], %b::text[],
+    %b::text[])
+    AS new (topic, partition, "offset", published_at, key, value, headers, reason, error)
+ON CONFLICT DO NOTHING
+
+-- name: lock_batches
+SELECT pg_advisory_xact_lock(%b::int8)
+
+-- name: number_batch
+-- batches_pkey, backwards. A statement of its own: its snapshot must be taken with the lock in hand.
+INSERT INTO batches (n) SELECT coalesce(max(n), 0) + 1 FROM batches
+
+-- name: try_sweep
+SELECT pg_try_advisory_xact_lock(%b::int8)
+
+-- name: unswept
+-- cursors_pkey, batches_pkey
+SELECT n, xid::text FROM batches
+WHERE n > coalesce((SELECT n FROM cursors WHERE name = 'sweep'), 0) ORDER BY n LIMIT %b::int4
+
+-- name: behind_sweep
+-- cursors_pkey, batches_pkey
+SELECT coalesce((SELECT max(n) FROM batches), 0) > coalesce((SELECT n FROM cursors WHERE name = 'sweep'), 0)
+
+-- name: unpark
+-- history_xid, parked_pkey, parked_xid, returns_return_id_key, labels_pkey
+-- What these batches created meets what was parked before, what they parked meets what was created before. Few events
+-- are ever parked, so the table of parked events is asked first.
+WITH created AS MATERIALIZED (
+    SELECT data ->> 'return_id' AS return_id, (data ->> 'carrier') || '/' || (data ->> 'tracking_number') AS label
+    FROM history WHERE xid = ANY (%b::text[]::xid8[]) AND milestone = 'RC'
+), candidates AS (
+    SELECT kind, subject FROM created JOIN parked ON kind = 'return' AND subject = return_id
+    UNION
+    SELECT kind, subject FROM created JOIN parked ON kind = 'label' AND subject = label
+    UNION
+    SELECT kind, subject FROM parked WHERE xid = ANY (%b::text[]::xid8[])
+), found AS (
+    SELECT kind, subject, return_no FROM candidates JOIN returns ON return_id = subject WHERE kind = 'return'
+    UNION ALL
+    SELECT kind, subject, return_no FROM candidates
+    JOIN labels ON carrier = split_part(subject, '/', 1) AND tracking_number = split_part(subject, '/', 2)
+    WHERE kind = 'label'
+)
+DELETE FROM parked USING found
+WHERE parked.kind = found.kind AND parked.subject = found.subject
+RETURNING found.return_no, parked.kind, parked.subject, parked.source, parked.id, parked.type, parked.occurred_at,
+    parked.zone_source, parked.code, parked.milestone, parked.data::text, parked.extensions::text, parked.topic,
+    parked.partition, parked."offset", parked.published_at
+
+-- name: undelivered
+-- connote_deliveries_xid, connote_members_pkey, history_xid, connote_deliveries_pkey
+-- Deliveries of these batches for all members, and all deliveries for the members that these batches brought.
+WITH due AS (
+    SELECT connote_members.return_no, connote, source, id
+    FROM connote_deliveries JOIN connote_members USING (connote)
+    WHERE connote_deliveries.xid = ANY (%b::text[]::xid8[])
+    UNION
+    SELECT history.return_no, connote_deliveries.connote, connote_deliveries.source, connote_deliveries.id
+    FROM history JOIN connote_deliveries ON connote_deliveries.connote = history.data ->> 'connote'
+    WHERE history.xid = ANY (%b::text[]::xid8[]) AND history.milestone = 'RE'
+)
+SELECT due.return_no, 'connote', connote, source, id, type, occurred_at, zone_source, code, milestone, data::text,
+    extensions::text, topic, partition, "offset", published_at
+FROM due JOIN connote_deliveries USING (connote, source, id)
+
+-- name: end_sweep
+-- cursors_pkey
+INSERT INTO cursors (name, n) VALUES ('sweep', %b::int8) ON CONFLICT (name) DO UPDATE SET n = excluded.n
+
+-- name: extend_history
+SELECT extend_history()

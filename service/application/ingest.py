@@ -1,0 +1,224 @@
+"""A batch of Kafka records becomes one append to the journal.
+
+Ingestion writes down what it can place. What it cannot (an event before its return, a delivery before or after its
+members) it keeps, and the sweep places it once both sides are committed: see `sweep`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from service.application.ports import (
+    Arrival,
+    DeadLetter,
+    HistoryRow,
+    Journal,
+    Move,
+    Pair,
+    Partition,
+    Transaction,
+)
+from service.domain.events import Event
+from service.domain.journey import NEW, State, needs_past, record
+from service.domain.milestones import Milestone, Reason, Verdict
+from service.errors import InvalidEvent
+from service.wire.inbound import Inbound, SubjectKind
+from service.wire.record import Record
+
+
+class Parser(Protocol):
+    """Bytes to an event."""
+
+    def parse(self, record: Record) -> Inbound:
+        """The event, or InvalidEvent."""
+
+
+class Batch(NamedTuple):
+    """Decoded records, in the order of their partitions."""
+
+    arrivals: Sequence[Arrival]
+    letters: Sequence[DeadLetter]
+
+
+class Outcome(NamedTuple):
+    """What became of a batch, for the log line and the metrics."""
+
+    verdicts: Mapping[tuple[str, Verdict], int]  # by topic and verdict
+    duplicates: int = 0
+    parked: int = 0
+    deliveries: int = 0
+    conflicts: int = 0
+
+    @property
+    def recorded(self) -> int:
+        """How many history rows there are now."""
+        return sum(self.verdicts.values())
+
+
+class Placed(NamedTuple):
+    """An event with the return that it concerns."""
+
+    return_no: int
+    arrival: Arrival
+    label_taken: bool = False  # it is a creation whose label another return claimed first
+
+
+class Appended(NamedTuple):
+    """The rows that the history got, how many events were duplicates, and how many returns had to be decided anew."""
+
+    rows: Sequence[HistoryRow]
+    duplicates: int
+    conflicts: int
+
+
+Step = Callable[[str], None]  # told the name of each step that ends
+
+
+def decode(parser: Parser, records: Iterable[Record]) -> Batch:
+    """Understand the records; one that is invalid becomes a dead letter beside its neighbours."""
+    arrivals, letters = list[Arrival](), list[DeadLetter]()
+    for item in records:
+        try:
+            inbound = parser.parse(item)
+        except InvalidEvent as error:
+            letters.append(DeadLetter(item, error.reason, error.detail))
+        else:
+            arrivals.append(Arrival(inbound, item.topic, item.partition, item.offset, item.timestamp))
+    return Batch(arrivals, letters)
+
+
+def write(journal: Journal, batch: Batch, moves: Mapping[Partition, Move], step: Step = lambda _: None) -> Outcome:
+    """Record the batch and move the offsets, in one transaction.
+
+    Raises LostPartition if a partition has another owner, and what a transaction raises.
+    """
+    with journal.transaction() as tx:
+        tx.advance(moves)
+        placed, parked, deliveries = _place(tx, batch.arrivals)
+        rows, duplicates, conflicts = append(tx, placed, step)
+        duplicates += tx.park(parked) if parked else 0
+        duplicates += tx.keep_deliveries(deliveries) if deliveries else 0
+        members = [
+            (row.entry.event.connote, row.return_no)
+            for row in rows
+            if row.entry.event.milestone is Milestone.RE and row.entry.event.connote is not None
+        ]
+        if members:
+            tx.join_connotes(members)
+        if batch.letters:
+            tx.bury(batch.letters)
+        tx.seal()
+        step("write")
+    step("commit")
+    verdicts = Counter((row.arrival.topic, row.entry.verdict) for row in rows)
+    return Outcome(verdicts, duplicates, len(parked), len(deliveries), conflicts)
+
+
+def _place(tx: Transaction, arrivals: Sequence[Arrival]) -> tuple[list[Placed], list[Arrival], list[Arrival]]:
+    """Find each event's return; (placed, to park, deliveries)."""
+    returns = _returns(tx, arrivals)
+    labels = _labels(tx, arrivals, returns)
+    placed, parked, deliveries = list[Placed](), list[Arrival](), list[Arrival]()
+    for arrival in arrivals:
+        inbound = arrival.inbound
+        if inbound.kind is SubjectKind.CONNOTE:
+            deliveries.append(arrival)
+            continue
+        if inbound.kind is SubjectKind.RETURN:
+            return_no = returns.get(inbound.subject)
+        else:
+            return_no = labels.get(_pair(inbound.subject))
+        if return_no is None:
+            parked.append(arrival)
+            continue
+        attributes = inbound.event.attributes
+        taken = attributes is not None and labels[attributes.carrier, attributes.tracking_number] != return_no
+        placed.append(Placed(return_no, arrival, taken))
+    # A scan may stand before the creation that made its return known in this very batch.
+    placed.sort(key=lambda item: item.arrival.inbound.event.milestone is not Milestone.RC)
+    return placed, parked, deliveries
+
+
+def _returns(tx: Transaction, arrivals: Iterable[Arrival]) -> dict[str, int]:
+    named, created = set[str](), set[str]()
+    for arrival in arrivals:
+        if arrival.inbound.kind is SubjectKind.RETURN:
+            named.add(arrival.inbound.subject)
+            if arrival.inbound.event.milestone is Milestone.RC:
+                created.add(arrival.inbound.subject)
+    known = tx.find_returns(named) if named else {}
+    new = created - known.keys()
+    return known | tx.create_returns(new) if new else known
+
+
+def _labels(tx: Transaction, arrivals: Iterable[Arrival], returns: Mapping[str, int]) -> dict[Pair, int]:
+    """Whose the named labels are, those of creations claimed: scans may name labels that nobody has claimed yet."""
+    scanned, claims = set[Pair](), dict[Pair, int]()
+    for arrival in arrivals:
+        inbound = arrival.inbound
+        if inbound.kind is SubjectKind.LABEL:
+            scanned.add(_pair(inbound.subject))
+        elif (attributes := inbound.event.attributes) is not None:
+            claims.setdefault((attributes.carrier, attributes.tracking_number), returns[inbound.subject])
+    named = scanned | claims.keys()
+    owners = tx.find_labels(named) if named else {}
+    unclaimed = {pair: claims[pair] for pair in claims.keys() - owners.keys()}
+    if unclaimed:
+        owners |= tx.claim_labels(unclaimed)
+    return owners
+
+
+def _pair(subject: str) -> Pair:
+    carrier, _, tracking_number = subject.partition("/")
+    return carrier, tracking_number
+
+
+def append(tx: Transaction, placed: Sequence[Placed], step: Step) -> Appended:
+    """Decide and append.
+
+    Another worker may have appended to some of the same returns. Only those are read again and decided anew.
+    """
+    if not placed:
+        return Appended([], 0, 0)
+    states = tx.load({item.return_no for item in placed})
+    step("load")
+    rows, repeats = decide(tx, placed, states)
+    step("decide")
+    if not rows or tx.append(rows):
+        return Appended(rows, len(repeats), 0)
+    done, duplicates, conflicts = list[HistoryRow](), 0, 0
+    while rows:
+        lost = tx.append_contested(rows)
+        done += [row for row in rows if row.return_no not in lost]
+        duplicates += sum(item.return_no not in lost for item in repeats)
+        conflicts += len(lost)
+        placed = [item for item in placed if item.return_no in lost]
+        rows, repeats = decide(tx, placed, tx.load(lost)) if lost else ([], [])
+    return Appended(done, duplicates + len(repeats), conflicts)
+
+
+def decide(
+    tx: Transaction, placed: Iterable[Placed], states: dict[int, State]
+) -> tuple[list[HistoryRow], list[Placed]]:
+    """The rows that these events add on top of the states, and those events that are duplicates."""
+    rows, repeats = list[HistoryRow](), list[Placed]()
+    for item in placed:
+        return_no, arrival, label_taken = item
+        state = states.get(return_no, NEW)
+        event = arrival.inbound.event
+        past = _past(tx, return_no, rows) if needs_past(state, event) else ()
+        entry = record(state, event, past)
+        if entry is None:
+            repeats.append(item)
+            continue
+        if label_taken:
+            entry = entry._replace(reason=Reason.TRACKING_NUMBER_IN_USE)
+        states[return_no] = entry.state
+        rows.append(HistoryRow(return_no, entry, arrival))
+    return rows, repeats
+
+
+def _past(tx: Transaction, return_no: int, rows: Iterable[HistoryRow]) -> list[Event]:
+    return tx.past(return_no) + [row.entry.event for row in rows if row.return_no == return_no]

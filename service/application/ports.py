@@ -1,0 +1,125 @@
+"""What the use cases need of the outside world, as protocols; the adapters fulfil them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
+
+from service.domain.events import Event
+from service.domain.journey import Entry, State
+from service.wire.inbound import Inbound
+from service.wire.record import Record
+
+Pair = tuple[str, str]  # a carrier and its tracking number
+Partition = tuple[str, int]  # a topic and the number of one of its partitions
+
+
+class Arrival(NamedTuple):
+    """An understood event and where it stood in Kafka; `published_at` is Kafka's timestamp in milliseconds."""
+
+    inbound: Inbound
+    topic: str
+    partition: int
+    offset: int
+    published_at: int
+
+
+class DeadLetter(NamedTuple):
+    """A message that is no event, why (a stable word), and in a sentence."""
+
+    record: Record
+    reason: str
+    error: str
+
+
+class HistoryRow(NamedTuple):
+    """One row of the history to be."""
+
+    return_no: int
+    entry: Entry
+    arrival: Arrival
+
+
+class Move(NamedTuple):
+    """A stored offset's way: from what this worker left there to the next record to read."""
+
+    expected: int
+    next: int
+
+
+class Waiting(NamedTuple):
+    """An event that waited for a return (parked, or a delivery of its connote) and has found it."""
+
+    return_no: int
+    arrival: Arrival
+
+
+class Swept(NamedTuple):
+    """What a slice of the batch log left to do, and how far the slice goes."""
+
+    upto: int
+    waiting: Sequence[Waiting]
+
+
+class Transaction(Protocol):
+    """One atomic append to the journal. Every method may raise Retryable, RejectedValue or Fatal."""
+
+    def advance(self, moves: Mapping[Partition, Move]) -> None:
+        """Move the stored offsets; raises LostPartition if one is not where it is expected."""
+
+    def find_returns(self, return_ids: Collection[str]) -> dict[str, int]:
+        """The numbers of the returns that exist."""
+
+    def create_returns(self, return_ids: Iterable[str]) -> dict[str, int]:
+        """The numbers of these returns, made where they do not exist."""
+
+    def find_labels(self, pairs: Collection[Pair]) -> dict[Pair, int]:
+        """The returns that claimed these labels."""
+
+    def claim_labels(self, claims: Mapping[Pair, int]) -> dict[Pair, int]:
+        """Claim labels for returns; answers with each label's owner, who may have been another one, first."""
+
+    def load(self, return_nos: Collection[int]) -> dict[int, State]:
+        """The states of returns that have a history."""
+
+    def past(self, return_no: int) -> list[Event]:
+        """Every event in a return's history, in the order of recording."""
+
+    def append(self, rows: Sequence[HistoryRow]) -> bool:
+        """Append to the history, or append nothing and answer False: another worker was first somewhere."""
+
+    def append_contested(self, rows: Sequence[HistoryRow]) -> set[int]:
+        """Append what does not collide; the numbers of the returns where another worker was first."""
+
+    def park(self, arrivals: Sequence[Arrival]) -> int:
+        """Keep events until their return becomes known; how many were kept already."""
+
+    def keep_deliveries(self, arrivals: Sequence[Arrival]) -> int:
+        """Keep deliveries of connotes for members now and later; how many were kept already."""
+
+    def join_connotes(self, members: Iterable[tuple[str, int]]) -> None:
+        """Note which returns were exported under which connote."""
+
+    def bury(self, letters: Sequence[DeadLetter]) -> None:
+        """Keep dead letters."""
+
+    def seal(self) -> None:
+        """Take the batch's number: the last thing before the commit."""
+
+
+class SweepTransaction(Transaction, Protocol):
+    """A transaction that may also move the sweep's cursor."""
+
+    def begin_sweep(self, limit: int) -> Swept | None:
+        """What the next `limit` batches left to do, parked events taken out; None if another worker sweeps."""
+
+    def end_sweep(self, upto: int) -> None:
+        """Move the sweep's cursor."""
+
+
+class Journal(Protocol):
+    """The append-only store of events, verdicts and states."""
+
+    def transaction(self) -> AbstractContextManager[SweepTransaction]:
+        """A transaction that commits at the end of the block, or rolls back on an exception."""
