@@ -67,7 +67,6 @@ _VALIDATORS: Final[dict[str, Callable[[Any], Any]]] = {
 _CORE_ATTRIBUTES: Final = frozenset(
     {"specversion", "id", "source", "type", "time", "datacontenttype", "data", "data_base64"}
 )
-_LOCATION_MEMBERS: Final = ("name", "code", "country")
 
 
 class Parser:
@@ -142,7 +141,7 @@ class Parser:
         self, event_type: str, envelope: dict[str, Any], data: dict[str, Any], at: int
     ) -> tuple[SubjectKind, str, Event]:
         source, event_id = envelope["source"], envelope["id"]
-        location = _location(data)
+        location = models.location_of(event_type, data)
         if event_type == models.CARRIER_SCANNED:
             carrier = data["carrier"]
             said = self._tables.understand(carrier, data["code"])
@@ -168,15 +167,6 @@ def _attributes(data: dict[str, Any]) -> Attributes:
     return Attributes(
         data["retailer"], _ROUTES[data["route"]], data["carrier"], data["tracking_number"], data.get("order_number")
     )
-
-
-def _location(data: dict[str, Any]) -> dict[str, str] | None:
-    # A type without a location may carry an unknown member of that name, of any shape.
-    location = data.get("location")
-    if type(location) is not dict:
-        return None
-    known = {m: location[m] for m in _LOCATION_MEMBERS if type(location.get(m)) is str}
-    return known or None
 
 
 def _instant(text: Any, where: str, read: Callable[[str], int]) -> int:

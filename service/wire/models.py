@@ -8,7 +8,7 @@ The JSON Schemas under schemas/ are generated from here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal, NotRequired
 
 from pydantic import BeforeValidator, ConfigDict, Field, with_config
@@ -311,3 +311,18 @@ MODELS: Final[dict[str, Any]] = {
     EVENT_VOIDED: EventVoided,
     CONNOTE_DELIVERED: ConnoteDelivered,
 }
+
+_WITH_LOCATION: Final = frozenset({CARRIER_SCANNED, HUB_DEPOT_SCANNED, CONNOTE_DELIVERED})
+_LOCATION_MEMBERS: Final = ("name", "code", "country")
+
+
+def location_of(event_type: str, data: Mapping[str, Any]) -> dict[str, str] | None:
+    """The location in a valid event's data: its known members that say something; None where there are none.
+
+    Only of types that have one: elsewhere a member of that name is unknown, so ignored.
+    """
+    location = data.get("location") if event_type in _WITH_LOCATION else None
+    if not location:
+        return None
+    known = {member: location[member] for member in _LOCATION_MEMBERS if location.get(member)}
+    return known or None
