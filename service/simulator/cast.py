@@ -1,0 +1,131 @@
+"""Who plays: retailers, hubs, first-mile carriers, and the words they use. Data only, all of it invented."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+Location = dict[str, str]
+
+
+class Country(NamedTuple):
+    """Where consumers send from: its clocks, its hub, the depots that a parcel passes and who carries it."""
+
+    code: str
+    zone: ZoneInfo
+    hub: str
+    depots: tuple[Location, ...]
+    carriers: tuple[str, ...]
+
+
+class Retailer(NamedTuple):
+    """Who gets the returns back, and what it sells: SKUs of this prefix."""
+
+    name: str
+    country: str
+    sku: str
+    warehouse: Location
+
+
+class Carrier(NamedTuple):
+    """A carrier's codes, from label to door. Its feed has no offset where `local_times` says so."""
+
+    name: str
+    source: str
+    announced: tuple[str, ...]
+    collected: tuple[str, ...]
+    moving: tuple[str, ...]
+    elsewhere: tuple[str, ...]  # known codes that assert nothing: not at the destination, or not the whole parcel
+    delivered: tuple[str, ...]
+    strange: tuple[str, ...]  # in no table
+    local_times: frozenset[str]
+
+
+def _depots(country: str, *towns: tuple[str, str]) -> tuple[Location, ...]:
+    return tuple({"name": f"{name} depot", "code": code, "country": country} for code, name in towns)
+
+
+COUNTRIES: Final = {
+    "NZ": Country(
+        "NZ",
+        ZoneInfo("Pacific/Auckland"),
+        "akl",
+        _depots("NZ", ("AKL", "Auckland"), ("HLZ", "Hamilton"), ("WLG", "Wellington"), ("CHC", "Christchurch")),
+        ("omniparcel", "omniparcel", "generic"),
+    ),
+    "AU": Country(
+        "AU",
+        ZoneInfo("Australia/Sydney"),
+        "syd",
+        _depots("AU", ("SYD", "Sydney"), ("MEL", "Melbourne"), ("BNE", "Brisbane"), ("PER", "Perth")),
+        ("omniparcel", "generic"),
+    ),
+    "GB": Country(
+        "GB",
+        ZoneInfo("Europe/London"),
+        "lhr",
+        _depots("GB", ("LHR", "London"), ("MAN", "Manchester"), ("BHX", "Birmingham"), ("GLA", "Glasgow")),
+        ("generic", "omniparcel"),
+    ),
+    "US": Country(
+        "US",
+        ZoneInfo("America/Los_Angeles"),
+        "lax",
+        _depots("US", ("LAX", "Los Angeles"), ("DFW", "Dallas"), ("ORD", "Chicago"), ("EWR", "Newark")),
+        ("generic",),
+    ),
+}
+
+HUBS: Final[dict[str, Location]] = {
+    "akl": {"name": "Auckland returns hub", "code": "AKL1", "country": "NZ"},
+    "syd": {"name": "Sydney returns hub", "code": "SYD1", "country": "AU"},
+    "lhr": {"name": "London returns hub", "code": "LHR2", "country": "GB"},
+    "lax": {"name": "Los Angeles returns hub", "code": "LAX3", "country": "US"},
+}
+
+RETAILERS: Final = tuple(
+    Retailer(name, country, sku, {"name": f"{town} returns dock", "country": country})
+    for name, country, sku, town in (
+        ("harbour-and-pine", "NZ", "HP", "Tauranga"),
+        ("southern-thread", "AU", "ST", "Geelong"),
+        ("northlight", "GB", "NL", "Leeds"),
+        ("mason-vale", "GB", "MV", "Bristol"),
+        ("copper-canyon", "US", "CC", "Reno"),
+        ("atelier-lune", "US", "AL", "Columbus"),
+        ("tidewear", "AU", "TW", "Newcastle"),
+        ("little-fern", "NZ", "LF", "Dunedin"),
+    )
+)
+
+CARRIERS: Final = {
+    "omniparcel": Carrier(
+        "omniparcel",
+        "urn:carrier:omniparcel",
+        announced=("OP-1", "OP-8", "OP-9", "OP-12"),
+        collected=("OP-33", "OP-33", "OP-89", "OP-14", "OP-10"),
+        moving=("OP-18", "OP-79", "OP-47", "OP-50", "OP-51", "OP-22"),
+        elsewhere=("OP-54", "OP-56", "OP-71", "OP-76"),
+        delivered=("OP-72", "OP-72", "OP-72", "OP-74"),
+        strange=("OP-199", "OP-7X", "op-33", "0072"),
+        # Its table takes local times for New Zealand's.
+        local_times=frozenset({"NZ"}),
+    ),
+    "generic": Carrier(
+        "generic",
+        "urn:carrier:generic",
+        announced=(),
+        collected=("COLLECTED",),
+        moving=("IN_TRANSIT",),
+        elsewhere=(),
+        delivered=("DELIVERED",),
+        strange=("OUT_FOR_DELIVERY", "collected", "PICKUP_FAILED", "?"),
+        local_times=frozenset(),
+    ),
+}
+
+RETURN_REASONS: Final = ("too small", "too large", "changed my mind", "arrived late", "faulty", "not as described")
+GOODS: Final = ("linen shirt", "rain jacket", "trail shoes", "wool jumper", "canvas bag", "swim shorts", "denim skirt")
+CONDITIONS: Final = ("as new", "as new", "as new", "opened", "damaged packaging", "worn")
+REJECT_REASONS: Final = ("wrong_item", "item_missing", "worn_or_used", "prohibited_goods", "empty_parcel")
+SIGNATURES: Final = ("DOCK 1", "DOCK 4", "M OKAFOR", "J TAMA", "RECEPTION")
+FINAL_MILE: Final = ("mainfreight", "dhl-express", "aramex")

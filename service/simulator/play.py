@@ -1,0 +1,98 @@
+"""Plays a world on the topics, at a rate."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from service.simulator.messages import Message, Nature
+from service.simulator.options import Options, Topics
+from service.simulator.world import World
+
+# Sending a little early is cheaper than sleeping before every message.
+_SLACK_SECONDS: Final = 0.005
+# How long a stop may go unnoticed.
+_NAP_SECONDS: Final = 0.1
+_LOOK_EVERY: Final = 256  # messages, where there is no time to nap
+
+
+class Publish(Protocol):
+    """Hands one message to Kafka; may return before Kafka has it."""
+
+    def __call__(self, topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> object: ...
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was sent."""
+
+    seconds: float = 0.0
+    by_nature: Counter[Nature] = field(default_factory=Counter)
+    by_topic: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def messages(self) -> int:
+        """All that was sent."""
+        return self.by_nature.total()
+
+    def count(self, message: Message) -> None:
+        """One more."""
+        self.by_nature[message.nature] += 1
+        self.by_topic[message.topic] += 1
+
+    def summary(self) -> str:
+        """A few lines for people."""
+        rate = self.messages / self.seconds if self.seconds else 0.0
+        natures = self.by_nature
+        kinds = (
+            f"{natures[Nature.EVENT]:,} events, {natures[Nature.REPEAT]:,} repeats, {natures[Nature.INVALID]:,} invalid"
+        )
+        lines = [f"sent {self.messages:,} messages in {self.seconds:.1f} s ({rate:,.0f}/s): {kinds}"]
+        lines += [f"  {topic:<24}{sent:>12,}" for topic, sent in sorted(self.by_topic.items())]
+        return "\n".join(lines)
+
+
+def play(
+    publish: Publish,
+    options: Options,
+    *,
+    topics: Topics | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+    now: Callable[[], float] = time.time,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Tally:
+    """Send the world's messages in order at `options.rate`, until all are sent or `should_stop` says so.
+
+    `now` is the wall clock, which places the world in time, `clock` measures durations; both in seconds. What
+    `publish` raises ends the play. Flushing is the caller's.
+    """
+    tally = Tally()
+    begun = clock()
+    for message in _paced(World(options, now, topics).messages(), options.rate, should_stop, clock, sleep):
+        publish(message.topic, message.key, message.value, list(message.headers))
+        tally.count(message)
+    tally.seconds = clock() - begun
+    return tally
+
+
+def _paced(
+    messages: Iterator[Message],
+    rate: float,
+    should_stop: Callable[[], bool],
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> Iterator[Message]:
+    begun = clock()
+    for number, message in enumerate(messages):
+        if rate:
+            while (early := begun + number / rate - clock()) > _SLACK_SECONDS:
+                if should_stop():
+                    return
+                sleep(min(early, _NAP_SECONDS))
+        if number % _LOOK_EVERY == 0 and should_stop():
+            return
+        yield message

@@ -1,0 +1,119 @@
+"""All messages of a world, in the order its publishers send them: a pure function of options, topics and a moment."""
+
+from __future__ import annotations
+
+import base64
+import heapq
+from collections.abc import Callable, Iterator
+from itertools import count
+from random import Random
+from typing import Final
+
+from service.domain.events import Sense
+from service.domain.milestones import Reason
+from service.simulator import cast
+from service.simulator.messages import Message, Nature, encode, spoil
+from service.simulator.options import Options, Topics
+from service.simulator.story import DAY, HOUR, Fact, Storyteller
+from service.wire import models
+
+# An endless world is a chain of worlds of this size; the next begins while the stories of the last run out.
+ENDLESS_BATCH: Final = 3_000
+_RETURNS_A_DAY: Final = 100
+_SHORTEST_SPAN: Final = 2 * DAY
+_LONGEST_SPAN: Final = 45 * DAY
+# Since the last return was created: enough for many stories to come to their end, and too little for all.
+_SETTLING: Final = 10 * DAY
+
+
+def span(returns: int) -> int:
+    """Over how many seconds so many returns are created."""
+    return min(max(returns * DAY // _RETURNS_A_DAY, _SHORTEST_SPAN), _LONGEST_SPAN)
+
+
+class World:
+    """Carriers, hubs and retailers, seeded.
+
+    `now` answers in seconds since 1970. It is asked once, for an endless world once a batch: what happens after that
+    has not happened yet. Nothing is kept but what is under way, unless the stream is shuffled.
+    """
+
+    def __init__(self, options: Options, now: Callable[[], float], topics: Topics | None = None) -> None:
+        self._options = options
+        self._now = now
+        self._topics = topics or Topics()
+        # Stories have a generator of their own, so that the same returns happen whatever goes wrong on the way.
+        self._stories = Random(f"stories {options.seed}")
+        self._mishaps = Random(f"mishaps {options.seed}")
+        self._shuffler = Random(f"shuffle {options.seed}")
+        block = base64.b32encode(Random(f"block {options.seed}").randbytes(5)).decode()[:4]
+        self._storyteller = Storyteller(self._stories, block)
+
+    def messages(self) -> Iterator[Message]:
+        """Every message once, in the order of sending. To be iterated once."""
+        if not self._options.shuffle:
+            yield from self._in_order()
+            return
+        everything = list(self._in_order())
+        self._shuffler.shuffle(everything)
+        yield from everything
+
+    def _in_order(self) -> Iterator[Message]:
+        waiting: list[tuple[float, int, Message]] = []
+        tie = count()
+        for created, messages in self._returns():
+            while waiting and waiting[0][0] < created:
+                yield heapq.heappop(waiting)[2]
+            for message in messages:
+                heapq.heappush(waiting, (message.moment, next(tie), message))
+        while waiting:
+            yield heapq.heappop(waiting)[2]
+
+    def _returns(self) -> Iterator[tuple[float, list[Message]]]:
+        """Each return's creation in virtual time, and its messages."""
+        size = self._options.returns or ENDLESS_BATCH
+        length = span(size)
+        for batch in count():
+            # Virtual time runs on from batch to batch; in real time each batch ends now.
+            ends = int(self._now())
+            begins = ends - length - _SETTLING
+            shift = batch * length - begins
+            for number in range(size):
+                # Some are created close together, the average is even.
+                created = begins + int((number + self._stories.random()) * length / size)
+                told = self._storyteller.tell(batch * size + number, created, batch)
+                facts = [fact for fact in told if fact.event.at <= ends * 1_000_000]
+                earliest = begins + number * length // size
+                yield earliest + shift, self._send(facts, shift)
+                if number % 1_000 == 0:
+                    self._storyteller.forget(earliest)
+            if self._options.returns:
+                return
+
+    def _send(self, facts: list[Fact], shift: int) -> list[Message]:
+        """What becomes of the facts on their way to Kafka."""
+        options, chance, sent = self._options, self._mishaps.random, list[Message]()
+        for told in facts:
+            fact = told
+            if fact.is_scan and chance() < options.skipped:
+                continue
+            if fact.type is models.CARRIER_SCANNED and chance() < options.wrong_code:
+                fact = self._miscode(fact)
+            moment: float = fact.event.at // 1_000_000 + shift
+            if chance() < options.late:
+                moment += HOUR + chance() * 6 * DAY
+            if chance() < options.invalid:
+                sent.append(spoil(fact, self._topics, moment, self._mishaps))
+                moment += 30
+            message = encode(fact, self._topics, moment, binary=chance() < options.binary)
+            sent.append(message)
+            if chance() < options.repeated:
+                again = moment + 1 + chance() ** 4 * 2 * DAY
+                sent.append(message._replace(moment=again, nature=Nature.REPEAT))
+        return sent
+
+    def _miscode(self, fact: Fact) -> Fact:
+        strange = cast.CARRIERS[fact.data["carrier"]].strange
+        code = strange[int(self._mishaps.random() * len(strange))]
+        event = fact.event._replace(sense=Sense.UNMAPPED, milestone=None, unmapped_because=Reason.UNKNOWN_CODE)
+        return fact._replace(data={**fact.data, "code": code}, event=event)
