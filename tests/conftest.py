@@ -159,7 +159,7 @@ def private_folder() -> Iterator[Path]:
 def private_stack(private_folder: Path) -> Iterator[LocalStack]:
     """A broker and a database server of the test's own, not yet started: `private_stack.postgres.start()` and so on."""
     stack = LocalStack(private_folder / f"stack{next(_numbers)}", environment={})
-    stack.kafka = KafkaServer(stack.home / "kafka", heap="384m")
+    stack.kafka = KafkaServer(stack.home / "kafka", heap="384m", settings={"broker.session.timeout.ms": "2000"})
     stack.postgres = PostgresServer(stack.home / "postgres", shared_buffers="64MB")
     yield stack
     stack.kafka.kill()

@@ -10,6 +10,7 @@ import subprocess
 import time
 import uuid
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.local import packages
@@ -46,6 +47,9 @@ share.coordinator.state.topic.num.partitions=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
+# After a crash the broker may register again once its former session is over (9000 if not set).
+broker.session.timeout.ms=5000
+broker.heartbeat.interval.ms=500
 # Data stays for as long as the folder does.
 log.retention.hours=-1
 offsets.retention.minutes=525600
@@ -57,15 +61,17 @@ log.segment.delete.delay.ms=1000
 class KafkaServer:
     """A broker on the loopback interface. Its data, its port and its log stay in `home` between starts.
 
-    Every method may be called again, and by another process than the one that started the broker; calls on one
-    home must not overlap (LocalStack holds a lock).
+    `settings` are properties of the broker that replace or join the ones above. Every method may be called again,
+    and by another process than the one that started the broker; calls on one home must not overlap (LocalStack
+    holds a lock).
     """
 
-    def __init__(self, home: Path, *, heap: str = HEAP) -> None:
+    def __init__(self, home: Path, *, heap: str = HEAP, settings: Mapping[str, str] | None = None) -> None:
         self.home = home.resolve()
         self.data = self.home / "data"
         self.log = self.home / "server.log"
         self._heap = heap
+        self._settings = dict(settings or {})
         self._properties = self.home / "server.properties"
         self._state = State(self.home / "state.json")
         self._child: subprocess.Popen[bytes] | None = None
@@ -96,6 +102,7 @@ class KafkaServer:
             if wait_until(self.is_running, START_SECONDS):
                 return False
             kill(identity)
+        self._reap()
         self.home.mkdir(parents=True, exist_ok=True)
         self._choose_ports()
         self._format(java, jars)
@@ -147,9 +154,9 @@ class KafkaServer:
             if name not in state or not wait_until(lambda port=state[name]: is_free(port), 2):  # type: ignore[misc]
                 state[name] = free_port()
         self._state.write(state)
-        self._properties.write_text(
-            PROPERTIES.format(port=state["port"], controller_port=state["controller_port"], data=self.data)
-        )
+        text = PROPERTIES.format(port=state["port"], controller_port=state["controller_port"], data=self.data)
+        # Of a name that is given twice the later value holds.
+        self._properties.write_text(text + "".join(f"{name}={value}\n" for name, value in self._settings.items()))
 
     def _format(self, java: Path, jars: Path) -> None:
         if (self.data / "meta.properties").exists():
@@ -158,13 +165,21 @@ class KafkaServer:
         # An id may not begin with a dash: the tool would take it for an option.
         arguments = ["format", "--config", str(self._properties), "--cluster-id", cluster.replace("-", "x")]
         quick = ["-XX:TieredStopAtLevel=1", "-Xshare:auto"]
-        command = [java, *quick, "-cp", f"{jars}/*", *self._logging(), "kafka.tools.StorageTool", *arguments]
+        command: list[str | Path] = [
+            java,
+            *quick,
+            "-cp",
+            f"{jars}/*",
+            *self._logging(),
+            "kafka.tools.StorageTool",
+            *arguments,
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise StackError(f"Kafka's data folder {self.data} could not be made: {(done.stdout + done.stderr)[-500:]}")
 
     def _launch(self, java: Path, jars: Path) -> None:
-        command = [
+        command: list[str | Path] = [
             java,
             f"-Xmx{self._heap}",
             "-Xms256m",

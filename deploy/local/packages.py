@@ -20,6 +20,7 @@ import tomllib
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from deploy.local.process import StackError
 
@@ -152,7 +153,7 @@ def _unpack_postgres(packed: Path) -> Path:
                 with outer.open(member) as stream, tarfile.open(fileobj=stream, mode="r|xz") as inner:
                     # Python 3.11.3 and older know no filters; what is inside was checked by its hash.
                     inner.extraction_filter = getattr(tarfile, "tar_filter", None)
-                    inner.extractall(draft)
+                    inner.extractall(draft)  # noqa: S202
             # The server may have to run as another user.
             draft.chmod(0o755)
             draft.rename(folder)
@@ -193,8 +194,8 @@ def _platform() -> str:
     return f"{system}-{machine}"
 
 
-def _locked(name: str) -> dict[str, object]:
-    part: object = tomllib.loads(LOCK.read_text())
+def _locked(name: str) -> dict[str, Any]:
+    part: Any = tomllib.loads(LOCK.read_text())
     for key in name.split("."):
         part = part.get(key) if isinstance(part, dict) else None
     if not isinstance(part, dict):

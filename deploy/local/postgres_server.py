@@ -98,6 +98,7 @@ class PostgresServer:
         account = _account()
         binaries = self._binaries(account)
         self._clear_away_leftovers()
+        self._reap()
         data = self._choose_folder(account) / f"data-{packages.postgres_version(binaries)}"
         self._choose_port()
         self._initialise(binaries, data, account)
@@ -203,9 +204,18 @@ class PostgresServer:
         secret.write_text(password)
         if account:
             os.chown(secret, account.pw_uid, account.pw_gid)
-        arguments = ["--pgdata", data, "--username", USER, "--pwfile", secret, "--auth", "scram-sha-256"]
+        arguments: list[str | Path] = ["--pgdata", data, "--pwfile", secret, "--username", USER]
         done = subprocess.run(
-            [binaries / "initdb", *arguments, "--encoding", "UTF8", "--no-locale", "--no-instructions"],
+            [
+                binaries / "initdb",
+                *arguments,
+                "--encoding",
+                "UTF8",
+                "--no-locale",
+                "--auth",
+                "scram-sha-256",
+                "--no-instructions",
+            ],
             cwd=data.parent,
             capture_output=True,
             text=True,

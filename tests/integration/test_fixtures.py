@@ -20,7 +20,7 @@ def test_a_database_has_the_tables_of_the_service(database: str) -> None:
 
 
 @pytest.mark.parametrize("_turn", (1, 2))
-def test_a_database_is_the_tests_own(database: str, _turn: int) -> None:  # noqa: PT019
+def test_a_database_is_the_tests_own(database: str, _turn: int) -> None:
     with psycopg.connect(database) as connection:
         connection.execute("CREATE TABLE mine ()")
 
