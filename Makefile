@@ -2,12 +2,17 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-PY := .venv/bin/python
 
-.PHONY: help venv up down
+PY := .venv/bin/python
+# Arguments for pytest: make test ARGS="-k timeline"
+ARGS ?=
+# Modules that keep generated files true. Each is run with --check and fails when its files are stale.
+CHECKS := deploy.local.lock
+
+.PHONY: help venv up down demo test check format bench faults lock clean
 
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: ## make .venv from the lock (brings its own uv)
 	@deploy/local/venv.sh
@@ -17,3 +22,36 @@ up: venv ## start Kafka and PostgreSQL, write .local/env
 
 down: venv ## stop Kafka and PostgreSQL
 	@$(PY) -m deploy.local.stack down
+
+demo: venv ## local stack, service and simulator; prints a tracking page to look at
+	@$(PY) -m deploy.local.demo
+
+test: venv ## run the tests (starts the stack, and stops it if it did)
+	@$(PY) -m pytest --ignore=tests/faults --ignore=tests/benchmarks -m "not benchmark" $(ARGS)
+
+check: venv ## format, lint, types, layers, generated files
+	@$(PY) -m ruff format --check --quiet . || { echo "check: run \`make format\`" >&2; exit 1; }
+	@$(PY) -m ruff check --quiet .
+	@$(PY) -m mypy --no-error-summary
+	@.venv/bin/lint-imports > .local/lint-imports.log || { cat .local/lint-imports.log; exit 1; }
+	@for check in $(CHECKS); do $(PY) -m $$check --check; done
+	@echo "check: all good"
+
+format: venv ## format the code and mend what ruff can mend
+	@$(PY) -m ruff format --quiet .
+	@$(PY) -m ruff check --quiet --fix .
+
+bench: venv ## measure throughput and latency
+	@$(PY) -m tests.benchmarks $(ARGS)
+
+faults: venv ## kill, freeze and cut things while the service works (minutes)
+	@$(PY) -m pytest tests/faults $(ARGS)
+
+lock: ## write the locks anew after a change of pyproject.toml
+	@[[ -x .venv/bin/uv ]] || deploy/local/venv.sh
+	@$(PY) -m deploy.local.lock
+	@deploy/local/venv.sh
+
+clean: ## stop the stack, delete its data and everything else that make made
+	@if [[ -x $(PY) && -d .local ]]; then $(PY) -m deploy.local.stack clean; fi
+	@rm -rf .local .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

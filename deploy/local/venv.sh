@@ -55,7 +55,7 @@ own_uv() {
 sync_with() { "$1" sync --quiet --locked --python "$python"; }
 
 with_pip() {
-    say "uv is not to be had; using venv and pip"
+    say "it does not work with uv; trying venv and pip"
     "$python" -m venv --clear .venv >/dev/null 2>&1 ||
         die "Python's venv module is missing: install it (Debian, Ubuntu: apt-get install python3-venv) or put uv on PATH"
     .venv/bin/python -m pip install --quiet --require-hashes -r "$here/requirements.txt" &&
@@ -72,10 +72,13 @@ python=$(find_python) || die "Python 3.11, 3.12 or 3.13 is needed and none was f
 if [[ ! -w ${HOME:-/nonexistent} ]]; then export UV_CACHE_DIR=$PWD/.local/cache/uv; fi
 
 say "making .venv with $("$python" --version) (the first time takes a minute)"
-if command -v uv >/dev/null && sync_with uv; then
-    :
-elif uv=$(own_uv) && sync_with "$uv"; then
-    :
+if command -v uv >/dev/null && sync_with uv 2>/dev/null; then
+    : # a uv that is too old, or has settings of its own, gets no second word
+elif uv=$(own_uv); then
+    if ! sync_with "$uv"; then
+        "$uv" lock --check --quiet 2>/dev/null || die "uv.lock does not follow from pyproject.toml: run \`make lock\`"
+        with_pip
+    fi
 else
     with_pip
 fi
