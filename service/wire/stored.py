@@ -19,6 +19,7 @@ from service.wire.carriers import CarrierTables
 from service.wire.inbound import Inbound, SubjectKind
 from service.wire.models import EVENT_VOIDED, location_of
 
+VOIDED_TYPE: Final = EVENT_VOIDED
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
