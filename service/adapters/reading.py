@@ -1,0 +1,113 @@
+"""Reads returns and histories for the API, on a pool of connections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from psycopg import Connection, IsolationLevel
+from psycopg_pool import ConnectionPool
+
+from service.adapters import migrations, tokens
+from service.adapters.database import translated
+from service.adapters.queries import load_queries
+from service.application.tracking import RecordedEvent
+from service.domain.journey import State
+from service.errors import ServiceError
+from service.wire.stored import decode_state
+
+Pool = ConnectionPool[Connection[tuple[Any, ...]]]
+
+_QUERIES: Final = load_queries("reading.sql")
+_WAIT_SECONDS: Final = 5.0  # for a free connection; then the caller is told to come back
+_READINESS_SECONDS: Final = 2.0
+# How long one attempt at a lost connection goes on before the next request starts another: what bounds how soon
+# the pool notices that the server is back.
+_RECONNECT_SECONDS: Final = 5.0
+_SESSION: Final = {
+    "statement_timeout": "5s",  # a person waits for the answer
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "30s",
+    "TimeZone": "UTC",
+    # Generic plans made while a table was small would outlive its growth.
+    "plan_cache_mode": "force_custom_plan",
+}
+
+
+@contextmanager
+def open_pool(database_url: str, size: int) -> Iterator[Pool]:
+    """A pool of read-only connections. The server need not be there yet."""
+    pool: Pool = ConnectionPool(
+        database_url,
+        kwargs={
+            "application_name": "returns-web",
+            "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
+            "connect_timeout": 5,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 20_000,
+        },
+        min_size=1,
+        max_size=size,
+        timeout=_WAIT_SECONDS,
+        reconnect_timeout=_RECONNECT_SECONDS,
+        configure=_configure,
+        check=ConnectionPool.check_connection,  # a connection may have died since it was last used
+        name="web",
+        open=False,
+    )
+    pool.open(wait=False)
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+def _configure(connection: Connection[Any]) -> None:
+    connection.read_only = True
+    # Both queries of a history page see the same moment.
+    connection.isolation_level = IsolationLevel.REPEATABLE_READ
+
+
+class PostgresReading:
+    """`service.application.tracking.Reading` on PostgreSQL."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def state(self, return_id: str) -> State | None:
+        with translated(), self._pool.connection() as connection:
+            found = _state(connection, return_id)
+        return None if found is None else found[1]
+
+    def history(self, return_id: str, after: int, limit: int) -> tuple[State, Sequence[RecordedEvent]] | None:
+        with translated(), self._pool.connection() as connection:
+            found = _state(connection, return_id)
+            if found is None:
+                return None
+            return_no, state = found
+            rows = connection.execute(_QUERIES["history"], (return_no, after, limit)).fetchall()
+        return state, [RecordedEvent(*row) for row in rows]
+
+    def scopes_of(self, token: str) -> frozenset[str] | None:
+        with translated(), self._pool.connection() as connection:
+            return tokens.scopes_of(connection, token)
+
+    def problems(self) -> list[str]:
+        try:
+            with translated(), self._pool.connection(timeout=_READINESS_SECONDS) as connection:
+                lacking = migrations.pending(connection)
+        except ServiceError as error:
+            return [f"the database does not answer: {error}"]
+        return [f"the database lacks migration {name}: run `migrate`" for name in lacking]
+
+
+def _state(connection: Connection[Any], return_id: str) -> tuple[int, State] | None:
+    row = connection.execute(_QUERIES["state"], (return_id,)).fetchone()
+    if row is None:
+        return None
+    return_no, seq, version, document = row
+    # The keys seen matter to ingestion alone.
+    return return_no, decode_state(document, seq, version, b"")

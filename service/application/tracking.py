@@ -1,0 +1,101 @@
+"""The read side: a return's document and its history, as the API gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from service.domain.events import key_digest
+from service.domain.journey import State
+from service.domain.milestones import Milestone
+from service.wire.documents import return_document
+from service.wire.stored import to_micros
+from service.wire.times import rfc3339
+
+
+class RecordedEvent(NamedTuple):
+    """A row of the history."""
+
+    seq: int
+    source: str
+    id: str
+    type: str
+    code: str | None
+    milestone: str | None
+    occurred_at: datetime
+    recorded_at: datetime
+    verdict: str
+    reason: str | None
+    zone_source: str
+    topic: str
+    partition: int
+    offset: int
+    data: Mapping[str, Any]
+
+
+class Reading(Protocol):
+    """What the API asks of the store. Every method may raise Retryable."""
+
+    def state(self, return_id: str) -> State | None:
+        """The return's state; None for a return whose creation has not come."""
+
+    def history(self, return_id: str, after: int, limit: int) -> tuple[State, Sequence[RecordedEvent]] | None:
+        """The state, and the rows with a `seq` above `after`, both of one moment."""
+
+    def scopes_of(self, token: str) -> frozenset[str] | None:
+        """What a token allows; None if it is not valid."""
+
+    def problems(self) -> list[str]:
+        """Why the API cannot answer now, in sentences; nothing if it can. Never raises."""
+
+
+def find_return(reading: Reading, return_id: str) -> dict[str, Any] | None:
+    """The return's document, or None."""
+    state = reading.state(return_id)
+    return None if state is None else return_document(return_id, state)
+
+
+def find_history(reading: Reading, return_id: str, after: int, limit: int) -> tuple[list[dict[str, Any]], int] | None:
+    """A page of the history in the order of recording, and where the next one starts: 0 if there is none."""
+    found = reading.history(return_id, after, limit + 1)  # one more tells whether there is a next page
+    if found is None:
+        return None
+    state, rows = found
+    items = [history_item(row, state) for row in rows[:limit]]
+    return items, rows[limit - 1].seq if len(rows) > limit else 0
+
+
+def history_item(row: RecordedEvent, state: State) -> dict[str, Any]:
+    """One event as the API shows it; every value is JSON."""
+    return {
+        "source": row.source,
+        "id": row.id,
+        "type": row.type,
+        "code": row.code,
+        "milestone": row.milestone,
+        "occurred_at": rfc3339(to_micros(row.occurred_at)),
+        "recorded_at": rfc3339(to_micros(row.recorded_at)),
+        "verdict": row.verdict,
+        "reason": row.reason,
+        "counts": counts(row, state),
+        "zone_source": row.zone_source,
+        "location": row.data.get("location"),
+        "topic": row.topic,
+        "partition": row.partition,
+        "offset": row.offset,
+        "data": row.data,
+    }
+
+
+def counts(row: RecordedEvent, state: State) -> bool:
+    """Whether the event asserts a milestone that counts now, which its verdict of back then cannot tell.
+
+    A voided event asserts nothing; a creation cannot be voided; a delivery is the return's only while it is
+    exported under that connote.
+    """
+    if row.milestone is None or Milestone(row.milestone) not in state.timeline.counts:
+        return False
+    if row.milestone == Milestone.RDBTC and row.data.get("connote") != state.evidence.connote:
+        return False
+    return row.milestone == Milestone.RC or key_digest(row.source, row.id) not in state.voided

@@ -1,0 +1,119 @@
+"""Errors as problem details (RFC 9457): every error of the API is one, those of the framework too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from service import logs
+from service.errors import Retryable, ServiceError
+
+MEDIA_TYPE: Final = "application/problem+json"
+_TYPE: Final = "urn:returns-status:problem:"
+_RETRY_AFTER_SECONDS: Final = "5"
+
+
+class Problem(Exception):
+    """An error to answer with. `word` is stable, for programs; `detail` is for people."""
+
+    def __init__(
+        self, status: HTTPStatus, word: str, detail: str, headers: Mapping[str, str] | None = None, **members: Any
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.word = word
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.members = members
+
+
+class FieldError(BaseModel):
+    """One thing that is wrong with a request."""
+
+    field: str = Field(description="Where: path, query or body, then the names that lead there.")
+    detail: str
+
+
+class ProblemDetails(BaseModel):
+    """Problem details (RFC 9457)."""
+
+    type: str = Field(description="A URN that stays the same, for programs to tell problems apart.")
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] | None = Field(default=None, description="With 422: each thing that is wrong.")
+
+
+def response(problem: Problem) -> JSONResponse:
+    """The answer that a problem is."""
+    body = {
+        "type": _TYPE + problem.word,
+        "title": problem.status.phrase,
+        "status": problem.status.value,
+        "detail": problem.detail,
+        **problem.members,
+    }
+    headers = {"cache-control": "no-store", **problem.headers}
+    return JSONResponse(body, problem.status, headers, media_type=MEDIA_TYPE)
+
+
+def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI part of these errors, with 401, 403 and 503, which every protected call may answer."""
+    every = sorted({*statuses, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE})
+    schema = {"$ref": "#/components/schemas/ProblemDetails"}
+    return {
+        status.value: {"description": status.phrase, "content": {MEDIA_TYPE: {"schema": schema}}} for status in every
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the application a problem."""
+
+    @app.exception_handler(Problem)
+    def own(_: Request, problem: Problem) -> JSONResponse:
+        return response(problem)
+
+    @app.exception_handler(HTTPException)
+    def of_framework(_: Request, error: HTTPException) -> JSONResponse:
+        status = HTTPStatus(error.status_code)
+        word = status.name.lower().replace("_", "-")
+        detail = {
+            HTTPStatus.NOT_FOUND: "There is nothing at this address.",
+            HTTPStatus.METHOD_NOT_ALLOWED: "This address does not know that method.",
+        }.get(status, status.description or status.phrase)
+        return response(Problem(status, word, detail, error.headers))
+
+    @app.exception_handler(RequestValidationError)
+    def of_request(_: Request, error: RequestValidationError) -> JSONResponse:
+        # pydantic's messages say what is expected, not what came.
+        errors = [{"field": ".".join(map(str, each["loc"])), "detail": each["msg"]} for each in error.errors()]
+        problem = Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", "The request is not valid: see errors.", errors=errors
+        )
+        return response(problem)
+
+    @app.exception_handler(ServiceError)
+    def of_service(_: Request, error: ServiceError) -> JSONResponse:
+        if isinstance(error, Retryable):
+            logs.get("web").warning("request_failed", cause=str(error))
+            headers = {"retry-after": _RETRY_AFTER_SECONDS}
+            detail = "The database does not answer. Ask again."
+            return response(Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers))
+        logs.get("web").error("request_failed", cause=str(error))
+        return response(_internal())
+
+    @app.exception_handler(Exception)
+    def unexpected(_: Request, error: Exception) -> JSONResponse:
+        del error  # the server logs it
+        return response(_internal())
+
+
+def _internal() -> Problem:
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "Something went wrong here; it has been logged.")
