@@ -1,0 +1,73 @@
+"""Why an event was exceptional, in plain words: what was expected, and what would resolve it.
+
+The words are for the people who read exceptions; programs go by the reason.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from service.domain.milestones import Reason
+
+
+class Explanation(NamedTuple):
+    """Two short texts without the data of any one return."""
+
+    expected: str
+    resolution: str
+
+
+EXPLANATIONS: Final[dict[Reason, Explanation]] = {
+    Reason.AWAITING_PROCESSED: Explanation(
+        "A hub processes a return before it exports it, and no processing of this return is known.",
+        "The export counts as soon as the hub's processing of the return arrives. If the hub never sent it, it should "
+        "now; if the export was a mistake, void it.",
+    ),
+    Reason.AWAITING_EXPORTED: Explanation(
+        "A return is exported under a connote before that connote brings it back to the retailer, and no export of "
+        "this return counts yet.",
+        "The delivery counts as soon as the export does. If the hub never sent the export, it should now; an export "
+        "that is held itself waits for the processing.",
+    ),
+    Reason.ALREADY_EXPORTED: Explanation(
+        "A return is rejected while it is processed at the hub, and this one was exported before it was rejected.",
+        "Nothing, if the export is right. If the return never left the hub, void the export: the rejection counts "
+        "then.",
+    ),
+    Reason.ALREADY_REJECTED: Explanation(
+        "A rejection ends a return's journey: no processing, export or delivery follows it.",
+        "Nothing, if the rejection is right. If it was a mistake, void it: what came after it counts then.",
+    ),
+    Reason.ROUTE_ENDS_AT_FIRST_MILE: Explanation(
+        "A return of this route ends at its first-mile destination and passes no hub.",
+        "Check which parcel was scanned. If the scan was of another one, void the event; if the return does go "
+        "through a hub, its creation named the wrong route and OmniReturns has to correct it.",
+    ),
+    Reason.OTHER_CONNOTE: Explanation(
+        "The return comes back under the connote of its earliest export, and another connote was delivered.",
+        "Check under which connote it left. If the earlier export was a mistake, void it: the later one and its "
+        "delivery count then.",
+    ),
+    Reason.VOIDED: Explanation(
+        "The event had been declared a mistake before it arrived.",
+        "Nothing, if it was one. If it is right after all, send it again with a new id.",
+    ),
+    Reason.NOT_VOIDABLE: Explanation(
+        "A hub or carrier event of the return can be declared a mistake; its creation, or another void, cannot.",
+        "To take back a void, send the voided event again with a new id. A creation stays; what it says changes only "
+        "by an earlier creation.",
+    ),
+    Reason.TRACKING_NUMBER_IN_USE: Explanation(
+        "A carrier's tracking number belongs to one return, and another return had claimed this one before.",
+        "The return counts, but scans of the number go to the other return. Find out which of the two the parcel "
+        "belongs to; this one needs a creation with a tracking number of its own to be followed by scans.",
+    ),
+    Reason.UNKNOWN_CODE: Explanation(
+        "The carrier's table says what each of its scan codes means, and has none for this one.",
+        "Add the code to the carrier's table and run `remap`: the scan is evaluated again.",
+    ),
+    Reason.UNKNOWN_CARRIER: Explanation(
+        "A table says what a carrier's scan codes mean, and there is none for this carrier.",
+        "Add a table for the carrier and run `remap`, or have the integration send the codes of carrier `generic`.",
+    ),
+}

@@ -1,0 +1,161 @@
+"""Domain to Kafka messages: what the relay publishes. The same row always makes the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple, Protocol
+
+from service.domain.journey import Change, State
+from service.domain.milestones import NAMES, Reason
+from service.wire.cloudevents import STRUCTURED_HEADERS, encode
+from service.wire.documents import return_document
+from service.wire.explanations import EXPLANATIONS
+from service.wire.models import CARRIER_SCANNED, CONNOTE_DELIVERED, HUB_EXPORTED, RETURN_CREATED
+from service.wire.published import CURRENT_STATUS, EXCEPTION, STATUS_CHANGED
+from service.wire.record import Record
+from service.wire.times import rfc3339
+
+SOURCE: Final = "/returns-status"
+
+
+class Message(NamedTuple):
+    """What goes to a topic."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+
+
+class ExceptionalRow(Protocol):
+    """What `exception` needs of a history row."""
+
+    @property
+    def return_id(self) -> str: ...
+    @property
+    def seq(self) -> int: ...
+    @property
+    def recorded_at(self) -> datetime: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def occurred_at(self) -> datetime: ...
+    @property
+    def milestone(self) -> str | None: ...
+    @property
+    def code(self) -> str | None: ...
+    @property
+    def verdict(self) -> str: ...
+    @property
+    def reason(self) -> str | None: ...
+    @property
+    def data(self) -> Mapping[str, Any] | None: ...
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+
+
+def status_changed(return_id: str, state: State, change: Change, recorded_at: datetime) -> Message:
+    """One milestone of the return's timeline moved; `state` is the one after the event that moved it."""
+    attributes = state.evidence.attributes
+    if attributes is None or change.status is None:
+        raise ValueError("nothing counts of a return without its creation, so nothing of it can change")
+    recorded = _text(recorded_at)
+    data = {
+        "return_id": return_id,
+        "version": change.version,
+        "kind": change.kind,
+        "milestone": change.milestone,
+        "occurred_at": rfc3339(change.occurred_at),
+        "status": change.status,
+        "status_name": NAMES[change.status],
+        "previous_status": change.previous_status,
+        "complete": change.complete,
+        "route": attributes.route,
+        "retailer": attributes.retailer,
+        "order_number": attributes.order_number,
+        "carrier": attributes.carrier,
+        "tracking_number": attributes.tracking_number,
+        "connote": state.evidence.connote,
+        "location": change.location,
+        "cause": {"source": change.cause[0], "id": change.cause[1]},
+        "recorded_at": recorded,
+    }
+    return _message(STATUS_CHANGED, return_id, f"{return_id}/{change.version}", recorded, data)
+
+
+def current_status(return_id: str, state: State, recorded_at: datetime) -> Message:
+    """The return as it is now, for the compacted topic.
+
+    The id goes by `state.seq`: what the document says may change (a connote becomes known) while the version stays.
+    """
+    data = return_document(return_id, state)
+    return _message(CURRENT_STATUS, return_id, f"{return_id}/current/{state.seq}", _text(recorded_at), data)
+
+
+def exception(row: ExceptionalRow, state: State) -> Message:
+    """An event that was held, refused or unmapped, or counts with a reason to look at it; `state` is the one after it."""
+    attributes = state.evidence.attributes
+    if attributes is None or row.reason is None:
+        raise ValueError("an exception has a reason, and concerns a return whose creation is known")
+    explanation = EXPLANATIONS[Reason(row.reason)]
+    recorded = _text(row.recorded_at)
+    # What the event itself named, which need not be what counts; other types may carry members of these names.
+    said = row.data or {}
+    named = said if row.type in (RETURN_CREATED, CARRIER_SCANNED) else {}
+    consigned = said if row.type in (HUB_EXPORTED, CONNOTE_DELIVERED) else {}
+    data = {
+        "return_id": row.return_id,
+        "verdict": row.verdict,
+        "reason": row.reason,
+        "expected": explanation.expected,
+        "resolution": explanation.resolution,
+        "milestone": row.milestone,
+        "event_type": row.type,
+        "code": row.code,
+        "carrier": named.get("carrier", attributes.carrier),
+        "tracking_number": named.get("tracking_number", attributes.tracking_number),
+        "connote": consigned.get("connote", state.evidence.connote),
+        "occurred_at": _text(row.occurred_at),
+        "cause": {"source": row.source, "id": row.id},
+        "origin": {"topic": row.topic, "partition": row.partition, "offset": row.offset},
+        "recorded_at": recorded,
+    }
+    return _message(EXCEPTION, row.return_id, f"{row.return_id}/exception/{row.seq}", recorded, data)
+
+
+def dead_letter(record: Record, reason: str, error: str) -> Message:
+    """The message as it came, byte for byte, with headers behind its own that say what is wrong and where it stood."""
+    told = {
+        "dlq.reason": reason,
+        "dlq.error": error,
+        "dlq.topic": record.topic,
+        "dlq.partition": record.partition,
+        "dlq.offset": record.offset,
+        "dlq.timestamp": record.timestamp,
+    }
+    headers = (*record.headers, *((name, str(value).encode()) for name, value in told.items()))
+    return Message(record.key, record.value, headers)
+
+
+def _message(event_type: str, return_id: str, event_id: str, recorded: str, data: Mapping[str, Any]) -> Message:
+    attributes = {
+        "id": event_id,
+        "source": SOURCE,
+        "type": event_type,
+        "subject": return_id,
+        "time": recorded,
+        "datacontenttype": "application/json",
+    }
+    return Message(return_id.encode(), encode(attributes, data), STRUCTURED_HEADERS)
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"

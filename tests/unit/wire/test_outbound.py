@@ -1,0 +1,314 @@
+"""What goes out: fields by the contract's names, held to the models that the schemas are made of."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, NamedTuple
+
+import pytest
+from pydantic import TypeAdapter
+
+from service.domain.events import Attributes, Event, Sense
+from service.domain.journey import NEW, Entry, record
+from service.domain.milestones import NAMES, Milestone, Reason, Route
+from service.wire import models, published
+from service.wire.explanations import EXPLANATIONS
+from service.wire.outbound import Message, current_status, dead_letter, exception, status_changed
+from service.wire.record import Record
+
+RETURN = "TK100342334NZ"
+RECORDED = datetime(2026, 11, 23, 13, 0, 0, 250_000, tzinfo=timezone(timedelta(hours=1)))
+T0 = 1_795_435_200_000_000  # 2026-11-23T12:00:00Z
+HOUR = 3_600_000_000
+
+
+class Row(NamedTuple):
+    return_id: str
+    seq: int
+    recorded_at: datetime
+    source: str
+    id: str
+    type: str
+    occurred_at: datetime
+    milestone: str | None
+    code: str | None
+    verdict: str
+    reason: str | None
+    data: dict[str, Any] | None
+    topic: str = "omnirps.hub-events"
+    partition: int = 3
+    offset: int = 42
+
+
+def asserting(milestone: Milestone, hours: int, **more: Any) -> Event:
+    return Event("/tests", f"{milestone}-{hours}", T0 + hours * HOUR, Sense.ASSERTS, milestone, **more)
+
+
+def created(route: Route = Route.OMNIRPS) -> Event:
+    attributes = Attributes("acme", route, "omniparcel", "OP123456789NZ", "201905270449")
+    return asserting(Milestone.RC, 0, attributes=attributes)
+
+
+def entries(*events: Event) -> list[Entry]:
+    state, made = NEW, list[Entry]()
+    for event in events:
+        entry = record(state, event, [e.event for e in made])
+        assert entry is not None
+        state = entry.state
+        made.append(entry)
+    return made
+
+
+def checked(message: Message) -> dict[str, Any]:
+    """The message's CloudEvent, once it has passed its model and nothing is in it that the model does not name."""
+    assert message.headers == (("content-type", b"application/cloudevents+json"),)
+    event: dict[str, Any] = json.loads(message.value or b"")
+    model = published.MODELS[event["type"]]
+    TypeAdapter(model).validate_python(event)
+    schema = TypeAdapter(model).json_schema()
+    name = schema["properties"]["data"]["$ref"].rpartition("/")[2]
+    names = set(schema["$defs"][name]["properties"])
+    assert set(event["data"]) == names
+    return event
+
+
+def test_a_status_change_says_what_moved_and_what_the_status_is_then() -> None:
+    location = {"name": "Auckland", "country": "NZ"}
+    last = entries(created(), asserting(Milestone.RT, 1, location=location))[-1]
+
+    message = status_changed(RETURN, last.state, last.changes[0], RECORDED)
+
+    assert message.key == RETURN.encode()
+    assert checked(message) == {
+        "specversion": "1.0",
+        "id": f"{RETURN}/2",
+        "source": "/returns-status",
+        "type": "com.omnirps.return.status-changed.v1",
+        "subject": RETURN,
+        "time": "2026-11-23T12:00:00.250000Z",
+        "datacontenttype": "application/json",
+        "data": {
+            "return_id": RETURN,
+            "version": 2,
+            "kind": "reached",
+            "milestone": "RT",
+            "occurred_at": "2026-11-23T13:00:00Z",
+            "status": "RT",
+            "status_name": "Return In Transit",
+            "previous_status": "RC",
+            "complete": False,
+            "route": "omnirps",
+            "retailer": "acme",
+            "order_number": "201905270449",
+            "carrier": "omniparcel",
+            "tracking_number": "OP123456789NZ",
+            "connote": None,
+            "location": location,
+            "cause": {"source": "/tests", "id": "RT-1"},
+            "recorded_at": "2026-11-23T12:00:00.250000Z",
+        },
+    }
+
+
+def test_the_first_change_has_no_previous_status() -> None:
+    entry = entries(created())[0]
+
+    data = checked(status_changed(RETURN, entry.state, entry.changes[0], RECORDED))["data"]
+
+    assert (data["version"], data["previous_status"], data["status"]) == (1, None, "RC")
+
+
+def test_a_revocation_says_who_revoked_it_and_the_connote_stays() -> None:
+    rp, re = asserting(Milestone.RP, 1), asserting(Milestone.RE, 5, connote="CN-1")
+    last = entries(created(), rp, re, asserting(Milestone.RR, 3))[-1]
+
+    changes = [checked(status_changed(RETURN, last.state, change, RECORDED))["data"] for change in last.changes]
+
+    assert [(c["kind"], c["milestone"], c["status"]) for c in changes] == [
+        ("revoked", "RE", "RP"),
+        ("reached", "RR", "RR"),
+    ]
+    assert changes[0]["cause"] == {"source": "/tests", "id": "RR-3"}
+    assert {c["connote"] for c in changes} == {"CN-1"}
+
+
+def test_nothing_changes_of_a_return_without_its_creation() -> None:
+    entry = entries(created())[0]
+
+    with pytest.raises(ValueError, match="without its creation"):
+        status_changed(RETURN, NEW, entry.changes[0], RECORDED)
+
+
+def test_the_current_status_is_the_document_with_the_seven_milestones() -> None:
+    last = entries(created(), asserting(Milestone.RP, 4, location={"code": "AKL"}))[-1]
+
+    message = current_status(RETURN, last.state, RECORDED)
+
+    event = checked(message)
+    assert message.key == RETURN.encode()
+    assert (event["id"], event["subject"]) == (f"{RETURN}/current/2", RETURN)
+    timeline = event["data"].pop("timeline")
+    assert event["data"] == {
+        "return_id": RETURN,
+        "retailer": "acme",
+        "order_number": "201905270449",
+        "route": "omnirps",
+        "carrier": "omniparcel",
+        "tracking_number": "OP123456789NZ",
+        "connote": None,
+        "status": "RP",
+        "status_name": "Return Processed",
+        "version": 2,
+        "complete": False,
+    }
+    states = ("reached", "skipped", "skipped", "skipped", "reached", "upcoming", "upcoming")
+    assert [(step["code"], step["name"], step["state"]) for step in timeline] == [
+        (m.value, NAMES[m], state) for m, state in zip(Milestone, states, strict=False)
+    ]
+    assert timeline[4] == {
+        "code": "RP",
+        "name": "Return Processed",
+        "state": "reached",
+        "occurred_at": "2026-11-23T16:00:00Z",
+        "location": {"code": "AKL"},
+        "source": "/tests",
+    }
+    assert timeline[1]["occurred_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("events", "states"),
+    (
+        ((created(Route.FIRST_MILE_ONLY),), ("reached", "upcoming", "upcoming", *["not_applicable"] * 4)),
+        (
+            (created(Route.FIRST_MILE_ONLY), asserting(Milestone.RDTPF, 1)),
+            ("reached", "skipped", "reached", *["not_applicable"] * 4),
+        ),
+        (
+            (created(), asserting(Milestone.RT, 1), asserting(Milestone.RR, 2)),
+            ("reached", "reached", *["not_applicable"] * 5, "reached"),
+        ),
+        (
+            (created(), asserting(Milestone.RP, 1), asserting(Milestone.RR, 2)),
+            ("reached", "skipped", "skipped", "skipped", "reached", "not_applicable", "not_applicable", "reached"),
+        ),
+    ),
+)
+def test_each_step_of_the_timeline_has_its_state(events: tuple[Event, ...], states: tuple[str, ...]) -> None:
+    event = checked(current_status(RETURN, entries(*events)[-1].state, RECORDED))
+
+    assert tuple(step["state"] for step in event["data"]["timeline"]) == states
+
+
+def exceptional(*events: Event, event_type: str, data: dict[str, Any], code: str | None = None) -> dict[str, Any]:
+    last = entries(*events)[-1]
+    event = last.event
+    row = Row(
+        RETURN,
+        last.state.seq,
+        RECORDED,
+        event.source,
+        event.id,
+        event_type,
+        datetime(2026, 11, 23, 12, tzinfo=UTC),
+        event.milestone,
+        code,
+        last.verdict,
+        last.reason,
+        data,
+    )
+    message = exception(row, last.state)
+    assert message.key == RETURN.encode()
+    return checked(message)
+
+
+def test_an_exception_says_what_was_expected_and_what_would_resolve_it() -> None:
+    event = exceptional(
+        created(),
+        asserting(Milestone.RE, 5, connote="CN-1"),
+        event_type=models.HUB_EXPORTED,
+        data={"return_id": RETURN, "hub": "akl-1", "connote": "CN-1"},
+    )
+
+    assert event["id"] == f"{RETURN}/exception/2"
+    assert event["data"] == {
+        "return_id": RETURN,
+        "verdict": "held",
+        "reason": "awaiting_processed",
+        "expected": EXPLANATIONS[Reason.AWAITING_PROCESSED].expected,
+        "resolution": EXPLANATIONS[Reason.AWAITING_PROCESSED].resolution,
+        "milestone": "RE",
+        "event_type": "com.omnirps.hub.exported.v1",
+        "code": None,
+        "carrier": "omniparcel",
+        "tracking_number": "OP123456789NZ",
+        "connote": "CN-1",
+        "occurred_at": "2026-11-23T12:00:00Z",
+        "cause": {"source": "/tests", "id": "RE-5"},
+        "origin": {"topic": "omnirps.hub-events", "partition": 3, "offset": 42},
+        "recorded_at": "2026-11-23T12:00:00.250000Z",
+    }
+
+
+def test_an_exception_names_the_pair_and_code_of_an_unmapped_scan() -> None:
+    scan = Event("/tests", "s", T0, Sense.UNMAPPED, unmapped_because=Reason.UNKNOWN_CODE)
+
+    data = exceptional(
+        created(),
+        scan,
+        event_type=models.CARRIER_SCANNED,
+        data={"carrier": "omniparcel", "tracking_number": "OTHER-1", "code": "OP-999"},
+        code="OP-999",
+    )["data"]
+
+    assert (data["verdict"], data["reason"], data["milestone"]) == ("unmapped", "unknown_code", None)
+    assert (data["carrier"], data["tracking_number"], data["code"]) == ("omniparcel", "OTHER-1", "OP-999")
+
+
+def test_an_unknown_member_of_an_event_is_not_taken_for_a_connote_or_a_carrier() -> None:
+    data = exceptional(
+        created(Route.FIRST_MILE_ONLY),
+        asserting(Milestone.DS, 1),
+        event_type=models.HUB_DEPOT_SCANNED,
+        data={"return_id": RETURN, "hub": "akl-1", "connote": ["?"], "carrier": 7, "tracking_number": {}},
+    )["data"]
+
+    assert (data["connote"], data["carrier"], data["tracking_number"]) == (None, "omniparcel", "OP123456789NZ")
+
+
+def test_an_event_without_a_reason_is_no_exception() -> None:
+    entry = entries(created())[0]
+    row = Row(RETURN, 1, RECORDED, "/tests", "1", models.RETURN_CREATED, RECORDED, "RC", None, "advanced", None, None)
+
+    with pytest.raises(ValueError, match="has a reason"):
+        exception(row, entry.state)
+
+
+def test_every_reason_is_explained() -> None:
+    assert EXPLANATIONS.keys() == set(Reason)
+
+
+def test_a_dead_letter_is_the_message_with_headers_behind_its_own() -> None:
+    headers = (("content-type", b"\xff\x00"), ("x", None), ("x", b"twice"))
+    message = dead_letter(Record("t", 1, 2, 3, b"\x00key", b"\xffvalue", headers), "not_json", "not JSON at é")
+
+    assert message == Message(
+        b"\x00key",
+        b"\xffvalue",
+        (
+            *headers,
+            ("dlq.reason", b"not_json"),
+            ("dlq.error", "not JSON at é".encode()),
+            ("dlq.topic", b"t"),
+            ("dlq.partition", b"1"),
+            ("dlq.offset", b"2"),
+            ("dlq.timestamp", b"3"),
+        ),
+    )
+
+
+def test_a_dead_letter_of_a_message_without_key_and_value_has_none() -> None:
+    message = dead_letter(Record("t", 1, 2, 3, None, None), "empty", "the message has no value")
+
+    assert (message.key, message.value) == (None, None)
