@@ -148,6 +148,31 @@ class Settings(BaseSettings):
         default=100_000, ge=0, description="Returns whose state a worker keeps in memory; 0: none."
     )
 
+    relay_transactional_id: str = Field(
+        default="returns-relay",
+        min_length=1,
+        description="Kafka transactional id that all relays share: the latest to work fences the others.",
+    )
+    relay_group_id: str = Field(
+        default="returns-relay",
+        min_length=1,
+        description="Consumer group whose offset on the status changes is the relay's position; nobody consumes in it.",
+    )
+    relay_transaction_timeout_ms: int = Field(
+        default=10_000,
+        ge=1000,
+        description="A transaction that its relay does not end holds up subscribers for so long at most.",
+    )
+    relay_slice_rows: int = Field(
+        default=1500, ge=1, le=20_000, description="Most rows of the history whose messages make one transaction."
+    )
+    relay_poll_ms: int = Field(
+        default=20, ge=1, le=10_000, description="Longest that the relay, at rest, waits before it looks again."
+    )
+    project_poll_ms: int = Field(
+        default=100, ge=1, le=60_000, description="Longest that the projector, at rest, waits before it looks again."
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe lines that are logged."
     )

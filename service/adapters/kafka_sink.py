@@ -1,0 +1,243 @@
+"""Publishes to Kafka in transactions that carry the relay's position, so that a slice is out exactly once.
+
+The position is the committed offset of a consumer group that nobody consumes with, on partition 0 of the status
+changes: the offset is the number of the batch, its metadata the place inside the batch. It is committed in the
+transaction of the messages, so there is never one without the other.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import AuthorizationError, KafkaError, MessageSizeTooLargeError
+from kafka.partitioner.default import murmur2
+from kafka.structs import OffsetAndMetadata
+
+from service.adapters.kafka_options import connection_options
+from service.application.publish import Outgoing, OutputTopics
+from service.application.slices import Position
+from service.config import Settings
+from service.errors import Fatal, Retryable
+
+_WAIT_SECONDS: Final = 0.5  # between two calls of `waiting`
+_BLOCK_MS: Final = 10_000
+
+_PRODUCER: Final = {
+    "bootstrap_timeout_ms": _BLOCK_MS,
+    "max_block_ms": _BLOCK_MS,
+    "request_timeout_ms": 10_000,
+    "delivery_timeout_ms": 25_000,
+    # The sender polls for so long between the steps of a transaction: 100 ms by default.
+    "retry_backoff_ms": 5,
+    # Batches go when they are full, the rest with the flush at the end of a slice.
+    "linger_ms": 50,
+    "batch_size": 128 * 1024,
+    # A dead letter may be larger than what the input topics take: it has more headers.
+    "max_request_size": 8 * 1024 * 1024,
+    "metrics_enabled": False,
+}
+
+
+class SinkOptions(NamedTuple):
+    """`transactional_id` is the same for all relays of a service: whoever starts last fences the others.
+
+    A transaction that is neither committed nor aborted holds up subscribers for `transaction_timeout_ms` at most.
+    """
+
+    transactional_id: str = "returns-relay"
+    group_id: str = "returns-relay"
+    transaction_timeout_ms: int = 10_000
+    patience_seconds: float = 30.0
+
+
+class _Producer(KafkaProducer):  # type: ignore[misc] # kafka-python is untyped
+    """The transactional producer with waits that end, and a `send` that takes all that Kafka takes.
+
+    It uses private parts of kafka-python, which is pinned exactly. The public ones will not do:
+
+    * Their waits have no time-out; a relay must keep its lead meanwhile, and stop when it is told to.
+    * `commit_transaction` reports success if a message that failed late made it take a new epoch under the open
+      transaction, which aborts it. Hence every message must be acknowledged before the commit is asked for.
+    * `send` refuses a message with neither key nor value, and a header without a value. Both may be dead letters.
+    """
+
+    def initialized(self) -> Any:
+        return self._woken(self._transaction_manager.initialize_transactions())
+
+    def offsets_sent(self, offsets: dict[TopicPartition, OffsetAndMetadata], group_id: str) -> Any:
+        return self._woken(self._transaction_manager.send_offsets_to_transaction(offsets, group_id))
+
+    def committed(self) -> Any:
+        return self._woken(self._transaction_manager.begin_commit())
+
+    def append(
+        self,
+        partition: TopicPartition,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes | None]],
+    ) -> Any:
+        self._transaction_manager.maybe_add_partition_to_transaction(partition)
+        future, full, new, _ = self._accumulator.append(partition, None, key, value, headers)
+        if full or new:
+            self._sender.wakeup()
+        return future
+
+    def flushed(self, futures: Sequence[Any], waiting: Callable[[], None]) -> None:
+        """Wait until all are acknowledged; raises the first failure."""
+        self._accumulator.begin_flush()
+        self._sender.wakeup()
+        for future in futures:
+            while not future.is_done:
+                if not future._produce_future.wait(_WAIT_SECONDS):  # noqa: SLF001 - see the class
+                    waiting()
+            if future.failed():
+                raise future.exception
+        self._accumulator.await_flush_completion(timeout=_WAIT_SECONDS)
+
+    def kill(self) -> None:
+        """Stop at once: a half of it that lived on could take the epoch from its successor."""
+        self._sender.force_close()
+        self._sender.join(5)
+        with suppress(KafkaError):
+            self.close(timeout=0)
+
+    def _woken(self, result: Any) -> Any:
+        self._sender.wakeup()
+        return result
+
+
+class KafkaSink:
+    """A transactional producer with its position. After any exception it is of no use: close it and open another."""
+
+    def __init__(
+        self, settings: Settings, options: SinkOptions, topics: OutputTopics, waiting: Callable[[], None]
+    ) -> None:
+        """Connects, and ends whatever transaction an earlier sink left open. Raises Retryable.
+
+        `waiting` is called during long waits; an exception from it ends the wait.
+        """
+        self._settings, self._options, self._topics, self._waiting = settings, options, topics, waiting
+        self._home = TopicPartition(topics.status_changes, 0)
+        with _translated():
+            self._producer = _Producer(
+                **connection_options(settings, options.transactional_id),
+                transactional_id=options.transactional_id,
+                transaction_timeout_ms=options.transaction_timeout_ms,
+                **_PRODUCER,
+            )
+        try:
+            with _translated():
+                # Fences every earlier sink, and aborts or completes its last transaction, before the position is read.
+                self._wait(self._producer.initialized())
+                self._partitions = {topic: len(self._producer.partitions_for(topic)) for topic in topics}
+        except BaseException:
+            self.close()
+            raise
+
+    def position(self) -> Position | None:
+        """The position of the last transaction that was committed; None where there was none, ever."""
+        return read_position(self._settings, self._options, self._topics)
+
+    def is_empty(self) -> bool:
+        """Whether the output topics are without a record since they were made."""
+        with _translated(), _consumer(self._settings, self._options) as consumer:
+            partitions = [TopicPartition(topic, n) for topic, count in self._partitions.items() for n in range(count)]
+            return not any(consumer.end_offsets(partitions).values())
+
+    def publish(self, messages: Sequence[Outgoing], position: Position) -> None:
+        """Write the messages and the position in one transaction."""
+        producer = self._producer
+        with _translated():
+            producer.begin_transaction()
+            futures = [
+                producer.append(TopicPartition(topic, _partition(key, self._partitions[topic])), key, value, headers)
+                for topic, (key, value, headers) in messages
+            ]
+            if futures:
+                producer.flushed(futures, self._patience())
+            offset = OffsetAndMetadata(position.n, position.within, -1)
+            self._wait(producer.offsets_sent({self._home: offset}, self._options.group_id))
+            self._wait(producer.committed())
+
+    def close(self) -> None:
+        """Stop the producer; a transaction that is open will be aborted by the next one, or by its time-out."""
+        self._producer.kill()
+
+    def _wait(self, result: Any) -> None:
+        """Wait for the answer to a request of the transaction protocol."""
+        patience = self._patience()
+        while not result.wait(_WAIT_SECONDS * 1000):
+            patience()
+
+    def _patience(self) -> Callable[[], None]:
+        deadline = time.monotonic() + self._options.patience_seconds
+
+        def still_waiting() -> None:
+            self._waiting()
+            if time.monotonic() > deadline:
+                raise Retryable(f"Kafka has not answered for {self._options.patience_seconds:.0f} s")
+
+        return still_waiting
+
+
+def read_position(settings: Settings, options: SinkOptions, topics: OutputTopics) -> Position | None:
+    """The position of the last transaction that was committed, whoever did it; None where there was none.
+
+    Raises Retryable while a transaction is open whose outcome is not known.
+    """
+    with _translated(), _consumer(settings, options) as consumer:
+        # As this consumer reads committed, the broker refuses an offset that a pending transaction may change.
+        found = consumer.committed(TopicPartition(topics.status_changes, 0), metadata=True, timeout_ms=_BLOCK_MS)
+    if found is None:
+        return None
+    try:
+        return Position.parse(found.offset, found.metadata or "")
+    except ValueError:
+        raise Fatal(f"the offset of group {options.group_id} was not committed by a relay") from None
+
+
+@contextmanager
+def _consumer(settings: Settings, options: SinkOptions) -> Iterator[Any]:
+    consumer = KafkaConsumer(
+        **connection_options(settings, options.group_id),
+        group_id=options.group_id,
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        allow_auto_create_topics=False,
+        bootstrap_timeout_ms=_BLOCK_MS,
+        metrics_enabled=False,
+    )
+    try:
+        yield consumer
+    finally:
+        with suppress(KafkaError):
+            consumer.close(autocommit=False)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """kafka-python's errors in our words."""
+    try:
+        yield
+    except MessageSizeTooLargeError as error:
+        raise Fatal("a message is larger than its topic takes: raise the topic's max.message.bytes") from error
+    except AuthorizationError as error:
+        raise Fatal(f"Kafka does not allow this to the relay: {type(error).__name__}") from error
+    except KafkaError as error:
+        raise Retryable(f"Kafka: {' '.join(str(error).split())}") from error
+
+
+@lru_cache(maxsize=8192)  # a change and the status after it share their key
+def _hash(key: bytes) -> int:
+    return int(murmur2(key)) & 0x7FFFFFFF
+
+
+def _partition(key: bytes | None, partitions: int) -> int:
+    """Where every Kafka client would put the key; without one any partition does."""
+    return _hash(b"" if key is None else key) % partitions

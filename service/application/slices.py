@@ -1,0 +1,120 @@
+"""The journal as a log: what batches wrote, in the order of their commits, in slices that fit into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple, Self
+
+from service.domain.journey import Change, State
+from service.wire.record import Record
+from service.wire.stored import decode_changes, decode_state
+
+_ALL: Final = 2**63 - 1  # PostgreSQL's largest bigint; no return and no letter has this number
+
+
+class Position(NamedTuple):
+    """How far a reader is: everything before batch `n`, and of that batch the history up to (`return_no`, `seq`) and
+    the dead letters up to `letter_no`.
+    """
+
+    n: int
+    return_no: int = _ALL
+    seq: int = 0
+    letter_no: int = _ALL
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing of batch `n` is left to read."""
+        return self.return_no == _ALL and self.letter_no == _ALL
+
+    @property
+    def within(self) -> str:
+        """The place inside the batch as text; empty where the batch is read to its end."""
+        return "" if self.is_whole else f"{self.return_no}/{self.seq}/{self.letter_no}"
+
+    @classmethod
+    def parse(cls, n: int, within: str) -> Self:
+        """The position from its two halves; raises ValueError where `within` is nothing that a position says."""
+        if not within:
+            return cls(n)
+        return_no, seq, letter_no = (int(part) for part in within.split("/"))
+        return cls(n, return_no, seq, letter_no)
+
+    @classmethod
+    def with_history(cls, n: int, return_no: int, seq: int, letter_no: int) -> Self:
+        """In the middle of a batch's history."""
+        return cls(n, return_no, seq, letter_no)
+
+    @classmethod
+    def with_letters(cls, n: int, letter_no: int) -> Self:
+        """At the end of a batch's history, in the middle of its dead letters."""
+        return cls(n, _ALL, 0, letter_no)
+
+
+START: Final = Position(0)
+
+
+class LogRow(NamedTuple):
+    """A row of the history with its return's id. `data` is set where somebody must be told what the event said."""
+
+    n: int
+    return_no: int
+    seq: int
+    return_id: str
+    recorded_at: datetime
+    source: str
+    id: str
+    type: str
+    occurred_at: datetime
+    milestone: str | None
+    code: str | None
+    verdict: str
+    reason: str | None
+    changes: Sequence[Sequence[Any]] | None
+    version: int
+    state: Mapping[str, Any]
+    data: Mapping[str, Any] | None
+    topic: str
+    partition: int
+    offset: int
+
+    def state_after(self) -> State:
+        """The return's state once this row is applied, but for the keys of the events seen."""
+        return decode_state(dict(self.state), self.seq, self.version, b"")
+
+    def changes_given(self, state: State) -> list[Change]:
+        """What the row changed; `state` is the one after it."""
+        return decode_changes(self.changes, state, (self.source, self.id)) if self.changes else []
+
+
+class Letter(NamedTuple):
+    """A dead letter: the message as it came, and what is wrong with it."""
+
+    n: int
+    letter_no: int
+    record: Record
+    reason: str
+    error: str
+    attempts: int
+
+
+class Slice(NamedTuple):
+    """A piece of the log. `position` is where it ends and the next one begins; `batches` counts those it touches.
+
+    `recorded_at` is when its first batch was written, None for a slice without batches.
+    """
+
+    position: Position
+    rows: Sequence[LogRow] = ()
+    letters: Sequence[Letter] = ()
+    batches: int = 0
+    recorded_at: datetime | None = None
+
+
+class Limits(NamedTuple):
+    """What one slice holds at most. A letter may be large (up to 256 KiB), a row is not (about 1 KiB)."""
+
+    rows: int = 1500
+    letters: int = 100
+    batches: int = 200

@@ -1,0 +1,219 @@
+"""The relay: publishes the journal to Kafka, exactly once, in the order of commits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+import structlog
+
+from service.application.publish import BatchLog, OutputTopics, Sink, messages_of
+from service.application.slices import Position, Slice
+from service.errors import Fatal, Retryable
+from service.metrics import Metrics
+from service.runtime.backoff import Backoff
+from service.runtime.lifecycle import Stop
+
+_log = structlog.get_logger(__name__)
+_STOP_GRACE_SECONDS: Final = 5.0  # what is under way when a stop is asked for may take this long
+
+OpenLog = Callable[[], BatchLog]
+OpenSink = Callable[[Callable[[], None]], Sink]  # given what to call during long waits
+ReadPosition = Callable[[], Position | None]
+
+
+class RelayOptions(NamedTuple):
+    """Times in seconds. `start_at` is the batch to go on after, for the one case that the relay cannot decide."""
+
+    poll_seconds: float = 0.02
+    stand_by_seconds: float = 1.0
+    # Kafka forgets the offsets of a group that commits nothing for a week.
+    refresh_seconds: float = 3600.0
+    # Slices without messages move the position in memory; it is committed this often.
+    settle_seconds: float = 1.0
+    start_at: int | None = None
+
+
+class Relay:
+    """Any number may run: one holds the lead and works, the others stand by.
+
+    What makes it exact: the position travels in the Kafka transaction of the messages. A relay that takes over fences
+    its predecessor first and reads the position after that; one that meets any error lets go of everything and takes
+    over from itself.
+    """
+
+    def __init__(
+        self,
+        open_log: OpenLog,
+        open_sink: OpenSink,
+        read_position: ReadPosition,
+        topics: OutputTopics,
+        stop: Stop,
+        metrics: Metrics,
+        options: RelayOptions | None = None,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._open_log, self._open_sink, self._read_position = open_log, open_sink, read_position
+        self._topics, self._stop, self._metrics = topics, stop, metrics
+        self._options = RelayOptions() if options is None else options
+        self._backoff = Backoff() if backoff is None else backoff
+        self._log: BatchLog | None = None
+        self._sink: Sink | None = None
+        self._position = Position(0)
+        self._is_settled = True  # the position is committed
+        self._committed_at = 0.0
+        self._stop_seen_at: float | None = None
+        self.is_ready = False
+
+    def run(self, *, drain: bool = False) -> None:
+        """Relay until told to stop; with `drain` until what the journal held at the start is published, by whomever.
+
+        Raises Fatal where neither waiting nor trying again helps.
+        """
+        end: int | None = None
+        try:
+            while not self._stop:
+                pause = self._guarded()
+                if drain and self._log is not None:
+                    end = self._end() if end is None else end
+                    if end is not None and self._has_reached(end):
+                        break
+                self._stop.wait(pause)
+        finally:
+            self._settle_at_last()
+            self.let_go()
+
+    def run_once(self) -> float:
+        """One turn: take over if need be, publish one slice. Answers how long to wait before the next one.
+
+        Raises Retryable where a server is away, or this relay was fenced: `let_go`, and try again.
+        """
+        if self._log is None:
+            self._log = self._open_log()
+        if self._sink is None:
+            if not self._log.lead():
+                self.is_ready = True  # to take over
+                return self._options.stand_by_seconds
+            self._take_over(self._log)
+        self.is_ready = True
+        piece = self._log.read(self._position)
+        if piece.position == self._position:
+            self._settle(self._options.refresh_seconds if self._is_settled else self._options.settle_seconds)
+            self._metrics.cursor_lag.labels("relay").set(0)
+            return self._options.poll_seconds
+        self._publish(piece)
+        return 0.0
+
+    def let_go(self) -> None:
+        """Close everything, the lead included. The next turn begins from the position in Kafka."""
+        sink, log = self._sink, self._log
+        self._sink = self._log = None
+        # First the sink: whoever gets the lead must not be fenced by what is left of this one.
+        for held in (sink, log):
+            if held is not None:
+                held.close()
+
+    def _guarded(self) -> float:
+        try:
+            pause = self.run_once()
+        except Retryable as error:
+            self.is_ready = False
+            pause = self._backoff.next()
+            was_leading = self._sink is not None
+            _log.warning("relay_retries", error=str(error), was_leading=was_leading, seconds=round(pause, 2))
+            self._metrics.retries.labels("database" if str(error).startswith("PostgreSQL") else "kafka").inc()
+            self.let_go()
+            return pause
+        self._backoff.reset()
+        return pause
+
+    def _take_over(self, log: BatchLog) -> None:
+        sink = self._sink = self._open_sink(self._while_waiting)
+        position = sink.position()
+        if position is None:
+            position = self._first_position(sink)
+        end = log.end()
+        if position.n > end:
+            raise Fatal(
+                f"Kafka says that batch {position.n} is published, but the journal ends at {end}: it is another "
+                "database, or an older copy. Publishing on would skip or repeat messages"
+            )
+        # Before the first message there is a position: a first transaction that is aborted leaves records behind.
+        sink.publish((), position)
+        self._committed(position)
+        _log.info("relay_leads", n=position.n, within=position.within, behind=end - position.n)
+
+    def _first_position(self, sink: Sink) -> Position:
+        if self._options.start_at is not None:
+            return Position(self._options.start_at)
+        if sink.is_empty():
+            return Position(0)
+        raise Fatal(
+            "the output topics hold messages, but the position up to which they were published is gone from Kafka. "
+            "Starting over would repeat all of them: find the last published batch and start once with --start-at"
+        )
+
+    def _publish(self, piece: Slice) -> None:
+        assert self._sink is not None
+        messages = messages_of(piece, self._topics)
+        if not messages:
+            self._position, self._is_settled = piece.position, False
+            self._settle(self._options.settle_seconds)
+            return
+        self._metrics.relay_transactions.labels("aborted").inc(0)
+        try:
+            self._sink.publish(messages, piece.position)
+        except BaseException:
+            self._metrics.relay_transactions.labels("aborted").inc()
+            raise
+        self._committed(piece.position)
+        self._metrics.relay_transactions.labels("committed").inc()
+        for topic in self._topics:
+            self._metrics.published.labels(topic).inc(sum(message.topic == topic for message in messages))
+        if piece.recorded_at is not None:
+            delay = (datetime.now(UTC) - piece.recorded_at).total_seconds()
+            self._metrics.relay_seconds.observe(delay)
+        _log.debug("relay_published", n=piece.position.n, batches=piece.batches, messages=len(messages))
+
+    def _committed(self, position: Position) -> None:
+        self._position, self._is_settled, self._committed_at = position, True, time.monotonic()
+
+    def _settle(self, after_seconds: float) -> None:
+        """Commit the position by itself if the last commit was that long ago."""
+        if self._sink is not None and time.monotonic() - self._committed_at >= after_seconds:
+            self._sink.publish((), self._position)
+            self._committed(self._position)
+
+    def _settle_at_last(self) -> None:
+        try:
+            if not self._is_settled:
+                self._settle(0)
+        except Retryable as error:  # the next relay looks at those slices once more
+            _log.warning("relay_did_not_settle", error=str(error))
+
+    def _while_waiting(self) -> None:
+        """Keep the lead during a long wait for Kafka; give up some time after a stop was asked for."""
+        if self._log is not None:
+            self._log.ping()
+        if self._stop:
+            now = time.monotonic()
+            self._stop_seen_at = self._stop_seen_at or now
+            if now - self._stop_seen_at > _STOP_GRACE_SECONDS:
+                raise Retryable("told to stop while waiting for Kafka")
+
+    def _end(self) -> int | None:
+        try:
+            return self._log.end() if self._log is not None else None
+        except Retryable:
+            return None
+
+    def _has_reached(self, end: int) -> bool:
+        position: Position | None = self._position
+        if self._sink is None:  # another relay works
+            try:
+                position = self._read_position()
+            except Retryable:
+                return False
+        return position is not None and (position.n > end or (position.n == end and position.is_whole))
