@@ -31,6 +31,7 @@ LOCK = Path(__file__).with_name("packages.toml")
 OLDEST_JAVA = 17  # what the broker asks for
 OLDEST_POSTGRES = 15  # what the service's SQL is written for
 FETCH_SECONDS = 1_200
+SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def java() -> Path:
@@ -118,7 +119,10 @@ def _fetch(coordinates: list[str], draft: Path, *, cache: Path | None = None) ->
         environment["M2_REPO"] = str(cache)
     elif not os.access(Path.home(), os.W_OK):
         environment["M2_REPO"] = str(CHECKOUT / ".local" / "cache" / "m2")
-    command = [sys.executable, "-m", "jgo", "--ignore-config", "--quiet", "--class-path-only", "sync"]
+    if "REQUESTS_CA_BUNDLE" not in environment and SYSTEM_CERTIFICATES.exists():
+        # The machine's own list: behind a company's proxy no other will do.
+        environment["REQUESTS_CA_BUNDLE"] = str(SYSTEM_CERTIFICATES)
+    command = [sys.executable, "-m", "jgo", "--ignore-config", "--color", "plain", "--class-path-only", "sync"]
     try:
         done = subprocess.run(
             command, cwd=draft, env=environment, capture_output=True, text=True, timeout=FETCH_SECONDS, check=False
@@ -126,8 +130,9 @@ def _fetch(coordinates: list[str], draft: Path, *, cache: Path | None = None) ->
     except subprocess.TimeoutExpired:
         raise StackError(f"{coordinates[0]} did not come within {FETCH_SECONDS} s") from None
     if done.returncode:
-        said = (done.stderr + done.stdout).strip().splitlines()
-        raise StackError(f"{coordinates[0]} cannot be fetched ({said[-1].strip() if said else 'no reason given'})")
+        said = [line for line in (done.stderr + done.stdout).splitlines() if line.startswith("ERROR")]
+        reason = said[-1].removeprefix("ERROR").strip()[:300] if said else f"jgo ended with {done.returncode}"
+        raise StackError(f"{coordinates[0]} cannot be fetched: {reason}")
     return sorted(target.rglob("*.jar"))
 
 

@@ -7,6 +7,8 @@ cd "$(dirname "$0")/../.."
 readonly here=deploy/local
 readonly stamp=.venv/.ready
 export UV_PYTHON_DOWNLOADS=never PIP_DISABLE_PIP_VERSION_CHECK=1
+# The machine's own list of certificates: behind a company's proxy no other will do.
+if [[ -d /etc/ssl/certs ]]; then export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-true}; fi
 # A machine's extra places to look for packages are no part of the lock.
 unset PIP_FIND_LINKS UV_FIND_LINKS VIRTUAL_ENV
 
