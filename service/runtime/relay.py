@@ -58,7 +58,7 @@ class Relay:
         self._open_log, self._open_sink, self._read_position = open_log, open_sink, read_position
         self._topics, self._stop, self._metrics = topics, stop, metrics
         self._options = RelayOptions() if options is None else options
-        self._backoff = Backoff() if backoff is None else backoff
+        self._backoff = Backoff(time.monotonic) if backoff is None else backoff
         self._log: BatchLog | None = None
         self._sink: Sink | None = None
         self._position = Position(0)
@@ -120,13 +120,14 @@ class Relay:
             pause = self.run_once()
         except Retryable as error:
             self.is_ready = False
-            pause = self._backoff.next()
+            self._backoff.fail()
+            pause = self._backoff.remaining()
             was_leading = self._sink is not None
             _log.warning("relay_retries", error=str(error), was_leading=was_leading, seconds=round(pause, 2))
             self._metrics.retries.labels("database" if str(error).startswith("PostgreSQL") else "kafka").inc()
             self.let_go()
             return pause
-        self._backoff.reset()
+        self._backoff.succeed()
         return pause
 
     def _take_over(self, log: BatchLog) -> None:
