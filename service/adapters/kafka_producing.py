@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -14,34 +15,28 @@ from service.errors import Retryable
 
 _BOOTSTRAP_MS: Final = 10_000
 _CLOSE_SECONDS: Final = 10
+_ANSWER_SECONDS: Final = 30
 
 
 class Publishing:
     """Publishes messages; a context manager that waits, at its end, until Kafka has them all.
 
-    `lingering_ms` is how long a message may wait for company: a rate for throughput, 0 for a caller that waits.
+    `lingering_ms` is how long a message may wait for company: some for throughput, 0 for a caller that waits.
+    A producer that Kafka refused one message fails all that follow, so it is replaced after an error: the caller may
+    simply go on. `publish_now` may be called by many threads.
     """
 
     def __init__(self, settings: Settings, client_id: str, *, lingering_ms: int = 0) -> None:
         self._settings = settings
         self._client_id = client_id
         self._lingering_ms = lingering_ms
+        self._lock = threading.Lock()
         self._producer: Any = None
         self._failed: Exception | None = None
 
     def __enter__(self) -> Self:
         """Raises Retryable if no broker answers."""
-        try:
-            self._producer = KafkaProducer(
-                **connection_options(self._settings, self._client_id),
-                acks="all",
-                linger_ms=self._lingering_ms,
-                batch_size=64 * 1024,
-                bootstrap_timeout_ms=_BOOTSTRAP_MS,
-                retry_backoff_ms=20,
-            )
-        except KafkaError as error:
-            raise Retryable(f"no Kafka broker answers at {self._settings.kafka_bootstrap_servers}") from error
+        self._live()
         return self
 
     def __exit__(
@@ -51,34 +46,70 @@ class Publishing:
             if kind is None:
                 self.flush()
         finally:
-            self._producer.close(timeout=_CLOSE_SECONDS)
+            self._retire(self._producer, _CLOSE_SECONDS)
 
     def publish(self, topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> None:
         """Hand over one message; Kafka has it once `flush` returns. Raises Retryable if it, or an earlier one, failed."""
         try:
-            self._producer.send(topic, value=value, key=key, headers=headers).add_errback(self._note)
+            self._live().send(topic, value=value, key=key, headers=headers).add_errback(self._note)
         except KafkaError as error:
             self._note(error)
         self._raise_failure()
 
     def publish_now(self, topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> None:
-        """Publish one message and wait until Kafka has it. Raises Retryable."""
-        self.publish(topic, key, value, headers)
-        self.flush()
+        """Publish one message and wait until Kafka has it. Raises Retryable; it is then unknown whether Kafka has it."""
+        producer = self._live()
+        try:
+            producer.send(topic, value=value, key=key, headers=headers).get(timeout=_ANSWER_SECONDS)
+        except KafkaError as error:
+            self._retire(producer, 0)
+            raise _refused(error) from error
 
     def flush(self) -> None:
-        """Wait until Kafka has everything. Raises Retryable."""
+        """Wait until Kafka has everything that was handed over. Raises Retryable."""
         try:
-            self._producer.flush()
+            self._live().flush()
         except KafkaError as error:
             self._note(error)
         self._raise_failure()
+
+    def _live(self) -> Any:
+        with self._lock:
+            if self._producer is None:
+                self._producer = self._open()
+            return self._producer
+
+    def _open(self) -> Any:
+        try:
+            return KafkaProducer(
+                **connection_options(self._settings, self._client_id),
+                acks="all",
+                linger_ms=self._lingering_ms,
+                batch_size=64 * 1024,
+                bootstrap_timeout_ms=_BOOTSTRAP_MS,
+                retry_backoff_ms=20,
+            )
+        except KafkaError as error:
+            raise Retryable(f"no Kafka broker answers at {self._settings.kafka_bootstrap_servers}") from error
+
+    def _retire(self, producer: Any, seconds: float) -> None:
+        with self._lock:
+            if producer is None or self._producer is not producer:
+                return
+            self._producer = None
+        producer.close(timeout=seconds)
 
     def _note(self, error: Exception) -> None:
         # Called on the producer's own thread too: the caller's learns of it with its next call.
         self._failed = self._failed or error
 
     def _raise_failure(self) -> None:
+        if self._failed is None:
+            return
+        self._retire(self._producer, 0)
         failed, self._failed = self._failed, None
-        if failed is not None:
-            raise Retryable(f"Kafka did not take a message: {type(failed).__name__}") from failed
+        raise _refused(failed) from failed
+
+
+def _refused(error: Exception) -> Retryable:
+    return Retryable(f"Kafka did not take a message: {type(error).__name__}")

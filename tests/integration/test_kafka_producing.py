@@ -35,5 +35,9 @@ def test_a_message_that_kafka_refuses_is_an_error_and_the_next_one_is_not(topics
         with pytest.raises(Retryable, match="did not take"):
             publishing.publish_now(small, b"key", b"x" * 5_000, [])
         publishing.publish_now(name, b"key", b"value", [("content-type", b"text/plain")])
+        publishing.publish(small, b"key", b"x" * 5_000, [])
+        with pytest.raises(Retryable, match="did not take"):
+            publishing.flush()
+        publishing.publish(name, b"key", b"value", [])
 
-    assert topics.end(name) == 1
+    assert topics.end(name) == 2
