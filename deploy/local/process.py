@@ -42,7 +42,9 @@ class Identity:
         try:
             process = psutil.Process(self.pid)
             same = _birth(self.pid) == self.born
-            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+            # The first thread of a JVM may be gone while others still close files.
+            dead = process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
+            return process if same and not dead else None
         except psutil.NoSuchProcess:
             return None
 
