@@ -17,8 +17,10 @@ from service.simulator.options import Options, Topics
 from service.simulator.story import DAY, HOUR, Fact, Storyteller
 from service.wire import models
 
-# An endless world is a chain of worlds of this size; the next begins while the stories of the last run out.
-ENDLESS_BATCH: Final = 3_000
+# An endless world is a chain of worlds of this size; the next begins while the stories of the last run out. Few
+# returns a day make days pass quickly at the rate of a demonstration.
+ENDLESS_BATCH: Final = 2_000
+_ENDLESS_SPAN: Final = 40 * DAY
 _RETURNS_A_DAY: Final = 100
 _SHORTEST_SPAN: Final = 2 * DAY
 _LONGEST_SPAN: Final = 45 * DAY
@@ -72,7 +74,7 @@ class World:
     def _returns(self) -> Iterator[tuple[float, list[Message]]]:
         """Each return's creation in virtual time, and its messages."""
         size = self._options.returns or ENDLESS_BATCH
-        length = span(size)
+        length = span(size) if self._options.returns else _ENDLESS_SPAN
         for batch in count():
             # Virtual time runs on from batch to batch; in real time each batch ends now.
             ends = int(self._now())
