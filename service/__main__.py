@@ -100,6 +100,18 @@ def topics() -> None:
 
 
 @app.command()
+def ingest(*, drain: Drain = False) -> None:
+    """Consume the input topics into the history. Any number may run at a time, and share the partitions.
+
+    With --drain: stop once every input partition is ingested up to where it ended at the start, by whichever worker.
+    """
+    from service import bootstrap
+
+    with process("ingest") as (settings, metrics, stop):
+        bootstrap.run_ingest(settings, metrics, stop, drain=drain)
+
+
+@app.command()
 def serve() -> None:
     r"""Serve the HTTP API.
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import faulthandler
+import gc
 import os
 import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from service import logs
@@ -18,9 +21,12 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from service.runtime.lifecycle import Stop
+    from service.runtime.loop import IngestLoop
+    from service.wire.carriers import CarrierTables
+    from service.wire.inbound import Parser
 
 # What `run` starts. Those with metrics of their own get RETURNS_METRICS_PORT and the ports after it, in this order.
-PROCESSES: Final = ("serve",)
+PROCESSES: Final = ("ingest", "serve")
 _STOP_SECONDS: Final = 10  # requests that are being answered get this long when `serve` stops
 
 
@@ -43,6 +49,70 @@ def metrics_server(settings: Settings, metrics: Metrics | None) -> Iterator[None
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def carrier_tables(settings: Settings) -> CarrierTables:
+    """The carrier tables that ship with the service, and those of the folder in the settings."""
+    from service.wire.carriers import CarrierTables
+
+    return CarrierTables.load(*([Path(settings.carrier_tables)] if settings.carrier_tables else []))
+
+
+def parser(settings: Settings, tables: CarrierTables) -> Parser:
+    """Who may write a topic may assert what its types assert, and nothing else."""
+    from service.wire import models
+    from service.wire.inbound import Parser
+
+    hub = {t for t in models.MODELS if t.startswith("com.omnirps.hub.")}
+    return Parser(
+        tables,
+        {
+            settings.topic_returns: {models.RETURN_CREATED},
+            settings.topic_scans: {models.CARRIER_SCANNED},
+            settings.topic_hub_events: {*hub, models.EVENT_VOIDED},
+            settings.topic_deliveries: {models.CONNOTE_DELIVERED},
+        },
+    )
+
+
+def ingest(settings: Settings, metrics: Metrics, stop: Stop, *, drain: bool = False) -> IngestLoop:
+    """An ingest worker; its `run` works until asked to stop, or until everything is drained."""
+    from service.adapters.journal import PostgresJournal
+    from service.adapters.kafka_source import KafkaSource
+    from service.runtime.loop import IngestLoop, LoopOptions
+
+    tables = carrier_tables(settings)
+    options = LoopOptions(
+        batch_size=settings.batch_size,
+        batch_wait_ms=settings.batch_wait_ms,
+        poll_timeout_ms=settings.poll_timeout_ms,
+        fuse_run=settings.fuse_run,
+        fuse_ratio=settings.fuse_ratio,
+        stall_seconds=settings.stall_seconds,
+        drain=drain,
+    )
+    return IngestLoop(
+        lambda: KafkaSource(settings, settings.input_topics),
+        PostgresJournal(settings.database_url.get_secret_value(), tables),
+        parser(settings, tables),
+        options,
+        stop=stop,
+        metrics=metrics,
+        tidy=gc.collect,
+        alive=lambda: faulthandler.dump_traceback_later(settings.stall_seconds, exit=True),
+    )
+
+
+def run_ingest(settings: Settings, metrics: Metrics, stop: Stop, *, drain: bool = False) -> None:
+    """Be an ingest worker for the rest of the process."""
+    loop = ingest(settings, metrics, stop, drain=drain)
+    # A batch makes some hundred thousand objects without a cycle among them; collections in its middle cost a third
+    # of the time. The loop collects between batches.
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    loop.run()
+    faulthandler.cancel_dump_traceback_later()
 
 
 @contextmanager

@@ -131,9 +131,6 @@ class Settings(BaseSettings):
     max_partition_fetch_bytes: int = Field(
         default=4 * 1024 * 1024, ge=300_000, description="Most that one fetch takes of one partition."
     )
-    max_event_bytes: int = Field(
-        default=256 * 1024, ge=1024, le=1024 * 1024, description="A larger message is invalid, a dead letter."
-    )
     fuse_ratio: float = Field(
         default=0.9,
         gt=0,
@@ -143,9 +140,6 @@ class Settings(BaseSettings):
     fuse_run: int = Field(default=1000, ge=1, description="See fuse_ratio: so many records in a row are looked at.")
     stall_seconds: float = Field(
         default=120, gt=0, description="A partition with lag that does not move for this long makes the worker exit."
-    )
-    state_cache_size: int = Field(
-        default=100_000, ge=0, description="Returns whose state a worker keeps in memory; 0: none."
     )
 
     relay_transactional_id: str = Field(
@@ -171,6 +165,10 @@ class Settings(BaseSettings):
     )
     project_poll_ms: int = Field(
         default=100, ge=1, le=60_000, description="Longest that the projector, at rest, waits before it looks again."
+    )
+
+    carrier_tables: str | None = Field(
+        default=None, description="Folder of further carrier tables (*.toml); one of the same name replaces ours."
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(

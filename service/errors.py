@@ -23,6 +23,10 @@ class Retryable(ServiceError):
     """A server is away or overloaded: keep what you hold, wait, and do the same again."""
 
 
+class BrokenSource(ServiceError):
+    """Kafka is away, or the consumer is not to be trusted any more: close it and make a new one."""
+
+
 class Conflict(ServiceError):
     """Another worker was first: forget what you knew, read it again and decide anew."""
 

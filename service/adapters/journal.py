@@ -32,6 +32,7 @@ from service.domain.events import KEY_DIGEST_BYTES, Event
 from service.domain.journey import State
 from service.errors import LostPartition, Retryable
 from service.wire.carriers import CarrierTables
+from service.wire.record import Record
 from service.wire.stored import decode_state, encode_changes, encode_state, stored_event, stored_inbound
 
 # Any two numbers that nothing else in this database locks.
@@ -43,10 +44,12 @@ MAX_KEYS_IN_ROW: Final = 64
 
 _PG_EPOCH: Final = 946_684_800_000_000  # 2000-01-01 UTC in microseconds; what PostgreSQL counts from
 # timestamptz goes as the integer that it is on the wire, json as bytes: both spare a slower conversion.
+# fmt: off
 _HISTORY_TYPES: Final = (
-    "int8 int4 text text text int8 text text text bytea bytea text int4 int8 int8 "
-    "text text bytea int4 text bytea bytea bytea"
-).split()
+    "int8", "int4", "text", "text", "text", "int8", "text", "text", "text", "bytea", "bytea",
+    "text", "int4", "int8", "int8", "text", "text", "bytea", "int4", "text", "bytea", "bytea", "bytea",
+)
+# fmt: on
 _Q: Final = load_queries("journal.sql")
 
 
@@ -214,18 +217,14 @@ class PostgresTransaction:
             for row in sorted(rows, key=_place_in_history):
                 write_row(_columns(row))
 
-    def park(self, arrivals: Sequence[Arrival]) -> int:
-        columns = [
-            [a.inbound.kind.value for a in arrivals],
-            [a.inbound.subject for a in arrivals],
-            *_kept_columns(arrivals),
-        ]
-        return len(arrivals) - self._count("park", *columns)
+    def park(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
+        kinds = [a.inbound.kind.value for a in arrivals]
+        subjects = [a.inbound.subject for a in arrivals]
+        return _others(arrivals, self._rows("park", kinds, subjects, *_kept_columns(arrivals)))
 
-    def keep_deliveries(self, arrivals: Sequence[Arrival]) -> int:
-        return len(arrivals) - self._count(
-            "keep_deliveries", [a.inbound.subject for a in arrivals], *_kept_columns(arrivals)
-        )
+    def keep_deliveries(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
+        connotes = [a.inbound.subject for a in arrivals]
+        return _others(arrivals, self._rows("keep_deliveries", connotes, *_kept_columns(arrivals)))
 
     def join_connotes(self, members: Iterable[tuple[str, int]]) -> None:
         unique = sorted(set(members))
@@ -270,9 +269,8 @@ class PostgresTransaction:
     def _waiting(self, row: Sequence[Any]) -> Waiting:
         return_no, kind, subject, *event, topic, partition, offset, published_at = row
         inbound = stored_inbound(kind, subject, *event, tables=self._tables)
-        return Waiting(
-            return_no, Arrival(inbound, topic, partition, offset, round(published_at.timestamp() * 1000))
-        )
+        record = Record(topic, partition, offset, round(published_at.timestamp() * 1000), None, None)
+        return Waiting(return_no, Arrival(inbound, record))
 
 
 def _place_in_history(row: HistoryRow) -> tuple[int, int]:
@@ -280,7 +278,7 @@ def _place_in_history(row: HistoryRow) -> tuple[int, int]:
 
 
 def _columns(row: HistoryRow) -> tuple[Any, ...]:
-    return_no, (event, verdict, reason, changes, state), (inbound, topic, partition, offset, published_at) = row
+    return_no, (event, verdict, reason, changes, state), (inbound, record) = row
     seen = state.seen
     return (
         return_no,
@@ -294,10 +292,10 @@ def _columns(row: HistoryRow) -> tuple[Any, ...]:
         event.milestone,
         inbound.data,
         inbound.extensions,
-        topic,
-        partition,
-        offset,
-        published_at * 1000 - _PG_EPOCH,
+        record.topic,
+        record.partition,
+        record.offset,
+        record.timestamp * 1000 - _PG_EPOCH,
         verdict,
         reason,
         encode_changes(changes),
@@ -321,10 +319,16 @@ def _kept_columns(arrivals: Sequence[Arrival]) -> Iterator[list[Any]]:
     yield [event.milestone and event.milestone.value for event in events]
     yield [item.data.decode() for item in inbound]
     yield [item.extensions and item.extensions.decode() for item in inbound]
-    yield [arrival.topic for arrival in arrivals]
-    yield [arrival.partition for arrival in arrivals]
-    yield [arrival.offset for arrival in arrivals]
-    yield [arrival.published_at for arrival in arrivals]
+    yield [arrival.record.topic for arrival in arrivals]
+    yield [arrival.record.partition for arrival in arrivals]
+    yield [arrival.record.offset for arrival in arrivals]
+    yield [arrival.record.timestamp for arrival in arrivals]
+
+
+def _others(arrivals: Iterable[Arrival], kept: Iterable[tuple[str, int, int]]) -> list[Arrival]:
+    """The arrivals whose coordinates are not among those that were kept now."""
+    coordinates = set(kept)
+    return [a for a in arrivals if (a.record.topic, a.record.partition, a.record.offset) not in coordinates]
 
 
 def _headers(headers: Iterable[tuple[str, bytes | None]]) -> str:

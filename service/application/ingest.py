@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Literal, NamedTuple, Protocol
 
 from service.application.ports import (
     Arrival,
     DeadLetter,
     HistoryRow,
+    Item,
     Journal,
     Move,
     Pair,
@@ -35,19 +37,12 @@ class Parser(Protocol):
         """The event, or InvalidEvent."""
 
 
-class Batch(NamedTuple):
-    """Decoded records, in the order of their partitions."""
-
-    arrivals: Sequence[Arrival]
-    letters: Sequence[DeadLetter]
-
-
 class Outcome(NamedTuple):
-    """What became of a batch, for the log line and the metrics."""
+    """What became of a batch, for the log line and the metrics; `parked` and `duplicates` by topic."""
 
     verdicts: Mapping[tuple[str, Verdict], int]  # by topic and verdict
-    duplicates: int = 0
-    parked: int = 0
+    duplicates: Mapping[str, int] = MappingProxyType({})
+    parked: Mapping[str, int] = MappingProxyType({})
     deliveries: int = 0
     conflicts: int = 0
 
@@ -66,40 +61,42 @@ class Placed(NamedTuple):
 
 
 class Appended(NamedTuple):
-    """The rows that the history got, how many events were duplicates, and how many returns had to be decided anew."""
+    """The rows that the history got, the events that were duplicates, and how many returns were decided anew."""
 
     rows: Sequence[HistoryRow]
-    duplicates: int
+    repeats: Sequence[Arrival]
     conflicts: int
 
 
-Step = Callable[[str], None]  # told the name of each step that ends
+Step = Callable[[Literal["load", "decide", "write", "commit"]], None]  # told of each step that ends
 
 
-def decode(parser: Parser, records: Iterable[Record]) -> Batch:
-    """Understand the records; one that is invalid becomes a dead letter beside its neighbours."""
-    arrivals, letters = list[Arrival](), list[DeadLetter]()
+def decode(parser: Parser, records: Iterable[Record]) -> list[Item]:
+    """Understand the records, in their order; one that is invalid becomes a dead letter beside its neighbours."""
+    items = list[Item]()
     for item in records:
         try:
-            inbound = parser.parse(item)
+            items.append(Arrival(parser.parse(item), item))
         except InvalidEvent as error:
-            letters.append(DeadLetter(item, error.reason, error.detail))
-        else:
-            arrivals.append(Arrival(inbound, item.topic, item.partition, item.offset, item.timestamp))
-    return Batch(arrivals, letters)
+            items.append(DeadLetter(item, error.reason, error.detail))
+    return items
 
 
-def write(journal: Journal, batch: Batch, moves: Mapping[Partition, Move], step: Step = lambda _: None) -> Outcome:
-    """Record the batch and move the offsets, in one transaction.
+def write(
+    journal: Journal, items: Sequence[Item], moves: Mapping[Partition, Move], step: Step = lambda _: None
+) -> Outcome:
+    """Record a batch and move the offsets, in one transaction.
 
     Raises LostPartition if a partition has another owner, and what a transaction raises.
     """
+    arrivals = [item for item in items if isinstance(item, Arrival)]
+    letters = [item for item in items if isinstance(item, DeadLetter)]
     with journal.transaction() as tx:
         tx.advance(moves)
-        placed, parked, deliveries = _place(tx, batch.arrivals)
-        rows, duplicates, conflicts = append(tx, placed, step)
-        duplicates += tx.park(parked) if parked else 0
-        duplicates += tx.keep_deliveries(deliveries) if deliveries else 0
+        placed, parked, deliveries = _place(tx, arrivals)
+        rows, repeats, conflicts = append(tx, placed, step)
+        again = tx.park(parked) if parked else []
+        again += tx.keep_deliveries(deliveries) if deliveries else []
         members = [
             (row.entry.event.connote, row.return_no)
             for row in rows
@@ -107,13 +104,23 @@ def write(journal: Journal, batch: Batch, moves: Mapping[Partition, Move], step:
         ]
         if members:
             tx.join_connotes(members)
-        if batch.letters:
-            tx.bury(batch.letters)
+        if letters:
+            tx.bury(letters)
         tx.seal()
         step("write")
     step("commit")
-    verdicts = Counter((row.arrival.topic, row.entry.verdict) for row in rows)
-    return Outcome(verdicts, duplicates, len(parked), len(deliveries), conflicts)
+    return Outcome(
+        verdicts(rows),
+        Counter(arrival.record.topic for arrival in [*repeats, *again]),
+        Counter(arrival.record.topic for arrival in parked),
+        len(deliveries),
+        conflicts,
+    )
+
+
+def verdicts(rows: Iterable[HistoryRow]) -> dict[tuple[str, Verdict], int]:
+    """How many rows there are, by topic and verdict."""
+    return Counter((row.arrival.record.topic, row.entry.verdict) for row in rows)
 
 
 def _place(tx: Transaction, arrivals: Sequence[Arrival]) -> tuple[list[Placed], list[Arrival], list[Arrival]]:
@@ -181,22 +188,22 @@ def append(tx: Transaction, placed: Sequence[Placed], step: Step) -> Appended:
     Another worker may have appended to some of the same returns. Only those are read again and decided anew.
     """
     if not placed:
-        return Appended([], 0, 0)
+        return Appended([], [], 0)
     states = tx.load({item.return_no for item in placed})
     step("load")
     rows, repeats = decide(tx, placed, states)
     step("decide")
     if not rows or tx.append(rows):
-        return Appended(rows, len(repeats), 0)
-    done, duplicates, conflicts = list[HistoryRow](), 0, 0
+        return Appended(rows, [item.arrival for item in repeats], 0)
+    done, again, conflicts = list[HistoryRow](), list[Placed](), 0
     while rows:
         lost = tx.append_contested(rows)
         done += [row for row in rows if row.return_no not in lost]
-        duplicates += sum(item.return_no not in lost for item in repeats)
+        again += [item for item in repeats if item.return_no not in lost]
         conflicts += len(lost)
         placed = [item for item in placed if item.return_no in lost]
         rows, repeats = decide(tx, placed, tx.load(lost)) if lost else ([], [])
-    return Appended(done, duplicates + len(repeats), conflicts)
+    return Appended(done, [item.arrival for item in (*again, *repeats)], conflicts)
 
 
 def decide(

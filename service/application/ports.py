@@ -16,13 +16,10 @@ Partition = tuple[str, int]  # a topic and the number of one of its partitions
 
 
 class Arrival(NamedTuple):
-    """An understood event and where it stood in Kafka; `published_at` is Kafka's timestamp in milliseconds."""
+    """An understood event and the record that it came in (of one that waited: without its bytes)."""
 
     inbound: Inbound
-    topic: str
-    partition: int
-    offset: int
-    published_at: int
+    record: Record
 
 
 class DeadLetter(NamedTuple):
@@ -31,6 +28,9 @@ class DeadLetter(NamedTuple):
     record: Record
     reason: str
     error: str
+
+
+Item = Arrival | DeadLetter  # what a record turned out to be
 
 
 class HistoryRow(NamedTuple):
@@ -92,11 +92,11 @@ class Transaction(Protocol):
     def append_contested(self, rows: Sequence[HistoryRow]) -> set[int]:
         """Append what does not collide; the numbers of the returns where another worker was first."""
 
-    def park(self, arrivals: Sequence[Arrival]) -> int:
-        """Keep events until their return becomes known; how many were kept already."""
+    def park(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
+        """Keep events until their return becomes known; those that were kept already."""
 
-    def keep_deliveries(self, arrivals: Sequence[Arrival]) -> int:
-        """Keep deliveries of connotes for members now and later; how many were kept already."""
+    def keep_deliveries(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
+        """Keep deliveries of connotes for members now and later; those that were kept already."""
 
     def join_connotes(self, members: Iterable[tuple[str, int]]) -> None:
         """Note which returns were exported under which connote."""
@@ -123,3 +123,62 @@ class Journal(Protocol):
 
     def transaction(self) -> AbstractContextManager[SweepTransaction]:
         """A transaction that commits at the end of the block, or rolls back on an exception."""
+
+    def stored_offsets(self, starts: Mapping[Partition, int]) -> dict[Partition, int]:
+        """Where to read on in these partitions; one that was never read starts at the offset given for it."""
+
+    def is_behind(self) -> bool:
+        """Whether there are batches that the sweep has not seen."""
+
+    def extend(self) -> None:
+        """Make room for the returns to come."""
+
+    def close(self) -> None:
+        """Let go of the connection; the next call makes a new one."""
+
+
+class Bounds(NamedTuple):
+    """A partition's first offset and the one after its last."""
+
+    begin: int
+    end: int
+
+
+class Source(Protocol):
+    """The input topics as one member of a consumer group reads them. Every method may raise BrokenSource."""
+
+    def poll(self, timeout_ms: int, limit: int) -> list[Record]:
+        """Records of the partitions that are not paused, in the order of each partition."""
+
+    def take_gained(self) -> set[Partition]:
+        """Partitions that came with the last polls, paused, until the next call."""
+
+    def take_lost(self) -> set[Partition]:
+        """Partitions that went with the last polls, until the next call."""
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        """Read on from `offset`."""
+
+    def pause(self, partitions: Iterable[Partition]) -> None:
+        """Give no records of these until they are resumed."""
+
+    def resume(self, partitions: Iterable[Partition]) -> None:
+        """Give records of these again."""
+
+    def position(self, partition: Partition) -> int | None:
+        """The next offset to be read, past transaction markers; None while it is not known."""
+
+    def high_water(self, partition: Partition) -> int | None:
+        """The end of the partition as of the last fetch; None while it is not known."""
+
+    def bounds(self, partitions: Collection[Partition]) -> dict[Partition, Bounds]:
+        """The first and the next offset of each partition."""
+
+    def all_partitions(self) -> set[Partition]:
+        """Every partition of the input topics, whoever reads it."""
+
+    def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """Tell Kafka how far this worker is; never waits, never fails."""
+
+    def close(self) -> None:
+        """Leave the group."""

@@ -7,27 +7,27 @@ crash can leave nothing behind that the next sweep would not see.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
-from service.application.ingest import Placed, Step, append
+from service.application.ingest import Outcome, Placed, append, verdicts
 from service.application.ports import Journal
 
 BATCHES_A_SWEEP: Final = 16
 
 
-def sweep(journal: Journal, step: Step = lambda _: None) -> int | None:
+def sweep(journal: Journal) -> Outcome | None:
     """Place what the next batches left, in one transaction.
 
-    Answers with how many events were placed, or None: there was nothing to read, or another worker is at it.
+    None: there was nothing to read, or another worker is at it.
     """
     with journal.transaction() as tx:
         swept = tx.begin_sweep(BATCHES_A_SWEEP)
         if swept is None:
             return None
         placed = [Placed(item.return_no, item.arrival) for item in swept.waiting]
-        appended = append(tx, placed, lambda _: None)
-        if appended.rows:
+        rows, repeats, conflicts = append(tx, placed, lambda _: None)
+        if rows:
             tx.seal()
         tx.end_sweep(swept.upto)
-    step("sweep")
-    return len(placed)
+    return Outcome(verdicts(rows), Counter(item.record.topic for item in repeats), conflicts=conflicts)

@@ -103,7 +103,7 @@ def record(state: State, event: Event, past: Sequence[Event] = ()) -> Entry | No
         return None
     seen = state.seen + key
     if event.voids is not None:
-        return _record_void(state, event, seen, past)
+        return _record_void(state, event, event.voids, seen, past)
     return _record(state, event, seen, is_voided=key in state.voided)
 
 
@@ -126,58 +126,47 @@ def replay(events: Iterable[Event]) -> State:
 
 
 def _record(state: State, event: Event, seen: bytes, *, is_voided: bool) -> Entry:
-    before = state.timeline
-    if event.sense is Sense.ASSERTS and (event.milestone is RC or not is_voided):
+    milestone, timeline = event.milestone, state.timeline
+    if milestone is not None and (milestone is RC or not is_voided):
         evidence = add(state.evidence, event)
-        after = before if evidence is state.evidence else decide(evidence)
-        verdict, reason = _judge(event, evidence, before, after)
-        return _entry(state, event, verdict, reason, evidence, after, seen, state.voided)
-    if event.sense is Sense.ASSERTS:
+        after = timeline if evidence is state.evidence else decide(evidence)
+        verdict, reason = _judge(event, milestone, evidence, timeline, after)
+        return _entry(state, event, verdict, reason, State(0, 0, evidence, seen, state.voided, after))
+    if milestone is not None:
         verdict, reason = Verdict.REFUSED, Reason.VOIDED
     elif event.sense is Sense.UNMAPPED:
         verdict, reason = Verdict.UNMAPPED, event.unmapped_because
     else:
         verdict, reason = Verdict.INFORMATIONAL, None
-    return _entry(state, event, verdict, reason, state.evidence, before, seen, state.voided)
+    return _entry(state, event, verdict, reason, state._replace(seen=seen))
 
 
-def _record_void(state: State, event: Event, seen: bytes, past: Sequence[Event]) -> Entry:
-    assert event.voids is not None
-    target = key_digest(*event.voids)
-    evidence, after, voided = state.evidence, state.timeline, state.voided | {target}
-    if has_seen(state, target):
-        targets = [known for known in past if (known.source, known.id) == event.voids]
-        if not targets:
-            message = "to void a recorded event, give the return's recorded events"
-            raise ValueError(message)
-        if any(known.milestone is RC or known.voids is not None for known in targets):
-            return _entry(
-                state, event, Verdict.REFUSED, Reason.NOT_VOIDABLE, evidence, after, seen, state.voided
-            )
-        evidence = gather(past, voided)
-        after = decide(evidence)
-    return _entry(state, event, Verdict.INFORMATIONAL, None, evidence, after, seen, voided)
+def _record_void(state: State, event: Event, voids: tuple[str, str], seen: bytes, past: Sequence[Event]) -> Entry:
+    target = key_digest(*voids)
+    voided = state.voided | {target}
+    if not has_seen(state, target):
+        return _entry(state, event, Verdict.INFORMATIONAL, None, state._replace(seen=seen, voided=voided))
+    targets = [known for known in past if (known.source, known.id) == voids]
+    if not targets:
+        raise ValueError("to void a recorded event, give the return's recorded events")
+    if any(known.milestone is RC or known.voids is not None for known in targets):
+        return _entry(state, event, Verdict.REFUSED, Reason.NOT_VOIDABLE, state._replace(seen=seen))
+    evidence = gather(past, voided)
+    return _entry(state, event, Verdict.INFORMATIONAL, None, State(0, 0, evidence, seen, voided, decide(evidence)))
 
 
-def _entry(  # noqa: PLR0913 - the parts of one value, assembled in one place
-    state: State,
-    event: Event,
-    verdict: Verdict,
-    reason: Reason | None,
-    evidence: Evidence,
-    after: Timeline,
-    seen: bytes,
-    voided: frozenset[bytes],
-) -> Entry:
-    changes = () if after is state.timeline else _changes(state, event, after)
-    new = State(state.seq + 1, state.version + len(changes), evidence, seen, voided, after)
+def _entry(state: State, event: Event, verdict: Verdict, reason: Reason | None, after: State) -> Entry:
+    """The entry with the changes from `state` to `after`, whose seq and version are set here."""
+    changes = () if after.timeline is state.timeline else _changes(state, event, after.timeline)
+    version = state.version + len(changes)
+    new = State(state.seq + 1, version, after.evidence, after.seen, after.voided, after.timeline)
     return Entry(event, verdict, reason, changes, new)
 
 
-def _judge(event: Event, evidence: Evidence, before: Timeline, after: Timeline) -> tuple[Verdict, Reason | None]:
-    milestone = event.milestone
-    assert milestone is not None
-    reason = _reason_against(event, evidence, after)
+def _judge(
+    event: Event, milestone: Milestone, evidence: Evidence, before: Timeline, after: Timeline
+) -> tuple[Verdict, Reason | None]:
+    reason = _reason_against(event, milestone, evidence, after)
     if reason is not None:
         return (Verdict.HELD if reason in _HELD else Verdict.REFUSED), reason
     if after.status is not before.status:
@@ -185,9 +174,7 @@ def _judge(event: Event, evidence: Evidence, before: Timeline, after: Timeline) 
     return (Verdict.REPEATED if milestone in before.counts else Verdict.BACKFILLED), None
 
 
-def _reason_against(event: Event, evidence: Evidence, after: Timeline) -> Reason | None:
-    milestone = event.milestone
-    assert milestone is not None
+def _reason_against(event: Event, milestone: Milestone, evidence: Evidence, after: Timeline) -> Reason | None:
     if milestone is not RDBTC or event.connote == evidence.connote:
         return after.denied.get(milestone)
     # A delivery of a connote that is not, or no longer, the return's own.

@@ -91,8 +91,7 @@ def add(evidence: Evidence, event: Event) -> Evidence:
 
 def _add_delivery(evidence: Evidence, event: Event) -> Evidence:
     if event.connote is None:
-        message = "a delivery names its connote"
-        raise ValueError(message)
+        raise ValueError("a delivery names its connote")
     known = evidence.deliveries.get(event.connote)
     if known is not None and known.order <= event.order:
         return evidence
@@ -110,7 +109,9 @@ def decide(evidence: Evidence) -> Timeline:
     if delivery is not None:
         asserted[RDBTC] = delivery
     denied = _denied_at_first_mile(asserted) if route is Route.FIRST_MILE_ONLY else _denied_at_hub(asserted)
-    counts = {milestone: asserted[milestone] for milestone in RANKS if milestone in asserted and milestone not in denied}
+    counts = {
+        milestone: asserted[milestone] for milestone in RANKS if milestone in asserted and milestone not in denied
+    }
     status = status_of(counts)
     return Timeline(route, counts, denied, status, is_complete(route, counts))
 

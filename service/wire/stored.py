@@ -107,7 +107,7 @@ def decode_changes(document: Sequence[Sequence[Any]] | None, state: State, cause
     return changes
 
 
-def stored_event(  # noqa: PLR0913 - the columns of a row
+def stored_event(  # noqa: PLR0917 - the columns of a row
     source: str,
     event_id: str,
     event_type: str,
@@ -143,7 +143,7 @@ def stored_event(  # noqa: PLR0913 - the columns of a row
     )
 
 
-def stored_inbound(  # noqa: PLR0913 - the columns of a row
+def stored_inbound(  # noqa: PLR0917 - the columns of a row
     kind: str,
     subject: str,
     source: str,

@@ -112,6 +112,7 @@ FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::int8
         partition, "offset", published_at)
 ORDER BY kind, subject, source, id
 ON CONFLICT DO NOTHING
+RETURNING topic, partition, "offset"
 
 -- name: keep_deliveries
 -- connote_deliveries_pkey; in one order for all workers
@@ -126,6 +127,7 @@ FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::int8[], %b::text
         partition, "offset", published_at)
 ORDER BY connote, source, id
 ON CONFLICT DO NOTHING
+RETURNING topic, partition, "offset"
 
 -- name: join_connotes
 -- connote_members_pkey; in one order for all workers

@@ -1,0 +1,192 @@
+"""The input topics as one member of the consumer group reads them.
+
+A thin face over kafka-python's consumer: bytes out, positions from outside, rebalances noted for the loop to act on.
+Its rules come from how that client works: listeners run on its I/O thread and must not block, so they note and
+pause; `poll` moves its position even if what it gave is never stored, so the loop seeks back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka.coordinator.assignors.range import RangePartitionAssignor
+from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata
+
+from service.adapters.kafka_options import connection_options
+from service.application.ports import Bounds, Partition
+from service.config import Settings
+from service.errors import BrokenSource, Fatal
+from service.wire.record import Record
+
+_METADATA_MAX_AGE_MS = 30_000  # added partitions are read within this time
+_RECEIVE_BUFFER_BYTES = 1024 * 1024
+_REQUEST_TIMEOUT_MS = 30_000
+
+
+class _Noting(ConsumerRebalanceListener):  # type: ignore[misc] # kafka-python has no types
+    """Notes gains and losses; pauses what is gained until its stored offset is read."""
+
+    def __init__(self) -> None:
+        self.consumer: Any = None
+        self.gained = set[TopicPartition]()
+        self.lost = set[TopicPartition]()
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        partitions = list(assigned)
+        for partition in partitions:
+            # Any position will do: without one the client would ask Kafka for the group's, or raise.
+            self.consumer.seek(partition, 0)
+        if partitions:
+            self.consumer.pause(*partitions)
+        self.gained.update(partitions)
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        self.lost.update(revoked)
+        self.gained.difference_update(revoked)
+
+    def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
+        self.on_partitions_revoked(lost)
+
+
+class KafkaSource:
+    """`ports.Source`. After BrokenSource, close it and make a new one."""
+
+    def __init__(self, settings: Settings, topics: Collection[str]) -> None:
+        self._topics = tuple(topics)
+        self._listener = _Noting()
+        try:
+            self._consumer: Any = KafkaConsumer(
+                **connection_options(settings, "returns-ingest"),
+                group_id=settings.group_id,
+                # Positions come from PostgreSQL; what is committed to Kafka is for people who look at lag there.
+                enable_auto_commit=False,
+                auto_offset_reset="none",
+                allow_auto_create_topics=False,
+                isolation_level="read_committed",
+                # The same numbers of every topic to one worker: a return's creations and hub events share a key, so
+                # they meet in one worker and seldom collide.
+                partition_assignment_strategy=(RangePartitionAssignor,),
+                max_poll_records=settings.batch_size,
+                max_poll_interval_ms=settings.max_poll_interval_ms,
+                session_timeout_ms=settings.session_timeout_ms,
+                heartbeat_interval_ms=max(300, min(3000, settings.session_timeout_ms // 3)),
+                fetch_min_bytes=settings.fetch_min_bytes,
+                fetch_max_wait_ms=settings.fetch_max_wait_ms,
+                max_partition_fetch_bytes=settings.max_partition_fetch_bytes,
+                receive_buffer_bytes=_RECEIVE_BUFFER_BYTES,
+                metadata_max_age_ms=_METADATA_MAX_AGE_MS,
+            )
+        except KafkaError as error:
+            raise BrokenSource(f"Kafka: {type(error).__name__}") from error
+        self._listener.consumer = self._consumer
+        try:
+            self._check_topics()
+            self._consumer.subscribe(self._topics, listener=self._listener)
+        except BaseException:
+            self.close()
+            raise
+
+    def _check_topics(self) -> None:
+        try:
+            missing = sorted(set(self._topics) - self._consumer.topics())
+        except KafkaError as error:
+            raise BrokenSource(f"Kafka: {type(error).__name__}") from error
+        if missing:
+            message = f"no such topic: {', '.join(missing)}; `python -m service topics` makes them"
+            raise Fatal(message)
+
+    def poll(self, timeout_ms: int, limit: int) -> list[Record]:
+        """Records of the partitions that are not paused, in the order of each partition."""
+        try:
+            polled = self._consumer.poll(timeout_ms=timeout_ms, max_records=limit)
+        except Exception as error:
+            # Whatever it was, this consumer is not to be trusted any more (a failed checksum makes it spin for ever).
+            raise BrokenSource(f"Kafka: {type(error).__name__}") from error
+        return [
+            Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, tuple(r.headers))
+            for records in polled.values()
+            for r in records
+        ]
+
+    def take_gained(self) -> set[Partition]:
+        """Partitions that came with the last polls, paused, until the next call."""
+        gained, self._listener.gained = self._listener.gained, set()
+        return {(tp.topic, tp.partition) for tp in gained}
+
+    def take_lost(self) -> set[Partition]:
+        """Partitions that went with the last polls, until the next call."""
+        lost, self._listener.lost = self._listener.lost, set()
+        return {(tp.topic, tp.partition) for tp in lost}
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        """Read on from `offset`."""
+        if (tp := TopicPartition(*partition)) in self._consumer.assignment():
+            self._consumer.seek(tp, offset)
+
+    def pause(self, partitions: Iterable[Partition]) -> None:
+        """Give no records of these until they are resumed."""
+        if assigned := self._assigned(partitions):
+            self._consumer.pause(*assigned)
+
+    def resume(self, partitions: Iterable[Partition]) -> None:
+        """Give records of these again."""
+        if assigned := self._assigned(partitions):
+            self._consumer.resume(*assigned)
+
+    def position(self, partition: Partition) -> int | None:
+        """The next offset to be read, past transaction markers; None while it is not known."""
+        tp = TopicPartition(*partition)
+        try:
+            position: int | None = self._consumer.position(tp, timeout_ms=0)
+        except Exception:  # noqa: BLE001 - a question for housekeeping; the next poll tells what is wrong
+            return None
+        return position
+
+    def high_water(self, partition: Partition) -> int | None:
+        """The end of the partition as of the last fetch."""
+        tp = TopicPartition(*partition)
+        if tp not in self._consumer.assignment():
+            return None
+        high_water: int | None = self._consumer.highwater(tp)
+        return high_water
+
+    def bounds(self, partitions: Collection[Partition]) -> dict[Partition, Bounds]:
+        """The first and the next offset of each partition, as a committed reader sees them."""
+        wanted = [TopicPartition(*partition) for partition in partitions]
+        try:
+            begins = self._consumer.beginning_offsets(wanted, timeout_ms=_REQUEST_TIMEOUT_MS)
+            ends = self._consumer.end_offsets(wanted, timeout_ms=_REQUEST_TIMEOUT_MS)
+        except Exception as error:
+            raise BrokenSource(f"Kafka: {type(error).__name__}") from error
+        return {(tp.topic, tp.partition): Bounds(begins[tp], ends[tp]) for tp in wanted}
+
+    def all_partitions(self) -> set[Partition]:
+        """Every partition of the input topics, whoever reads it."""
+        try:
+            return {(t, n) for t in self._topics for n in self._consumer.partitions_for_topic(t) or ()}
+        except Exception as error:
+            raise BrokenSource(f"Kafka: {type(error).__name__}") from error
+
+    def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """Tell Kafka how far this worker is, for those who look there; never waits, never fails."""
+        told = {TopicPartition(*partition): OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
+        if told := {tp: offset for tp, offset in told.items() if tp in self._consumer.assignment()}:
+            self._consumer.commit_async(told, callback=_ignore)
+
+    def close(self) -> None:
+        """Leave the group."""
+        # Whatever goes wrong, it is gone; the group notices by the session timeout.
+        with suppress(Exception):
+            self._consumer.close(autocommit=False, timeout_ms=5000)
+
+    def _assigned(self, partitions: Iterable[Partition]) -> list[TopicPartition]:
+        assignment = self._consumer.assignment()
+        return [tp for tp in (TopicPartition(*partition) for partition in partitions) if tp in assignment]
+
+
+def _ignore(*_: Any) -> None:
+    """What Kafka knows of our offsets is for people only."""

@@ -1,0 +1,37 @@
+"""When nearly everything of a partition is invalid, a deployment is wrong and not the data: stop there."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from service.application.ports import Partition
+
+
+class Fuse:
+    """Looks at the last `run` records of each partition; blown where at least `ratio` of them were invalid."""
+
+    def __init__(self, run: int, ratio: float) -> None:
+        self._run = run
+        self._ratio = ratio
+        self._windows: dict[Partition, deque[bool]] = {}
+        self._fed: dict[Partition, int] = {}
+
+    def feed(self, partition: Partition, offset: int, *, invalid: bool) -> None:
+        """Count a record; one that was counted before (its batch is tried again) is not counted twice."""
+        if offset <= self._fed.get(partition, -1):
+            return
+        self._fed[partition] = offset
+        window = self._windows.get(partition)
+        if window is None:
+            window = self._windows[partition] = deque(maxlen=self._run)
+        window.append(invalid)
+
+    def is_blown(self, partition: Partition) -> bool:
+        """Whether the partition must stop."""
+        window = self._windows.get(partition, ())
+        return len(window) == self._run and sum(window) >= self._ratio * self._run
+
+    def forget(self, partition: Partition) -> None:
+        """The partition has another owner now."""
+        self._windows.pop(partition, None)
+        self._fed.pop(partition, None)

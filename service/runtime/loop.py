@@ -1,0 +1,390 @@
+"""The ingest loop: records from Kafka into the journal, whatever goes wrong in between.
+
+One thread owns the consumer. `run_once` is a tick, the unit of testing; its order is the guarantee:
+
+1. poll (everything paused while a batch is held, so that the group keeps this member);
+2. act on what the rebalance listener noted: drop held records of lost partitions, read the stored offsets of gained
+   ones, seek and resume;
+3. decode, decide, append and COMMIT the batch together with the offsets;
+4. tell Kafka the same offsets, for those who look there; they are never read back;
+5. sweep, metrics, watch over progress.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from service import logs
+from service.application import ingest, sweep
+from service.application.ports import Bounds, DeadLetter, Item, Journal, Move, Partition, Source
+from service.errors import BrokenSource, Conflict, Fatal, RejectedValue, Retryable
+from service.metrics import Metrics
+from service.runtime.backoff import Backoff
+from service.runtime.fuse import Fuse
+from service.runtime.lifecycle import Stop
+from service.runtime.observer import Observer
+from service.wire.record import Record
+
+_HOUSEKEEPING_SECONDS: Final = 1.0
+_IDLE_SWEEP_SECONDS: Final = 0.25  # how long an event may wait that a crash or a race left to the sweep
+_TIDY_SECONDS: Final = 10.0
+_SWEEPS_A_TICK: Final = 4
+REFUSED_BY_DATABASE: Final = "refused_by_database"
+
+
+@dataclass(frozen=True, slots=True)
+class LoopOptions:
+    """What one worker may be told."""
+
+    batch_size: int = 5000
+    batch_wait_ms: int = 50
+    poll_timeout_ms: int = 200
+    fuse_run: int = 1000
+    fuse_ratio: float = 0.9
+    stall_seconds: float = 120.0
+    drain: bool = False
+
+
+@dataclass(slots=True)
+class _Progress:
+    """Where a partition stood when it last moved."""
+
+    position: int
+    since: float
+
+
+class IngestLoop:
+    """One worker. Raises Fatal when a supervisor should start a new one.
+
+    `tidy` is called every few seconds between batches, `alive` at each tick.
+    """
+
+    def __init__(
+        self,
+        open_source: Callable[[], Source],
+        journal: Journal,
+        parser: ingest.Parser,
+        options: LoopOptions,
+        *,
+        stop: Stop,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
+        tidy: Callable[[], object] = lambda: None,
+        alive: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._open_source = open_source
+        self._journal = journal
+        self._parser = parser
+        self._stop = stop
+        self._options = options
+        self._clock = clock
+        self._tidy = tidy
+        self._alive = alive
+        self._observer = Observer(metrics, clock)
+        self._log = logs.get("ingest")
+        self._backoff = Backoff(clock)
+        self._fuse = Fuse(options.fuse_run, options.fuse_ratio)
+        self._source: Source | None = None
+        self._positions: dict[Partition, int] = {}  # the stored offsets of the partitions that are read
+        self._gained: set[Partition] = set()  # whose stored offset is still to be read
+        self._blown: set[Partition] = set()
+        self._held: list[Item] = []
+        self._uncertain = False  # a transaction failed: it is not known whether it was committed
+        self._idle = False  # the last poll brought nothing, though it could
+        self._goal: dict[Partition, Bounds] | None = None
+        self._progress: dict[Partition, _Progress] = {}
+        self._last = dict.fromkeys(("housekeeping", "sweep", "tidy"), clock())
+
+    def run(self) -> None:
+        """Work until asked to stop, or until everything is drained."""
+        try:
+            while not self._stop and not self._is_drained():
+                self.run_once()
+        finally:
+            self.close()
+
+    def run_once(self) -> None:
+        """One tick; see the module's text for its order."""
+        self._alive()
+        try:
+            source = self._source or self._open()
+            if source is None:
+                return
+            self._poll(source)
+            self._rebalance(source)
+            if self._backoff.remaining():
+                return
+            self._settle(source)
+            wrote = self._record(source)
+            self._carry_on(source)
+            self._sweep(now=wrote)
+            self._housekeeping(source)
+        except BrokenSource as error:
+            self._reopen(error)
+        except Conflict as error:
+            self._yield_to_other(error)
+        except Retryable as error:
+            self._hold(error)
+
+    def close(self) -> None:
+        """Leave the group. What is held was not committed: the next owner reads it again."""
+        self._drop_source()
+        self._journal.close()
+
+    # 1. poll
+
+    def _open(self) -> Source | None:
+        if self._backoff.remaining():
+            self._stop.wait(min(self._backoff.remaining(), self._options.poll_timeout_ms / 1000))
+            return None
+        self._source = self._open_source()
+        if self._options.drain and self._goal is None:
+            bounds = self._source.bounds(self._source.all_partitions())
+            self._goal = {partition: each for partition, each in bounds.items() if each.end > each.begin}
+        return self._source
+
+    def _poll(self, source: Source) -> None:
+        waiting = bool(self._held) or self._backoff.remaining() > 0
+        timeout_ms = self._options.poll_timeout_ms
+        if waiting:
+            timeout_ms = max(1, min(timeout_ms, int(self._backoff.remaining() * 1000)))
+        with self._observer.timed("poll"):
+            records = source.poll(timeout_ms, self._options.batch_size)
+            if records and not waiting:
+                records += self._company(source, records)
+        self._idle = not records and not waiting
+        with self._observer.timed("decode"):
+            items = ingest.decode(self._parser, records)
+        for item in items:
+            self._fuse.feed(*_place(item), invalid=isinstance(item, DeadLetter))
+        self._held += items
+
+    def _company(self, source: Source, records: Sequence[Record]) -> list[Record]:
+        """What else comes within the batch's wait, up to its size."""
+        more: list[Record] = []
+        deadline = self._clock() + self._options.batch_wait_ms / 1000
+        while (room := self._options.batch_size - len(records) - len(more)) > 0:
+            remaining_ms = int((deadline - self._clock()) * 1000)
+            if remaining_ms <= 0:
+                break
+            more += source.poll(remaining_ms, room)
+        return more
+
+    # 2. rebalance
+
+    def _rebalance(self, source: Source) -> None:
+        lost, gained = source.take_lost(), source.take_gained()
+        if not lost and not gained:
+            return
+        # An eager rebalance takes all away and gives some back: those are read again from their stored offsets.
+        for partition in lost | gained:
+            self._positions.pop(partition, None)
+            self._progress.pop(partition, None)
+            self._fuse.forget(partition)
+            self._observer.forget(partition)
+        self._blown -= lost | gained
+        self._drop_held(lost | gained)
+        self._gained = (self._gained - lost) | gained
+        self._log.info("rebalanced", gained=len(gained), lost=len(lost - gained), held=len(self._held))
+
+    def _settle(self, source: Source) -> None:
+        """Make positions certain: after a failure, and where partitions were gained."""
+        if self._uncertain:
+            stored = self._journal.stored_offsets(self._positions)
+            moved = {partition for partition, offset in stored.items() if offset != self._positions[partition]}
+            self._positions |= stored
+            self._give_back(source, moved)
+            self._uncertain = False
+        if self._gained:
+            self._take_up(source)
+
+    def _take_up(self, source: Source) -> None:
+        bounds = source.bounds(self._gained)
+        stored = self._journal.stored_offsets({partition: each.begin for partition, each in bounds.items()})
+        for partition, offset in stored.items():
+            begin, end = bounds[partition]
+            if begin <= offset <= end:
+                continue
+            topic, number = partition
+            self._log.error(
+                "stored_offset_out_of_range", topic=topic, partition=number, stored=offset, begin=begin, end=end
+            )
+            # Retention was faster, or the topic was made anew. To read again from the first record is always safe.
+            with self._journal.transaction() as tx:
+                tx.advance({partition: Move(offset, begin)})
+            stored[partition] = begin
+        for partition, offset in stored.items():
+            source.seek(partition, offset)
+        source.resume(stored)
+        self._positions |= stored
+        self._gained = set()
+
+    def _give_back(self, source: Source, partitions: Collection[Partition]) -> None:
+        """Forget what is held of these partitions; it will be read again from where they stand."""
+        self._drop_held(partitions)
+        for partition in partitions:
+            source.seek(partition, self._positions[partition])
+
+    def _drop_held(self, partitions: Collection[Partition]) -> None:
+        self._held = [item for item in self._held if _place(item)[0] not in partitions]
+
+    # 3. record
+
+    def _record(self, source: Source) -> bool:
+        if not self._held:
+            return self._idle and self._skip_markers(source)
+        self._stop_blown(source)
+        self._write(self._held)
+        self._held = []
+        return True
+
+    def _write(self, items: Sequence[Item]) -> None:
+        if not items:
+            return
+        try:
+            self._commit(items, _ends(items))
+        except RejectedValue as error:
+            # Find the one record that PostgreSQL refuses; its neighbours are kept.
+            if len(items) == 1:
+                letter = DeadLetter(items[0].record, REFUSED_BY_DATABASE, str(error))
+                self._commit([letter], _ends(items))
+                return
+            middle = len(items) // 2
+            self._write(items[:middle])
+            self._held = list(items[middle:])
+            self._write(items[middle:])
+
+    def _commit(self, items: Sequence[Item], ends: Mapping[Partition, int]) -> None:
+        moves = {partition: Move(self._positions[partition], end) for partition, end in ends.items()}
+        self._observer.begin()
+        outcome = ingest.write(self._journal, items, moves, self._observer.step)
+        self._positions |= ends
+        self._observer.batch(items, outcome)
+
+    def _stop_blown(self, source: Source) -> None:
+        for partition in _ends(self._held).keys() - self._blown:
+            if self._fuse.is_blown(partition):
+                self._blown.add(partition)
+                source.pause([partition])
+                self._give_back(source, [partition])
+                self._observer.blown(partition)
+
+    def _skip_markers(self, source: Source) -> bool:
+        """Move stored offsets past transaction markers at the end of partitions, so that lag is told right."""
+        if not self._due("housekeeping", 0 if self._options.drain else _HOUSEKEEPING_SECONDS, peek=True):
+            return False
+        ends = {}
+        for partition, stored in self._positions.items():
+            position = source.position(partition)
+            if position is not None and position > stored and partition not in self._blown:
+                ends[partition] = position
+        if ends:
+            self._commit([], ends)
+        return bool(ends)
+
+    # when something is away, or somebody else was first
+
+    def _hold(self, error: Retryable) -> None:
+        """Keep the batch, give no more, keep polling: PostgreSQL will be back."""
+        self._uncertain = True
+        self._backoff.fail()
+        self._observer.retry("database")
+        if self._backoff.failures in {1, 10} or self._backoff.failures % 100 == 0:
+            self._log.warning("held", records=len(self._held), error=str(error), tries=self._backoff.failures)
+        if self._source is not None:
+            self._source.pause(self._positions)
+
+    def _yield_to_other(self, error: Conflict) -> None:
+        self._log.warning("conflict", error=str(error), records=len(self._held))
+        self._observer.lost_partition()
+        self._uncertain = True
+        if self._source is not None:
+            self._give_back(self._source, _ends(self._held).keys())
+
+    def _carry_on(self, source: Source) -> None:
+        if self._backoff.failures:
+            self._log.info("resumed", tries=self._backoff.failures)
+            self._backoff.succeed()
+            self._progress.clear()  # they stood still for a known reason
+            source.resume(self._positions.keys() - self._blown)
+
+    def _reopen(self, error: Exception) -> None:
+        self._log.warning("kafka_away", error=str(error), tries=self._backoff.failures + 1)
+        self._observer.retry("kafka")
+        self._drop_source()
+        self._backoff.fail()
+
+    def _drop_source(self) -> None:
+        source, self._source = self._source, None
+        if source is not None:
+            source.close()
+        self._positions, self._gained, self._blown, self._held, self._progress = {}, set(), set(), [], {}
+
+    # 5. sweep, housekeeping, drain
+
+    def _sweep(self, *, now: bool) -> None:
+        if not now and not self._due("sweep", _IDLE_SWEEP_SECONDS):
+            return
+        self._last["sweep"] = self._clock()
+        for _ in range(_SWEEPS_A_TICK):
+            outcome = sweep.sweep(self._journal)
+            if outcome is None:
+                return
+            self._observer.swept(outcome)
+
+    def _housekeeping(self, source: Source) -> None:
+        if self._due("tidy", _TIDY_SECONDS):
+            self._journal.extend()
+            self._tidy()
+        if not self._due("housekeeping", _HOUSEKEEPING_SECONDS):
+            return
+        source.commit(self._positions)
+        for partition, position in self._positions.items():
+            high_water = source.high_water(partition)
+            if high_water is not None:
+                self._watch(partition, max(0, high_water - position))
+
+    def _watch(self, partition: Partition, lag: int) -> None:
+        now, position = self._clock(), self._positions[partition]
+        progress = self._progress.get(partition)
+        if progress is None or progress.position != position or not lag:
+            progress = self._progress[partition] = _Progress(position, now)
+        seconds = now - progress.since
+        self._observer.lag(partition, lag, seconds)
+        if seconds > self._options.stall_seconds and partition not in self._blown:
+            faulthandler.dump_traceback()
+            raise Fatal(f"{partition[0]} {partition[1]} has a lag of {lag} and did not move for {seconds:.0f} s")
+
+    def _due(self, what: str, seconds: float, *, peek: bool = False) -> bool:
+        if self._clock() - self._last[what] < seconds:
+            return False
+        if not peek:
+            self._last[what] = self._clock()
+        return True
+
+    def _is_drained(self) -> bool:
+        if not self._options.drain or self._goal is None or not self._idle or self._held or self._gained:
+            return False
+        if self._blown & self._goal.keys():
+            topic, partition = min(self._blown)
+            raise Fatal(f"{topic} {partition} cannot be drained: nearly everything in it is invalid")
+        try:
+            stored = self._journal.stored_offsets({partition: each.begin for partition, each in self._goal.items()})
+            return all(stored[p] >= each.end for p, each in self._goal.items()) and not self._journal.is_behind()
+        except Retryable as error:
+            self._hold(error)
+            return False
+
+
+def _place(item: Item) -> tuple[Partition, int]:
+    record = item.record
+    return (record.topic, record.partition), record.offset
+
+
+def _ends(items: Iterable[Item]) -> dict[Partition, int]:
+    """The offset after the last record of each partition; the items are in the order of their partitions."""
+    return {partition: offset + 1 for partition, offset in map(_place, items)}

@@ -1,0 +1,130 @@
+"""What a worker shows of itself: one log line a batch and one a dead letter, and the metrics."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from service import logs
+from service.application.ingest import Outcome
+from service.application.ports import DeadLetter, Item, Partition
+from service.metrics import Metrics, RetryCause, Step
+
+# When a worker catches up, so many records of a batch stand for all of it in the end-to-end times.
+_TIMED_A_BATCH: Final = 100
+
+
+class Observer:
+    """Never a payload: topics, offsets, counts and seconds."""
+
+    def __init__(self, metrics: Metrics, clock: Callable[[], float], wall: Callable[[], float] = time.time) -> None:
+        self._metrics = metrics
+        self._clock = clock
+        self._wall = wall
+        self._log = logs.get("ingest")
+        self._seconds: defaultdict[Step, float] = defaultdict(float)
+        self._since = clock()
+
+    @contextmanager
+    def timed(self, step: Step) -> Iterator[None]:
+        """Add the block's time to a step of the batch that comes."""
+        started = self._clock()
+        yield
+        self._seconds[step] += self._clock() - started
+
+    def begin(self) -> None:
+        """A transaction starts."""
+        self._since = self._clock()
+
+    def step(self, name: Step) -> None:
+        """A step of it has ended."""
+        now = self._clock()
+        self._seconds[name] += now - self._since
+        self._since = now
+
+    def batch(self, items: Sequence[Item], outcome: Outcome) -> None:
+        """A batch is committed."""
+        letters = [item for item in items if isinstance(item, DeadLetter)]
+        self._count(items, letters, outcome)
+        verdicts: Counter[str] = Counter()
+        for (_, verdict), number in outcome.verdicts.items():
+            verdicts[verdict] += number
+        self._log.info(
+            "batch",
+            records=len(items),
+            verdicts=dict(verdicts),
+            duplicates=outcome.duplicates,
+            parked=outcome.parked,
+            deliveries=outcome.deliveries,
+            invalid=len(letters),
+            conflicts=outcome.conflicts,
+            ms={step: round(seconds * 1000, 1) for step, seconds in self._seconds.items()},
+        )
+        self._seconds.clear()
+        for letter in letters:
+            record = letter.record
+            self._log.warning(
+                "dead_letter",
+                topic=record.topic,
+                partition=record.partition,
+                offset=record.offset,
+                reason=letter.reason,
+                error=letter.error,
+            )
+
+    def _count(self, items: Sequence[Item], letters: Sequence[DeadLetter], outcome: Outcome) -> None:
+        metrics = self._metrics
+        for (topic, verdict), number in outcome.verdicts.items():
+            metrics.events.labels(topic, verdict.value).inc(number)
+        for topic, number in outcome.duplicates.items():
+            metrics.duplicates.labels(topic).inc(number)
+        for topic, number in outcome.parked.items():
+            metrics.parked.labels(topic).inc(number)
+        for letter in letters:
+            metrics.invalid.labels(letter.record.topic, letter.reason).inc()
+        if outcome.conflicts:
+            metrics.conflicts.labels("history").inc(outcome.conflicts)
+        if items:
+            metrics.batch_size.observe(len(items))
+        for step, seconds in self._seconds.items():
+            metrics.step_seconds.labels(step).observe(seconds)
+        now = self._wall()
+        for item in items[:: len(items) // _TIMED_A_BATCH + 1]:
+            delay = max(0.0, now - item.record.timestamp / 1000)
+            metrics.end_to_end_seconds.labels(item.record.topic).observe(delay)
+
+    def swept(self, outcome: Outcome) -> None:
+        """What had to wait is placed."""
+        for (topic, verdict), number in outcome.verdicts.items():
+            self._metrics.events.labels(topic, verdict.value).inc(number)
+            self._metrics.adopted.labels(topic).inc(number)
+        if outcome.recorded:
+            self._log.info("swept", recorded=outcome.recorded, conflicts=outcome.conflicts)
+
+    def retry(self, cause: RetryCause) -> None:
+        """Something is done again."""
+        self._metrics.retries.labels(cause).inc()
+
+    def lost_partition(self) -> None:
+        """Another worker moved an offset that was this one's to move."""
+        self._metrics.conflicts.labels("offset").inc()
+
+    def blown(self, partition: Partition) -> None:
+        """A partition is stopped: an alarm, because only a person can go on from here."""
+        topic, number = partition
+        self._metrics.tripped.labels(topic, number).set(1)
+        self._log.error("fuse_blown", topic=topic, partition=number, hint="nearly everything in it is invalid")
+
+    def lag(self, partition: Partition, records: int, seconds: float) -> None:
+        """How far a partition is behind, and for how long it has not moved."""
+        self._metrics.lag.labels(*partition).set(records)
+        self._metrics.stalled_seconds.labels(*partition).set(seconds if records else 0)
+
+    def forget(self, partition: Partition) -> None:
+        """The partition is another worker's to tell of."""
+        for gauge in (self._metrics.lag, self._metrics.stalled_seconds, self._metrics.tripped):
+            if (partition[0], str(partition[1])) in gauge._metrics:  # noqa: SLF001 - remove() warns of what is not there
+                gauge.remove(*partition)
