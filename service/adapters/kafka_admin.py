@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
@@ -21,6 +22,7 @@ from service.errors import Fatal, Retryable
 
 _BOOTSTRAP_MS: Final = 10_000
 _READY_MS: Final = 30_000
+_SETTLE_SECONDS: Final = 5.0
 _UNKNOWN: Final = UnknownTopicOrPartitionError.errno
 
 
@@ -111,11 +113,21 @@ def _extend(admin: Any, topics: list[Topic]) -> list[str]:
         try:
             admin.create_partitions({topic.name: topic.partitions})
         except InvalidPartitionsError:
-            if _existing(admin, [topic])[topic.name] < topic.partitions:
-                raise
-            continue  # someone else was first
+            # Someone else was first, and what brokers tell of a topic lags behind what was decided about it.
+            if _await_partitions(admin, topic):
+                continue
+            raise
         done.append(f"raised {topic.name} from {existing[topic.name]} to {topic.partitions} partitions")
     return done
+
+
+def _await_partitions(admin: Any, topic: Topic) -> bool:
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    while _existing(admin, [topic])[topic.name] < topic.partitions:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def _configure(admin: Any, topics: list[Topic]) -> list[str]:

@@ -1,0 +1,78 @@
+"""Puts events into a database the way ingestion does, without Kafka."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from service.adapters.journal import PostgresJournal
+from service.application.ingest import decode, write
+from service.application.sweep import sweep
+from service.wire.carriers import CarrierTables
+from service.wire.inbound import Parser
+from service.wire.record import Record
+
+RC = "com.omnirps.return.created.v1"
+SCAN = "com.omnirps.carrier.scanned.v1"
+DS, RP, RE, RR = (f"com.omnirps.hub.{name}.v1" for name in ("depot-scanned", "processed", "exported", "rejected"))
+VOID = "com.omnirps.event.voided.v1"
+DELIVERED = "com.omnirps.connote.delivered.v1"
+TOPICS = {RC: "omnireturns.returns", SCAN: "first-mile.scans", DELIVERED: "final-mile.deliveries"}
+
+_offsets = itertools.count()
+
+
+def event(type_: str, id_: str, time: str, **data: Any) -> dict[str, Any]:
+    """A CloudEvent of 2026-11-20 at that time of day."""
+    return {
+        "specversion": "1.0",
+        "id": id_,
+        "source": "/test",
+        "type": type_,
+        "time": f"2026-11-20T{time}:00Z",
+        "data": data,
+    }
+
+
+def creation(return_id: str = "R-1001", time: str = "09:00", **data: Any) -> dict[str, Any]:
+    """The creation of a return that carrier `generic` transports."""
+    known = {"retailer": "acme", "route": "omnirps", "carrier": "generic", "tracking_number": f"T{return_id}"}
+    return event(RC, f"{return_id}-rc", time, return_id=return_id, **{**known, **data})
+
+
+def scan(code: str, time: str, return_id: str = "R-1001", **data: Any) -> dict[str, Any]:
+    """A scan by carrier `generic`."""
+    label = {"carrier": "generic", "tracking_number": f"T{return_id}"}
+    return event(SCAN, f"{return_id}-{code}-{time}", time, code=code, **label, **data)
+
+
+def ingest(database_url: str, events: Iterable[dict[str, Any]]) -> None:
+    """Record the events in one batch, and place what had to wait."""
+    tables = CarrierTables.load()
+    journal = PostgresJournal(database_url, tables)
+    records = [
+        Record(
+            TOPICS.get(each["type"], "omnirps.hub-events"),
+            0,
+            next(_offsets),
+            1_795_600_000_000,
+            None,
+            _bytes(each),
+            (("content-type", b"application/cloudevents+json"),),
+        )
+        for each in events
+    ]
+    batch = decode(Parser(tables), records)
+    assert not batch.letters, batch.letters
+    try:
+        write(journal, batch, {})
+        while sweep(journal) is not None:
+            pass
+    finally:
+        journal.close()
+
+
+def _bytes(document: dict[str, Any]) -> bytes:
+    return json.dumps(document).encode()

@@ -1,0 +1,31 @@
+"""An application on a real socket, and a client that talks to it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from tests.support.waiting import eventually
+
+
+@contextmanager
+def served(app: FastAPI, token: str | None = None) -> Iterator[httpx.Client]:
+    """Serve the application in a thread, for the length of the block."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False, ws="none"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="uvicorn")
+    thread.start()
+    headers = {} if token is None else {"authorization": f"Bearer {token}"}
+    try:
+        eventually(lambda: server.started)
+        with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", headers=headers) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join()

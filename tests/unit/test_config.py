@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from service.config import Settings, load, reference
+from service.errors import SettingsError
+
+
+def test_without_variables_the_defaults_hold() -> None:
+    settings = load({})
+
+    assert settings.kafka_bootstrap_servers == "127.0.0.1:9092"
+    assert settings.input_topics == (
+        "omnireturns.returns",
+        "first-mile.scans",
+        "omnirps.hub-events",
+        "final-mile.deliveries",
+    )
+    assert settings.output_topics == (
+        "returns.status-changes",
+        "returns.current-status",
+        "returns.exceptions",
+        "returns.dead-letters",
+    )
+    assert (settings.http_host, settings.http_port, settings.topic_partitions) == ("127.0.0.1", 8080, 12)
+
+
+def test_variables_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RETURNS_HTTP_PORT", "9000")
+    monkeypatch.setenv("RETURNS_LOG_LEVEL", "DEBUG")
+    monkeypatch.setenv("RETURNS_GROUP_ID", "")
+
+    settings = load()
+
+    assert (settings.http_port, settings.log_level, settings.group_id) == (9000, "debug", "returns-status")
+
+
+def test_every_wrong_variable_is_named_with_what_is_wrong() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load({"RETURNS_HTTP_PORT": "http", "RETURNS_BATCH_SIZE": "0", "RETURNS_KAFKA_BOOTSTRAP_SERVERS": "broker"})
+
+    assert "RETURNS_HTTP_PORT: Input should be a valid integer" in str(caught.value)
+    assert "RETURNS_BATCH_SIZE: Input should be greater than or equal to 1" in str(caught.value)
+    assert "RETURNS_KAFKA_BOOTSTRAP_SERVERS: must be host:port" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ("hush", "mysql://u:hush@h/d", "postgresql://u:hush@h:port/d", "postgresql://[u:hush@h/d")
+)
+def test_a_wrong_secret_is_never_shown(url: str) -> None:
+    with pytest.raises(SettingsError, match="RETURNS_DATABASE_URL: must be a URL like") as caught:
+        load({"RETURNS_DATABASE_URL": url})
+
+    assert "hush" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_secrets_do_not_show_in_the_settings() -> None:
+    settings = load({"RETURNS_DATABASE_URL": "postgresql://u:hush@h/d", "RETURNS_KAFKA_SASL_PASSWORD": "hush"})
+
+    assert "hush" not in f"{settings!r} {settings} {settings.model_dump_json()}"
+    assert settings.database_url.get_secret_value() == "postgresql://u:hush@h/d"
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValidationError):
+        load({}).http_port = 1  # type: ignore[misc]
+
+
+def test_every_setting_is_described_and_listed() -> None:
+    for name, field in Settings.model_fields.items():
+        assert field.description is not None
+        assert field.description.endswith((".", ";"))
+        assert f"| `RETURNS_{name.upper()}` |" in reference()
