@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -30,7 +31,6 @@ LOCK = Path(__file__).with_name("packages.toml")
 
 OLDEST_JAVA = 17  # what the broker asks for
 OLDEST_POSTGRES = 15  # what the service's SQL is written for
-FETCH_SECONDS = 1_200
 SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -123,15 +123,19 @@ def _fetch(coordinates: list[str], draft: Path, *, cache: Path | None = None) ->
         # The machine's own list: behind a company's proxy no other will do.
         environment["REQUESTS_CA_BUNDLE"] = str(SYSTEM_CERTIFICATES)
     command = [sys.executable, "-m", "jgo", "--ignore-config", "--color", "plain", "--class-path-only", "sync"]
-    try:
-        done = subprocess.run(
-            command, cwd=draft, env=environment, capture_output=True, text=True, timeout=FETCH_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise StackError(f"{coordinates[0]} did not come within {FETCH_SECONDS} s") from None
-    if done.returncode:
-        said = [line for line in (done.stderr + done.stdout).splitlines() if line.startswith("ERROR")]
-        reason = said[-1].removeprefix("ERROR").strip()[:300] if said else f"jgo ended with {done.returncode}"
+    said: list[str] = []
+    process = subprocess.Popen(
+        command, cwd=draft, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    with process:
+        for line in process.stdout or ():
+            said.append(line)
+            if found := re.search(r"Downloading (\S+\.(?:jar|pom))", line):
+                _show(found[1])
+    _show("")
+    if process.returncode:
+        errors = [line for line in said if line.startswith("ERROR")]
+        reason = errors[-1].removeprefix("ERROR").strip()[:300] if errors else f"jgo ended with {process.returncode}"
         raise StackError(f"{coordinates[0]} cannot be fetched: {reason}")
     return sorted(target.rglob("*.jar"))
 
@@ -222,6 +226,12 @@ def _only_one() -> Iterator[None]:
 def _sha256(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _show(text: str) -> None:
+    """What goes on right now, on one line that is written over; for a person only."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{f'stack: {text}' if text else ''}", end="", file=sys.stderr, flush=True)
 
 
 def _say(text: str) -> None:
