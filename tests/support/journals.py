@@ -9,6 +9,7 @@ from typing import Any
 
 from service.adapters.journal import PostgresJournal
 from service.application.ingest import decode, write
+from service.application.ports import Arrival
 from service.application.sweep import sweep
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser
@@ -64,10 +65,10 @@ def ingest(database_url: str, events: Iterable[dict[str, Any]]) -> None:
         )
         for each in events
     ]
-    batch = decode(Parser(tables), records)
-    assert not batch.letters, batch.letters
+    items = decode(Parser(tables), records)
+    assert all(isinstance(item, Arrival) for item in items), items
     try:
-        write(journal, batch, {})
+        write(journal, items, {})
         while sweep(journal) is not None:
             pass
     finally:
