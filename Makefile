@@ -34,7 +34,7 @@ check: venv ## format, lint, types, layers, generated files
 	@$(PY) -m ruff check --quiet .
 	@$(PY) -m mypy --no-error-summary
 	@.venv/bin/lint-imports > .local/lint-imports.log || { cat .local/lint-imports.log; exit 1; }
-	@for check in $(CHECKS); do $(PY) -m $$check --check; done
+	@for check in $(CHECKS); do PATH="$$PWD/.venv/bin:$$PATH" $(PY) -m $$check --check; done
 	@echo "check: all good"
 
 format: venv ## format the code and mend what ruff can mend
@@ -48,8 +48,8 @@ faults: venv ## kill, freeze and cut things while the service works (minutes)
 	@$(PY) -m pytest tests/faults $(ARGS)
 
 lock: ## write the locks anew after a change of pyproject.toml
-	@[[ -x .venv/bin/uv ]] || deploy/local/venv.sh
-	@$(PY) -m deploy.local.lock
+	@[[ -x .venv/bin/uv ]] || deploy/local/venv.sh || true
+	@PATH="$$PWD/.venv/bin:$$PWD/.local/uv/bin:$$PATH" python3 -m deploy.local.lock
 	@deploy/local/venv.sh
 
 clean: ## stop the stack, delete its data and everything else that make made

@@ -14,7 +14,6 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
-UV = Path(sys.executable).with_name("uv")
 # The lock says where files may come from; a machine's own extra places are no part of it.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.endswith("FIND_LINKS")}
 
@@ -22,7 +21,7 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.end
 def uv(*arguments: str, stdin: str | None = None) -> str:
     """Run uv in the checkout; its output. Exits with uv's own words when it fails."""
     done = subprocess.run(
-        [UV, *arguments], cwd=CHECKOUT, env=ENVIRONMENT, input=stdin, capture_output=True, text=True, check=False
+        ["uv", *arguments], cwd=CHECKOUT, env=ENVIRONMENT, input=stdin, capture_output=True, text=True, check=False
     )
     if done.returncode:
         sys.exit(f"lock: uv {arguments[0]}: {done.stderr.strip()}")

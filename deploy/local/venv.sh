@@ -19,10 +19,11 @@ supported() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] 
 
 find_python() {
     local candidate
-    for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11; do
+    # That of an existing .venv stays, unless another is named.
+    for candidate in ${PYTHON:-} .venv/bin/python python3 python3.13 python3.12 python3.11; do
         if supported "$candidate"; then
             # The interpreter itself, not a version manager's shim that changes with the folder.
-            "$candidate" -c 'import sys; print(sys.executable)'
+            "$candidate" -c 'import sys; print(sys._base_executable)'
             return
         fi
     done
