@@ -138,19 +138,21 @@ class Demo:
         self._has_pages = _answers(f"{self._url}/track/{return_id}")
         paint, url = self._paint, self._url
         lines = [
+            "",
             f"  {paint('dim', 'Ask for a return, and for its history:')}",
-            f'  curl -s -H "Authorization: Bearer {self._token}" {url}/v1/returns/{return_id}',
-            f'  curl -s -H "Authorization: Bearer {self._token}" {url}/v1/returns/{return_id}/history',
+            f"  TOKEN={self._token}",
+            f'  curl -s -H "Authorization: Bearer $TOKEN" {url}/v1/returns/{return_id}',
+            f'  curl -s -H "Authorization: Bearer $TOKEN" {url}/v1/returns/{return_id}/history',
         ]
         if self._has_pages:
             lines += [f"  {paint('dim', 'What its consumer sees:')}", f"  {url}/track/{return_id}"]
-        self._screen.say(*lines, f"  {paint('dim', f'Logs: {relative(LOGS)}/*.log    Ctrl-C stops everything')}", "")
+        self._screen.say(*lines, f"  {paint('dim', f'Logs: {relative(LOGS)}/*.log. Ctrl-C stops everything.')}", "")
 
     def _addresses(self, complete: str | None) -> dict[str, str]:
         if complete is None:
             return {"complete": self._paint("dim", "the first return is still on its way")}
-        path = f"/track/{complete}" if self._has_pages else f"/v1/returns/{complete}"
-        return {"complete": f"{self._url}{path}"}
+        address = f"{self._url}/track/{complete}" if self._has_pages else complete
+        return {"complete": f"{address}  {self._paint('dim', 'all seven milestones')}"}
 
     def _step(self, what: str, how: str, begun: float) -> None:
         spent = self._paint("dim", f"{time.monotonic() - begun:.1f} s")

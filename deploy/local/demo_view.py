@@ -9,10 +9,13 @@ from typing import Final, TextIO
 from deploy.local.demo_figures import Figures
 from service.domain.milestones import NAMES, RANKS, Milestone, Verdict
 
-BAR: Final = 28  # characters
+# Columns; with the number behind them a line fits 80.
+NAME: Final = 36
+BAR: Final = 28
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 _RESET: Final = "\x1b[0m"
 _STYLES: Final = {"dim": "\x1b[2m", "bold": "\x1b[1m", "blue": "\x1b[34m", "green": "\x1b[32m", "red": "\x1b[31m"}
+_MOVING: Final = (Verdict.ADVANCED, Verdict.BACKFILLED, Verdict.REPEATED)
 _COLOURS: Final = {Milestone.RDBTC: "green", Milestone.RR: "red"}
 
 
@@ -46,20 +49,20 @@ def live(figures: Figures, seconds: float, paint: Paint, addresses: Mapping[str,
         number = figures.statuses[milestone.value]
         drawn = bar(number, largest)
         coloured = paint(_COLOURS.get(milestone, "blue"), drawn) + " " * (BAR - len(drawn))
-        lines.append(f"  {NAMES[milestone]:<33}{coloured}{number:>9,}")
-    lines += [
-        "",
-        f"  {paint('dim', 'history')}   {_numbers({v.value: figures.verdicts[v.value] for v in Verdict}, paint)}",
-    ]
-    aside = {"parked": figures.parked, "dead letters": figures.dead_letters}
-    lines.append(f"  {paint('dim', 'aside')}     {_numbers(aside, paint)}")
+        lines.append(f"  {NAMES[milestone]:<{NAME}}{coloured}{number:>9,}")
+    words = {
+        "history": {verdict.value: figures.verdicts[verdict.value] for verdict in _MOVING},
+        "": {verdict.value: figures.verdicts[verdict.value] for verdict in Verdict if verdict not in _MOVING},
+        "aside": {"parked": figures.parked, "dead letters": figures.dead_letters},
+    }
+    lines += ["", *(f"  {paint('dim', f'{name:<10}')}{_numbers(counted, paint)}" for name, counted in words.items())]
     if addresses:
-        lines += ["", *(f"  {paint('dim', f'{name:<9}')} {address}" for name, address in addresses.items())]
+        lines += ["", *(f"  {paint('dim', f'{name:<10}')}{address}" for name, address in addresses.items())]
     return lines
 
 
 def _numbers(counted: Mapping[str, int], paint: Paint) -> str:
-    return "  ".join(f"{paint('bold', f'{number:,}')} {name}" for name, number in counted.items() if number) or "-"
+    return "   ".join(f"{paint('bold', f'{number:,}')} {name}" for name, number in counted.items())
 
 
 def plain(figures: Figures, seconds: float) -> str:
