@@ -34,7 +34,7 @@ check: venv ## format, lint, types, layers, generated files
 	@$(PY) -m ruff check --quiet .
 	@$(PY) -m mypy --no-error-summary
 	@.venv/bin/lint-imports > .local/lint-imports.log || { cat .local/lint-imports.log; exit 1; }
-	@for check in $(CHECKS); do PATH="$$PWD/.venv/bin:$$PATH" $(PY) -m $$check --check; done
+	@for check in $(CHECKS); do $(PY) -m $$check --check; done
 	@echo "check: all good"
 
 format: venv ## format the code and mend what ruff can mend

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,14 +15,18 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
+PLACES = (CHECKOUT / ".venv" / "bin", CHECKOUT / ".local" / "uv" / "bin", os.environ.get("PATH", ""))
+UV = shutil.which("uv", path=os.pathsep.join(map(str, PLACES)))
 # The lock says where files may come from; a machine's own extra places are no part of it.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.endswith("FIND_LINKS")}
 
 
 def uv(*arguments: str, stdin: str | None = None) -> str:
     """Run uv in the checkout; its output. Exits with uv's own words when it fails."""
+    if UV is None:
+        sys.exit("lock: there is no uv: run `make venv`")
     done = subprocess.run(
-        ["uv", *arguments], cwd=CHECKOUT, env=ENVIRONMENT, input=stdin, capture_output=True, text=True, check=False
+        [UV, *arguments], cwd=CHECKOUT, env=ENVIRONMENT, input=stdin, capture_output=True, text=True, check=False
     )
     if done.returncode:
         sys.exit(f"lock: uv {arguments[0]}: {done.stderr.strip()}")
