@@ -35,7 +35,7 @@ LOCAL_TIME_PATTERN: Final = rf"^{_DATE_TIME}$"
 JSON_MEDIA_TYPE_PATTERN: Final = (
     r"^[ \t]*"
     + "".join(f"[{c.upper()}{c}]" if c.isalpha() else c for c in "application/json")
-    + r"[ \t]*(;[^\u0000]*)?$"
+    + r"[ \t]*(;.*)?$"
 )
 
 
@@ -62,7 +62,7 @@ Slug = Annotated[str, Field(pattern=SLUG_PATTERN)]
 Country = Annotated[str, Field(pattern=COUNTRY_PATTERN, description="ISO 3166-1 alpha-2")]
 # Bounded, because they are kept with every event and repeated in the messages that the event causes.
 EventId = Annotated[str, _text(512)]
-Quantity = Annotated[int, BeforeValidator(_integral), Field(ge=0, le=2_147_483_647)]
+Quantity = Annotated[int, Field(ge=0, le=2_147_483_647), BeforeValidator(_integral)]
 Time = Annotated[
     str,
     Field(
