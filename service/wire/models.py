@@ -312,6 +312,14 @@ MODELS: Final[dict[str, Any]] = {
     CONNOTE_DELIVERED: ConnoteDelivered,
 }
 
+# Which types an input topic carries, by the name of the setting that names the topic.
+TYPES_BY_TOPIC_SETTING: Final[dict[str, tuple[str, ...]]] = {
+    "topic_returns": (RETURN_CREATED,),
+    "topic_scans": (CARRIER_SCANNED,),
+    "topic_hub_events": (HUB_DEPOT_SCANNED, HUB_PROCESSED, HUB_EXPORTED, HUB_REJECTED, EVENT_VOIDED),
+    "topic_deliveries": (CONNOTE_DELIVERED,),
+}
+
 _WITH_LOCATION: Final = frozenset({CARRIER_SCANNED, HUB_DEPOT_SCANNED, CONNOTE_DELIVERED})
 _LOCATION_MEMBERS: Final = ("name", "code", "country")
 

@@ -35,7 +35,7 @@ TOPICS: Final = (
         "Creations of returns",
         "Published by the OmniReturns portal and API.",
         *_RETURN_KEY,
-        (models.RETURN_CREATED,),
+        models.TYPES_BY_TOPIC_SETTING["topic_returns"],
         is_input=True,
     ),
     Topic(
@@ -44,7 +44,7 @@ TOPICS: Final = (
         "Published by carrier integrations. A scan finds its return by carrier and tracking number.",
         "carrier/tracking_number",
         r"^[a-z0-9][a-z0-9_-]{0,39}/[A-Za-z0-9][A-Za-z0-9._-]{2,63}$",
-        (models.CARRIER_SCANNED,),
+        models.TYPES_BY_TOPIC_SETTING["topic_scans"],
         is_input=True,
     ),
     Topic(
@@ -52,13 +52,7 @@ TOPICS: Final = (
         "Events of the hubs, and voids",
         "Published by hubs; voids by operators too.",
         *_RETURN_KEY,
-        (
-            models.HUB_DEPOT_SCANNED,
-            models.HUB_PROCESSED,
-            models.HUB_EXPORTED,
-            models.HUB_REJECTED,
-            models.EVENT_VOIDED,
-        ),
+        models.TYPES_BY_TOPIC_SETTING["topic_hub_events"],
         is_input=True,
     ),
     Topic(
@@ -67,7 +61,7 @@ TOPICS: Final = (
         "Published by final-mile carriers and hubs. A delivery concerns every return exported under the connote.",
         "The connote.",
         models.NUMBER_PATTERN,
-        (models.CONNOTE_DELIVERED,),
+        models.TYPES_BY_TOPIC_SETTING["topic_deliveries"],
         is_input=True,
     ),
     Topic(
