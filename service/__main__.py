@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn
 
 import typer
 
@@ -44,6 +44,10 @@ Drain = Annotated[
 ]
 
 
+def _share(what: str) -> Any:
+    return typer.Option(min=0, max=1, help=f"Share of {what}.")
+
+
 class Process(NamedTuple):
     """What every long-running command works with."""
 
@@ -55,21 +59,24 @@ class Process(NamedTuple):
 @contextmanager
 def process(name: str, *, with_metrics_server: bool = True) -> Iterator[Process]:
     """Settings, logs, metrics and signals of one process."""
-    from service import bootstrap
-    from service.metrics import Metrics
     from service.runtime.lifecycle import Stop
 
-    settings = _settings(name)
-    metrics, stop = Metrics(), Stop()
-    with bootstrap.metrics_server(settings, metrics if with_metrics_server else None), stop.install():
-        yield Process(settings, metrics, stop)
+    # First of all: a signal that comes during the rest of the start is not to be lost.
+    with Stop().install() as stop:
+        from service import bootstrap
+        from service.metrics import Metrics
+
+        settings, metrics = _settings(name), Metrics()
+        with bootstrap.metrics_server(settings, metrics if with_metrics_server else None):
+            yield Process(settings, metrics, stop)
 
 
-def _settings(name: str) -> Settings:
+def _settings(name: str, *, libraries: bool = True) -> Settings:
+    """Settings, and logs as they say; without `libraries` for commands that say themselves what went wrong."""
     from service import config, logs
 
     settings = config.load()
-    logs.configure(settings.log_level, settings.log_format, process=name)
+    logs.configure(settings.log_level, settings.log_format, process=name, libraries=libraries)
     return settings
 
 
@@ -81,7 +88,7 @@ def migrate() -> None:
     """
     from service.adapters import migrations
 
-    settings = _settings("migrate")
+    settings = _settings("migrate", libraries=False)
     applied = migrations.migrate(settings.database_url.get_secret_value())
     print(f"applied {', '.join(f'{number:04}' for number in applied)}" if applied else "nothing to do")
 
@@ -95,7 +102,7 @@ def topics() -> None:
     """
     from service.adapters import kafka_admin
 
-    for line in kafka_admin.ensure_topics(_settings("topics")) or ["nothing to do"]:
+    for line in kafka_admin.ensure_topics(_settings("topics", libraries=False)) or ["nothing to do"]:
         print(line)
 
 
@@ -122,8 +129,65 @@ def serve() -> None:
     """
     from service import bootstrap
 
-    with process("serve", with_metrics_server=False) as (settings, metrics, _):
-        bootstrap.serve(settings, metrics)
+    with process("serve", with_metrics_server=False) as (settings, metrics, stop):
+        bootstrap.serve(settings, metrics, stop)
+
+
+@app.command()
+def simulate(
+    *,
+    returns: Annotated[int, typer.Option(min=0, help="How many returns there are; 0 goes on for ever.")] = 1_000,
+    rate: Annotated[float, typer.Option(min=0, help="Messages a second; 0 as fast as it goes.")] = 200.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same world.")] = 1,
+    late: Annotated[float, _share("messages that arrive days after their time, behind others")] = 0.02,
+    repeated: Annotated[float, _share("messages that are sent twice")] = 0.03,
+    skipped: Annotated[float, _share("scans that never happen")] = 0.02,
+    wrong_code: Annotated[float, _share("carrier scans with a code that no table knows")] = 0.01,
+    invalid: Annotated[float, _share("messages whose publisher first sends something broken")] = 0.005,
+    binary: Annotated[float, _share("messages in binary mode")] = 0.3,
+    shuffle: Annotated[bool, typer.Option("--shuffle", help="Send everything in random order.")] = False,
+) -> None:
+    """Play carriers, hubs and retailers on the input topics.
+
+    Sends in the order of a virtual time; what happened ends about now. Shares lie between 0 and 1.
+    """
+    from service import bootstrap
+    from service.simulator.options import Options
+
+    try:
+        options = Options(
+            returns=returns,
+            rate=rate,
+            seed=seed,
+            late=late,
+            repeated=repeated,
+            skipped=skipped,
+            wrong_code=wrong_code,
+            invalid=invalid,
+            binary=binary,
+            shuffle=shuffle,
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    with process("simulate", with_metrics_server=False) as (settings, _, stop):
+        print(bootstrap.simulate(settings, options, stop))
+
+
+@app.command()
+def verify() -> None:
+    """Recompute every timeline from its history and compare it with what is stored.
+
+    Prints each difference and exits with 1 if there is one. Reads one consistent snapshot; workers may go on.
+    """
+    from service import bootstrap
+
+    checked, differences = bootstrap.verify(_settings("verify"))
+    for difference in differences:
+        print(difference)
+    found = f"{len(differences)} differences" if differences else "no difference"
+    print(f"{checked.returns:,} returns, {checked.events:,} events: {found}")
+    if differences:
+        raise typer.Exit(EXIT_FAILED)
 
 
 @app.command()
@@ -167,7 +231,7 @@ def token_create(
         wanted = parse_scopes(scopes)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--scopes") from None
-    url = _settings("token").database_url.get_secret_value()
+    url = _settings("token", libraries=False).database_url.get_secret_value()
     with connect(url, "returns-token") as connection:
         print(tokens.create_token(connection, wanted, label))
 

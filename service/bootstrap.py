@@ -20,8 +20,10 @@ from service.metrics import Metrics
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from service.application.verify import Checked
     from service.runtime.lifecycle import Stop
     from service.runtime.loop import IngestLoop
+    from service.simulator.options import Options
     from service.wire.carriers import CarrierTables
     from service.wire.inbound import Parser
 
@@ -115,6 +117,16 @@ def run_ingest(settings: Settings, metrics: Metrics, stop: Stop, *, drain: bool 
     faulthandler.cancel_dump_traceback_later()
 
 
+def verify(settings: Settings) -> tuple[Checked, list[str]]:
+    """Compare what is stored with what the events say; how much, and the differences."""
+    from service.adapters.histories import open_histories
+    from service.application.verify import verify as compare
+
+    differences: list[str] = []
+    with open_histories(settings.database_url.get_secret_value()) as histories:
+        return compare(histories, differences), differences
+
+
 @contextmanager
 def web(settings: Settings, metrics: Metrics) -> Iterator[FastAPI]:
     """The web application on a pool of connections, which is closed at the end of the block."""
@@ -125,9 +137,23 @@ def web(settings: Settings, metrics: Metrics) -> Iterator[FastAPI]:
         yield create_app(PostgresReading(pool), metrics)
 
 
-def serve(settings: Settings, metrics: Metrics) -> None:
-    """Serve HTTP until SIGTERM or SIGINT; what is being answered is answered first."""
+def serve(settings: Settings, metrics: Metrics, stop: Stop) -> None:
+    """Serve HTTP until asked to stop; what is being answered is answered first."""
     import uvicorn
+
+    class Server(uvicorn.Server):
+        """Stops by our flag: with handlers of its own it would miss a signal that comes while it starts."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            logs.get("serve").info("serving", url=url)
+
+        async def on_tick(self, counter: int) -> bool:
+            return bool(stop) or await super().on_tick(counter)
+
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
 
     with _listen(settings.http_host, settings.http_port) as listener, web(settings, metrics) as application:
         config = uvicorn.Config(
@@ -139,9 +165,7 @@ def serve(settings: Settings, metrics: Metrics) -> None:
         )
         host, port = listener.getsockname()[:2]
         url = settings.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        logs.get("serve").info("serving", url=url)
-        # Signals: uvicorn takes them, and once it has stopped hands them to the handlers from before.
-        uvicorn.Server(config).run(sockets=[listener])
+        Server(config).run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -150,6 +174,17 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise Fatal(f"cannot listen on {host}:{port}: {error.strerror}") from error
+
+
+def simulate(settings: Settings, options: Options, stop: Stop) -> str:
+    """Play a world on the input topics until it ends or is asked to stop; answers with a summary for people."""
+    from service.adapters.kafka_producing import Publishing
+    from service.simulator.options import Topics
+    from service.simulator.play import play
+
+    with Publishing(settings, "returns-simulator", lingering_ms=20) as publishing:
+        tally = play(publishing.publish, options, topics=Topics(*settings.input_topics), should_stop=lambda: bool(stop))
+    return tally.summary()
 
 
 def run_all(settings: Settings, stop: Stop) -> bool:

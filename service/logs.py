@@ -22,10 +22,12 @@ def configure(
     form: Literal["auto", "json", "console"] = "auto",
     stream: TextIO | None = None,
     process: str | None = None,
+    *,
+    libraries: bool = True,
 ) -> None:
     """Set logging up, once, at the start of a process. `form` auto is console on a terminal, else JSON.
 
-    Every line names the `process`, if one is given.
+    Every line names the `process`, if one is given. Without `libraries` only the service itself is heard.
     """
     target = sys.stderr if stream is None else stream
     on_terminal = target.isatty()
@@ -56,7 +58,7 @@ def configure(
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(_LIBRARIES)
+    root.setLevel(_LIBRARIES if libraries else logging.CRITICAL)
     logging.captureWarnings(True)
 
 

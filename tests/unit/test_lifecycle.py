@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from service.runtime.lifecycle import Stop
+from service.runtime.supervisor import supervise
+
+# Ends well on SIGTERM.
+OBEDIENT = ("/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.05; done")
+STUBBORN = ("/bin/sh", "-c", "trap '' TERM; while :; do sleep 0.05; done")
+
+
+@pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT))
+def test_a_signal_sets_the_flag_and_the_handlers_from_before_come_back(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    stop = Stop()
+
+    with stop.install():
+        assert not stop
+        os.kill(os.getpid(), number)
+        assert stop.wait(5)
+        assert signal.getsignal(number) == signal.SIG_DFL  # the second one ends the process
+
+    assert signal.getsignal(number) == before
+    assert stop
+
+
+def test_children_are_stopped_when_asked_to_and_that_is_well() -> None:
+    stop = Stop()
+    threading.Timer(0.5, stop.set).start()
+
+    assert supervise({"a": OBEDIENT, "b": OBEDIENT}, stop)
+
+
+def test_a_child_that_ends_takes_the_others_with_it_even_if_it_ended_well() -> None:
+    assert not supervise({"a": OBEDIENT, "b": ["/bin/sh", "-c", "exit 0"]}, Stop())
+
+
+def test_a_child_that_does_not_stop_is_killed_after_its_grace() -> None:
+    stop = Stop()
+    threading.Timer(0.3, stop.set).start()
+
+    ended_well = supervise({"a": STUBBORN}, stop, grace_seconds=0.3)
+
+    assert not ended_well
+
+
+def test_a_command_that_cannot_be_started_leaves_no_other_behind() -> None:
+    with pytest.raises(FileNotFoundError):
+        supervise({"a": OBEDIENT, "b": ["/no/such/program"]}, Stop())
