@@ -34,8 +34,8 @@ class SliceReader:
     """
 
     def __init__(self, connection: psycopg.Connection[TupleRow], limits: Limits) -> None:
+        set_json_loads(from_json, connection)  # a cursor takes over what it finds, so first
         self._cursor = connection.cursor(binary=True)
-        set_json_loads(from_json, connection)
         self._limits = limits
         self._batches = 8
 

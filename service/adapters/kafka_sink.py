@@ -55,6 +55,17 @@ class SinkOptions(NamedTuple):
     patience_seconds: float = 30.0
 
 
+class _Headers(tuple[tuple[str, bytes | None], ...]):
+    """Headers that may lack a value. kafka-python writes those, but fails to count their bytes; it does not count
+    where there seem to be none.
+    """
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return False
+
+
 class _Producer(KafkaProducer):  # type: ignore[misc] # kafka-python is untyped
     """The transactional producer with waits that end, and a `send` that takes all that Kafka takes.
 
@@ -75,6 +86,10 @@ class _Producer(KafkaProducer):  # type: ignore[misc] # kafka-python is untyped
     def committed(self) -> Any:
         return self._woken(self._transaction_manager.begin_commit())
 
+    def include(self, partition: TopicPartition) -> None:
+        """Make a partition part of the transaction, before the first message to it."""
+        self._transaction_manager.maybe_add_partition_to_transaction(partition)
+
     def append(
         self,
         partition: TopicPartition,
@@ -82,8 +97,7 @@ class _Producer(KafkaProducer):  # type: ignore[misc] # kafka-python is untyped
         value: bytes | None,
         headers: Sequence[tuple[str, bytes | None]],
     ) -> Any:
-        self._transaction_manager.maybe_add_partition_to_transaction(partition)
-        future, full, new, _ = self._accumulator.append(partition, None, key, value, headers)
+        future, full, new, _ = self._accumulator.append(partition, None, key, value, _Headers(headers))
         if full or new:
             self._sender.wakeup()
         return future
@@ -155,19 +169,25 @@ class KafkaSink:
         producer = self._producer
         with _translated():
             producer.begin_transaction()
-            futures = [
-                producer.append(TopicPartition(topic, _partition(key, self._partitions[topic])), key, value, headers)
-                for topic, (key, value, headers) in messages
-            ]
+            futures, included = [], set[TopicPartition]()
+            for topic, (key, value, headers) in messages:
+                partition = TopicPartition(topic, _partition(key, self._partitions[topic]))
+                if partition not in included:
+                    producer.include(partition)
+                    included.add(partition)
+                futures.append(producer.append(partition, key, value, headers))
             if futures:
                 producer.flushed(futures, self._patience())
-            offset = OffsetAndMetadata(position.n, position.within, -1)
-            self._wait(producer.offsets_sent({self._home: offset}, self._options.group_id))
+            self._wait(producer.offsets_sent({self._home: self._offset(position)}, self._options.group_id))
             self._wait(producer.committed())
 
     def close(self) -> None:
         """Stop the producer; a transaction that is open will be aborted by the next one, or by its time-out."""
         self._producer.kill()
+
+    @staticmethod
+    def _offset(position: Position) -> OffsetAndMetadata:
+        return OffsetAndMetadata(position.n, position.within, -1)
 
     def _wait(self, result: Any) -> None:
         """Wait for the answer to a request of the transaction protocol."""
@@ -186,14 +206,16 @@ class KafkaSink:
         return still_waiting
 
 
-def read_position(settings: Settings, options: SinkOptions, topics: OutputTopics) -> Position | None:
+def read_position(
+    settings: Settings, options: SinkOptions, topics: OutputTopics, timeout_ms: int = _BLOCK_MS
+) -> Position | None:
     """The position of the last transaction that was committed, whoever did it; None where there was none.
 
     Raises Retryable while a transaction is open whose outcome is not known.
     """
     with _translated(), _consumer(settings, options) as consumer:
         # As this consumer reads committed, the broker refuses an offset that a pending transaction may change.
-        found = consumer.committed(TopicPartition(topics.status_changes, 0), metadata=True, timeout_ms=_BLOCK_MS)
+        found = consumer.committed(TopicPartition(topics.status_changes, 0), metadata=True, timeout_ms=timeout_ms)
     if found is None:
         return None
     try:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from service.application import _outbound as outbound
-from service.application._outbound import Message
 from service.application.slices import LogRow, Position, Slice
 from service.domain.journey import State
 from service.domain.milestones import Reason, Verdict
+from service.wire import outbound
+from service.wire.outbound import Message
 
 _EXCEPTIONAL: Final = frozenset({Verdict.HELD, Verdict.REFUSED, Verdict.UNMAPPED})
 

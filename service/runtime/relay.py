@@ -7,21 +7,26 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-import structlog
-
+from service import logs
 from service.application.publish import BatchLog, OutputTopics, Sink, messages_of
 from service.application.slices import Position, Slice
 from service.errors import Fatal, Retryable
 from service.metrics import Metrics
+from service.runtime import collector
 from service.runtime.backoff import Backoff
 from service.runtime.lifecycle import Stop
 
-_log = structlog.get_logger(__name__)
 _STOP_GRACE_SECONDS: Final = 5.0  # what is under way when a stop is asked for may take this long
 
-OpenLog = Callable[[], BatchLog]
-OpenSink = Callable[[Callable[[], None]], Sink]  # given what to call during long waits
-ReadPosition = Callable[[], Position | None]
+
+class Servers(NamedTuple):
+    """How a relay gets at the journal and at Kafka; each may raise Retryable. The sink is given what to call during
+    long waits; the position is the one in Kafka, whichever relay committed it.
+    """
+
+    open_log: Callable[[], BatchLog]
+    open_sink: Callable[[Callable[[], None]], Sink]
+    read_position: Callable[[], Position | None]
 
 
 class RelayOptions(NamedTuple):
@@ -46,20 +51,20 @@ class Relay:
 
     def __init__(
         self,
-        open_log: OpenLog,
-        open_sink: OpenSink,
-        read_position: ReadPosition,
+        servers: Servers,
         topics: OutputTopics,
         stop: Stop,
         metrics: Metrics,
+        *,
         options: RelayOptions | None = None,
         backoff: Backoff | None = None,
     ) -> None:
-        self._open_log, self._open_sink, self._read_position = open_log, open_sink, read_position
+        self._log = logs.get("relay")
+        self._servers = servers
         self._topics, self._stop, self._metrics = topics, stop, metrics
         self._options = RelayOptions() if options is None else options
         self._backoff = Backoff(time.monotonic) if backoff is None else backoff
-        self._log: BatchLog | None = None
+        self._journal: BatchLog | None = None
         self._sink: Sink | None = None
         self._position = Position(0)
         self._is_settled = True  # the position is committed
@@ -72,11 +77,12 @@ class Relay:
 
         Raises Fatal where neither waiting nor trying again helps.
         """
+        self._log.info("relay_starts", drain=drain)
         end: int | None = None
         try:
             while not self._stop:
                 pause = self._guarded()
-                if drain and self._log is not None:
+                if drain and self._journal is not None:
                     end = self._end() if end is None else end
                     if end is not None and self._has_reached(end):
                         break
@@ -90,26 +96,27 @@ class Relay:
 
         Raises Retryable where a server is away, or this relay was fenced: `let_go`, and try again.
         """
-        if self._log is None:
-            self._log = self._open_log()
+        if self._journal is None:
+            self._journal = self._servers.open_log()
         if self._sink is None:
-            if not self._log.lead():
+            if not self._journal.lead():
                 self.is_ready = True  # to take over
                 return self._options.stand_by_seconds
-            self._take_over(self._log)
+            self._sink = self._take_over(self._journal)
         self.is_ready = True
-        piece = self._log.read(self._position)
-        if piece.position == self._position:
-            self._settle(self._options.refresh_seconds if self._is_settled else self._options.settle_seconds)
-            self._metrics.cursor_lag.labels("relay").set(0)
-            return self._options.poll_seconds
-        self._publish(piece)
-        return 0.0
+        with collector.paused():
+            piece = self._journal.read(self._position)
+            if piece.position != self._position:
+                self._publish(piece, self._sink)
+                return 0.0
+        self._settle(self._options.refresh_seconds if self._is_settled else self._options.settle_seconds)
+        self._metrics.cursor_lag.labels("relay").set(0)
+        return self._options.poll_seconds
 
     def let_go(self) -> None:
         """Close everything, the lead included. The next turn begins from the position in Kafka."""
-        sink, log = self._sink, self._log
-        self._sink = self._log = None
+        sink, log = self._sink, self._journal
+        self._sink = self._journal = None
         # First the sink: whoever gets the lead must not be fenced by what is left of this one.
         for held in (sink, log):
             if held is not None:
@@ -123,15 +130,16 @@ class Relay:
             self._backoff.fail()
             pause = self._backoff.remaining()
             was_leading = self._sink is not None
-            _log.warning("relay_retries", error=str(error), was_leading=was_leading, seconds=round(pause, 2))
+            self._log.warning("relay_retries", error=str(error), was_leading=was_leading, seconds=round(pause, 2))
             self._metrics.retries.labels("database" if str(error).startswith("PostgreSQL") else "kafka").inc()
             self.let_go()
             return pause
         self._backoff.succeed()
         return pause
 
-    def _take_over(self, log: BatchLog) -> None:
-        sink = self._sink = self._open_sink(self._while_waiting)
+    def _take_over(self, log: BatchLog) -> Sink:
+        # Kept at once: whatever happens here, it must be closed.
+        sink = self._sink = self._servers.open_sink(self._while_waiting)
         position = sink.position()
         if position is None:
             position = self._first_position(sink)
@@ -144,7 +152,8 @@ class Relay:
         # Before the first message there is a position: a first transaction that is aborted leaves records behind.
         sink.publish((), position)
         self._committed(position)
-        _log.info("relay_leads", n=position.n, within=position.within, behind=end - position.n)
+        self._log.info("relay_leads", n=position.n, within=position.within, behind=end - position.n)
+        return sink
 
     def _first_position(self, sink: Sink) -> Position:
         if self._options.start_at is not None:
@@ -156,8 +165,7 @@ class Relay:
             "Starting over would repeat all of them: find the last published batch and start once with --start-at"
         )
 
-    def _publish(self, piece: Slice) -> None:
-        assert self._sink is not None
+    def _publish(self, piece: Slice, sink: Sink) -> None:
         messages = messages_of(piece, self._topics)
         if not messages:
             self._position, self._is_settled = piece.position, False
@@ -165,7 +173,7 @@ class Relay:
             return
         self._metrics.relay_transactions.labels("aborted").inc(0)
         try:
-            self._sink.publish(messages, piece.position)
+            sink.publish(messages, piece.position)
         except BaseException:
             self._metrics.relay_transactions.labels("aborted").inc()
             raise
@@ -176,7 +184,7 @@ class Relay:
         if piece.recorded_at is not None:
             delay = (datetime.now(UTC) - piece.recorded_at).total_seconds()
             self._metrics.relay_seconds.observe(delay)
-        _log.debug("relay_published", n=piece.position.n, batches=piece.batches, messages=len(messages))
+        self._log.debug("relay_published", n=piece.position.n, batches=piece.batches, messages=len(messages))
 
     def _committed(self, position: Position) -> None:
         self._position, self._is_settled, self._committed_at = position, True, time.monotonic()
@@ -192,12 +200,12 @@ class Relay:
             if not self._is_settled:
                 self._settle(0)
         except Retryable as error:  # the next relay looks at those slices once more
-            _log.warning("relay_did_not_settle", error=str(error))
+            self._log.warning("relay_did_not_settle", error=str(error))
 
     def _while_waiting(self) -> None:
         """Keep the lead during a long wait for Kafka; give up some time after a stop was asked for."""
-        if self._log is not None:
-            self._log.ping()
+        if self._journal is not None:
+            self._journal.ping()
         if self._stop:
             now = time.monotonic()
             self._stop_seen_at = self._stop_seen_at or now
@@ -206,7 +214,7 @@ class Relay:
 
     def _end(self) -> int | None:
         try:
-            return self._log.end() if self._log is not None else None
+            return self._journal.end() if self._journal is not None else None
         except Retryable:
             return None
 
@@ -214,7 +222,7 @@ class Relay:
         position: Position | None = self._position
         if self._sink is None:  # another relay works
             try:
-                position = self._read_position()
+                position = self._servers.read_position()
             except Retryable:
                 return False
         return position is not None and (position.n > end or (position.n == end and position.is_whole))

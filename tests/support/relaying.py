@@ -24,7 +24,7 @@ from service.application.slices import Limits
 from service.config import Settings
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
-from service.runtime.relay import Relay, RelayOptions
+from service.runtime.relay import Relay, RelayOptions, Servers
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -59,13 +59,15 @@ def build(order: Order, stop: Stop | None = None) -> Relay:
     """A relay as the composition root makes it."""
     settings, topics = order.settings, order.topics
     return Relay(
-        lambda: RelayLog(order.database_url, Limits(rows=order.rows)),
-        lambda waiting: KafkaSink(settings, order.sink, topics, waiting),
-        lambda: read_position(settings, order.sink, topics),
+        Servers(
+            lambda: RelayLog(order.database_url, Limits(rows=order.rows)),
+            lambda waiting: KafkaSink(settings, order.sink, topics, waiting),
+            lambda: read_position(settings, order.sink, topics),
+        ),
         topics,
-        stop or Stop(),
+        Stop() if stop is None else stop,  # one that is not set is false
         Metrics(),
-        RelayOptions(start_at=order.start_at),
+        options=RelayOptions(start_at=order.start_at),
     )
 
 
