@@ -105,6 +105,10 @@ NARROWER: Final[dict[str, tuple[Change, str]]] = {
 OTHER: Final[dict[str, tuple[Change, str]]] = {
     "another pattern": (lambda s: data(s)["code"].update(pattern="^[A-Y]+$"), "data.code: by pattern"),
     "another type": (lambda s: data(s)["count"].update(type="string"), "data.count: the type"),
+    "another type beside null": (
+        lambda s: s["properties"]["note"]["anyOf"][0].update(type="integer"),
+        "note: the type",
+    ),
     "a member that is gone": (lambda s: data(s).pop("code"), "data.code: the member is gone"),
     "a member of an item that is gone": (lambda s: item(s)["properties"].pop("sku"), "data.items[].sku: the member"),
     "a keyword that nobody taught the check": (

@@ -327,8 +327,9 @@ def test_only_scans_may_have_a_local_time_instead(parser: Parser) -> None:
     assert rejection(parser, event).reason == Invalid.MISSING_FIELD
 
 
-def test_a_local_time_far_in_the_future_is_out_of_range(parser: Parser) -> None:
-    assert rejection(parser, local("2027-07-01T12:00:00")).reason == Invalid.TIME_OUT_OF_RANGE
+@pytest.mark.parametrize("text", ("2027-07-01T12:00:00", "9999-12-31T23:59:59", "0001-01-01T00:00:00"))
+def test_a_local_time_far_away_is_out_of_range(parser: Parser, text: str) -> None:
+    assert rejection(parser, local(text)).reason == Invalid.TIME_OUT_OF_RANGE
 
 
 def test_a_type_on_a_topic_that_is_not_its_own_is_refused() -> None:
