@@ -16,9 +16,9 @@ from prometheus_client.metrics import MetricWrapperBase
 from service.domain.milestones import Verdict
 
 Step = Literal["poll", "decode", "load", "decide", "write", "commit"]
-# Why something is done again: PostgreSQL or Kafka is away, a worker collided with another, COMMIT went unanswered.
-RetryCause = Literal["database", "kafka", "conflict", "unknown_commit"]
-ConflictKind = Literal["history", "offset", "label", "return"]
+# Which server was away, or did not answer as it should.
+RetryCause = Literal["database", "kafka"]
+ConflictKind = Literal["history", "offset"]
 
 # A millisecond to a minute: what a step of a batch, a request and an event on its way take.
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -70,7 +70,7 @@ class Metrics:
         )
         self.conflicts = Counter(
             "returns_conflicts",
-            "Times that another worker was first, by what the two collided on.",
+            "Times that another worker was first, by what the two collided on: history or offset.",
             ["kind"],
             registry=self.registry,
         )
@@ -107,7 +107,7 @@ class Metrics:
         )
         self.retries = Counter(
             "returns_retries",
-            "Times that a worker did the same again, by cause: database, kafka, conflict, unknown_commit.",
+            "Times that a worker did the same again, by cause: database or kafka.",
             ["cause"],
             registry=self.registry,
         )
