@@ -90,11 +90,11 @@ class Demo:
             self._step("database and topics", "ready", begun)
             begun = time.monotonic()
             processes.start("run", "run")
-            seed, rate = str(self._options.seed), str(self._options.rate)
+            seed, rate = str(self._options.seed), f"{self._options.rate:g}"
             processes.start("simulate", "simulate", "--returns", "0", "--rate", rate, "--seed", seed)
             self._token = processes.ask("token", "create", "--scopes", "read,ops", "--label", "demo")
             self._await_ready(processes)
-            self._step("all processes", f"ready, with a world of seed {seed} at {rate} messages/s", begun)
+            self._step("all processes", f"ready; world {seed}, {rate} messages/s", begun)
             yield processes
         finally:
             with _undisturbed():
