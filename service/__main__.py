@@ -119,6 +119,24 @@ def ingest(*, drain: Drain = False) -> None:
 
 
 @app.command()
+def relay(
+    drain: Drain = False,
+    start_at: Annotated[
+        int | None,
+        typer.Option(min=0, help="Go on after this batch, where Kafka has lost the position. Never needed otherwise."),
+    ] = None,
+) -> None:
+    """Publish status changes, current statuses, exceptions and dead letters, each exactly once.
+
+    Any number may run: one works, the others stand by to take over.
+    """
+    from service import bootstrap
+
+    with process("relay") as (settings, metrics, stop):
+        bootstrap.relay(settings, metrics, stop, start_at=start_at).run(drain=drain)
+
+
+@app.command()
 def serve() -> None:
     r"""Serve the HTTP API.
 

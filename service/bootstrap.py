@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from service.application.verify import Checked
     from service.runtime.lifecycle import Stop
     from service.runtime.loop import IngestLoop
+    from service.runtime.relay import Relay
     from service.simulator.options import Options
     from service.wire.carriers import CarrierTables
     from service.wire.inbound import Parser
 
 # What `run` starts. Those with metrics of their own get RETURNS_METRICS_PORT and the ports after it, in this order.
-PROCESSES: Final = ("ingest", "serve")
+PROCESSES: Final = ("ingest", "relay", "serve")
 _STOP_SECONDS: Final = 10  # requests that are being answered get this long when `serve` stops
 
 
@@ -115,6 +116,30 @@ def run_ingest(settings: Settings, metrics: Metrics, stop: Stop, *, drain: bool 
     gc.disable()
     loop.run()
     faulthandler.cancel_dump_traceback_later()
+
+
+def relay(settings: Settings, metrics: Metrics, stop: Stop, *, start_at: int | None = None) -> Relay:
+    """A relay; its `run` publishes until asked to stop, or until everything is drained."""
+    from service.adapters.batch_log import RelayLog
+    from service.adapters.kafka_sink import KafkaSink, SinkOptions, read_position
+    from service.application.publish import OutputTopics
+    from service.application.slices import Limits
+    from service.runtime.relay import Relay, RelayOptions, Servers
+
+    topics = OutputTopics(*settings.output_topics)
+    limits = Limits(rows=settings.relay_slice_rows)
+    sink = SinkOptions(settings.relay_transactional_id, settings.relay_group_id, settings.relay_transaction_timeout_ms)
+    return Relay(
+        Servers(
+            lambda: RelayLog(settings.database_url.get_secret_value(), limits),
+            lambda waiting: KafkaSink(settings, sink, topics, waiting),
+            lambda: read_position(settings, sink, topics),
+        ),
+        topics,
+        stop,
+        metrics,
+        options=RelayOptions(poll_seconds=settings.relay_poll_ms / 1000, start_at=start_at),
+    )
 
 
 def verify(settings: Settings) -> tuple[Checked, list[str]]:
