@@ -23,6 +23,7 @@ from deploy.local.process import PORTS
 from deploy.local.stack import LocalStack
 from tests.support.databases import Databases
 from tests.support.servers import private_home
+from tests.support.service import Service, new_service
 from tests.support.topics import Clients, Topics
 
 PREFIX = "RETURNS_"
@@ -32,6 +33,7 @@ LEADS_TO = {
     "database": {"postgres"},
     "empty_database": {"postgres"},
     "private_stack": {"kafka", "postgres"},
+    "service": {"kafka", "postgres"},
     "stack": {"kafka", "postgres"},
     "topics": {"kafka"},
 }
@@ -168,3 +170,11 @@ def private_stack(private_folder: Path) -> Iterator[LocalStack]:
 
 
 _numbers = itertools.count(1)
+
+
+@pytest.fixture
+def service(database: str, topics: Topics, clients: Clients, tmp_path: Path) -> Iterator[Service]:
+    """The service's commands with a database and topics of the test's own."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    yield from new_service(database, topics, clients, logs)

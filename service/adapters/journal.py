@@ -249,18 +249,20 @@ class PostgresTransaction:
         self._connection.execute(_Q["lock_batches"], (BATCH_LOG_LOCK,))
         self._connection.execute(_Q["number_batch"])
 
-    def begin_sweep(self, limit: int) -> Swept | None:
+    def begin_sweep(self, batches: int, events: int) -> Swept | None:
         if not self._rows("try_sweep", SWEEP_LOCK)[0][0]:
             return None
-        batches = self._rows("unswept", limit)
-        if not batches:
+        unswept = self._rows("unswept", batches)
+        if not unswept:
             return None
-        xids = [xid for _, xid in batches]
-        waiting = [self._waiting(row) for row in self._rows("unpark", xids, xids)]
-        waiting += [self._waiting(row) for row in self._rows("undelivered", xids, xids)]
+        xids = [xid for _, xid in unswept]
+        rows = self._rows("unpark", xids, xids, events)
+        rows += self._rows("undelivered", xids, xids, events - len(rows)) if len(rows) < events else []
+        waiting = [self._waiting(row) for row in rows]
         # Creations are recorded already; the rest in the order in which it happened makes the plainest history.
         waiting.sort(key=lambda item: item.arrival.inbound.event.order)
-        return Swept(batches[-1][0], waiting)
+        # With all that was asked for there may be more: the next sweep looks at the same batches again.
+        return Swept(unswept[-1][0] if len(rows) < events else None, waiting)
 
     def end_sweep(self, upto: int) -> None:
         # To sweep the same batches again after a crash finds nothing new: no need to wait for the disk.

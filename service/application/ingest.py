@@ -94,16 +94,10 @@ def write(
     with journal.transaction() as tx:
         tx.advance(moves)
         placed, parked, deliveries = _place(tx, arrivals)
-        rows, repeats, conflicts = append(tx, placed, step)
+        # Parked before placed, as the sweep does it: in one order for all, or two of them could wait for each other.
         again = tx.park(parked) if parked else []
         again += tx.keep_deliveries(deliveries) if deliveries else []
-        members = [
-            (row.entry.event.connote, row.return_no)
-            for row in rows
-            if row.entry.event.milestone is Milestone.RE and row.entry.event.connote is not None
-        ]
-        if members:
-            tx.join_connotes(members)
+        rows, repeats, conflicts = append(tx, placed, step)
         if letters:
             tx.bury(letters)
         tx.seal()
@@ -183,7 +177,7 @@ def _pair(subject: str) -> Pair:
 
 
 def append(tx: Transaction, placed: Sequence[Placed], step: Step) -> Appended:
-    """Decide and append.
+    """Decide and append, and note what is exported under which connote.
 
     Another worker may have appended to some of the same returns. Only those are read again and decided anew.
     """
@@ -193,6 +187,7 @@ def append(tx: Transaction, placed: Sequence[Placed], step: Step) -> Appended:
     step("load")
     rows, repeats = decide(tx, placed, states)
     step("decide")
+    _join_connotes(tx, rows)
     if not rows or tx.append(rows):
         return Appended(rows, [item.arrival for item in repeats], 0)
     done, again, conflicts = list[HistoryRow](), list[Placed](), 0
@@ -204,6 +199,13 @@ def append(tx: Transaction, placed: Sequence[Placed], step: Step) -> Appended:
         placed = [item for item in placed if item.return_no in lost]
         rows, repeats = decide(tx, placed, tx.load(lost)) if lost else ([], [])
     return Appended(done, [item.arrival for item in (*again, *repeats)], conflicts)
+
+
+def _join_connotes(tx: Transaction, rows: Iterable[HistoryRow]) -> None:
+    events = ((row.entry.event, row.return_no) for row in rows)
+    members = [(e.connote, number) for e, number in events if e.milestone is Milestone.RE and e.connote is not None]
+    if members:
+        tx.join_connotes(members)
 
 
 def decide(

@@ -56,9 +56,9 @@ class Waiting(NamedTuple):
 
 
 class Swept(NamedTuple):
-    """What a slice of the batch log left to do, and how far the slice goes."""
+    """What a slice of the batch log left to do, and how far it is done with that; None: there may be more."""
 
-    upto: int
+    upto: int | None
     waiting: Sequence[Waiting]
 
 
@@ -111,8 +111,11 @@ class Transaction(Protocol):
 class SweepTransaction(Transaction, Protocol):
     """A transaction that may also move the sweep's cursor."""
 
-    def begin_sweep(self, limit: int) -> Swept | None:
-        """What the next `limit` batches left to do, parked events taken out; None if another worker sweeps."""
+    def begin_sweep(self, batches: int, events: int) -> Swept | None:
+        """What the next so many batches left to do, so many events at most, parked ones taken out.
+
+        None: there is no batch to look at, or another worker sweeps.
+        """
 
     def end_sweep(self, upto: int) -> None:
         """Move the sweep's cursor."""

@@ -14,6 +14,8 @@ from service.application.ingest import Outcome, Placed, append, verdicts
 from service.application.ports import Journal
 
 BATCHES_A_SWEEP: Final = 16
+# Workers that want to append to the same returns wait for the sweep's transaction: it must not be a long one.
+EVENTS_A_SWEEP: Final = 5000
 
 
 def sweep(journal: Journal) -> Outcome | None:
@@ -22,12 +24,13 @@ def sweep(journal: Journal) -> Outcome | None:
     None: there was nothing to read, or another worker is at it.
     """
     with journal.transaction() as tx:
-        swept = tx.begin_sweep(BATCHES_A_SWEEP)
+        swept = tx.begin_sweep(BATCHES_A_SWEEP, EVENTS_A_SWEEP)
         if swept is None:
             return None
         placed = [Placed(item.return_no, item.arrival) for item in swept.waiting]
         rows, repeats, conflicts = append(tx, placed, lambda _: None)
         if rows:
             tx.seal()
-        tx.end_sweep(swept.upto)
+        if swept.upto is not None:
+            tx.end_sweep(swept.upto)
     return Outcome(verdicts(rows), Counter(item.record.topic for item in repeats), conflicts=conflicts)

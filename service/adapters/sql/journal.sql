@@ -183,16 +183,22 @@ WITH created AS MATERIALIZED (
     SELECT kind, subject, return_no FROM candidates
     JOIN labels ON carrier = split_part(subject, '/', 1) AND tracking_number = split_part(subject, '/', 2)
     WHERE kind = 'label'
+), chosen AS (
+    SELECT return_no, parked.kind, parked.subject, parked.source, parked.id
+    FROM found JOIN parked ON parked.kind = found.kind AND parked.subject = found.subject
+    LIMIT %b::int4
 )
-DELETE FROM parked USING found
-WHERE parked.kind = found.kind AND parked.subject = found.subject
-RETURNING found.return_no, parked.kind, parked.subject, parked.source, parked.id, parked.type, parked.occurred_at,
+DELETE FROM parked USING chosen
+WHERE parked.kind = chosen.kind AND parked.subject = chosen.subject AND parked.source = chosen.source
+    AND parked.id = chosen.id
+RETURNING chosen.return_no, parked.kind, parked.subject, parked.source, parked.id, parked.type, parked.occurred_at,
     parked.zone_source, parked.code, parked.milestone, parked.data::text, parked.extensions::text, parked.topic,
     parked.partition, parked."offset", parked.published_at
 
 -- name: undelivered
 -- connote_deliveries_xid, connote_members_pkey, history_xid, connote_deliveries_pkey
--- Deliveries of these batches for all members, and all deliveries for the members that these batches brought.
+-- Deliveries of these batches for all members, and all deliveries for the members that these batches brought; without
+-- those that are in the history already, so that a limited number at a time comes to an end.
 WITH due AS (
     SELECT connote_members.return_no, connote, source, id
     FROM connote_deliveries JOIN connote_members USING (connote)
@@ -205,6 +211,10 @@ WITH due AS (
 SELECT due.return_no, 'connote', connote, source, id, type, occurred_at, zone_source, code, milestone, data::text,
     extensions::text, topic, partition, "offset", published_at
 FROM due JOIN connote_deliveries USING (connote, source, id)
+WHERE NOT EXISTS (
+    SELECT FROM history WHERE history.return_no = due.return_no AND history.source = due.source AND history.id = due.id
+)
+LIMIT %b::int4
 
 -- name: end_sweep
 -- cursors_pkey

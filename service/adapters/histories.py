@@ -1,0 +1,71 @@
+"""Every return's history, streamed in one consistent snapshot, for `verify`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from typing import Any, Final
+
+from psycopg import Connection, IsolationLevel
+from psycopg.types.json import set_json_loads
+from pydantic_core import from_json
+
+from service.adapters.database import connect, translated
+from service.adapters.queries import load_queries
+from service.application.verify import StoredReturn, StoredRow
+from service.wire.stored import decode_changes, decode_state, stored_event
+
+_Q: Final = load_queries("verify.sql")
+_FETCH_ROWS: Final = 5000
+
+
+@contextmanager
+def open_histories(url: str) -> Iterator[PostgresHistories]:
+    """The histories as of now, for the time of the block."""
+    with connect(url, "returns-verify", autocommit=False) as connection, translated():
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        set_json_loads(from_json, connection)
+        # It reads all there is, and takes its time.
+        connection.execute("SET statement_timeout = 0")
+        connection.execute("SET idle_in_transaction_session_timeout = 0")
+        yield PostgresHistories(connection)
+
+
+class PostgresHistories:
+    """`application.verify.Histories`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def returns(self) -> Iterator[StoredReturn]:
+        with self._connection.cursor(name="histories") as cursor:
+            cursor.itersize = _FETCH_ROWS
+            cursor.execute(_Q["histories"])
+            for (return_no, return_id), rows in groupby(cursor, key=lambda row: (row[0], row[1])):
+                yield StoredReturn(return_no, return_id, list(_stored_rows(rows)))
+
+    def strays(self) -> Iterator[str]:
+        for kind, subject, source, id_ in self._connection.execute(_Q["parked_although_known"]):
+            yield f"event {id_} of {source} is parked although its {kind} {subject} is known"
+        for connote, source, id_, return_id in self._connection.execute(_Q["undelivered_members"]):
+            yield f"{return_id}: lacks delivery {id_} of {source} of its connote {connote}"
+
+
+def _stored_rows(rows: Iterator[Sequence[Any]]) -> Iterator[StoredRow]:
+    keys = b""
+    for row in rows:
+        seq, source, id_, type_, at, milestone, data, verdict, reason, changes, version, status, state, key, seen = row[
+            2:
+        ]
+        if seq is None:
+            return  # a return without a history
+        unmapped_because = reason if verdict == "unmapped" else None
+        event = stored_event(source, id_, type_, at, milestone, data, unmapped_because=unmapped_because)
+        keys += key
+        after = decode_state(state, seq, version, keys if seen is None else seen)
+        if status != after.timeline.status:
+            # A wrong status column shows as a wrong verdict, which `verify` names.
+            verdict = f"{verdict} with status {status}"
+        yield StoredRow(seq, event, verdict, reason, decode_changes(changes, after, (source, id_)), after)

@@ -1,0 +1,117 @@
+"""The service as its operators run it: processes of their own, with topics and a database of the test's own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import psycopg
+
+from service.config import Settings
+from tests.support.topics import Clients, Topics
+
+ROOT = Path(__file__).resolve().parents[2]
+INPUTS = ("returns", "scans", "hub_events", "deliveries")
+OUTPUTS = ("status_changes", "current_status", "exceptions", "dead_letters")
+
+
+class Service:
+    """Commands of the service against one database and one set of topics."""
+
+    def __init__(self, database: str, topics: Topics, clients: Clients, logs: Path, partitions: int = 3) -> None:
+        self.database = database
+        self.topics = topics
+        self.clients = clients
+        self.logs = logs
+        self.variables = {
+            "RETURNS_DATABASE_URL": database,
+            "RETURNS_KAFKA_BOOTSTRAP_SERVERS": topics.bootstrap_servers,
+            "RETURNS_GROUP_ID": topics.name("group"),
+            "RETURNS_SESSION_TIMEOUT_MS": "6000",
+            "RETURNS_HTTP_PORT": "0",
+            "RETURNS_TOPIC_PARTITIONS": str(partitions),
+            **{f"RETURNS_TOPIC_{name.upper()}": topics.name(name) for name in (*INPUTS, *OUTPUTS)},
+        }
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def settings(self) -> Settings:
+        """The same settings, for parts that run inside the test."""
+        return Settings.from_environment(self.variables)
+
+    def run(self, *command: str, timeout: float = 120, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end; its output is in the answer and its exit status is the caller's to look at."""
+        return subprocess.run(
+            [sys.executable, "-m", "service", *command],
+            cwd=ROOT,
+            env={**os.environ, **self.variables, **variables},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def done(self, *command: str, timeout: float = 120, **variables: str) -> str:
+        """Run a command that must succeed; what it printed."""
+        result = self.run(*command, timeout=timeout, **variables)
+        assert result.returncode == 0, f"{command}: exit {result.returncode}\n{result.stderr[-4000:]}"
+        return result.stdout
+
+    def start(self, *command: str, **variables: str) -> subprocess.Popen[bytes]:
+        """Start a command in the background; it is killed at the end of the test if it still runs."""
+        log: IO[bytes]
+        with (self.logs / f"{'-'.join(command)}-{len(self._running)}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "service", *command],
+                cwd=ROOT,
+                env={**os.environ, **self.variables, **variables},
+                stdout=log,
+                stderr=log,
+            )
+        self._running.append(process)
+        return process
+
+    def stop(self, process: subprocess.Popen[bytes], timeout: float = 30) -> int:
+        """Ask a process to stop, as a supervisor does; its exit status."""
+        process.send_signal(signal.SIGTERM)
+        return process.wait(timeout)
+
+    def publish(self, records: Iterable[tuple[str, bytes | None, bytes | None, Iterable[tuple[str, bytes]]]]) -> int:
+        """Write (topic, key, value, headers) and wait until the broker has all; how many."""
+        producer = self.clients.producer(linger_ms=5)
+        futures = [producer.send(t, key=k, value=v, headers=list(h)) for t, k, v, h in records]
+        producer.flush(timeout=60)
+        for future in futures:
+            future.get(timeout=30)
+        producer.close()
+        return len(futures)
+
+    def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Ask the database."""
+        with psycopg.connect(self.database) as connection:
+            return connection.execute(sql.encode(), parameters).fetchall()
+
+    def log_text(self) -> str:
+        """What the background processes logged, for the message of a failed assertion."""
+        return "\n".join(f"== {path.name}\n{path.read_text()[-3000:]}" for path in sorted(self.logs.iterdir()))
+
+    def close(self) -> None:
+        """Leave no process behind."""
+        for process in self._running:
+            if process.poll() is None:
+                process.kill()
+            process.wait(timeout=10)
+
+
+def new_service(database: str, topics: Topics, clients: Clients, logs: Path, partitions: int = 3) -> Iterator[Service]:
+    """A service whose topics exist."""
+    service = Service(database, topics, clients, logs, partitions)
+    for name in (*INPUTS, *OUTPUTS):
+        topics.create(name, partitions, **({"cleanup_policy": "compact"} if name == "current_status" else {}))
+    yield service
+    service.close()
