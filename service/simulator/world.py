@@ -21,9 +21,10 @@ from service.wire import models
 # returns a day make days pass quickly at the rate of a demonstration.
 ENDLESS_BATCH: Final = 2_000
 _ENDLESS_SPAN: Final = 40 * DAY
-_RETURNS_A_DAY: Final = 100
+_RETURNS_A_DAY: Final = 200
 _SHORTEST_SPAN: Final = 2 * DAY
-_LONGEST_SPAN: Final = 45 * DAY
+# What is under way is in memory: the more returns, the longer the time they spread over.
+_LONGEST_SPAN: Final = 365 * DAY
 # Since the last return was created: enough for many stories to come to their end, and too little for all.
 _SETTLING: Final = 10 * DAY
 
