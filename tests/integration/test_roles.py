@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from service.adapters.migrations import migrate, shipped
+from service.adapters.reading import PostgresReading, open_pool
+from service.application.tracking import find_return
+from tests.support.journals import creation, ingest, scan
+
+
+@contextmanager
+def _user(database: str, role: str) -> Iterator[str]:
+    """The URL of the database for a user of its own who is in the role."""
+    name, password = f"{urlsplit(database).path.lstrip('/')}_{role}", "hush"
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(name), sql.Literal(password)))
+        try:
+            owner.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(name)))
+            parts = urlsplit(database)
+            yield urlunsplit(parts._replace(netloc=f"{name}:{password}@{parts.hostname}:{parts.port}"))
+        finally:
+            owner.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(name)))
+            owner.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+
+def test_ingestion_and_the_api_work_with_roles_that_can_do_no_more(database: str) -> None:
+    with _user(database, "returns_ingest") as url:
+        ingest(url, [scan("COLLECTED", "10:00"), creation()])
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("SELECT extend_history()")
+
+    with _user(database, "returns_web") as url, open_pool(url, 1) as pool:
+        reading = PostgresReading(pool)
+        document = find_return(reading, "R-1001")
+        problems = reading.problems()
+
+    assert document is not None
+    assert document["status"] == "RT"
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    ("role", "statement"),
+    (
+        ("returns_ingest", "UPDATE history SET verdict = 'advanced'"),
+        ("returns_ingest", "DELETE FROM history"),
+        ("returns_ingest", "TRUNCATE history"),
+        ("returns_ingest", "DELETE FROM history_0"),
+        ("returns_ingest", "DELETE FROM dead_letters"),
+        ("returns_ingest", "SELECT * FROM tokens"),
+        ("returns_relay", "INSERT INTO batches (n) VALUES (1)"),
+        ("returns_relay", "SELECT * FROM tokens"),
+        ("returns_web", "INSERT INTO tokens (hash, scopes) VALUES ('', '{}')"),
+        ("returns_web", "UPDATE offsets SET next = 0"),
+        ("returns_web", "SELECT extend_history()"),
+    ),
+)
+def test_a_role_cannot_do_what_is_not_its_business(database: str, role: str, statement: str) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(statement.encode())
+
+
+def test_a_migrator_that_may_not_create_roles_migrates_all_the_same(empty_database: str) -> None:
+    parts = urlsplit(empty_database)
+    name = parts.path.lstrip("/") + "_plain"
+    others = [migration for migration in shipped() if "roles" not in migration.name]
+    # The roles are there already on a server that tests share: let the migrator look for others.
+    roles = next(migration for migration in shipped() if "roles" in migration.name)
+    roles = roles._replace(script=roles.script.replace(b"returns_", b"no_such_role_"))
+    with psycopg.connect(empty_database, autocommit=True) as owner:
+        owner.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'hush'").format(sql.Identifier(name)))
+        owner.execute(sql.SQL("GRANT CREATE ON SCHEMA public TO {}").format(sql.Identifier(name)))
+        try:
+            url = urlunsplit(parts._replace(netloc=f"{name}:hush@{parts.hostname}:{parts.port}"))
+            applied = migrate(url, [*others, roles])
+        finally:
+            owner.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(name)))
+            owner.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+    assert applied == [migration.number for migration in [*others, roles]]
