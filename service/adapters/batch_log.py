@@ -26,6 +26,11 @@ _LEADER_IDLE: Final = "5s"
 _PLANS: Final = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
 
 
+def plan_for_slices(connection: psycopg.Connection[TupleRow]) -> None:
+    """Have the session plan every query here as index probes, whatever the size of the tables was when it did."""
+    connection.execute(_PLANS)
+
+
 class SliceReader:
     """Reads slices over a connection; the caller's transaction, or none, is its own business.
 
@@ -107,7 +112,7 @@ class RelayLog:
         """Connects; every method raises Retryable when the server is away, or the session has ended."""
         self._connection = connect(database_url, "returns-relay")
         with translated():
-            self._connection.execute(_PLANS)
+            plan_for_slices(self._connection)
         self._reader = SliceReader(self._connection, limits)
 
     def lead(self) -> bool:

@@ -14,7 +14,7 @@ SELECT n, xid::text, recorded_at FROM batches WHERE n >= %(first)s ORDER BY n LI
 -- without a change (an export that does not count, a void). history_xid, then returns_pkey for the identifier.
 SELECT b.n, h.return_no, h.seq, r.return_id, h.recorded_at, h.source, h.id, h.type, h.occurred_at, h.milestone, h.code,
        h.verdict, h.reason, h.changes, h.version, h.state,
-       CASE WHEN h.reason IS NOT NULL OR h.verdict = 'unmapped' OR h.milestone IN ('DS', 'RP', 'RE', 'RR')
+       CASE WHEN h.reason IS NOT NULL OR h.milestone IN ('DS', 'RP', 'RE', 'RR') OR h.type = %(voided)s
             THEN h.data END,
        h.topic, h.partition, h."offset"
 FROM unnest(%(numbers)s::bigint[], %(xids)s::xid8[]) AS b (n, xid)

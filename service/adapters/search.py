@@ -1,0 +1,109 @@
+"""Keeps the search tables in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from psycopg import Connection
+
+from service.adapters.batch_log import SliceReader, plan_for_slices
+from service.adapters.database import connect, set_local, translated
+from service.adapters.queries import load_queries
+from service.application.project import Projection, SearchException
+from service.application.slices import Limits, Position, Slice
+from service.errors import Fatal, Retryable
+
+_QUERIES: Final = load_queries("search.sql")
+
+
+class PostgresSearch:
+    """`project.SearchTables` over one connection, which is opened when needed and again after it broke."""
+
+    def __init__(self, database_url: str, limits: Limits) -> None:
+        self._url, self._limits = database_url, limits
+        self._connection: Connection | None = None
+        self._reader: SliceReader | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[PostgresSearchTransaction]:
+        """Commits at the end of the block, or rolls back on an exception. Raises Retryable."""
+        connection, reader = self._connected()
+        try:
+            with translated(), connection.transaction():
+                yield PostgresSearchTransaction(connection, reader)
+        except Retryable:
+            self.close()
+            raise
+
+    def progress(self) -> tuple[int, int]:
+        """The batch up to which the tables are, and the newest one."""
+        try:
+            connection, _ = self._connected()
+            with translated():
+                row = connection.execute(_QUERIES["is_behind"]).fetchone()
+        except Retryable:
+            self.close()
+            raise
+        if row is None:
+            raise Fatal("the cursor of the search tables is gone: run `migrate`, then `project --rebuild`")
+        return row[0], row[1]
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            connection.close()
+
+    def _connected(self) -> tuple[Connection, SliceReader]:
+        if self._connection is None or self._reader is None or self._connection.closed:
+            connection = connect(self._url, "returns-project")
+            with translated():
+                plan_for_slices(connection)
+            self._connection, self._reader = connection, SliceReader(connection, self._limits)
+        return self._connection, self._reader
+
+
+class PostgresSearchTransaction:
+    """`project.SearchTransaction`."""
+
+    def __init__(self, connection: Connection, reader: SliceReader) -> None:
+        self._connection, self._reader = connection, reader
+
+    def begin(self) -> int | None:
+        row = self._connection.execute(_QUERIES["begin"]).fetchone()
+        return None if row is None else int(row[0])
+
+    def begin_rebuild(self) -> None:
+        for setting in ("lock_timeout", "statement_timeout"):
+            set_local(self._connection, setting, "0")
+        for query in ("begin_rebuild", "clear_exceptions", "clear_returns"):
+            self._connection.execute(_QUERIES[query])
+
+    def read(self, position: Position) -> Slice:
+        return self._reader.read(position)
+
+    def open_exceptions(self, return_nos: Collection[int]) -> list[SearchException]:
+        rows = self._connection.execute(_QUERIES["open_exceptions"], (list(return_nos),), binary=True)
+        return [SearchException._make(row) for row in rows]
+
+    def apply(self, projection: Projection) -> None:
+        if projection.returns:
+            columns = _columns(projection.returns)
+            self._connection.execute(_QUERIES["put_returns"], columns)
+            self._connection.execute(_QUERIES["touch_returns"], columns)
+        if projection.exceptions:
+            self._connection.execute(_QUERIES["put_exceptions"], _columns(projection.exceptions))
+        if projection.resolved:
+            resolved = projection.resolved
+            places = [each.return_no for each in resolved], [each.seq for each in resolved]
+            self._connection.execute(_QUERIES["resolve"], (*places, [each.resolved_at for each in resolved]))
+
+    def end(self, after: int, n: int) -> None:
+        self._connection.execute(_QUERIES["resolve_mapped"], (after, n))
+        self._connection.execute(_QUERIES["end"], (n,))
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -1,0 +1,88 @@
+-- Keeps the search tables. The session plans as described in batch_log.sql.
+
+-- name: is_behind
+-- cursors_pkey; batches_pkey backwards
+SELECT n, coalesce((SELECT max(n) FROM batches), 0) FROM cursors WHERE name = 'search'
+
+-- name: begin
+-- cursors_pkey. The row's lock lets one projector work at a time; another one passes by.
+SELECT n FROM cursors WHERE name = 'search' FOR UPDATE SKIP LOCKED
+
+-- name: begin_rebuild
+-- cursors_pkey. Waits for whoever works.
+SELECT n FROM cursors WHERE name = 'search' FOR UPDATE
+
+-- name: end
+-- cursors_pkey
+UPDATE cursors SET n = %b::int8 WHERE name = 'search'
+
+-- name: clear_returns
+-- All rows; readers see them until the transaction that fills the table again commits.
+DELETE FROM search_returns
+
+-- name: clear_exceptions
+DELETE FROM search_exceptions
+
+-- name: put_returns
+-- search_returns_pkey. Returns whose status moved, the new ones among them.
+INSERT INTO search_returns AS known (return_no, return_id, retailer, route, carrier, tracking_number, order_number,
+    connote, hub, status, status_at, status_recorded_at, version, complete, created_at, updated_at, seq)
+SELECT return_no, return_id, retailer, route, carrier, tracking_number, order_number, connote, hub, status, status_at,
+    status_recorded_at, version, complete, created_at, updated_at, seq
+FROM unnest(%b::int8[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
+    %b::text[], %b::timestamptz[], %b::timestamptz[], %b::int4[], %b::bool[], %b::timestamptz[], %b::timestamptz[],
+    %b::int4[]) AS new (return_no, return_id, retailer, route, carrier, tracking_number, order_number, connote, hub,
+    status, status_at, status_recorded_at, version, complete, created_at, updated_at, seq)
+WHERE status_recorded_at IS NOT NULL
+ON CONFLICT (return_no) DO UPDATE SET
+    retailer = excluded.retailer, route = excluded.route, carrier = excluded.carrier,
+    tracking_number = excluded.tracking_number, order_number = excluded.order_number, connote = excluded.connote,
+    hub = coalesce(excluded.hub, known.hub), status = excluded.status, status_at = excluded.status_at,
+    status_recorded_at = excluded.status_recorded_at, version = excluded.version, complete = excluded.complete,
+    created_at = excluded.created_at, updated_at = excluded.updated_at, seq = excluded.seq
+WHERE known.seq < excluded.seq
+
+-- name: touch_returns
+-- search_returns_pkey. The status stayed, and with it the time at which it moved.
+UPDATE search_returns AS known SET
+    retailer = new.retailer, route = new.route, carrier = new.carrier, tracking_number = new.tracking_number,
+    order_number = new.order_number, connote = new.connote, hub = coalesce(new.hub, known.hub), status = new.status,
+    status_at = new.status_at, version = new.version, complete = new.complete, created_at = new.created_at,
+    updated_at = new.updated_at, seq = new.seq
+FROM unnest(%b::int8[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
+    %b::text[], %b::timestamptz[], %b::timestamptz[], %b::int4[], %b::bool[], %b::timestamptz[], %b::timestamptz[],
+    %b::int4[]) AS new (return_no, return_id, retailer, route, carrier, tracking_number, order_number, connote, hub,
+    status, status_at, status_recorded_at, version, complete, created_at, updated_at, seq)
+WHERE known.return_no = new.return_no AND known.seq < new.seq AND new.status_recorded_at IS NULL
+
+-- name: put_exceptions
+-- search_exceptions_pkey
+INSERT INTO search_exceptions (return_no, seq, return_id, retailer, verdict, reason, milestone, code, type, source, id,
+    carrier, tracking_number, connote, occurred_at, recorded_at, resolved_at)
+SELECT * FROM unnest(%b::int8[], %b::int4[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
+    %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::timestamptz[], %b::timestamptz[],
+    %b::timestamptz[])
+ON CONFLICT (return_no, seq) DO NOTHING
+
+-- name: open_exceptions
+-- search_exceptions_pkey
+SELECT known.return_no, known.seq, known.return_id, known.retailer, known.verdict, known.reason, known.milestone,
+    known.code, known.type, known.source, known.id, known.carrier, known.tracking_number, known.connote,
+    known.occurred_at, known.recorded_at, known.resolved_at
+FROM unnest(%b::int8[]) AS wanted (return_no)
+JOIN search_exceptions AS known ON known.return_no = wanted.return_no
+WHERE known.resolved_at IS NULL
+
+-- name: resolve
+-- search_exceptions_pkey
+UPDATE search_exceptions AS known SET resolved_at = new.resolved_at
+FROM unnest(%b::int8[], %b::int4[], %b::timestamptz[]) AS new (return_no, seq, resolved_at)
+WHERE known.return_no = new.return_no AND known.seq = new.seq
+
+-- name: resolve_mapped
+-- batches_pkey, history_xid, search_exceptions_pkey. A scan whose code became known has a second row in the history.
+UPDATE search_exceptions AS known SET resolved_at = again.recorded_at
+FROM batches JOIN history AS again ON again.xid = batches.xid
+WHERE batches.n > %b::int8 AND batches.n <= %b::int8 AND again.code IS NOT NULL AND again.verdict <> 'unmapped'
+  AND known.return_no = again.return_no AND known.source = again.source AND known.id = again.id
+  AND known.seq < again.seq AND known.verdict = 'unmapped' AND known.resolved_at IS NULL
