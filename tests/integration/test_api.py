@@ -170,6 +170,33 @@ def test_a_voided_event_stays_in_the_history_and_does_not_count(client: Client, 
     ]
 
 
+def test_a_delivery_counts_only_while_the_return_is_under_its_connote(client: Client, database: str) -> None:
+    ingest(
+        database,
+        [
+            creation(),
+            event(journals.RP, "rp", "11:00", return_id="R-1001", hub="leeds"),
+            event(journals.RE, "late", "12:00", return_id="R-1001", hub="leeds", connote="CN-2"),
+            event(journals.DELIVERED, "of-late", "20:00", connote="CN-2"),
+        ],
+    )
+    before = client.get("/v1/returns/R-1001/history").json()["items"]
+    early = event(journals.RE, "early", "11:30", return_id="R-1001", hub="leeds", connote="CN-1")
+    ingest(database, [early, event(journals.DELIVERED, "of-early", "21:00", connote="CN-1")])
+
+    after = client.get("/v1/returns/R-1001/history").json()["items"]
+
+    assert {item["id"]: item["counts"] for item in before}["of-late"] is True
+    assert {item["id"]: item["counts"] for item in after} == {
+        "R-1001-rc": True,
+        "rp": True,
+        "late": True,
+        "of-late": False,
+        "early": True,
+        "of-early": True,
+    }
+
+
 def test_the_history_comes_in_pages_without_gap_or_repeat(client: Client, database: str) -> None:
     ingest(database, [creation(), *(scan("IN_TRANSIT", f"10:{minute:02}") for minute in range(10))])
     whole = client.get("/v1/returns/R-1001/history").json()
