@@ -64,9 +64,12 @@ class Demo:
         before = stack.status()
         begun = time.monotonic()
         try:
-            stack.up()
-            ran = "ran already" if "stopped" not in before.values() else "ready"
-            self._step("Kafka and PostgreSQL", ran, begun)
+            if "stopped" in before.values():
+                stack.up()
+                self._step("Kafka and PostgreSQL", "ready", begun)
+            else:
+                # Not even .local/env is touched: it may lead others elsewhere than this shell's settings lead us.
+                self._step("Kafka and PostgreSQL", "ran already", begun)
             yield stack
         finally:
             with _undisturbed():

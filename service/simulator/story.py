@@ -259,7 +259,7 @@ class Storyteller:
         time = clocks.with_offset(at, parcel.country.zone)
         facts.append(Fact(2, parcel.return_id, parcel.return_id, models.EVENT_VOIDED, time, data, event))
 
-    def _hub_event(  # noqa: PLR0917 - what all hub events share
+    def _hub_event(
         self,
         facts: list[Fact],
         parcel: Parcel,
@@ -280,7 +280,7 @@ class Storyteller:
         time = clocks.with_offset(at, parcel.country.zone)
         facts.append(Fact(2, return_id, return_id, event_type, time, data, event, is_scan))
 
-    def _scan(  # noqa: PLR0917 - a scan, field by field
+    def _scan(
         self,
         facts: list[Fact],
         parcel: Parcel,

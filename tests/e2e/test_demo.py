@@ -116,7 +116,10 @@ def ask(url: str, token: str) -> dict[str, object]:
     return document
 
 
-def test_a_newcomer_sees_statuses_advance_and_may_ask_for_a_return(settings: dict[str, str]) -> None:
+def test_a_newcomer_sees_statuses_advance_and_may_ask_for_a_return(settings: dict[str, str], stack: LocalStack) -> None:
+    # The demo of this test runs on a database of its own; whoever sources the file must not be led there.
+    shared = (stack.home / "env").read_bytes()
+
     with demo(settings, "--seconds", "15", "--rate", "500") as run:
         token = run.read_until(r"TOKEN=(\S+)")[1]
         url = run.read_until(r"curl .* (http\S+)")[1]
@@ -133,6 +136,7 @@ def test_a_newcomer_sees_statuses_advance_and_may_ask_for_a_return(settings: dic
     assert int(figures[-1]["advanced"]) > returns[-1]
     first = next(line for line in run.lines if re.search(r" returns=[1-9]", line))
     assert int(first.partition("s ")[0]) < 15, "seconds to the first status"
+    assert (stack.home / "env").read_bytes() == shared
     eventually(lambda: not run.survivors(), why="processes are left")
 
 
