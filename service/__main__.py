@@ -137,6 +137,29 @@ def relay(
 
 
 @app.command()
+def project(
+    *,
+    drain: Drain = False,
+    rebuild: Annotated[
+        bool,
+        typer.Option("--rebuild", help="Make the tables from nothing, then stop. Readers see the old ones till then."),
+    ] = False,
+) -> None:
+    """Keep the search tables, which lists and the operations page read, up with the history.
+
+    Any number may run: one works at a time.
+    """
+    from service import bootstrap
+
+    with process("project") as (settings, metrics, stop):
+        projector = bootstrap.project(settings, metrics, stop)
+        if rebuild:
+            projector.rebuild()
+        else:
+            projector.run(drain=drain)
+
+
+@app.command()
 def serve() -> None:
     r"""Serve the HTTP API.
 

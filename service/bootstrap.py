@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from service.application.verify import Checked
     from service.runtime.lifecycle import Stop
     from service.runtime.loop import IngestLoop
+    from service.runtime.projector import Projector
     from service.runtime.relay import Relay
     from service.simulator.options import Options
     from service.wire.carriers import CarrierTables
     from service.wire.inbound import Parser
 
 # What `run` starts. Those with metrics of their own get RETURNS_METRICS_PORT and the ports after it, in this order.
-PROCESSES: Final = ("ingest", "relay", "serve")
+PROCESSES: Final = ("ingest", "relay", "project", "serve")
 _STOP_SECONDS: Final = 10  # requests that are being answered get this long when `serve` stops
 
 
@@ -139,6 +140,20 @@ def relay(settings: Settings, metrics: Metrics, stop: Stop, *, start_at: int | N
         stop,
         metrics,
         options=RelayOptions(poll_seconds=settings.relay_poll_ms / 1000, start_at=start_at),
+    )
+
+
+def project(settings: Settings, metrics: Metrics, stop: Stop) -> Projector:
+    """A projector; its `run` works until asked to stop, its `rebuild` makes the search tables from nothing."""
+    from service.adapters.search import PostgresSearch
+    from service.application.slices import Limits
+    from service.runtime.projector import Projector, ProjectorOptions
+
+    return Projector(
+        PostgresSearch(settings.database_url.get_secret_value(), Limits()),
+        stop,
+        metrics,
+        options=ProjectorOptions(poll_seconds=settings.project_poll_ms / 1000),
     )
 
 
