@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
@@ -98,8 +99,9 @@ class KafkaServer:
         java, jars = packages.java(), packages.kafka()
         identity = self.identity
         if identity is not None and identity.process() is not None:
-            # It lives but does not answer: another command starts it, or it hangs.
-            if wait_until(self.is_running, START_SECONDS):
+            # It lives but does not answer: a command that was cut short has just started it, or it hangs, or it dies.
+            wait_until(lambda: identity.process() is None or self.is_running(), START_SECONDS)
+            if self.is_running():
                 return False
             kill(identity)
         self._reap()
@@ -154,16 +156,27 @@ class KafkaServer:
             if name not in state or not wait_until(lambda port=state[name]: is_free(port), 2):  # type: ignore[misc]
                 state[name] = free_port()
         self._state.write(state)
-        text = PROPERTIES.format(port=state["port"], controller_port=state["controller_port"], data=self.data)
+        self._properties.write_text(self._text(self.data))
+
+    def _text(self, data: Path) -> str:
+        state = self._state.read()
+        text = PROPERTIES.format(port=state["port"], controller_port=state["controller_port"], data=data)
         # Of a name that is given twice the later value holds.
-        self._properties.write_text(text + "".join(f"{name}={value}\n" for name, value in self._settings.items()))
+        return text + "".join(f"{name}={value}\n" for name, value in self._settings.items())
 
     def _format(self, java: Path, jars: Path) -> None:
         if (self.data / "meta.properties").exists():
             return
+        # Beside its place first: a command that is killed here leaves nothing half made, and perhaps a tool at work.
+        for leftover in self.home.glob("draft-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        draft = self.home / f"draft-{os.getpid()}"
+        draft.mkdir()
+        properties = draft / "server.properties"
+        properties.write_text(self._text(draft / "data"))
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
         # An id may not begin with a dash: the tool would take it for an option.
-        arguments = ["format", "--config", str(self._properties), "--cluster-id", cluster.replace("-", "x")]
+        arguments = ["format", "--config", str(properties), "--cluster-id", cluster.replace("-", "x")]
         quick = ["-XX:TieredStopAtLevel=1", "-Xshare:auto"]
         command: list[str | Path] = [
             java,
@@ -177,6 +190,9 @@ class KafkaServer:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise StackError(f"Kafka's data folder {self.data} could not be made: {(done.stdout + done.stderr)[-500:]}")
+        shutil.rmtree(self.data, ignore_errors=True)
+        (draft / "data").rename(self.data)
+        shutil.rmtree(draft)
 
     def _launch(self, java: Path, jars: Path) -> None:
         command: list[str | Path] = [

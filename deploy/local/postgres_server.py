@@ -93,8 +93,11 @@ class PostgresServer:
         if self.is_running():
             return False
         identity = self.identity
-        if identity is not None and identity.process() is not None and wait_until(self.is_running, START_SECONDS):
-            return False
+        if identity is not None and identity.process() is not None:
+            # It lives but does not answer: a command that was cut short has just started it, or it hangs, or it dies.
+            wait_until(lambda: identity.process() is None or self.is_running(), START_SECONDS)
+            if self.is_running():
+                return False
         account = _account()
         binaries = self._binaries(account)
         self._clear_away_leftovers()

@@ -32,8 +32,9 @@ def test_servers_killed_the_hard_way_come_back_with_their_data_on_the_same_ports
     assert postgres is not None
     assert kafka is not None
 
-    # Only the main processes, so that the children of PostgreSQL are left to themselves.
+    # Only the main processes; one of PostgreSQL's children is frozen and outlives its parent with the shared memory.
     os.kill(kafka.pid, 9)
+    psutil.Process(postgres.pid).children()[0].suspend()
     os.kill(postgres.pid, 9)
     started = private_stack.up()
 
@@ -47,19 +48,18 @@ def test_a_process_number_that_was_given_to_another_is_not_taken_for_the_server(
     server = private_stack.postgres
     server.start()
     server.kill()
-    bystander = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    data = next(server.log.parent.glob("data-*"))
+    # Of the same user, for PostgreSQL knows that a process of another cannot be its own.
+    bystander = subprocess.Popen(["cat"], stdin=subprocess.PIPE, cwd="/", user=data.stat().st_uid)
     State(server.home / "state.json").update(pid=bystander.pid)
-    postmaster = next(server.home.rglob("returns.conf"), None)
-    folder = Path(State(server.home / "state.json").read().get("folder", server.home / "cluster"))
-    data = postmaster.parent if postmaster else next(folder.glob("data-*"))
-    (data / "postmaster.pid").write_text(f"{bystander.pid}\n{data}\n")
+    (data / "postmaster.pid").write_text(f"{bystander.pid}\n{data}\n0\n0\n\n127.0.0.1\n")
 
     server.stop()
     server.start()
 
     assert bystander.poll() is None
     assert server.is_running()
-    bystander.communicate(b"\n", timeout=10)
+    bystander.communicate(timeout=10)
 
 
 def test_a_second_up_changes_nothing_and_down_leaves_no_process_and_no_listener(private_stack: LocalStack) -> None:
