@@ -18,7 +18,6 @@ from service.domain.timeline import (
     RDBTC,
     UNKNOWN,
     Evidence,
-    Sighting,
     Timeline,
     add,
     decide,
@@ -188,28 +187,28 @@ def _reason_against(event: Event, milestone: Milestone, evidence: Evidence, afte
 def _changes(state: State, event: Event, after: Timeline) -> tuple[Change, ...]:
     """First what no longer counts, in falling rank, then what is new or moved, in rising rank, RR last."""
     before, route = state.timeline.counts, after.route
-    if before == after.counts or route is None:
+    if route is None:
         return ()
+    gone = [milestone for milestone in before if milestone not in after.counts]
+    moved = [milestone for milestone, sighting in after.counts.items() if before.get(milestone) != sighting]
+    steps = sorted(gone, key=RANKS.__getitem__, reverse=True) + moved  # the second stand in rank order already
     standing = dict(before)
+    status, version = state.timeline.status, state.version
     changes: list[Change] = []
-
-    def change(kind: Kind | None, milestone: Milestone, sighting: Sighting, cause: tuple[str, str]) -> None:
-        previous = changes[-1].status if changes else state.timeline.status
-        status = status_of(standing)
-        kind = kind or (Kind.BACKFILLED if status is previous else Kind.REACHED)
+    for milestone in steps:
+        previous, version = status, version + 1
+        if milestone in after.counts:
+            sighting = standing[milestone] = after.counts[milestone]
+            cause = (sighting.source, sighting.id)
+            status = status_of(standing)
+            kind = Kind.RETIMED if milestone in before else Kind.BACKFILLED if status is previous else Kind.REACHED
+        else:
+            sighting = standing.pop(milestone)
+            cause = (event.source, event.id)
+            status = status_of(standing)
+            kind = Kind.REVOKED
         complete = is_complete(route, standing)
-        version = state.version + len(changes) + 1
         changes.append(
             Change(version, kind, milestone, sighting.at, sighting.location, cause, status, previous, complete)
         )
-
-    for milestone in sorted(before.keys() - after.counts.keys(), key=RANKS.__getitem__, reverse=True):
-        sighting = standing.pop(milestone)
-        change(Kind.REVOKED, milestone, sighting, (event.source, event.id))
-    for milestone, sighting in after.counts.items():  # in rank order, RR last
-        known = standing.get(milestone)
-        if known != sighting:
-            standing[milestone] = sighting
-            kind = None if known is None else Kind.RETIMED
-            change(kind, milestone, sighting, (sighting.source, sighting.id))
     return tuple(changes)

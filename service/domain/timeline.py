@@ -112,7 +112,7 @@ def decide(evidence: Evidence) -> Timeline:
     counts = {
         milestone: asserted[milestone] for milestone in RANKS if milestone in asserted and milestone not in denied
     }
-    status = status_of(counts)
+    status = next(reversed(counts), None)  # they stand in rank order, RR last
     return Timeline(route, counts, denied, status, is_complete(route, counts))
 
 

@@ -22,6 +22,9 @@ from service.wire.models import EVENT_VOIDED, location_of
 VOIDED_TYPE: Final = EVENT_VOIDED
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+# Looking a member up costs a fraction of calling its class.
+_MILESTONES: Final = {milestone.value: milestone for milestone in Milestone}
+_ROUTES: Final = {route.value: route for route in Route}
 
 
 def to_micros(moment: datetime) -> int:
@@ -37,11 +40,24 @@ def from_micros(micros: int) -> datetime:
 def encode_state(state: State) -> bytes:
     """The part of a state that has no column of its own (seq, version and seen do)."""
     evidence = state.evidence
-    document: dict[str, Any] = {"m": evidence.earliest, "a": evidence.attributes}
+    attributes = evidence.attributes
+    # Plain tuples and strings throughout: the encoder takes eight times as long over their subclasses.
+    document: dict[str, Any] = {
+        "m": {milestone._value_: tuple(sighting) for milestone, sighting in evidence.earliest.items()},
+        "a": None
+        if attributes is None
+        else (
+            attributes.retailer,
+            attributes.route._value_,
+            attributes.carrier,
+            attributes.tracking_number,
+            attributes.order_number,
+        ),
+    }
     if evidence.connote is not None:
         document["c"] = evidence.connote
     if evidence.deliveries:
-        document["d"] = evidence.deliveries
+        document["d"] = {connote: tuple(sighting) for connote, sighting in evidence.deliveries.items()}
     if state.voided:
         document["v"] = sorted(key.hex() for key in state.voided)
     return to_json(document)
@@ -49,10 +65,10 @@ def encode_state(state: State) -> bytes:
 
 def decode_state(document: dict[str, Any], seq: int, version: int, seen: bytes) -> State:
     """The state from its columns; `document` is the parsed JSON of `encode_state`."""
-    attributes = document["a"]
+    attributes, sighting = document["a"], Sighting._make
     evidence = Evidence(
-        {Milestone(code): Sighting(*sighting) for code, sighting in document["m"].items()},
-        {connote: Sighting(*sighting) for connote, sighting in document.get("d", {}).items()},
+        {_MILESTONES[code]: sighting(seen_first) for code, seen_first in document["m"].items()},
+        {connote: sighting(seen_first) for connote, seen_first in document["d"].items()} if "d" in document else {},
         _attributes(*attributes) if attributes else None,
         document.get("c"),
     )
@@ -63,21 +79,26 @@ def decode_state(document: dict[str, Any], seq: int, version: int, seen: bytes) 
 def _attributes(
     retailer: str, route: str, carrier: str, tracking_number: str, order_number: str | None = None
 ) -> Attributes:
-    return Attributes(retailer, Route(route), carrier, tracking_number, order_number)
+    return Attributes(retailer, _ROUTES[route], carrier, tracking_number, order_number)
 
 
 def encode_changes(changes: Sequence[Change]) -> bytes | None:
     """None for no change. What the state after the event tells of a milestone that counts is not said twice."""
     if not changes:
         return None
-    return to_json(
-        [
-            (c.kind, c.milestone, c.status, c.previous_status, c.complete)
-            if c.kind is not Kind.REVOKED
-            else (c.kind, c.milestone, c.status, c.previous_status, c.complete, c.occurred_at, c.location)
-            for c in changes
-        ]
+    return to_json([_plain(change) for change in changes])
+
+
+def _plain(change: Change) -> tuple[Any, ...]:
+    status, previous = change.status, change.previous_status
+    common = (
+        change.kind._value_,
+        change.milestone._value_,
+        status and status._value_,
+        previous and previous._value_,
+        change.complete,
     )
+    return (*common, change.occurred_at, change.location) if change.kind is Kind.REVOKED else common
 
 
 def decode_changes(document: Sequence[Sequence[Any]] | None, state: State, cause: tuple[str, str]) -> list[Change]:
@@ -107,7 +128,7 @@ def decode_changes(document: Sequence[Sequence[Any]] | None, state: State, cause
     return changes
 
 
-def stored_event(  # noqa: PLR0917 - the columns of a row
+def stored_event(
     source: str,
     event_id: str,
     event_type: str,
@@ -143,7 +164,7 @@ def stored_event(  # noqa: PLR0917 - the columns of a row
     )
 
 
-def stored_inbound(  # noqa: PLR0917 - the columns of a row
+def stored_inbound(
     kind: str,
     subject: str,
     source: str,
