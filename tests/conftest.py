@@ -23,7 +23,7 @@ from deploy.local.process import PORTS
 from deploy.local.stack import LocalStack
 from tests.support.databases import Databases
 from tests.support.servers import private_home
-from tests.support.service import Service, new_service
+from tests.support.service import Service, create_topics, new_service
 from tests.support.topics import Clients, Topics
 
 PREFIX = "RETURNS_"
@@ -177,4 +177,6 @@ def service(database: str, topics: Topics, clients: Clients, tmp_path: Path) -> 
     """The service's commands with a database and topics of the test's own."""
     logs = tmp_path / "logs"
     logs.mkdir()
-    yield from new_service(database, topics, clients, logs)
+    create_topics(topics)
+    with new_service(database, topics, clients, logs) as service:
+        yield service

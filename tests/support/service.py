@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -108,10 +109,15 @@ class Service:
             process.wait(timeout=10)
 
 
-def new_service(database: str, topics: Topics, clients: Clients, logs: Path, partitions: int = 3) -> Iterator[Service]:
-    """A service whose topics exist."""
-    service = Service(database, topics, clients, logs, partitions)
+def create_topics(topics: Topics, partitions: int = 3) -> None:
+    """Make the service's topics."""
     for name in (*INPUTS, *OUTPUTS):
         topics.create(name, partitions, **({"cleanup_policy": "compact"} if name == "current_status" else {}))
+
+
+@contextmanager
+def new_service(database: str, topics: Topics, clients: Clients, logs: Path, partitions: int = 3) -> Iterator[Service]:
+    """A service on topics that exist."""
+    service = Service(database, topics, clients, logs, partitions)
     yield service
     service.close()

@@ -1,0 +1,1 @@
+"""Benchmarks: `make bench`. Medians of several runs in one go, beside a floor measured in the same go."""

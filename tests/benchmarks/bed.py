@@ -1,0 +1,92 @@
+"""A test bed: the local stack, a database and topics for each run, filled with a simulated world."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from deploy.local.stack import LocalStack
+from service.adapters.migrations import migrate
+from service.simulator.options import Options, Topics
+from service.simulator.world import World
+from tests.support.databases import Databases
+from tests.support.service import Service, create_topics, new_service
+from tests.support.topics import Clients
+from tests.support.topics import Topics as TestTopics
+
+NOW = 1_795_000_000.0
+PARTITIONS = 12
+
+
+class Bed:
+    """The stack that all runs share, and the pieces that each gets for itself."""
+
+    def __init__(self) -> None:
+        self.stack = LocalStack()
+        self._started = self.stack.up()
+        self.databases = Databases(self.stack.database_url)
+        self.servers = {"postgres": _process(self.stack, "postgres"), "broker": _process(self.stack, "kafka")}
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """A migrated database."""
+        url = self.databases.create()
+        migrate(url)
+        yield url
+        self.databases.drop(url)
+
+    @contextmanager
+    def topics(self) -> Iterator[TestTopics]:
+        """The service's topics under a prefix of their own."""
+        topics = TestTopics(self.stack.bootstrap_servers)
+        create_topics(topics, PARTITIONS)
+        yield topics
+        topics.close()
+
+    @contextmanager
+    def service(self, database: str, topics: TestTopics) -> Iterator[Service]:
+        """The service on these, with logs of its own."""
+        clients, logs = Clients(self.stack.bootstrap_servers), Path(tempfile.mkdtemp(prefix="returns-bench-"))
+        with new_service(database, topics, clients, logs, PARTITIONS) as service:
+            yield service
+        clients.close()
+        shutil.rmtree(logs)
+
+    def close(self) -> None:
+        """Stop what this started."""
+        if "kafka" in self._started:
+            self.stack.kafka.stop()
+        if "postgres" in self._started:
+            self.stack.postgres.stop()
+
+
+def _process(stack: LocalStack, server: str) -> psutil.Process:
+    state = json.loads((stack.home / server / "state.json").read_text())
+    return psutil.Process(state["pid"])
+
+
+def fill(service: Service, returns: int, seed: int = 1) -> int:
+    """Publish a world without defects but late and missing scans; how many messages."""
+    topics = Topics(*(service.topics.name(name) for name in ("returns", "scans", "hub_events", "deliveries")))
+    options = Options(returns=returns, seed=seed, rate=0, repeated=0, invalid=0, wrong_code=0)
+    world = World(options, lambda: NOW, topics)
+    return service.publish((m.topic, m.key, m.value, m.headers) for m in world.messages())
+
+
+def steps(service: Service) -> dict[str, float]:
+    """Seconds by step, from the workers' own log lines."""
+    total: Counter[str] = Counter()
+    for log in service.logs.glob("*.log"):
+        for line in log.read_text().splitlines():
+            with suppress(json.JSONDecodeError):
+                event = json.loads(line)
+                if event.get("event") == "batch":
+                    total.update({step: ms / 1000 for step, ms in event["ms"].items()})
+    return dict(total)

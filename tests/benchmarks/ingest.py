@@ -1,0 +1,96 @@
+"""How fast `ingest --drain` empties prefilled topics, beside the floor: COPY of the very same rows, ready-made."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from typing import NamedTuple
+
+import psycopg
+
+from tests.benchmarks.bed import Bed, fill, steps
+from tests.benchmarks.measure import Sample, sampled
+from tests.support.service import Service
+from tests.support.topics import Topics
+
+_TABLES = {
+    "returns": "SELECT * FROM returns WHERE return_no IN (SELECT return_no FROM history WHERE seq = 1 AND {batch})",
+    "labels": "SELECT * FROM labels WHERE return_no IN (SELECT return_no FROM history WHERE seq = 1 AND {batch})",
+    "history": "SELECT * FROM history WHERE {batch} ORDER BY return_no, seq",
+    "connote_members": "SELECT data ->> 'connote', return_no FROM history WHERE milestone = 'RE' AND {batch}"
+    " GROUP BY 1, 2",
+}
+
+
+class Run(NamedTuple):
+    """One drain."""
+
+    events: int  # rows of the history
+    sample: Sample
+    steps: dict[str, float]  # seconds
+
+
+def run(bed: Bed, returns: int, repeats: int) -> dict[str, list[Run]]:
+    """Floor, one worker and two, in turn, `repeats` times."""
+    results: dict[str, list[Run]] = {"floor": [], "1 worker": [], "2 workers": []}
+    with bed.topics() as topics:
+        with bed.database() as database, bed.service(database, topics) as service:
+            print(f"filling the topics: {fill(service, returns):,} messages", flush=True)
+            drain(bed, service, workers=1)  # warms the broker's page cache, and makes the rows of the floor
+            rows = ready_made(database)
+        for repeat in range(repeats):
+            results["floor"].append(floor(bed, rows))
+            for workers in (1, 2):
+                results[f"{workers} worker{'s' * (workers > 1)}"].append(fresh_drain(bed, topics, workers))
+            print(f"run {repeat + 1} of {repeats} done", flush=True)
+    return results
+
+
+def fresh_drain(bed: Bed, topics: Topics, workers: int) -> Run:
+    """A drain into a database of its own."""
+    with bed.database() as database, bed.service(database, topics) as service:
+        return drain(bed, service, workers)
+
+
+def drain(bed: Bed, service: Service, workers: int) -> Run:
+    """Empty the topics with so many workers."""
+    group = service.topics.name(f"group-{uuid.uuid4().hex[:8]}")
+    with sampled(bed.servers) as sample:
+        processes = [service.start("ingest", "--drain", RETURNS_GROUP_ID=group) for _ in range(workers)]
+        for process in processes:
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            assert process.returncode == 0, service.log_text()
+            sample.cpu["worker"] = sample.cpu.get("worker", 0.0) + used.ru_utime + used.ru_stime
+    events = service.query("SELECT count(*) FROM history")[0][0]
+    return Run(events, sample, steps(service))
+
+
+def ready_made(database: str) -> list[dict[str, bytes]]:
+    """The rows that each batch wrote, table by table, in PostgreSQL's own binary form."""
+    batches = []
+    with psycopg.connect(database) as connection:
+        xids = connection.execute("SELECT DISTINCT xid::text FROM history ORDER BY 1").fetchall()
+        for (xid,) in sorted(xids, key=lambda row: int(row[0])):
+            batch = {}
+            for table, select in _TABLES.items():
+                statement = f"COPY ({select.format(batch=f'xid = {chr(39)}{xid}{chr(39)}')}) TO STDOUT (FORMAT BINARY)"
+                with connection.cursor().copy(statement.encode()) as copy:
+                    batch[table] = b"".join(bytes(block) for block in copy)
+            batches.append(batch)
+    return batches
+
+
+def floor(bed: Bed, batches: list[dict[str, bytes]]) -> Run:
+    """COPY the rows of each batch in a transaction; nothing is read, decoded or decided."""
+    with bed.database() as database:
+        with sampled(bed.servers) as sample, psycopg.connect(database) as connection:
+            for batch in batches:
+                for table, rows in batch.items():
+                    statement = f"COPY {table} FROM STDIN (FORMAT BINARY)"
+                    with connection.cursor().copy(statement.encode()) as copy:
+                        copy.write(rows)
+                connection.commit()
+        with psycopg.connect(database) as connection:
+            (events,) = connection.execute("SELECT count(*) FROM history").fetchone() or (0,)
+    return Run(events, sample, {})
