@@ -84,8 +84,9 @@ def check(stored: StoredReturn) -> Iterator[str]:
         if entry is None:
             yield f"row {number} repeats an event"
             return
-        # A label in use by another return is no matter of this return's events.
-        reason = row.reason if row.reason == Reason.TRACKING_NUMBER_IN_USE else entry.reason
+        # A label in use by another return, which a creation tells, is no matter of this return's events.
+        in_use = row.reason == Reason.TRACKING_NUMBER_IN_USE and row.event.milestone is Milestone.RC
+        reason = row.reason if in_use else entry.reason
         for what, there, expected in (
             ("verdict", row.verdict, entry.verdict),
             ("reason", row.reason, reason),
