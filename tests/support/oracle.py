@@ -1,0 +1,170 @@
+"""The rules of a return's timeline once more, from their words, in the plainest Python: what tests compare with.
+
+It looks at a whole set of events at once, in no order, remembers nothing, and shares only the event's data type with
+the domain. Codes, verdicts, reasons and kinds are written out as strings, on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+from service.domain.events import Event
+
+RISING = ("RC", "RT", "RDTPF", "DS", "RP", "RE", "RDBTC")
+
+
+class Truth(NamedTuple):
+    """What is true of a return, given all its events. Without an RC nothing counts and there is no status."""
+
+    counts: dict[str, Event]  # by milestone: the event it was first seen by
+    status: str | None
+    complete: bool
+    connote: str | None
+    not_counting: dict[str, tuple[str, str]]  # by milestone that is asserted and does not count: verdict and reason
+
+
+def void_targets(events: Iterable[Event]) -> set[tuple[str, str]]:
+    """The source and id of every event that was declared a mistake."""
+    return {event.voids for event in events if event.voids is not None}
+
+
+def is_voided(event: Event, events: Collection[Event]) -> bool:
+    """Whether the event is out of the set. A creation and a void cannot be voided."""
+    if event.milestone == "RC" or event.sense == "voids":
+        return False
+    return (event.source, event.id) in void_targets(events)
+
+
+def valid(events: Collection[Event]) -> list[Event]:
+    """The events that assert a milestone and were no mistake."""
+    return [event for event in events if event.sense == "asserts" and not is_voided(event, events)]
+
+
+def earliest(events: Iterable[Event]) -> Event | None:
+    """The one with the smallest time; then the smallest source; then the smallest id."""
+    return min(events, key=lambda event: (event.at, event.source, event.id), default=None)
+
+
+def truth(events: Collection[Event]) -> Truth:  # noqa: PLR0912 -- the rules in the order they are told
+    """Which milestones count, and what follows."""
+    asserted: dict[str, Event] = {}
+    for code in (*RISING[:-1], "RR"):
+        first = earliest(event for event in valid(events) if event.milestone == code)
+        if first is not None:
+            asserted[code] = first
+    connote = asserted["RE"].connote if "RE" in asserted else None
+    # A return is delivered when its own connote is; while it has none, any delivery that concerns it waits.
+    deliveries = [event for event in valid(events) if event.milestone == "RDBTC"]
+    delivered = earliest(event for event in deliveries if connote is None or event.connote == connote)
+    if delivered is not None:
+        asserted["RDBTC"] = delivered
+
+    # 1. Without RC the return is unknown.
+    if "RC" not in asserted:
+        return Truth({}, None, complete=False, connote=None, not_counting={})
+    created = asserted["RC"]
+    assert created.attributes is not None
+
+    # 2. The first mile only.
+    if created.attributes.route == "first_mile_only":
+        counts = {code: event for code, event in asserted.items() if code in ("RC", "RT", "RDTPF")}
+        refused = {code: ("refused", "route_ends_at_first_mile") for code in asserted if code not in counts}
+        return Truth(counts, highest(counts), "RDTPF" in counts, connote, refused)
+
+    # 3. Through a hub.
+    counts = {code: event for code, event in asserted.items() if code in ("RC", "RT", "RDTPF", "DS", "RP")}
+    not_counting: dict[str, tuple[str, str]] = {}
+    if "RE" in asserted:
+        if "RP" in asserted:
+            counts["RE"] = asserted["RE"]
+        else:
+            not_counting["RE"] = ("held", "awaiting_processed")
+    if "RDBTC" in asserted:
+        if "RE" in counts:
+            counts["RDBTC"] = asserted["RDBTC"]
+        else:
+            not_counting["RDBTC"] = ("held", "awaiting_exported")
+    if "RR" in asserted:
+        rejected = asserted["RR"]
+        if "RE" in counts and counts["RE"].at <= rejected.at:
+            not_counting["RR"] = ("refused", "already_exported")
+        else:
+            counts["RR"] = rejected
+            for code in ("RE", "RDBTC"):
+                if code in asserted:
+                    counts.pop(code, None)
+                    not_counting[code] = ("refused", "already_rejected")
+            if "RP" in counts and counts["RP"].at > rejected.at:
+                del counts["RP"]
+                not_counting["RP"] = ("refused", "already_rejected")
+    status = "RR" if "RR" in counts else highest(counts)
+    return Truth(counts, status, "RDBTC" in counts or "RR" in counts, connote, not_counting)
+
+
+def highest(counts: Collection[str]) -> str:
+    """The code of the highest rank."""
+    return [code for code in RISING if code in counts][-1]
+
+
+def move(before: Truth, after: Truth) -> list[tuple[str, str]]:
+    """The (kind, milestone) of each change between two truths, in the order they are told."""
+    order = (*RISING, "RR")
+    told = [("revoked", code) for code in reversed(order) if code in before.counts and code not in after.counts]
+    standing = [code for code in order if code in before.counts and code in after.counts]
+    status = told_status(standing)
+    for code in order:
+        if code in before.counts and code in after.counts:
+            if before.counts[code] != after.counts[code]:
+                told.append(("retimed", code))
+        elif code in after.counts:
+            standing.append(code)
+            moved = told_status(standing) != status
+            status = told_status(standing)
+            told.append(("reached" if moved else "backfilled", code))
+    return told
+
+
+def told_status(counting: Collection[str]) -> str | None:
+    """The status of exactly these milestones."""
+    if not counting:
+        return None
+    return "RR" if "RR" in counting else highest(counting)
+
+
+def verdict(event: Event, before: Collection[Event], after: Collection[Event]) -> tuple[str, str | None]:
+    """The verdict and the reason for `event`, the last of `after`, of a return whose creation is known by then."""
+    if event.voids is not None:
+        known = [other for other in before if (other.source, other.id) == event.voids]
+        if any(other.milestone == "RC" or other.sense == "voids" for other in known):
+            return ("refused", "not_voidable")
+        return ("informational", None)
+    if event.sense == "unmapped":
+        return ("unmapped", event.unmapped_because)
+    if event.sense == "informs":
+        return ("informational", None)
+    assert event.milestone is not None
+    if is_voided(event, after):
+        return ("refused", "voided")
+    then, now = truth(before), truth(after)
+    assert now.status is not None
+    if event.milestone == "RDBTC" and now.connote is not None and event.connote != now.connote:
+        # It asserts nothing of this return, which had joined that connote by an export that an earlier one outdid.
+        return ("refused", reason_against_another_connotes_delivery(now, after))
+    if event.milestone in now.not_counting:
+        return now.not_counting[event.milestone]
+    if now.status != then.status:
+        return ("advanced", None)
+    if event.milestone in then.counts:
+        return ("repeated", None)
+    return ("backfilled", None)
+
+
+def reason_against_another_connotes_delivery(now: Truth, after: Collection[Event]) -> str:
+    """Another connote's delivery is refused in any case; what ends the journey earlier is told first."""
+    created = earliest(event for event in after if event.milestone == "RC")
+    assert created is not None
+    assert created.attributes is not None
+    if created.attributes.route == "first_mile_only":
+        return "route_ends_at_first_mile"
+    return "already_rejected" if "RR" in now.counts else "other_connote"

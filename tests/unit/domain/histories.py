@@ -1,0 +1,228 @@
+"""Histories for tests of the domain: events by hand, sets of events by hypothesis, and a player of arrivals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from pydantic_core import from_json
+
+from service.domain.events import Attributes, Event, Sense
+from service.domain.journey import NEW, Entry, State, needs_past, re_evaluate, record
+from service.domain.milestones import Milestone, Reason, Route
+from service.wire.stored import decode_state, encode_state
+
+# A busy machine is no reason to fail; the blob repeats a failure anywhere.
+THOROUGH: Final = settings(max_examples=200, deadline=None, print_blob=True)
+QUICK: Final = settings(THOROUGH, max_examples=60)
+
+ACME: Final = Attributes("acme", Route.OMNIRPS, "omniparcel", "OP1", "order-1")
+DOMESTIC: Final = Attributes("acme", Route.FIRST_MILE_ONLY, "omniparcel", "OP1")
+OTHER: Final = Attributes("zenith", Route.OMNIRPS, "generic", "GX7")
+
+Key = tuple[str, str]
+
+
+def happened(
+    code: str,
+    at: int,
+    *,
+    source: str = "s",
+    id: str | None = None,  # noqa: A002 -- the event's word
+    attributes: Attributes | None = None,
+    connote: str = "CN-A",
+    location: Mapping[str, str] | None = None,
+) -> Event:
+    """The event that asserts the milestone `code` at time `at`."""
+    milestone = Milestone(code)
+    return Event(
+        source,
+        f"{code}@{at}" if id is None else id,
+        at,
+        Sense.ASSERTS,
+        milestone,
+        location=location,
+        attributes=(attributes or ACME) if code == "RC" else None,
+        connote=connote if code in {"RE", "RDBTC"} else None,
+    )
+
+
+def story(text: str, *, attributes: Attributes = ACME) -> list[Event]:
+    """Events from words like "RC@1 RT@2"; "RE@5/CN-B" names a connote, other than CN-A."""
+    events = []
+    for word in text.split():
+        code, _, rest = word.partition("@")
+        at, _, connote = rest.partition("/")
+        events.append(happened(code, int(at), id=word, attributes=attributes, connote=connote or "CN-A"))
+    return events
+
+
+def void(target: Key, *, at: int = 99, source: str = "ops", id: str | None = None) -> Event:  # noqa: A002
+    """The event that declares `target` a mistake."""
+    return Event(source, id or f"void {target}", at, Sense.VOIDS, voids=target)
+
+
+def key_of(event: Event) -> Key:
+    """What names the event within its return."""
+    return (event.source, event.id)
+
+
+def not_understood(event: Event) -> Event:
+    """The event as it looks while the carrier's table does not know its code."""
+    return event._replace(sense=Sense.UNMAPPED, milestone=None, unmapped_because=Reason.UNKNOWN_CODE)
+
+
+def reloaded(state: State) -> State:
+    """The state as another worker, or the next batch, reads it from the history."""
+    return decode_state(from_json(encode_state(state)), state.seq, state.version, state.seen)
+
+
+class Arrival(NamedTuple):
+    """An event comes in, maybe in a new batch, maybe once more; a remap makes the carrier's table know its code."""
+
+    event: Event
+    new_batch: bool = False
+    remap: bool = False
+
+
+class Step(NamedTuple):
+    """One row of the history, with all events known before and after it as they were understood then."""
+
+    entry: Entry
+    was: State
+    before: Sequence[Event]
+    after: Sequence[Event]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the return's creation is known after it."""
+        return self.entry.state.timeline.route is not None
+
+
+class Played(NamedTuple):
+    """What came of a sequence of arrivals."""
+
+    steps: list[Step]
+    state: State
+    duplicates: int
+
+
+class _Player:
+    """Records arrivals as ingestion does, with the return's recorded events only where they are asked for."""
+
+    def __init__(self, *, parks: bool) -> None:
+        self.parks = parks
+        self.state = NEW
+        self.rows: list[Event] = []  # as recorded, in order
+        self.known: dict[Key, Event] = {}  # as understood now
+        self.steps: list[Step] = []
+        self.duplicates = 0
+        self.parked: list[Event] = []
+        self.to_remap: dict[Key, Event] = {}
+
+    def arrive(self, arrival: Arrival) -> None:
+        if arrival.new_batch:
+            self.state = reloaded(self.state)
+        event = arrival.event
+        if arrival.remap:
+            self.to_remap[key_of(event)] = event
+        elif self.parks and self.state.timeline.route is None and event.milestone is not Milestone.RC:
+            self.parked.append(event)
+        else:
+            self._record(event)
+            if event.milestone is Milestone.RC:
+                adopted, self.parked = self.parked, []
+                for waiting in adopted:
+                    self._record(waiting)
+        for key in self.to_remap.keys() & self.known.keys():
+            self._took(re_evaluate(self.state, self.to_remap.pop(key)))
+
+    def _record(self, event: Event) -> None:
+        past = self.rows if needs_past(self.state, event) else ()
+        self._took(record(self.state, event, past))
+
+    def _took(self, entry: Entry | None) -> None:
+        if entry is None:
+            self.duplicates += 1
+            return
+        before = tuple(self.known.values())
+        self.rows.append(entry.event)
+        self.known[key_of(entry.event)] = entry.event
+        self.steps.append(Step(entry, self.state, before, tuple(self.known.values())))
+        self.state = entry.state
+
+
+def play(arrivals: Iterable[Arrival], *, parks: bool = True) -> Played:
+    """Record them one by one; before the creation is known the others wait, unless `parks` is off."""
+    player = _Player(parks=parks)
+    for arrival in arrivals:
+        player.arrive(arrival)
+    return Played(player.steps, player.state, player.duplicates)
+
+
+def in_order(events: Iterable[Event]) -> list[Arrival]:
+    """Each once, as given."""
+    return [Arrival(event) for event in events]
+
+
+# Few values, so that events tie in time, name one another, and compete for the first place of a milestone.
+_keys = st.tuples(st.sampled_from(("hub", "carrier", "Ωmega")), st.sampled_from("abcdefg"))
+_times = st.integers(0, 6)
+_places: st.SearchStrategy[Mapping[str, str] | None] = st.sampled_from(
+    (None, {"country": "NZ"}, {"name": "Auckland", "code": "AKL"})
+)
+_connotes = st.sampled_from(("CN-A", "CN-A", "CN-B"))
+_creations = st.sampled_from((ACME, ACME, OTHER, DOMESTIC))
+_senses: Final = (
+    *("RC", "RT", "RDTPF", "DS", "RP", "RP", "RE", "RE", "RDBTC", "RDBTC", "RR", "RR"),
+    *("void", "void", "informs", "unmapped"),
+)
+
+
+@st.composite
+def events(draw: st.DrawFn, what: Sequence[str] = _senses) -> Event:
+    """Any one event."""
+    source, event_id = draw(_keys)
+    at, kind = draw(_times), draw(st.sampled_from(what))
+    if kind == "void":
+        return Event(source, event_id, at, Sense.VOIDS, voids=draw(_keys))
+    place = draw(_places)
+    if kind == "informs":
+        return Event(source, event_id, at, Sense.INFORMS, location=place)
+    if kind == "unmapped":
+        because = draw(st.sampled_from((Reason.UNKNOWN_CODE, Reason.UNKNOWN_CARRIER)))
+        return Event(source, event_id, at, Sense.UNMAPPED, location=place, unmapped_because=because)
+    attributes = draw(_creations) if kind == "RC" else None
+    return happened(
+        kind, at, source=source, id=event_id, attributes=attributes, connote=draw(_connotes), location=place
+    )
+
+
+@st.composite
+def event_sets(draw: st.DrawFn) -> list[Event]:
+    """Any set of distinct events of one return, as a list; nearly always with a creation."""
+    chosen = draw(st.lists(events(), max_size=12, unique_by=key_of))
+    if draw(st.integers(0, 15)):
+        chosen.append(happened("RC", draw(_times), source="portal", id="rc", attributes=draw(_creations)))
+    return chosen
+
+
+@st.composite
+def arrivals(draw: st.DrawFn, chosen: Sequence[Event]) -> list[Arrival]:
+    """Any way for these events to come in: order, repeats, batches, scans understood only later."""
+    scans = [event for event in chosen if event.milestone in {Milestone.RT, Milestone.RDTPF}]
+    puzzling = [event for event in scans if draw(st.booleans())]
+    coming = [Arrival(not_understood(event) if event in puzzling else event) for event in chosen]
+    repeats = draw(st.lists(st.sampled_from(coming), max_size=4)) if coming else []
+    remaps = [Arrival(event, remap=True) for event in puzzling]
+    order = draw(st.permutations([*coming, *repeats, *remaps]))
+    batches = draw(st.integers(0, 2 ** len(order) - 1))
+    return [arrival._replace(new_batch=bool(batches >> n & 1)) for n, arrival in enumerate(order)]
+
+
+@st.composite
+def recordings(draw: st.DrawFn) -> Played:
+    """The history of any return as ingestion records it."""
+    return play(draw(arrivals(draw(event_sets()))))
