@@ -285,6 +285,11 @@ def main() -> None:
         _fail(str(error), EXIT_USAGE)
     except ServiceError as error:
         _fail(str(error), EXIT_FAILED)
+    except Exception as error:  # noqa: BLE001 - the last resort: Python's own traceback shows values
+        from service import logs
+
+        logs.get("main").error("crashed", exc_info=error)
+        _fail(f"{type(error).__name__}, see the log line before", EXIT_FAILED)
 
 
 def _fail(text: str, status: int) -> NoReturn:

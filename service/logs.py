@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Final, Literal, TextIO
+import traceback
+from collections.abc import Iterator
+from typing import Any, Final, Literal, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from service.errors import ServiceError
+
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 # Libraries speak up only when something is wrong; kafka's INFO would bury the service's own lines.
 _LIBRARIES: Final = logging.WARNING
+_MOST_FRAMES: Final = 30  # the innermost of a traceback
 
 
 def configure(
@@ -37,9 +42,9 @@ def configure(
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if form == "console" or (form == "auto" and on_terminal):
-        after: list[Processor] = [structlog.dev.ConsoleRenderer(colors=on_terminal)]
+        after: list[Processor] = [_trace_as_text, structlog.dev.ConsoleRenderer(colors=on_terminal)]
     else:
-        after = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        after = [_trace, structlog.processors.JSONRenderer()]
     structlog.configure(
         processors=[*before, *after],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
@@ -70,6 +75,46 @@ def _adder(process: str | None) -> Processor:
         return event
 
     return add
+
+
+def _trace(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """The exception and its causes, each with where it came from.
+
+    Only the service's own errors speak: the texts of others echo values (PostgreSQL's those of rows), and the local
+    variables that structlog's own tracebacks show are payloads and secrets.
+    """
+    del logger, method
+    info = event.pop("exc_info", None)
+    error = info if isinstance(info, BaseException) else info[1] if isinstance(info, tuple) else None
+    if info is True:
+        error = sys.exc_info()[1]
+    if error is not None:
+        event["exception"] = list(_chain(error))
+    return event
+
+
+def _trace_as_text(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    event = _trace(logger, method, event)
+    if isinstance(event.get("exception"), list):
+        event["exception"] = "\n".join("\n  ".join(_head(each) + each["at"]) for each in event["exception"])
+    return event
+
+
+def _head(link: dict[str, Any]) -> list[str]:
+    return [f"{link['type']}: {link['text']}" if "text" in link else link["type"]]
+
+
+def _chain(error: BaseException) -> Iterator[dict[str, Any]]:
+    seen: set[int] = set()
+    following: BaseException | None = error
+    while following is not None and id(following) not in seen:
+        seen.add(id(following))
+        frames = traceback.extract_tb(following.__traceback__)[-_MOST_FRAMES:]
+        link: dict[str, Any] = {"type": type(following).__name__}
+        if isinstance(following, ServiceError):
+            link["text"] = str(following)
+        yield link | {"at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]}
+        following = following.__cause__ or (None if following.__suppress_context__ else following.__context__)
 
 
 def _foreign(before: list[Processor]) -> list[Processor]:

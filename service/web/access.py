@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import logs
 from service.metrics import Metrics
+from service.web.problems import internal, response
 
 _HEADERS: Final = {
     "x-content-type-options": "nosniff",
@@ -25,7 +26,7 @@ _LONGEST_PATH: Final = 200
 
 
 class Access:
-    """ASGI middleware. Logs the path without its query string, and no header: those hold tokens and searches."""
+    """ASGI middleware; also answers where the application crashed. Logs the path without its query string, and no header: those hold tokens and searches."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -36,7 +37,7 @@ class Access:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        status = 500
+        status = 0  # nothing was answered yet
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -49,6 +50,11 @@ class Access:
 
         try:
             await self._app(scope, receive, send_with_headers)
+        except Exception as error:
+            logs.get("web").error("request_crashed", exc_info=error)
+            if status:
+                raise  # half an answer is out: the server cuts the connection
+            await response(internal())(scope, receive, send_with_headers)
         finally:
             self._tell(scope, status, time.perf_counter() - started)
 

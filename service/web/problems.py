@@ -107,13 +107,9 @@ def install(app: FastAPI) -> None:
             detail = "The database does not answer. Ask again."
             return response(Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers))
         logs.get("web").error("request_failed", cause=str(error))
-        return response(_internal())
-
-    @app.exception_handler(Exception)
-    def unexpected(_: Request, error: Exception) -> JSONResponse:
-        del error  # the server logs it
-        return response(_internal())
+        return response(internal())
 
 
-def _internal() -> Problem:
+def internal() -> Problem:
+    """What went wrong is nobody's business but ours."""
     return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "Something went wrong here; it has been logged.")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -12,10 +13,12 @@ from jsonschema import Draft202012Validator
 from service.adapters.database import connect
 from service.adapters.reading import PostgresReading, open_pool
 from service.adapters.tokens import create_token
+from service.domain.journey import State
 from service.metrics import Metrics
 from service.web.app import create_app
 from tests.support import journals
 from tests.support.journals import creation, event, ingest, scan
+from tests.support.loglines import logged
 from tests.support.web import served
 
 pytestmark = pytest.mark.postgres
@@ -326,3 +329,29 @@ def test_without_a_database_the_answer_is_to_come_back() -> None:
     assert answer.headers["content-type"] == "application/problem+json"
     assert ready.status_code == 503
     assert "the database does not answer" in ready.json()["problems"][0]
+
+
+class Broken(PostgresReading):
+    """A store with a bug."""
+
+    def state(self, return_id: str) -> State | None:
+        raise RuntimeError(f"hush: {return_id}")
+
+
+def test_a_bug_is_a_problem_that_tells_nothing(database: str) -> None:
+    with (
+        logged() as stream,
+        open_pool(database, 1) as pool,
+        served(create_app(Broken(pool), Metrics()), _token(database, "read")) as client,
+    ):
+        answer = client.get("/v1/returns/R-1001")
+
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert "hush" not in answer.text
+    assert [line["event"] for line in lines] == ["request_crashed", "request"]
+    assert lines[0]["exception"][0]["type"] == "RuntimeError"
+    assert lines[1]["status"] == 500
+    assert "hush" not in str(lines)

@@ -1,31 +1,18 @@
 from __future__ import annotations
 
-import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from service import logs
-
-
-@pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    root.handlers, root.level = handlers, level
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
+from service.errors import Fatal
+from tests.support.loglines import logged
 
 
 def test_a_line_is_json_with_the_time_in_utc_and_who_says_it() -> None:
-    stream = io.StringIO()
-    logs.configure("info", "auto", stream, process="ingest")
-
-    logs.get("loop").info("batch", records=5)
+    with logged("info", "auto", process="ingest") as stream:
+        logs.get("loop").info("batch", records=5)
 
     line = json.loads(stream.getvalue())
     assert line.pop("timestamp").endswith("Z")
@@ -33,30 +20,58 @@ def test_a_line_is_json_with_the_time_in_utc_and_who_says_it() -> None:
 
 
 def test_what_is_less_severe_than_asked_for_is_left_out() -> None:
-    stream = io.StringIO()
-    logs.configure("warning", "json", stream)
-
-    logs.get("loop").info("batch")
+    with logged("warning") as stream:
+        logs.get("loop").info("batch")
 
     assert stream.getvalue() == ""
 
 
 def test_libraries_log_in_the_same_form_and_only_when_something_is_wrong() -> None:
-    stream = io.StringIO()
-    logs.configure("info", "json", stream)
-
-    logging.getLogger("kafka.client").info("chatter")
-    logging.getLogger("kafka.client").warning("node %s is away", 1)
+    with logged() as stream:
+        logging.getLogger("kafka.client").info("chatter")
+        logging.getLogger("kafka.client").warning("node %s is away", 1)
 
     line = json.loads(stream.getvalue())
     assert (line["event"], line["logger"], line["level"]) == ("node 1 is away", "kafka.client", "warning")
 
 
-def test_for_people_there_is_a_form_without_braces() -> None:
-    stream = io.StringIO()
-    logs.configure("info", "console", stream)
+@pytest.mark.parametrize("form", ("json", "console"))
+def test_an_exception_shows_where_it_came_from_and_no_value(form: str) -> None:
+    def fail(secret: str) -> None:
+        try:
+            int(secret)
+        except ValueError as error:
+            raise Fatal("it cannot be read") from error
 
-    logs.get("loop").info("batch", records=5)
+    with logged(form=form) as stream:
+        try:
+            fail("hush")
+        except Fatal as error:
+            logs.get("loop").error("crashed", exc_info=error)
+
+    said = stream.getvalue()
+    assert "hush" not in said
+    assert "it cannot be read" in said
+    assert "ValueError" in said
+    assert "test_logs.py" in said
+    if form == "json":
+        assert [link["type"] for link in json.loads(said)["exception"]] == ["Fatal", "ValueError"]
+
+
+def test_exceptions_that_libraries_log_show_no_value_either() -> None:
+    with logged() as stream:
+        try:
+            int("hush")
+        except ValueError:
+            logging.getLogger("kafka.client").exception("failed")
+
+    assert "hush" not in stream.getvalue()
+    assert json.loads(stream.getvalue())["exception"][0]["type"] == "ValueError"
+
+
+def test_for_people_there_is_a_form_without_braces() -> None:
+    with logged(form="console") as stream:
+        logs.get("loop").info("batch", records=5)
 
     assert "records=5" in stream.getvalue()
     assert "{" not in stream.getvalue()
