@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 from pathlib import Path
 
 import httpx
@@ -104,3 +105,21 @@ def test_the_children_of_a_killed_run_do_not_outlive_it(settings: dict[str, str]
 
     assert alive == []
     assert len(gone) >= 2
+
+
+def test_a_worker_shows_its_metrics_where_it_is_told_to(settings: dict[str, str], tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    settings = {**settings, "RETURNS_METRICS_PORT": str(port)}
+
+    with running(tmp_path / "log", "ingest", **settings) as worker:
+        worker.logged("rebalanced")
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        second = run("ingest", **settings)
+        worker.process.send_signal(signal.SIGTERM)
+        status = worker.end()
+
+    assert "# TYPE returns_batch_records histogram" in text
+    assert status == 0
+    assert second.returncode == 1
+    assert second.stderr.startswith(f"Error: cannot listen for metrics on 127.0.0.1:{port}")

@@ -11,7 +11,9 @@ from psycopg import sql
 from service.adapters.migrations import migrate, shipped
 from service.adapters.reading import PostgresReading, open_pool
 from service.application.tracking import find_return
+from tests.support.commands import run, settings_of
 from tests.support.journals import creation, ingest, scan
+from tests.support.topics import Topics
 
 
 @contextmanager
@@ -67,6 +69,18 @@ def test_a_role_cannot_do_what_is_not_its_business(database: str, role: str, sta
 
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute(statement.encode())
+
+
+def test_the_relay_and_the_projector_work_with_their_role(database: str, topics: Topics) -> None:
+    ingest(database, [creation()])
+    with _user(database, "returns_relay") as url:
+        settings = settings_of(url, topics)
+        results = [
+            run(*arguments, **settings) for arguments in (("topics",), ("relay", "--drain"), ("project", "--drain"))
+        ]
+
+    assert [(result.returncode, result.stderr) for result in results if result.returncode] == []
+    assert topics.end(topics.name("status-changes")) > 0
 
 
 def test_a_migrator_that_may_not_create_roles_migrates_all_the_same(empty_database: str) -> None:
