@@ -1,132 +1,100 @@
-"""What the history keeps reads back as what was recorded."""
+"""What the history keeps of a state and of an entry's changes is what was decided."""
 
 from __future__ import annotations
-
-import json
-from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic_core import from_json
 
-from service.domain.events import Attributes, Event, Sense
-from service.domain.journey import NEW, Entry, record
-from service.domain.milestones import Milestone, Reason, Route
-from service.wire import models
-from service.wire.carriers import CarrierTables
-from service.wire.inbound import Parser
-from service.wire.stored import (
-    decode_changes,
-    decode_state,
-    encode_changes,
-    encode_state,
-    from_micros,
-    stored_event,
-    stored_inbound,
-    to_micros,
-)
-from tests.unit.wire import events
-from tests.unit.wire.events import with_data
-
-TABLES = CarrierTables.load()
-PARSER = Parser(TABLES)
-T0 = 1_795_435_200_000_000
-
-
-def asserting(milestone: Milestone, hour: int, number: int) -> Event:
-    attributes = Attributes("acme", Route.OMNIRPS, "generic", f"TN-{number}") if milestone is Milestone.RC else None
-    connote = f"CN-{number}" if milestone in (Milestone.RE, Milestone.RDBTC) else None
-    location = {"name": f"place {number}"} if number % 2 else None
-    at = T0 + hour * 3_600_000_000 + number
-    return Event("/t", f"{milestone}-{hour}-{number}", at, Sense.ASSERTS, milestone, location, attributes, connote)
-
-
-journeys = st.lists(
-    st.builds(asserting, st.sampled_from(tuple(Milestone)), st.integers(0, 9), st.integers(0, 3)), max_size=12
+from service.domain.events import Event
+from service.domain.journey import NEW, Change, Entry, State
+from service.domain.milestones import Kind, Milestone, Route
+from service.wire.stored import decode_changes, decode_state, encode_changes, encode_state, from_micros, to_micros
+from tests.unit.domain.histories import (
+    THOROUGH,
+    Played,
+    arrivals,
+    event_sets,
+    happened,
+    in_order,
+    play,
+    recordings,
+    story,
+    void,
 )
 
 
-def entries(history: list[Event]) -> list[Entry]:
-    state, made = NEW, list[Entry]()
-    for event in [asserting(Milestone.RC, 5, 2), *history]:
-        entry = record(state, event)
-        if entry is not None:
-            state = entry.state
-            made.append(entry)
-    return made
+def stored_and_read(state: State) -> State:
+    return decode_state(from_json(encode_state(state)), state.seq, state.version, state.seen)
 
 
-@given(journeys)
-def test_states_and_changes_read_back_as_they_were(history: list[Event]) -> None:
-    for entry in entries(history):
-        state = entry.state
-        document = json.loads(encode_state(state))
-
-        read = decode_state(document, state.seq, state.version, state.seen)
-
-        assert read == state
-        encoded = encode_changes(entry.changes)
-        event = entry.event
-        changes = decode_changes(None if encoded is None else json.loads(encoded), read, (event.source, event.id))
-        assert tuple(changes) == entry.changes
+def changes_stored_and_read(entry: Entry) -> tuple[object, ...]:
+    encoded = encode_changes(entry.changes)
+    document = None if encoded is None else from_json(encoded)
+    cause = (entry.event.source, entry.event.id)
+    return tuple(decode_changes(document, stored_and_read(entry.state), cause))
 
 
-@pytest.mark.parametrize("event_type", tuple(models.MODELS))
-@pytest.mark.parametrize(
-    "more",
-    (
-        {},
-        {"location": {"name": "", "code": None, "country": "NZ", "further": 1}},
-        {"location": {}},
-        {"connote": "CN-9", "further": ["x"]},
-    ),
-)
-def test_an_event_reads_back_as_it_was_understood(event_type: str, more: dict[str, Any]) -> None:
-    inbound = PARSER.parse(events.record(with_data(event_type, **more)))
-    event = inbound.event
-    data = json.loads(inbound.data)
-
-    read = stored_event(event.source, event.id, event_type, from_micros(event.at), event.milestone, data)
-
-    assert read == event
+@THOROUGH
+@given(recordings())
+def test_every_state_of_a_history_is_read_as_it_was_stored(played: Played) -> None:
+    for step in played.steps:
+        assert stored_and_read(step.entry.state) == step.entry.state
 
 
-@pytest.mark.parametrize("event_type", tuple(models.MODELS))
-def test_a_parked_event_reads_back_as_it_came(event_type: str) -> None:
-    inbound = PARSER.parse(events.record(events.envelope(event_type, subject="s")))
-    event = inbound.event
-
-    read = stored_inbound(
-        inbound.kind,
-        inbound.subject,
-        event.source,
-        event.id,
-        event_type,
-        from_micros(event.at),
-        inbound.zone_source,
-        inbound.code,
-        event.milestone,
-        inbound.data.decode(),
-        None if inbound.extensions is None else inbound.extensions.decode(),
-        tables=TABLES,
-    )
-
-    assert read == inbound
+@THOROUGH
+@given(recordings())
+def test_the_changes_of_every_row_are_read_as_they_were_stored(played: Played) -> None:
+    for step in played.steps:
+        assert changes_stored_and_read(step.entry) == step.entry.changes
 
 
-@pytest.mark.parametrize("because", (Reason.UNKNOWN_CODE, Reason.UNKNOWN_CARRIER, None))
-def test_a_scan_without_a_milestone_reads_back_with_why(because: Reason | None) -> None:
-    data = events.DATA[models.CARRIER_SCANNED]
-
-    read = stored_event("/t", "1", models.CARRIER_SCANNED, from_micros(T0), None, data, unmapped_because=because)
-
-    assert read.sense is (Sense.INFORMS if because is None else Sense.UNMAPPED)
-    assert (read.milestone, read.unmapped_because) == (None, because)
+@THOROUGH
+@given(st.data(), event_sets())
+def test_a_state_from_before_the_creation_is_read_as_it_was_stored(data: st.DataObject, events: list[Event]) -> None:
+    for step in play(data.draw(arrivals(events)), parks=False).steps:
+        assert stored_and_read(step.entry.state) == step.entry.state
 
 
-def test_moments_are_microseconds_both_ways() -> None:
-    moment = datetime(2026, 11, 23, 12, 0, 0, 123_457, UTC)
+def test_what_is_read_are_the_domain_s_own_words_and_not_strings_that_equal_them() -> None:
+    entry = play(in_order([*story("RC@1 RP@4 RE@6"), void(("s", "RE@6"))])).steps[-1].entry
 
-    assert from_micros(to_micros(moment)) == moment
-    assert to_micros(from_micros(T0 + 1)) == T0 + 1
+    state = stored_and_read(entry.state)
+    (change,) = changes_stored_and_read(entry)
+
+    assert {type(code) for code in state.evidence.earliest} == {Milestone}
+    assert {type(key) for key in state.voided} == {bytes}
+    assert state.timeline.route is Route.OMNIRPS
+    assert isinstance(change, Change)
+    assert (change.kind, change.milestone) == (Kind.REVOKED, Milestone.RE)
+    assert [type(word) for word in (change.kind, change.milestone, change.status, change.previous_status)] == [
+        Kind,
+        Milestone,
+        Milestone,
+        Milestone,
+    ]
+
+
+@pytest.mark.parametrize("text", ("Ωmega", 'quo"te', "back\\slash", "line\nbreak", "\U0001f4e6", "\u2028"))
+def test_any_text_is_read_as_it_was_stored(text: str) -> None:
+    creation = happened("RC", 1, source=text, id=text, location={"name": text})
+
+    entry = play(in_order([creation])).steps[-1].entry
+
+    assert stored_and_read(entry.state) == entry.state
+    assert changes_stored_and_read(entry) == entry.changes
+
+
+def test_a_new_state_is_read_as_it_was_stored() -> None:
+    assert stored_and_read(NEW) == NEW
+
+
+def test_no_change_is_stored_as_nothing() -> None:
+    assert encode_changes(()) is None
+    assert decode_changes(None, NEW, ("s", "x")) == []
+
+
+@pytest.mark.parametrize("moment", (0, 1, 946_684_800_000_000, 1_795_435_200_123_456, 4_102_444_799_999_999))
+def test_a_time_keeps_its_microseconds(moment: int) -> None:
+    assert to_micros(from_micros(moment)) == moment
