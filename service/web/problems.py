@@ -17,6 +17,13 @@ from service.errors import Retryable, ServiceError
 
 MEDIA_TYPE: Final = "application/problem+json"
 _TYPE: Final = "urn:returns-status:problem:"
+# RFC 9110's names, which Python took over with 3.13.
+_TITLES: Final = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
 _RETRY_AFTER_SECONDS: Final = "5"
 
 
@@ -51,11 +58,16 @@ class ProblemDetails(BaseModel):
     errors: list[FieldError] | None = Field(default=None, description="With 422: each thing that is wrong.")
 
 
+def title(status: HTTPStatus) -> str:
+    """The name of a status."""
+    return _TITLES.get(status.value, status.phrase)
+
+
 def response(problem: Problem) -> JSONResponse:
     """The answer that a problem is."""
     body = {
         "type": _TYPE + problem.word,
-        "title": problem.status.phrase,
+        "title": title(problem.status),
         "status": problem.status.value,
         "detail": problem.detail,
         **problem.members,
@@ -69,7 +81,7 @@ def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     every = sorted({*statuses, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE})
     schema = {"$ref": "#/components/schemas/ProblemDetails"}
     return {
-        status.value: {"description": status.phrase, "content": {MEDIA_TYPE: {"schema": schema}}} for status in every
+        status.value: {"description": title(status), "content": {MEDIA_TYPE: {"schema": schema}}} for status in every
     }
 
 
@@ -83,11 +95,11 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def of_framework(_: Request, error: HTTPException) -> JSONResponse:
         status = HTTPStatus(error.status_code)
-        word = status.name.lower().replace("_", "-")
+        word = title(status).lower().replace(" ", "-")
         detail = {
             HTTPStatus.NOT_FOUND: "There is nothing at this address.",
             HTTPStatus.METHOD_NOT_ALLOWED: "This address does not know that method.",
-        }.get(status, status.description or status.phrase)
+        }.get(status, title(status) + ".")
         return response(Problem(status, word, detail, error.headers))
 
     @app.exception_handler(RequestValidationError)
