@@ -15,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -22,9 +23,9 @@ import psycopg
 from kafka.errors import KafkaError
 
 from deploy.local.demo_figures import Watch
-from deploy.local.demo_processes import LOGS, DemoError, Processes, log_of, relative
+from deploy.local.demo_processes import LOGS, DemoError, Processes, Stop, log_of, relative
 from deploy.local.demo_view import Paint, Screen, live, plain
-from deploy.local.process import PORTS, StackError, is_free, wait_until
+from deploy.local.process import PORTS, StackError, is_free
 from deploy.local.stack import HOME, LocalStack
 from service import config
 from service.errors import ServiceError
@@ -36,8 +37,9 @@ FIRST_STATUS_SECONDS: Final = 60
 class Demo:
     """One run, from nothing to nothing."""
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    def __init__(self, options: argparse.Namespace, stop: Stop) -> None:
         self._options = options
+        self._stop = stop
         self._is_live = sys.stdout.isatty() and not options.plain and os.environ.get("TERM") != "dumb"
         self._paint = Paint(colour=self._is_live and not os.environ.get("NO_COLOR"))
         self._screen = Screen(sys.stdout, is_live=self._is_live)
@@ -65,25 +67,25 @@ class Demo:
         begun = time.monotonic()
         try:
             if "stopped" in before.values():
-                stack.up()
+                with _impatient():
+                    stack.up()
                 self._step("Kafka and PostgreSQL", "ready", begun)
             else:
                 # Not even .local/env is touched: it may lead others elsewhere than this shell's settings lead us.
                 self._step("Kafka and PostgreSQL", "ran already", begun)
             yield stack
         finally:
-            with _undisturbed():
-                if before["kafka"] == "stopped":
-                    stack.kafka.stop()
-                if before["postgres"] == "stopped":
-                    stack.postgres.stop()
+            if before["kafka"] == "stopped":
+                stack.kafka.stop()
+            if before["postgres"] == "stopped":
+                stack.postgres.stop()
 
     @contextlib.contextmanager
     def _processes(self, stack: LocalStack) -> Iterator[Processes]:
         port = _port()
         environment = {**os.environ, **stack.variables, "RETURNS_HTTP_PORT": str(port), "PYTHONUNBUFFERED": "1"}
         self._url = f"http://127.0.0.1:{port}"
-        processes = Processes(environment)
+        processes = Processes(environment, self._stop)
         try:
             begun = time.monotonic()
             processes.start("migrate", "migrate")
@@ -95,13 +97,14 @@ class Demo:
             processes.start("run", "run")
             seed, rate = str(self._options.seed), f"{self._options.rate:g}"
             processes.start("simulate", "simulate", "--returns", "0", "--rate", rate, "--seed", seed)
-            self._token = processes.ask("token", "create", "--scopes", "read,ops", "--label", "demo")
+            processes.start("token", "token", "create", "--scopes", "read,ops", "--label", "demo")
+            processes.finish("token")
+            self._token = _take(log_of("token"))
             self._await_ready(processes)
             self._step("all processes", f"ready; world {seed}, {rate} messages/s", begun)
             yield processes
         finally:
-            with _undisturbed():
-                processes.stop()
+            processes.stop()
 
     @contextlib.contextmanager
     def _watch(self, stack: LocalStack) -> Iterator[Watch]:
@@ -114,7 +117,7 @@ class Demo:
             processes.check()
             return _answers(f"{self._url}/readyz")
 
-        if not wait_until(is_ready, READY_SECONDS):
+        if not self._stop.wait(is_ready, READY_SECONDS):
             raise DemoError(f"{self._url}/readyz is not ready after {READY_SECONDS} s, see {relative(log_of('run'))}")
 
     def _show(self, processes: Processes, watch: Watch) -> None:
@@ -133,7 +136,7 @@ class Demo:
                 self._screen.draw(live(figures, elapsed, self._paint, self._addresses(figures.complete_return)))
             else:
                 self._screen.say(plain(figures, elapsed))
-            time.sleep(max(0.0, next_look - time.monotonic()))
+            self._stop.wait(lambda: False, next_look - time.monotonic())
 
     def _show_how(self, return_id: str) -> None:
         """Once, in lines that stay: they are long, and made to be copied."""
@@ -180,14 +183,21 @@ def _port() -> int:
     return next((port for port in (8080, *range(8081, 8100), *PORTS) if is_free(port)), 0)
 
 
+def _take(file: Path) -> str:
+    """The secret that a command printed; it does not stay among the logs."""
+    lines = file.read_text().split()
+    file.unlink()
+    return lines[-1]
+
+
 @contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Stopping is not interrupted by a second Ctrl-C: it would leave processes behind."""
-    before = [signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)]
+def _impatient() -> Iterator[None]:
+    """Downloads may take minutes: here the signals interrupt."""
+    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+        for number, handler in before.items():
             signal.signal(number, handler)
 
 
@@ -208,10 +218,10 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the demo; 0 when it was told to stop, 1 with one line when it could not go on."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGINT, _interrupt)
+    stop = Stop()
+    stop.install()
     try:
-        Demo(_options(arguments)).run()
+        Demo(_options(arguments), stop).run()
     except KeyboardInterrupt:
         pass
     except (DemoError, StackError, ServiceError) as problem:

@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from deploy.local.demo import Demo
+from deploy.local.demo_processes import Stop
 from deploy.local.packages import CHECKOUT
 from deploy.local.process import free_port
 from deploy.local.stack import LocalStack
@@ -183,7 +184,7 @@ def test_servers_that_it_started_are_stopped_and_others_are_not(
     monkeypatch.setattr("deploy.local.demo.LocalStack", lambda: private_stack)
     private_stack.postgres.start()
 
-    with Demo(argparse.Namespace(plain=True))._stack():
+    with Demo(argparse.Namespace(plain=True), Stop())._stack():
         during = private_stack.status()
 
     assert during == {"kafka": "runs", "postgres": "runs"}
