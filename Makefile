@@ -7,7 +7,7 @@ PY := .venv/bin/python
 # Arguments for pytest: make test ARGS="-k timeline"
 ARGS ?=
 # Modules that keep generated files true. Each is run with --check and fails when its files are stale.
-CHECKS := deploy.local.lock tests.checks.schemas tests.checks.reference
+CHECKS := deploy.local.lock tests.checks.schemas tests.checks.reference tests.checks.diagram
 
 .PHONY: help venv up down demo test check format bench faults lock clean
 
