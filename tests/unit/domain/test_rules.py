@@ -378,6 +378,13 @@ def test_a_void(events: str, mistaken: str, counts: str, first: bool) -> None:
     assert counting(voided_story(events, mistaken, first=first).state) == counts
 
 
+def test_every_void_holds_and_one_of_a_creation_that_came_first_is_vain() -> None:
+    voids = [void(("s", "RC@1")), void(("s", "RT@2")), void(("s", "DS@4"))]
+
+    for told in ([*voids, *story("RC@1 RT@2 DS@4")], [*voids[:1], *story("RC@1 RT@2 DS@4"), *voids[1:]]):
+        assert counting(last_entry(told, parks=False).state) == "RC@1"
+
+
 def test_a_void_tells_what_it_revokes_and_what_counts_instead() -> None:
     entry = voided_story("RC@1 RP@4 RE@6 RR@5", "RR@5", first=False)
 
