@@ -11,9 +11,11 @@ from psycopg import Connection, sql
 
 from service.errors import Conflict, Fatal, RejectedValue, Retryable, ServiceError, SettingsError
 
-# A server that is away, overloaded, shutting down, read-only, or that chose this transaction as a deadlock's victim.
-_RETRYABLE_CLASSES: Final = ("08", "40", "53", "57P", "55P03", "25006", "57014", "58030")
-_REJECTED_CLASSES: Final = ("22", "23")
+# A server that is away, overloaded, shutting down, read-only, that chose this transaction as a deadlock's victim, or
+# that ended one which stood still for too long (a worker that was frozen and thawed again).
+_RETRYABLE_CLASSES: Final = ("08", "40", "53", "57P", "55P03", "25006", "25P03", "25P04", "57014", "58030")
+# A value that is wrong, breaks a constraint, or is too large for an index.
+_REJECTED_CLASSES: Final = ("22", "23", "54")
 
 _SESSION: Final = {
     # A statement that takes this long means trouble elsewhere; the batch is held and tried again.
