@@ -25,6 +25,7 @@ from service.application.ports import (
     Move,
     Pair,
     Partition,
+    SweepProgress,
     Swept,
     Waiting,
 )
@@ -43,6 +44,8 @@ SWEEP_LOCK: Final = 0x72_74_73_02
 MAX_KEYS_IN_ROW: Final = 64
 
 _PG_EPOCH: Final = 946_684_800_000_000  # 2000-01-01 UTC in microseconds; what PostgreSQL counts from
+_FIRST_MS: Final = -62_135_596_800_000  # 0001-01-01 UTC in milliseconds since 1970: what Python can read back
+_LAST_MS: Final = 253_402_300_799_999  # 9999-12-31
 # timestamptz goes as the integer that it is on the wire, json as bytes: both spare a slower conversion.
 # fmt: off
 _HISTORY_TYPES: Final = (
@@ -87,15 +90,15 @@ class PostgresJournal:
             raise
         return {(topic, partition): offset for topic, partition, offset in rows}
 
-    def is_behind(self) -> bool:
-        """Whether there are batches that the sweep has not seen."""
+    def swept(self) -> SweepProgress:
+        """How far the sweep is, and how far it has to go."""
         try:
             with translated():
-                row = self._connected().execute(_Q["behind_sweep"]).fetchone()
+                row = self._connected().execute(_Q["sweep_progress"]).fetchone()
         except Retryable:
             self.close()
             raise
-        return bool(row and row[0])
+        return SweepProgress(*(row or (0, 0)))
 
     def extend(self) -> None:
         """Make the next partitions of the history before they are needed."""
@@ -237,7 +240,7 @@ class PostgresTransaction:
             [r.topic for r in records],
             [r.partition for r in records],
             [r.offset for r in records],
-            [r.timestamp for r in records],
+            [_published(r) for r in records],
             [r.key for r in records],
             [r.value for r in records],
             [_headers(r.headers) for r in records],
@@ -256,7 +259,7 @@ class PostgresTransaction:
         if not unswept:
             return None
         xids = [xid for _, xid in unswept]
-        rows = self._rows("unpark", xids, xids, events)
+        rows = self._rows("unpark", xids, xids, xids, events)
         rows += self._rows("undelivered", xids, xids, events - len(rows)) if len(rows) < events else []
         waiting = [self._waiting(row) for row in rows]
         # Creations are recorded already; the rest in the order in which it happened makes the plainest history.
@@ -273,6 +276,11 @@ class PostgresTransaction:
         inbound = stored_inbound(kind, subject, *event, tables=self._tables)
         record = Record(topic, partition, offset, round(published_at.timestamp() * 1000), None, None)
         return Waiting(return_no, Arrival(inbound, record))
+
+
+def _published(record: Record) -> int:
+    """Kafka's timestamp. Publishers set it, to any 64 bits; what is no date we can keep becomes the first or last."""
+    return min(max(record.timestamp, _FIRST_MS), _LAST_MS)
 
 
 def _place_in_history(row: HistoryRow) -> tuple[int, int]:
@@ -297,7 +305,7 @@ def _columns(row: HistoryRow) -> tuple[Any, ...]:
         record.topic,
         record.partition,
         record.offset,
-        record.timestamp * 1000 - _PG_EPOCH,
+        _published(record) * 1000 - _PG_EPOCH,
         verdict,
         reason,
         encode_changes(changes),
@@ -324,7 +332,7 @@ def _kept_columns(arrivals: Sequence[Arrival]) -> Iterator[list[Any]]:
     yield [arrival.record.topic for arrival in arrivals]
     yield [arrival.record.partition for arrival in arrivals]
     yield [arrival.record.offset for arrival in arrivals]
-    yield [arrival.record.timestamp for arrival in arrivals]
+    yield [_published(arrival.record) for arrival in arrivals]
 
 
 def _others(arrivals: Iterable[Arrival], kept: Iterable[tuple[str, int, int]]) -> list[Arrival]:

@@ -22,9 +22,10 @@ from service.config import Settings
 from service.errors import BrokenSource, Fatal
 from service.wire.record import Record
 
-_METADATA_MAX_AGE_MS = 30_000  # added partitions are read within this time
+METADATA_MAX_AGE_MS = 30_000  # added partitions are read within this time
 _RECEIVE_BUFFER_BYTES = 1024 * 1024
 _REQUEST_TIMEOUT_MS = 30_000
+_BOOTSTRAP_TIMEOUT_MS = 5_000  # the loop tries again, and reads the stop flag in between
 
 
 class _Noting(ConsumerRebalanceListener):  # type: ignore[misc] # kafka-python has no types
@@ -78,7 +79,8 @@ class KafkaSource:
                 fetch_max_wait_ms=settings.fetch_max_wait_ms,
                 max_partition_fetch_bytes=settings.max_partition_fetch_bytes,
                 receive_buffer_bytes=_RECEIVE_BUFFER_BYTES,
-                metadata_max_age_ms=_METADATA_MAX_AGE_MS,
+                metadata_max_age_ms=METADATA_MAX_AGE_MS,
+                bootstrap_timeout_ms=_BOOTSTRAP_TIMEOUT_MS,
             )
         except KafkaError as error:
             raise BrokenSource(f"Kafka: {type(error).__name__}") from error
@@ -175,7 +177,8 @@ class KafkaSource:
         """Tell Kafka how far this worker is, for those who look there; never waits, never fails."""
         told = {TopicPartition(*partition): OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
         if told := {tp: offset for tp, offset in told.items() if tp in self._consumer.assignment()}:
-            self._consumer.commit_async(told, callback=_ignore)
+            with suppress(KafkaError):
+                self._consumer.commit_async(told, callback=_ignore)
 
     def close(self) -> None:
         """Leave the group."""

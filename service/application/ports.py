@@ -62,6 +62,13 @@ class Swept(NamedTuple):
     waiting: Sequence[Waiting]
 
 
+class SweepProgress(NamedTuple):
+    """The last batch that the sweep is done with, and the last batch there is."""
+
+    upto: int
+    newest: int
+
+
 class Transaction(Protocol):
     """One atomic append to the journal. Every method may raise Retryable, RejectedValue or Fatal."""
 
@@ -130,8 +137,8 @@ class Journal(Protocol):
     def stored_offsets(self, starts: Mapping[Partition, int]) -> dict[Partition, int]:
         """Where to read on in these partitions; one that was never read starts at the offset given for it."""
 
-    def is_behind(self) -> bool:
-        """Whether there are batches that the sweep has not seen."""
+    def swept(self) -> SweepProgress:
+        """How far the sweep is, and how far it has to go."""
 
     def extend(self) -> None:
         """Make room for the returns to come."""

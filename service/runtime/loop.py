@@ -32,6 +32,7 @@ from service.wire.record import Record
 _HOUSEKEEPING_SECONDS: Final = 1.0
 _IDLE_SWEEP_SECONDS: Final = 0.25  # how long an event may wait that a crash or a race left to the sweep
 _TIDY_SECONDS: Final = 10.0
+_DRAIN_SECONDS: Final = 1.0
 _SWEEPS_A_TICK: Final = 4
 REFUSED_BY_DATABASE: Final = "refused_by_database"
 
@@ -96,8 +97,9 @@ class IngestLoop:
         self._uncertain = False  # a transaction failed: it is not known whether it was committed
         self._idle = False  # the last poll brought nothing, though it could
         self._goal: dict[Partition, Bounds] | None = None
+        self._goal_batch: int | None = None  # once the goal is reached: the batch that the sweep must come to
         self._progress: dict[Partition, _Progress] = {}
-        self._last = dict.fromkeys(("housekeeping", "sweep", "tidy"), clock())
+        self._last = dict.fromkeys(("housekeeping", "sweep", "tidy", "drain"), clock())
 
     def run(self) -> None:
         """Work until asked to stop, or until everything is drained."""
@@ -238,25 +240,25 @@ class IngestLoop:
         if not self._held:
             return self._idle and self._skip_markers(source)
         self._stop_blown(source)
-        self._write(self._held)
-        self._held = []
+        self._write()
         return True
 
-    def _write(self, items: Sequence[Item]) -> None:
-        if not items:
-            return
-        try:
-            self._commit(items, _ends(items))
-        except RejectedValue as error:
-            # Find the one record that PostgreSQL refuses; its neighbours are kept.
-            if len(items) == 1:
+    def _write(self) -> None:
+        """Commit what is held, in its order. Whatever is raised: what is not committed is still held."""
+        sizes = [len(self._held)]
+        while self._held:
+            items = self._held[: sizes.pop()]
+            try:
+                self._commit(items, _ends(items))
+            except RejectedValue as error:
+                # Find the one record that PostgreSQL refuses; its neighbours are kept.
+                if len(items) > 1:
+                    middle = len(items) // 2
+                    sizes += [len(items) - middle, middle]
+                    continue
                 letter = DeadLetter(items[0].record, REFUSED_BY_DATABASE, str(error))
                 self._commit([letter], _ends(items))
-                return
-            middle = len(items) // 2
-            self._write(items[:middle])
-            self._held = list(items[middle:])
-            self._write(items[middle:])
+            self._held = self._held[len(items) :]
 
     def _commit(self, items: Sequence[Item], ends: Mapping[Partition, int]) -> None:
         moves = {partition: Move(self._positions[partition], end) for partition, end in ends.items()}
@@ -346,9 +348,9 @@ class IngestLoop:
         for partition, position in self._positions.items():
             high_water = source.high_water(partition)
             if high_water is not None:
-                self._watch(partition, max(0, high_water - position))
+                self._watch(source, partition, max(0, high_water - position))
 
-    def _watch(self, partition: Partition, lag: int) -> None:
+    def _watch(self, source: Source, partition: Partition, lag: int) -> None:
         now, position = self._clock(), self._positions[partition]
         progress = self._progress.get(partition)
         if progress is None or progress.position != position or not lag:
@@ -356,6 +358,10 @@ class IngestLoop:
         seconds = now - progress.since
         self._observer.lag(partition, lag, seconds)
         if seconds > self._options.stall_seconds and partition not in self._blown:
+            if source.bounds([partition])[partition].end <= position:
+                # What it lags behind is a publisher's open transaction, which nobody may read yet.
+                progress.since = now
+                return
             faulthandler.dump_traceback()
             raise Fatal(f"{partition[0]} {partition[1]} has a lag of {lag} and did not move for {seconds:.0f} s")
 
@@ -367,17 +373,28 @@ class IngestLoop:
         return True
 
     def _is_drained(self) -> bool:
-        if not self._options.drain or self._goal is None or not self._idle or self._held or self._gained:
+        if self._goal is None or self._backoff.failures:
             return False
-        if self._blown & self._goal.keys():
-            topic, partition = min(self._blown)
-            raise Fatal(f"{topic} {partition} cannot be drained: nearly everything in it is invalid")
+        # The publishers may go on all the while: without a pause in what comes, it is asked now and then.
+        if not self._idle and not self._due("drain", _DRAIN_SECONDS):
+            return False
         try:
-            stored = self._journal.stored_offsets({partition: each.begin for partition, each in self._goal.items()})
-            return all(stored[p] >= each.end for p, each in self._goal.items()) and not self._journal.is_behind()
+            return self._is_at_goal(self._goal)
         except Retryable as error:
             self._hold(error)
             return False
+
+    def _is_at_goal(self, goal: Mapping[Partition, Bounds]) -> bool:
+        """Whether everything is ingested that was there at the start, and what that left to the sweep is done."""
+        if self._goal_batch is None:
+            stored = self._journal.stored_offsets({partition: each.begin for partition, each in goal.items()})
+            missing = {partition for partition, each in goal.items() if stored[partition] < each.end}
+            for topic, partition in sorted(missing & self._blown):
+                raise Fatal(f"{topic} {partition} cannot be drained: nearly everything in it is invalid")
+            if missing:
+                return False
+            self._goal_batch = self._journal.swept().newest
+        return self._journal.swept().upto >= self._goal_batch
 
 
 def _place(item: Item) -> tuple[Partition, int]:

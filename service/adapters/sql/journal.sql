@@ -160,21 +160,22 @@ SELECT pg_try_advisory_xact_lock(%b::int8)
 SELECT n, xid::text FROM batches
 WHERE n > coalesce((SELECT n FROM cursors WHERE name = 'sweep'), 0) ORDER BY n LIMIT %b::int4
 
--- name: behind_sweep
+-- name: sweep_progress
 -- cursors_pkey, batches_pkey
-SELECT coalesce((SELECT max(n) FROM batches), 0) > coalesce((SELECT n FROM cursors WHERE name = 'sweep'), 0)
+SELECT coalesce((SELECT n FROM cursors WHERE name = 'sweep'), 0), coalesce((SELECT max(n) FROM batches), 0)
 
 -- name: unpark
--- history_xid, parked_pkey, parked_xid, returns_return_id_key, labels_pkey
+-- returns_xid, labels_xid, parked_pkey, parked_xid, returns_return_id_key, labels_pkey
 -- What these batches created meets what was parked before, what they parked meets what was created before. Few events
 -- are ever parked, so the table of parked events is asked first.
-WITH created AS MATERIALIZED (
-    SELECT data ->> 'return_id' AS return_id, (data ->> 'carrier') || '/' || (data ->> 'tracking_number') AS label
-    FROM history WHERE xid = ANY (%b::text[]::xid8[]) AND milestone = 'RC'
-), candidates AS (
-    SELECT kind, subject FROM created JOIN parked ON kind = 'return' AND subject = return_id
+WITH candidates AS (
+    SELECT parked.kind, parked.subject FROM returns
+    JOIN parked ON parked.kind = 'return' AND parked.subject = returns.return_id
+    WHERE returns.xid = ANY (%b::text[]::xid8[])
     UNION
-    SELECT kind, subject FROM created JOIN parked ON kind = 'label' AND subject = label
+    SELECT parked.kind, parked.subject FROM labels
+    JOIN parked ON parked.kind = 'label' AND parked.subject = labels.carrier || '/' || labels.tracking_number
+    WHERE labels.xid = ANY (%b::text[]::xid8[])
     UNION
     SELECT kind, subject FROM parked WHERE xid = ANY (%b::text[]::xid8[])
 ), found AS (
@@ -196,7 +197,7 @@ RETURNING chosen.return_no, parked.kind, parked.subject, parked.source, parked.i
     parked.partition, parked."offset", parked.published_at
 
 -- name: undelivered
--- connote_deliveries_xid, connote_members_pkey, history_xid, connote_deliveries_pkey
+-- connote_deliveries_xid, connote_members_pkey, connote_members_xid, connote_deliveries_pkey, history_pkey
 -- Deliveries of these batches for all members, and all deliveries for the members that these batches brought; without
 -- those that are in the history already, so that a limited number at a time comes to an end.
 WITH due AS (
@@ -204,9 +205,9 @@ WITH due AS (
     FROM connote_deliveries JOIN connote_members USING (connote)
     WHERE connote_deliveries.xid = ANY (%b::text[]::xid8[])
     UNION
-    SELECT history.return_no, connote_deliveries.connote, connote_deliveries.source, connote_deliveries.id
-    FROM history JOIN connote_deliveries ON connote_deliveries.connote = history.data ->> 'connote'
-    WHERE history.xid = ANY (%b::text[]::xid8[]) AND history.milestone = 'RE'
+    SELECT connote_members.return_no, connote, source, id
+    FROM connote_members JOIN connote_deliveries USING (connote)
+    WHERE connote_members.xid = ANY (%b::text[]::xid8[])
 )
 SELECT due.return_no, 'connote', connote, source, id, type, occurred_at, zone_source, code, milestone, data::text,
     extensions::text, topic, partition, "offset", published_at

@@ -1,0 +1,356 @@
+"""Kafka and the journal in memory, for ticks of the loop that a test drives by hand.
+
+They keep the promises that the loop relies on and nothing else: order within a partition, positions that move with
+each poll, partitions that come paused; transactions that take effect as a whole or not at all, and stored offsets
+that move by compare-and-set. A test tells them when to fail.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.application.ports import (
+    Arrival,
+    Bounds,
+    DeadLetter,
+    HistoryRow,
+    Move,
+    Pair,
+    Partition,
+    SweepProgress,
+    Swept,
+    Waiting,
+)
+from service.domain.events import Event
+from service.domain.journey import State
+from service.errors import BrokenSource, LostPartition, RejectedValue
+from service.runtime.lifecycle import Stop
+from service.wire.inbound import SubjectKind
+from service.wire.record import Record
+
+STRUCTURED = (("content-type", b"application/cloudevents+json"),)
+
+
+class Clock:
+    """A time that passes when told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pass_(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class ClockStop(Stop):
+    """A stop flag whose waits take no real time."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def wait(self, seconds: float) -> bool:
+        self._clock.pass_(seconds)
+        return bool(self)
+
+
+class FakeKafka:
+    """Partitions with records, and the sources that were opened on them. None stands for a transaction marker."""
+
+    def __init__(self, clock: Clock, story: list[str], *partitions: Partition) -> None:
+        self.clock, self.story = clock, story
+        self.logs: dict[Partition, list[Record | None]] = {partition: [] for partition in partitions}
+        self.begin: dict[Partition, int] = defaultdict(int)
+        self.held_back: dict[Partition, int] = {}  # the first offset of a transaction that is still open
+        self.open_errors: deque[Exception] = deque()
+        self.sources: list[FakeSource] = []
+
+    def put(self, partition: Partition, *values: dict[str, Any] | bytes | None) -> None:
+        """Append events, other bytes, or (None) a transaction marker."""
+        log = self.logs[partition]
+        for value in values:
+            raw = json.dumps(value).encode() if isinstance(value, dict) else value
+            offset = self.begin[partition] + len(log)
+            record = Record(*partition, offset, 1_795_600_000_000, b"key", raw, STRUCTURED)
+            log.append(None if raw is None else record)
+
+    def end(self, partition: Partition) -> int:
+        return self.begin[partition] + len(self.logs[partition])
+
+    def readable_end(self, partition: Partition) -> int:
+        return self.held_back.get(partition, self.end(partition))
+
+    def open(self) -> FakeSource:
+        if self.open_errors:
+            raise self.open_errors.popleft()
+        self.sources.append(FakeSource(self))
+        return self.sources[-1]
+
+    @property
+    def source(self) -> FakeSource:
+        """The latest one."""
+        return self.sources[-1]
+
+
+class FakeSource:
+    """`ports.Source`. Its first poll gives it all partitions, unless `at_poll` says otherwise."""
+
+    def __init__(self, kafka: FakeKafka) -> None:
+        self.kafka = kafka
+        self.assigned: set[Partition] = set()
+        self.paused: set[Partition] = set()
+        self.positions: dict[Partition, int] = {}
+        self.committed: dict[Partition, int] = {}
+        self.at_poll: deque[Callable[[FakeSource], object]] = deque([lambda self: self.assign(*kafka.logs)])
+        self.closed = False
+        self.polls: list[tuple[int, frozenset[Partition]]] = []
+        self._gained: set[Partition] = set()
+        self._lost: set[Partition] = set()
+
+    def assign(self, *partitions: Partition) -> None:
+        for partition in partitions:
+            self.assigned.add(partition)
+            self.paused.add(partition)
+            self.positions[partition] = 0
+            self._gained.add(partition)
+
+    def revoke(self, *partitions: Partition) -> None:
+        for partition in partitions:
+            self.assigned.discard(partition)
+            self.positions.pop(partition, None)
+            self._gained.discard(partition)
+            self._lost.add(partition)
+
+    def poll(self, timeout_ms: int, limit: int) -> list[Record]:
+        assert not self.closed
+        self.kafka.story.append("poll")
+        if self.at_poll:
+            self.at_poll.popleft()(self)
+        self.polls.append((timeout_ms, frozenset(self.paused & self.assigned)))
+        records: list[Record] = []
+        for partition in sorted(self.assigned - self.paused):
+            self._read(partition, records, limit)
+        if not records:
+            self.kafka.clock.pass_(timeout_ms / 1000)
+        return records
+
+    def _read(self, partition: Partition, records: list[Record], limit: int) -> None:
+        begin, end = self.kafka.begin[partition], self.kafka.end(partition)
+        if not begin <= self.positions[partition] <= end:
+            raise BrokenSource("Kafka: OffsetOutOfRangeError")
+        while len(records) < limit and self.positions[partition] < self.kafka.readable_end(partition):
+            record = self.kafka.logs[partition][self.positions[partition] - begin]
+            self.positions[partition] += 1
+            if record is not None:
+                records.append(record)
+
+    def take_gained(self) -> set[Partition]:
+        gained, self._gained = self._gained, set()
+        return gained
+
+    def take_lost(self) -> set[Partition]:
+        lost, self._lost = self._lost, set()
+        return lost
+
+    def seek(self, partition: Partition, offset: int) -> None:
+        if partition in self.assigned:
+            self.positions[partition] = offset
+
+    def pause(self, partitions: Iterable[Partition]) -> None:
+        self.paused |= self.assigned & set(partitions)
+
+    def resume(self, partitions: Iterable[Partition]) -> None:
+        self.kafka.story.append("resume")
+        self.paused -= self.assigned & set(partitions)
+
+    def position(self, partition: Partition) -> int | None:
+        return self.positions.get(partition)
+
+    def high_water(self, partition: Partition) -> int | None:
+        return self.kafka.end(partition) if partition in self.assigned else None
+
+    def bounds(self, partitions: Collection[Partition]) -> dict[Partition, Bounds]:
+        return {p: Bounds(self.kafka.begin[p], self.kafka.readable_end(p)) for p in partitions}
+
+    def all_partitions(self) -> set[Partition]:
+        return set(self.kafka.logs)
+
+    def commit(self, offsets: Mapping[Partition, int]) -> None:
+        self.kafka.story.append("tell Kafka")
+        self.committed.update(offsets)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class Tables:
+    """What a transaction changes."""
+
+    offsets: dict[Partition, int] = field(default_factory=dict)
+    returns: dict[str, int] = field(default_factory=dict)
+    labels: dict[Pair, int] = field(default_factory=dict)
+    history: dict[int, list[HistoryRow]] = field(default_factory=dict)
+    parked: dict[tuple[SubjectKind, str, bytes], Arrival] = field(default_factory=dict)
+    deliveries: dict[tuple[str, bytes], Arrival] = field(default_factory=dict)
+    members: set[tuple[str, int]] = field(default_factory=set)
+    letters: list[DeadLetter] = field(default_factory=list)
+    batches: int = 0
+    swept: int = 0
+
+
+class MemoryJournal:
+    """`ports.Journal`.
+
+    `failures` are raised, one a transaction (None: this one is fine): ("before", error) as if the server had gone
+    before the commit, ("after", error) as if only its answer had been lost. `refuses` tells which events
+    PostgreSQL would refuse.
+    """
+
+    def __init__(self, story: list[str] | None = None) -> None:
+        self.tables = Tables()
+        self.failures: deque[tuple[str, Exception] | None] = deque()
+        self.refuses: Callable[[Event], bool] = lambda _: False
+        self.offset_errors: deque[Exception] = deque()
+        self.commits: list[dict[Partition, Move]] = []
+        self.story = [] if story is None else story
+        self.closed = 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[MemoryTransaction]:
+        tx = MemoryTransaction(self, copy.deepcopy(self.tables))
+        yield tx
+        when, error = (tx.is_append and self.failures and self.failures.popleft()) or (None, None)
+        if error and when == "before":
+            raise error
+        self.tables = tx.tables
+        if tx.is_append:
+            self.commits.append(tx.moves)
+            self.story.append("commit")
+        if error:
+            raise error
+
+    def stored_offsets(self, starts: Mapping[Partition, int]) -> dict[Partition, int]:
+        if self.offset_errors:
+            raise self.offset_errors.popleft()
+        self.story.append("read offsets")
+        for partition, start in starts.items():
+            self.tables.offsets.setdefault(partition, start)
+        return {partition: self.tables.offsets[partition] for partition in starts}
+
+    def swept(self) -> SweepProgress:
+        return SweepProgress(self.tables.swept, self.tables.batches)
+
+    def extend(self) -> None:
+        self.story.append("extend")
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def recorded(self, return_id: str) -> list[str]:
+        """The ids of the events in a return's history."""
+        return [row.entry.event.id for row in self.tables.history.get(self.tables.returns.get(return_id, 0), [])]
+
+    def letters(self) -> list[tuple[Partition, int, str]]:
+        """Where each dead letter came from, and why."""
+        return [((r.topic, r.partition), r.offset, reason) for r, reason, _ in self.tables.letters]
+
+
+class MemoryTransaction:
+    """`ports.SweepTransaction` on a copy of the tables."""
+
+    def __init__(self, journal: MemoryJournal, tables: Tables) -> None:
+        self._journal = journal
+        self.tables = tables
+        self.moves: dict[Partition, Move] = {}
+        self.is_append = False
+
+    def advance(self, moves: Mapping[Partition, Move]) -> None:
+        self.is_append = True
+        self.moves = dict(moves)
+        for partition, move in moves.items():
+            if self.tables.offsets.get(partition) != move.expected:
+                raise LostPartition("a stored offset was moved by another worker")
+            self.tables.offsets[partition] = move.next
+
+    def find_returns(self, return_ids: Collection[str]) -> dict[str, int]:
+        return {
+            return_id: self.tables.returns[return_id] for return_id in return_ids if return_id in self.tables.returns
+        }
+
+    def create_returns(self, return_ids: Iterable[str]) -> dict[str, int]:
+        returns = self.tables.returns
+        return {return_id: returns.setdefault(return_id, len(returns) + 1) for return_id in sorted(set(return_ids))}
+
+    def find_labels(self, pairs: Collection[Pair]) -> dict[Pair, int]:
+        return {pair: self.tables.labels[pair] for pair in pairs if pair in self.tables.labels}
+
+    def claim_labels(self, claims: Mapping[Pair, int]) -> dict[Pair, int]:
+        return {pair: self.tables.labels.setdefault(pair, return_no) for pair, return_no in claims.items()}
+
+    def load(self, return_nos: Collection[int]) -> dict[int, State]:
+        history = self.tables.history
+        return {number: history[number][-1].entry.state for number in return_nos if number in history}
+
+    def past(self, return_no: int) -> list[Event]:
+        return [row.entry.event for row in self.tables.history.get(return_no, [])]
+
+    def append(self, rows: Sequence[HistoryRow]) -> bool:
+        if any(self._journal.refuses(row.entry.event) for row in rows):
+            raise RejectedValue("PostgreSQL 22P02 history")
+        for row in rows:
+            own = self.tables.history.setdefault(row.return_no, [])
+            assert row.entry.state.seq == len(own) + 1
+            own.append(row)
+        return True
+
+    def append_contested(self, rows: Sequence[HistoryRow]) -> set[int]:
+        raise NotImplementedError("nobody else appends here")
+
+    def park(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
+        keys = [(a.inbound.kind, a.inbound.subject, a.inbound.event.key) for a in arrivals]
+        return [a for key, a in zip(keys, arrivals, strict=True) if self.tables.parked.setdefault(key, a) is not a]
+
+    def keep_deliveries(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
+        keys = [(a.inbound.subject, a.inbound.event.key) for a in arrivals]
+        return [a for key, a in zip(keys, arrivals, strict=True) if self.tables.deliveries.setdefault(key, a) is not a]
+
+    def join_connotes(self, members: Iterable[tuple[str, int]]) -> None:
+        self.tables.members |= set(members)
+
+    def bury(self, letters: Sequence[DeadLetter]) -> None:
+        self.tables.letters += letters
+
+    def seal(self) -> None:
+        self.tables.batches += 1
+
+    def begin_sweep(self, batches: int, events: int) -> Swept | None:
+        del batches, events
+        tables = self.tables
+        if tables.swept == tables.batches:
+            return None
+        waiting: list[Waiting] = []
+        for key, arrival in list(tables.parked.items()):
+            kind, subject, _ = key
+            carrier, _, number = subject.partition("/")
+            owner = tables.returns.get(subject) if kind is SubjectKind.RETURN else tables.labels.get((carrier, number))
+            if owner is not None:
+                waiting.append(Waiting(owner, arrival))
+                del tables.parked[key]
+        for connote, return_no in sorted(tables.members):
+            for (of, _), arrival in tables.deliveries.items():
+                if of == connote and arrival.inbound.event not in self.past(return_no):
+                    waiting.append(Waiting(return_no, arrival))
+        waiting.sort(key=lambda item: item.arrival.inbound.event.order)
+        return Swept(tables.batches, waiting)
+
+    def end_sweep(self, upto: int) -> None:
+        self.tables.swept = upto
