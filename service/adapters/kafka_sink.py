@@ -169,16 +169,16 @@ class KafkaSink:
         producer = self._producer
         with _translated():
             producer.begin_transaction()
-            futures, included = [], set[TopicPartition]()
-            for topic, (key, value, headers) in messages:
-                partition = TopicPartition(topic, _partition(key, self._partitions[topic]))
-                if partition not in included:
-                    producer.include(partition)
-                    included.add(partition)
-                futures.append(producer.append(partition, key, value, headers))
+            targets = [TopicPartition(topic, _partition(out.key, self._partitions[topic])) for topic, out in messages]
+            # All at once, before the first message: each request of the protocol is a round trip of its own. They
+            # go their way while the messages are encoded.
+            for partition in dict.fromkeys(targets):
+                producer.include(partition)
+            offset_sent = producer.offsets_sent({self._home: self._offset(position)}, self._options.group_id)
+            futures = [producer.append(target, *out) for target, (_, out) in zip(targets, messages, strict=True)]
             if futures:
                 producer.flushed(futures, self._patience())
-            self._wait(producer.offsets_sent({self._home: self._offset(position)}, self._options.group_id))
+            self._wait(offset_sent)
             self._wait(producer.committed())
 
     def close(self) -> None:
