@@ -176,7 +176,7 @@ _places: st.SearchStrategy[Mapping[str, str] | None] = st.sampled_from(
 _connotes = st.sampled_from(("CN-A", "CN-A", "CN-B"))
 _creations = st.sampled_from((ACME, ACME, OTHER, DOMESTIC))
 _senses: Final = (
-    *("RC", "RT", "RDTPF", "DS", "RP", "RP", "RE", "RE", "RDBTC", "RDBTC", "RR", "RR"),
+    *("RC", "RC", "RT", "RDTPF", "DS", "RP", "RP", "RE", "RE", "RDBTC", "RDBTC", "RR", "RR"),
     *("void", "void", "informs", "unmapped"),
 )
 

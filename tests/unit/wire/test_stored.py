@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import from_json
 
-from service.domain.events import Event
+from service.domain.events import Event, Sense
 from service.domain.journey import NEW, Change, Entry, State
 from service.domain.milestones import Kind, Milestone, Route
-from service.wire.stored import decode_changes, decode_state, encode_changes, encode_state, from_micros, to_micros
+from service.wire import models
+from service.wire.carriers import CarrierTables, parse_table
+from service.wire.inbound import Inbound, Parser
+from service.wire.stored import (
+    decode_changes,
+    decode_state,
+    encode_changes,
+    encode_state,
+    from_micros,
+    stored_event,
+    stored_inbound,
+    to_micros,
+)
 from tests.unit.domain.histories import (
     THOROUGH,
     Played,
@@ -22,6 +36,18 @@ from tests.unit.domain.histories import (
     recordings,
     story,
     void,
+)
+from tests.unit.wire.events import envelope, record, with_data
+
+TABLES = CarrierTables.load()
+MESSAGES = (
+    *(pytest.param(envelope(event_type), id=event_type) for event_type in models.MODELS),
+    pytest.param(with_data(models.CARRIER_SCANNED, code="OP-1"), id="a scan that informs"),
+    pytest.param(with_data(models.CARRIER_SCANNED, code="no such code"), id="a scan with an unknown code"),
+    pytest.param(with_data(models.CARRIER_SCANNED, carrier="nobody"), id="a scan of an unknown carrier"),
+    pytest.param(with_data(models.RETURN_CREATED, order_number=None), id="a creation without order number"),
+    pytest.param(with_data(models.CONNOTE_DELIVERED, location=None), id="a delivery somewhere"),
+    pytest.param(envelope(models.HUB_PROCESSED, sequence="7", traceparent="00-ab-cd-01"), id="with extensions"),
 )
 
 
@@ -98,3 +124,57 @@ def test_no_change_is_stored_as_nothing() -> None:
 @pytest.mark.parametrize("moment", (0, 1, 946_684_800_000_000, 1_795_435_200_123_456, 4_102_444_799_999_999))
 def test_a_time_keeps_its_microseconds(moment: int) -> None:
     assert to_micros(from_micros(moment)) == moment
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_an_event_is_read_from_its_history_row_as_it_was_understood(message: dict[str, Any]) -> None:
+    event = (inbound := Parser(TABLES).parse(record(message))).event
+
+    read = stored_event(
+        event.source,
+        event.id,
+        inbound.type,
+        from_micros(event.at),
+        event.milestone and str(event.milestone),
+        from_json(inbound.data),
+        unmapped_because=event.unmapped_because and str(event.unmapped_because),
+    )
+
+    assert read == event
+    assert (type(read.milestone), type(read.unmapped_because)) == (type(event.milestone), type(event.unmapped_because))
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_an_event_that_had_to_wait_is_read_as_it_came(message: dict[str, Any]) -> None:
+    inbound = Parser(TABLES).parse(record(message))
+
+    assert waited(inbound, TABLES) == inbound
+
+
+def test_a_scan_that_had_to_wait_is_understood_by_the_table_of_today() -> None:
+    message = with_data(models.CARRIER_SCANNED, carrier="newcomer", code="C")
+    inbound = Parser(TABLES).parse(record(message))
+    newcomer = parse_table("newcomer", 'name = "N"\nzone = "UTC"\n[collected]\nC = "collected"\n', "newcomer.toml")
+
+    event = waited(inbound, CarrierTables([newcomer])).event
+
+    assert inbound.event.sense is Sense.UNMAPPED
+    assert (event.sense, event.milestone, event.unmapped_because) == (Sense.ASSERTS, Milestone.RT, None)
+
+
+def waited(inbound: Inbound, tables: CarrierTables) -> Inbound:
+    event = inbound.event
+    return stored_inbound(
+        str(inbound.kind),
+        inbound.subject,
+        event.source,
+        event.id,
+        inbound.type,
+        from_micros(event.at),
+        inbound.zone_source,
+        inbound.code,
+        event.milestone and str(event.milestone),
+        inbound.data.decode(),
+        None if inbound.extensions is None else inbound.extensions.decode(),
+        tables=tables,
+    )
