@@ -1,0 +1,184 @@
+"""What the relay does when something goes wrong, on fakes; that nothing is repeated is shown on real servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from service.application.publish import Outgoing, OutputTopics
+from service.application.slices import Letter, Position, Slice
+from service.errors import Fatal, Retryable
+from service.metrics import Metrics
+from service.runtime.lifecycle import Stop
+from service.runtime.relay import Relay, RelayOptions, Servers
+from service.wire.record import Record
+
+TOPICS = OutputTopics("changes", "current", "exceptions", "dead")
+
+
+class FakeKafka:
+    """The position that is committed, what was published, and what happened, in order."""
+
+    def __init__(self) -> None:
+        self.position: Position | None = None
+        self.published = 0
+        self.happened: list[str] = []
+        self.fails: list[Exception] = []
+        self.is_empty = True
+
+
+class FakeSink:
+    def __init__(self, kafka: FakeKafka, waiting: Callable[[], None]) -> None:
+        self._kafka, self.waiting = kafka, waiting
+        kafka.happened.append("open sink")
+
+    def position(self) -> Position | None:
+        self._kafka.happened.append("read position")
+        return self._kafka.position
+
+    def is_empty(self) -> bool:
+        return self._kafka.is_empty
+
+    def publish(self, messages: Sequence[Outgoing], position: Position) -> None:
+        if messages and self._kafka.fails:
+            self.waiting()
+            raise self._kafka.fails.pop()
+        self._kafka.published += len(messages)
+        self._kafka.position = position
+
+    def close(self) -> None:
+        self._kafka.happened.append("close sink")
+
+
+class FakeLog:
+    def __init__(self, kafka: FakeKafka, batches: int) -> None:
+        self._kafka, self._batches = kafka, batches
+        self.leads = True
+        self.pings = 0
+        kafka.happened.append("open log")
+
+    def lead(self) -> bool:
+        return self.leads
+
+    def ping(self) -> None:
+        self.pings += 1
+
+    def end(self) -> int:
+        return self._batches
+
+    def read(self, position: Position) -> Slice:
+        if position.n >= self._batches:
+            return Slice(position)
+        n = position.n + 1
+        return Slice(Position(n), letters=[Letter(n, n, Record("t", 0, n, 0, b"k", b"v"), "r", "e", 1)], batches=1)
+
+    def close(self) -> None:
+        self._kafka.happened.append("close log")
+
+
+class Bench:
+    def __init__(self, batches: int = 3, options: RelayOptions | None = None) -> None:
+        self.kafka, self.stop, self.log = FakeKafka(), Stop(), FakeLog(FakeKafka(), batches)
+        self.log._kafka = self.kafka
+        self.relay = Relay(
+            Servers(lambda: self.log, lambda waiting: FakeSink(self.kafka, waiting), lambda: self.kafka.position),
+            TOPICS,
+            self.stop,
+            Metrics(),
+            options=options,
+        )
+
+
+def test_the_position_is_read_after_the_predecessor_is_fenced() -> None:
+    bench = Bench()
+
+    bench.relay.run(drain=True)
+
+    assert bench.kafka.happened[:2] == ["open sink", "read position"]
+    assert bench.kafka.published == 3
+    assert bench.kafka.position == Position(3)
+
+
+def test_after_an_error_everything_is_thrown_away_and_the_position_read_again() -> None:
+    bench = Bench()
+    bench.kafka.fails = [Retryable("Kafka: unknown outcome")]
+
+    bench.relay.run(drain=True)
+
+    again = bench.kafka.happened[2:6]
+    assert again == ["close sink", "close log", "open sink", "read position"]
+    assert bench.kafka.published == 3
+    assert bench.log.pings == 1  # while it waited for Kafka
+
+
+def test_what_was_committed_although_the_answer_was_lost_is_not_sent_again() -> None:
+    bench = Bench()
+    bench.relay.run_once()
+
+    def commit_and_lose_the_answer() -> None:
+        bench.kafka.position = Position(2)
+        bench.kafka.published += 1
+
+    bench.log.ping = commit_and_lose_the_answer  # type: ignore[method-assign]
+    bench.kafka.fails = [Retryable("Kafka: unknown outcome")]
+    bench.relay.run(drain=True)
+
+    assert bench.kafka.published == 3
+
+
+def test_a_relay_without_the_lead_opens_no_producer() -> None:
+    bench = Bench()
+    bench.log.leads = False
+
+    pause = bench.relay.run_once()
+
+    assert pause == 1.0
+    assert bench.relay.is_ready
+    assert bench.kafka.happened == []
+
+
+def test_drained_is_also_what_another_relay_has_published() -> None:
+    bench = Bench()
+    bench.log.leads = False
+    bench.kafka.position = Position(3)
+
+    bench.relay.run(drain=True)
+
+    assert bench.kafka.published == 0
+
+
+def test_messages_without_a_position_are_not_published_again() -> None:
+    bench = Bench()
+    bench.kafka.is_empty = False
+
+    with pytest.raises(Fatal, match="--start-at"):
+        bench.relay.run()
+
+    assert bench.kafka.published == 0
+    assert "close sink" in bench.kafka.happened
+
+
+def test_told_where_to_start_it_does_so_only_without_a_position() -> None:
+    bench = Bench(options=RelayOptions(start_at=2))
+    bench.kafka.is_empty = False
+
+    bench.relay.run(drain=True)
+    bench.kafka.position = Position(1)
+    bench.relay.run(drain=True)
+
+    assert bench.kafka.published == 1 + 2
+
+
+def test_a_stop_in_the_middle_of_an_outage_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    bench.relay.run_once()
+    now = [100.0]
+    monkeypatch.setattr("service.runtime.relay.time.monotonic", lambda: now[0])
+    bench.stop.set()
+
+    bench.relay._while_waiting()
+    now[0] += 6
+
+    with pytest.raises(Retryable, match="told to stop"):
+        bench.relay._while_waiting()
