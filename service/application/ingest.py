@@ -23,7 +23,7 @@ from service.application.ports import (
     Transaction,
 )
 from service.domain.events import Event
-from service.domain.journey import NEW, State, needs_past, record
+from service.domain.journey import NEW, State, needs_past, re_evaluate, record
 from service.domain.milestones import Milestone, Reason, Verdict
 from service.errors import InvalidEvent
 from service.wire.inbound import Inbound, SubjectKind
@@ -58,6 +58,7 @@ class Placed(NamedTuple):
     return_no: int
     arrival: Arrival
     label_taken: bool = False  # it is a creation whose label another return claimed first
+    recorded: bool = False  # its history has it already, as unmapped; now it is understood
 
 
 class Appended(NamedTuple):
@@ -89,20 +90,26 @@ def write(
 
     Raises LostPartition if a partition has another owner, and what a transaction raises.
     """
-    arrivals = [item for item in items if isinstance(item, Arrival)]
-    letters = [item for item in items if isinstance(item, DeadLetter)]
     with journal.transaction() as tx:
         tx.advance(moves)
-        placed, parked, deliveries = _place(tx, arrivals)
-        # Parked before placed, as the sweep does it: in one order for all, or two of them could wait for each other.
-        again = tx.park(parked) if parked else []
-        again += tx.keep_deliveries(deliveries) if deliveries else []
-        rows, repeats, conflicts = append(tx, placed, step)
-        if letters:
-            tx.bury(letters)
-        tx.seal()
-        step("write")
+        outcome = take_in(tx, items, step)
     step("commit")
+    return outcome
+
+
+def take_in(tx: Transaction, items: Sequence[Item], step: Step = lambda _: None) -> Outcome:
+    """Record a batch as the rest of a transaction."""
+    arrivals = [item for item in items if isinstance(item, Arrival)]
+    letters = [item for item in items if isinstance(item, DeadLetter)]
+    placed, parked, deliveries = _place(tx, arrivals)
+    # Parked before placed, as the sweep does it: in one order for all, or two of them could wait for each other.
+    again = tx.park(parked) if parked else []
+    again += tx.keep_deliveries(deliveries) if deliveries else []
+    rows, repeats, conflicts = append(tx, placed, step)
+    if letters:
+        tx.bury(letters)
+    tx.seal()
+    step("write")
     return Outcome(
         verdicts(rows),
         Counter(arrival.record.topic for arrival in [*repeats, *again]),
@@ -214,11 +221,11 @@ def decide(
     """The rows that these events add on top of the states, and those events that are duplicates."""
     rows, repeats = list[HistoryRow](), list[Placed]()
     for item in placed:
-        return_no, arrival, label_taken = item
+        return_no, arrival, label_taken, recorded = item
         state = states.get(return_no, NEW)
         event = arrival.inbound.event
         past = _past(tx, return_no, rows) if needs_past(state, event) else ()
-        entry = record(state, event, past)
+        entry = re_evaluate(state, event) if recorded else record(state, event, past)
         if entry is None:
             repeats.append(item)
             continue
