@@ -205,7 +205,7 @@ def renumbered(rows: Rows) -> list[StoredRow]:
     return [row._replace(seq=n, state=row.state._replace(seq=n)) for n, row in enumerate(rows, start=1)]
 
 
-@THOROUGH
+@QUICK
 @given(st.data(), recordings(), st.booleans())
 def test_a_missing_row_is_found(data: st.DataObject, played: Played, covered_up: bool) -> None:
     rows = stored_rows(played)
@@ -215,7 +215,7 @@ def test_a_missing_row_is_found(data: st.DataObject, played: Played, covered_up:
     assert complaints(renumbered(rows) if covered_up else rows) != []
 
 
-@THOROUGH
+@QUICK
 @given(st.data(), recordings(), st.booleans())
 def test_rows_in_each_other_s_place_are_found(data: st.DataObject, played: Played, covered_up: bool) -> None:
     rows = stored_rows(played)
