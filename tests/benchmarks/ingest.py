@@ -17,8 +17,8 @@ _TABLES = {
     "returns": "SELECT * FROM returns WHERE return_no IN (SELECT return_no FROM history WHERE seq = 1 AND {batch})",
     "labels": "SELECT * FROM labels WHERE return_no IN (SELECT return_no FROM history WHERE seq = 1 AND {batch})",
     "history": "SELECT * FROM history WHERE {batch} ORDER BY return_no, seq",
-    "connote_members": "SELECT data ->> 'connote', return_no FROM history WHERE milestone = 'RE' AND {batch}"
-    " GROUP BY 1, 2",
+    "connote_members": "SELECT data ->> 'connote', return_no, xid FROM history WHERE milestone = 'RE' AND {batch}"
+    " GROUP BY 1, 2, 3",
 }
 
 

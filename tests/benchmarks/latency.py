@@ -1,0 +1,119 @@
+"""How long a change takes from its event's arrival in Kafka to a `read_committed` subscriber, at a steady rate.
+
+The floor is measured in the same run, at the same rate: produce, consume, one COMMIT, nothing decided.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+
+from service.simulator.options import Options, Topics
+from service.simulator.play import play
+from tests.benchmarks.bed import Bed
+from tests.support.service import Service
+from tests.support.waiting import eventually
+
+_WARM_UP_SECONDS = 8.0
+
+
+def run(bed: Bed, rate: int, seconds: float) -> dict[str, list[float]]:
+    """Seconds of each message: the floor's, then the service's."""
+    with bed.topics() as topics, bed.database() as database, bed.service(database, topics) as service:
+        return {"floor": floor(service, rate, seconds), "service": through_service(service, rate, seconds)}
+
+
+def through_service(service: Service, rate: int, seconds: float) -> list[float]:
+    """Events of a world without mishaps in, status changes out."""
+    for command in ("ingest", "relay"):
+        service.start(command)
+    sent: dict[tuple[str, str], float] = {}
+    took: list[float] = []
+    stop = threading.Event()
+    ready = threading.Event()
+
+    def subscribe() -> None:
+        consumer = service.clients.consumer(service.settings.topic_status_changes, fetch_max_wait_ms=10)
+        while not stop.is_set():
+            for records in consumer.poll(timeout_ms=50).values():
+                now = time.time()
+                for record in records:
+                    cause = json.loads(record.value)["data"]["cause"]
+                    at = sent.pop((cause["source"], cause["id"]), None)
+                    if at is not None:
+                        took.append(now - at)
+            ready.set()
+        consumer.close()
+
+    subscriber = threading.Thread(target=subscribe)
+    subscriber.start()
+    ready.wait(20)
+    names = Topics(*(service.topics.name(name) for name in ("returns", "scans", "hub_events", "deliveries")))
+    options = Options(returns=0, seed=7, rate=rate, late=0, repeated=0, skipped=0, invalid=0, wrong_code=0, binary=0)
+    _publish(service, options, names, sent, seconds)
+    eventually(lambda: len(took) > 0, timeout=20)
+    time.sleep(2)  # what is under way
+    stop.set()
+    subscriber.join()
+    return took
+
+
+def _publish(service: Service, options: Options, topics: Topics, sent: dict[Any, float], seconds: float) -> None:
+    producer = service.clients.producer(linger_ms=0)
+    started = time.monotonic()
+
+    def publish(topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> None:
+        event = json.loads(value)
+        future = producer.send(topic, value=value, key=key, headers=headers)
+        if time.monotonic() - started > _WARM_UP_SECONDS:
+            name = (event["source"], event["id"])
+            future.add_callback(lambda _: sent.setdefault(name, time.time()))
+
+    play(publish, options, topics=topics, should_stop=lambda: time.monotonic() - started > seconds)
+    producer.flush()
+    producer.close()
+
+
+def floor(service: Service, rate: int, seconds: float) -> list[float]:
+    """Produce, consume, one COMMIT of one row."""
+    topic = service.topics.create("floor", 1)
+    took: list[float] = []
+    done = threading.Event()
+
+    def consume() -> None:
+        consumer = service.clients.consumer(topic, fetch_max_wait_ms=10)
+        with psycopg.connect(service.database) as connection:
+            connection.execute("CREATE TABLE floor (at float8)")
+            connection.commit()
+            while not done.is_set():
+                for records in consumer.poll(timeout_ms=50).values():
+                    times = [float(record.value) for record in records]
+                    connection.cursor().executemany("INSERT INTO floor VALUES (%s)", [(at,) for at in times])
+                    connection.commit()
+                    took.extend(time.time() - at for at in times)
+        consumer.close()
+
+    thread = threading.Thread(target=consume)
+    thread.start()
+    producer = service.clients.producer(linger_ms=0)
+    _at_rate(rate, min(seconds, 15), lambda: producer.send(topic, value=str(time.time()).encode()))
+    producer.flush()
+    producer.close()
+    time.sleep(0.5)
+    done.set()
+    thread.join()
+    return took[rate:]  # without the first second
+
+
+def _at_rate(rate: int, seconds: float, do: Callable[[], object]) -> None:
+    started, number = time.monotonic(), 0
+    while (now := time.monotonic() - started) < seconds:
+        while number < now * rate:
+            do()
+            number += 1
+        time.sleep(0.002)

@@ -1,0 +1,83 @@
+"""Tables for people, and the same figures for the JSON file."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+from tests.benchmarks.ingest import Run
+from tests.benchmarks.measure import spread
+from tests.benchmarks.memory import Reading
+from tests.benchmarks.relay import Run as RelayRun
+
+
+def ingest(results: Mapping[str, Sequence[Run]]) -> dict[str, object]:
+    """Events per second beside the floor, and where the CPU time goes."""
+    events = results["floor"][0].events
+    floor = [run.events / run.sample.seconds for run in results["floor"]]
+    print(f"\ningest: {events:,} events; medians of {len(floor)} runs (lowest to highest)\n")
+    print(f"{'':<12}{'events/s':>30}{'of the floor':>14}   CPU us/event: worker  postgres  broker")
+    figures: dict[str, object] = {"events": events}
+    for name, runs in results.items():
+        rates = [run.events / run.sample.seconds for run in runs]
+        ratio = spread(each / base for each, base in zip(rates, floor, strict=True))[0]
+        cpu = {
+            who: spread(run.sample.cpu.get(who, 0.0) / run.events * 1e6 for run in runs)[0]
+            for who in ("worker", "postgres", "broker")
+        }
+        print(
+            f"{name:<12}{_spread(rates):>30}{ratio:>14.2f}   "
+            f"{cpu['worker']:>20.1f}{cpu['postgres']:>10.1f}{cpu['broker']:>8.1f}"
+        )
+        steps = {
+            step: spread(run.steps.get(step, 0.0) / run.events * 1e6 for run in runs)[0]
+            for step in sorted({step for run in runs for step in run.steps})
+        }
+        if steps:
+            print(f"{'':<12}by step, us/event: " + ", ".join(f"{step} {us:.1f}" for step, us in steps.items()))
+        figures[name] = {"events_per_second": rates, "ratio": ratio, "cpu_us": cpu, "steps_us": steps}
+    return figures
+
+
+def relay(results: Mapping[str, Sequence[RelayRun]]) -> dict[str, object]:
+    """Messages per second beside the bare producers."""
+    bare = [run.messages / run.sample.seconds for run in results["bare producer"]]
+    messages = results["relay"][0].messages
+    print(f"\nrelay: {messages:,} messages; medians of {len(bare)} runs (lowest to highest)\n")
+    print(f"{'':<20}{'messages/s':>30}{'of the bare producer':>22}")
+    figures: dict[str, object] = {"messages": messages}
+    for name, runs in results.items():
+        rates = [run.messages / run.sample.seconds for run in runs]
+        ratio = spread(each / base for each, base in zip(rates, bare, strict=True))[0]
+        print(f"{name:<20}{_spread(rates):>30}{ratio:>22.2f}")
+        figures[name] = {"messages_per_second": rates, "ratio": ratio}
+    return figures
+
+
+def latency(results: Mapping[str, Sequence[float]], rate: int) -> dict[str, object]:
+    """Percentiles in milliseconds."""
+    print(f"\nlatency at {rate} events/s, from Kafka's acknowledgement of the event to the subscriber\n")
+    print(f"{'':<12}{'messages':>10}{'p50 ms':>10}{'p95 ms':>10}{'p99 ms':>10}{'worst ms':>10}")
+    figures: dict[str, object] = {"rate": rate}
+    for name, seconds in results.items():
+        cuts = statistics.quantiles(seconds, n=100)
+        p50, p95, p99 = (cuts[each] * 1000 for each in (49, 94, 98))
+        print(f"{name:<12}{len(seconds):>10,}{p50:>10.1f}{p95:>10.1f}{p99:>10.1f}{max(seconds) * 1000:>10.1f}")
+        figures[name] = {"messages": len(seconds), "p50_ms": p50, "p95_ms": p95, "p99_ms": p99}
+    return figures
+
+
+def memory(events: int, readings: Sequence[Reading]) -> dict[str, object]:
+    """Resident memory after a minute, and the most after that."""
+    later = [reading for reading in readings if reading.seconds >= 60] or list(readings[-1:])
+    base, most = later[0].bytes, max(reading.bytes for reading in later)
+    print(f"\nmemory: {events:,} events in {readings[-1].seconds:.0f} s by one worker\n")
+    for reading in readings[:: max(1, len(readings) // 12)]:
+        print(f"{reading.seconds:>8.0f} s{reading.bytes / 2**20:>10.1f} MiB")
+    print(f"after the first minute: {base / 2**20:.1f} MiB, at most {most / base:.3f} of it")
+    return {"events": events, "readings": [list(reading) for reading in readings], "growth": most / base}
+
+
+def _spread(rates: Sequence[float]) -> str:
+    middle, low, high = spread(rates)
+    return f"{middle:,.0f} ({low:,.0f} to {high:,.0f})"
