@@ -81,8 +81,22 @@ WHERE known.return_no = new.return_no AND known.seq = new.seq
 
 -- name: resolve_mapped
 -- batches_pkey, history_xid, search_exceptions_pkey. A scan whose code became known has a second row in the history.
-UPDATE search_exceptions AS known SET resolved_at = again.recorded_at
-FROM batches JOIN history AS again ON again.xid = batches.xid
-WHERE batches.n > %b::int8 AND batches.n <= %b::int8 AND again.code IS NOT NULL AND again.verdict <> 'unmapped'
-  AND known.return_no = again.return_no AND known.source = again.source AND known.id = again.id
-  AND known.seq < again.seq AND known.verdict = 'unmapped' AND known.resolved_at IS NULL
+-- OFFSET keeps the order: from what is new to what is open, of which there may be very many.
+UPDATE search_exceptions AS known SET resolved_at = done.recorded_at
+FROM (
+    SELECT before.return_no, before.seq, again.recorded_at
+    FROM (
+        SELECT history.return_no, history.seq, history.source, history.id, history.recorded_at
+        FROM batches CROSS JOIN LATERAL (SELECT * FROM history WHERE history.xid = batches.xid OFFSET 0) AS history
+        WHERE batches.n > %b::int8 AND batches.n <= %b::int8 AND history.code IS NOT NULL
+          AND history.verdict <> 'unmapped'
+    ) AS again
+    CROSS JOIN LATERAL (
+        SELECT return_no, seq, verdict, resolved_at FROM search_exceptions
+        WHERE search_exceptions.return_no = again.return_no AND search_exceptions.seq < again.seq
+          AND source = again.source AND id = again.id
+        OFFSET 0
+    ) AS before
+    WHERE before.verdict = 'unmapped' AND before.resolved_at IS NULL
+) AS done
+WHERE known.return_no = done.return_no AND known.seq = done.seq
