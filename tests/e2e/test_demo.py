@@ -20,9 +20,9 @@ import psutil
 import pytest
 
 from deploy.local.demo import Demo
-from deploy.local.demo_processes import Stop
+from deploy.local.demo_processes import Stop, log_of
 from deploy.local.packages import CHECKOUT
-from deploy.local.process import free_port
+from deploy.local.process import free_port, tail
 from deploy.local.stack import LocalStack
 from tests.support.topics import Topics
 from tests.support.waiting import eventually
@@ -88,7 +88,7 @@ class Run:
         return self.process.stdout
 
     def __str__(self) -> str:
-        return "\n".join(self.lines)
+        return "\n".join((*self.lines, "", tail(log_of("run"), 20)))
 
 
 @contextlib.contextmanager
@@ -162,7 +162,7 @@ def test_a_signal_while_it_starts_stops_what_is_there(settings: dict[str, str]) 
         status = run.end()
 
     assert status == 0, str(run)
-    assert " returns=" not in str(run)
+    assert " returns=" not in "".join(run.lines)
     eventually(lambda: not run.survivors(), why="processes are left")
 
 
@@ -201,5 +201,5 @@ def test_what_does_not_start_is_said_in_one_line_that_names_the_log(settings: di
     log = re.search(r"see (\S+\.log)", said[0])
     assert log
     assert (CHECKOUT / Path(log[1])).is_file()
-    assert "Traceback" not in str(run)
+    assert "Traceback" not in "".join(run.lines)
     eventually(lambda: not run.survivors(), why="processes are left")
