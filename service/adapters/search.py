@@ -61,6 +61,8 @@ class PostgresSearch:
             connection = connect(self._url, "returns-project")
             with translated():
                 plan_for_slices(connection)
+                # Plans made while the search tables are empty would outlive that.
+                connection.execute("SET plan_cache_mode = force_custom_plan")
                 # What a crash of the server takes back of the tables it takes back of the cursor too.
                 connection.execute("SET synchronous_commit = off")
             self._connection, self._reader = connection, SliceReader(connection, self._limits)

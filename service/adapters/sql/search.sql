@@ -70,7 +70,7 @@ SELECT known.return_no, known.seq, known.return_id, known.retailer, known.verdic
     known.code, known.type, known.source, known.id, known.carrier, known.tracking_number, known.connote,
     known.occurred_at, known.recorded_at, known.resolved_at
 FROM unnest(%b::int8[]) AS wanted (return_no)
-JOIN search_exceptions AS known ON known.return_no = wanted.return_no
+CROSS JOIN LATERAL (SELECT * FROM search_exceptions WHERE return_no = wanted.return_no OFFSET 0) AS known
 WHERE known.resolved_at IS NULL
 
 -- name: resolve
