@@ -36,9 +36,13 @@ class Topic(NamedTuple):
 
 def wanted(settings: Settings) -> list[Topic]:
     """The input and output topics of the service."""
-    compacted = {"cleanup.policy": "compact"}
+    special = {
+        settings.topic_current_status: {"cleanup.policy": "compact"},
+        # A dead letter is the largest message that an input topic takes (1 MiB), with more headers.
+        settings.topic_dead_letters: {"max.message.bytes": str(2 * 1024 * 1024)},
+    }
     return [
-        Topic(name, settings.topic_partitions, compacted if name == settings.topic_current_status else {})
+        Topic(name, settings.topic_partitions, special.get(name, {}))
         for name in (*settings.input_topics, *settings.output_topics)
     ]
 

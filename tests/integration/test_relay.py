@@ -48,8 +48,9 @@ def processes(order: Order, tmp_path: Path) -> Iterator[Callable[[Order], RelayP
 
 @pytest.fixture
 def order(database: str, topics: Topics) -> Order:
-    for name, partitions in (("changes", 4), ("current", 4), ("exceptions", 2), ("dead", 2)):
+    for name, partitions in (("changes", 4), ("current", 4), ("exceptions", 2)):
         topics.create(name, partitions)
+    topics.create("dead", 2, max_message_bytes=str(2 * 1024 * 1024))
     return Order(topics.bootstrap_servers, database, topics.prefix, drain=True)
 
 
@@ -127,6 +128,15 @@ def test_a_dead_letter_is_published_byte_for_byte(filler: Filler, order: Order) 
     assert told["dlq.timestamp"] == str(int(NOW * 1000)).encode()
     assert {"dlq.reason", "dlq.error"} < told.keys()
     assert tombstone.value is None
+
+
+def test_the_largest_message_that_a_topic_takes_can_be_a_dead_letter(filler: Filler, order: Order) -> None:
+    value = b"x" * 1_048_400  # the broker's default limit is 1,048,588 bytes a batch
+    filler.write([Record("in", 0, n, int(NOW * 1000), b"k", value) for n in range(3)])
+
+    build(order).run(drain=True)
+
+    assert [record.value for record in relaying.published(order).dead] == [value] * 3
 
 
 def test_a_relay_that_was_fenced_publishes_nothing_and_says_so(order: Order) -> None:
