@@ -215,6 +215,12 @@ def test_a_missing_row_is_found(data: st.DataObject, played: Played, covered_up:
     assert complaints(renumbered(rows) if covered_up else rows) != []
 
 
+def test_a_missing_row_is_named() -> None:
+    first, _, *others = rich_history()
+
+    assert complaints([first, *others]) == ["row 2 is missing"]
+
+
 @QUICK
 @given(st.data(), recordings(), st.booleans())
 def test_rows_in_each_other_s_place_are_found(data: st.DataObject, played: Played, covered_up: bool) -> None:
