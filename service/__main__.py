@@ -161,13 +161,13 @@ def project(
 
 @app.command()
 def serve() -> None:
-    r"""Serve the HTTP API.
+    """Serve the HTTP API.
 
     Listens on RETURNS_HTTP_HOST and RETURNS_HTTP_PORT. Ask it with a token:
 
     \b
         curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8080/v1/returns/R-1001
-    """
+    """  # noqa: D301 - the command line needs the character
     from service import bootstrap
 
     with process("serve", with_metrics_server=False) as (settings, metrics, stop):
@@ -215,6 +215,82 @@ def simulate(
 
 
 @app.command()
+def replay(
+    *,
+    reason: Annotated[list[str] | None, typer.Option(help="Only letters with this reason. May be repeated.")] = None,
+    topic: Annotated[list[str] | None, typer.Option(help="Only letters from this topic. May be repeated.")] = None,
+    number: Annotated[
+        list[int] | None, typer.Option("--id", help="Only the letter with this number; repeatable.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="Only letters kept at this time or later: ISO 8601.")] = None,
+    until: Annotated[str | None, typer.Option(help="Only letters kept before this time: ISO 8601.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Try so many letters at most.")] = None,
+    rate: Annotated[float | None, typer.Option(min=0.01, help="Try so many letters a second at most.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be understood now.")] = False,
+) -> None:
+    """Send dead letters through again, once each, oldest first.
+
+    Today's rules read the stored bytes. What is an event now is recorded with its original topic, partition, offset and
+    timestamp, and its letter is resolved; what is not stays the same letter with one more attempt. --since and --until
+    are of when the service kept the letter, in UTC where no offset is given. Safe to repeat, by many at once, beside
+    workers. An example: returns-status replay --reason no_zone --since 2026-11-20 --dry-run
+    """
+    from service import bootstrap, mending
+    from service.application.replay import Pace, Selection, Tally
+
+    try:
+        from_, to = mending.moment(since), mending.moment(until)
+    except ValueError:
+        raise typer.BadParameter(
+            "a date or time as ISO 8601 has it is expected", param_hint="--since, --until"
+        ) from None
+    selection, tally = Selection(reason or (), topic or (), number or (), from_, to), Tally()
+    with process("replay", with_metrics_server=False) as (settings, _, stop):
+        try:
+            with mending.progress() as tell:
+                bootstrap.replay(
+                    settings,
+                    selection,
+                    Pace(limit, rate, dry_run),
+                    tally,
+                    stop,
+                    lambda so_far: tell(mending.replay_progress(so_far)),
+                )
+        except ServiceError:
+            if tally.tried:  # what was done stays done
+                print(*mending.replay_summary(tally, dry_run=dry_run), sep="\n")
+            raise
+        print(*mending.replay_summary(tally, dry_run=dry_run), sep="\n")
+
+
+@app.command()
+def remap(
+    *,
+    carrier: Annotated[str | None, typer.Option(help="Only this carrier's scans.")] = None,
+    code: Annotated[str | None, typer.Option(help="Only scans with this code.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Re-evaluate so many scans at most.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be re-evaluated.")] = False,
+) -> None:
+    """Re-evaluate scans whose code no carrier table knew, after a table changed. Restart the workers first.
+
+    The history keeps the unmapped scan and gets a second row that says what it means now. Safe to repeat, by many at
+    once, beside workers.
+    """
+    from service import bootstrap, mending
+    from service.application.remap import Order
+
+    with process("remap", with_metrics_server=False) as (settings, _, stop):
+        with mending.progress() as tell:
+            rows = bootstrap.remap(
+                settings,
+                Order(carrier, code, limit, dry_run),
+                stop,
+                lambda done, total: tell(f"{done:,} of {total:,} scans re-evaluated"),
+            )
+        print(*mending.remap_table(rows, bootstrap.carrier_tables(settings), dry_run=dry_run), sep="\n")
+
+
+@app.command()
 def verify() -> None:
     """Recompute every timeline from its history and compare it with what is stored.
 
@@ -257,13 +333,13 @@ def token_create(
     scopes: Annotated[str, typer.Option(help="What the token allows, separated by commas: read, create, hub, ops.")],
     label: Annotated[str, typer.Option(help="Whom or what it is for, to know it again.")] = "",
 ) -> None:
-    r"""Make an API token and print it, alone, on standard output. It cannot be shown again: only its hash is stored.
+    """Make an API token and print it, alone, on standard output. It cannot be shown again: only its hash is stored.
 
     An example:
 
     \b
         TOKEN=$(returns-status token create --scopes read,ops --label "customer service")
-    """
+    """  # noqa: D301 - the command line needs the character
     from service.adapters import tokens
     from service.adapters.database import connect
     from service.application.access import parse_scopes

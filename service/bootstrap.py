@@ -7,8 +7,9 @@ import gc
 import os
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +21,8 @@ from service.metrics import Metrics
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from service.application.remap import Order, Remapped
+    from service.application.replay import Pace, Selection, Tally
     from service.application.verify import Checked
     from service.runtime.lifecycle import Stop
     from service.runtime.loop import IngestLoop
@@ -165,6 +168,34 @@ def verify(settings: Settings) -> tuple[Checked, list[str]]:
     differences: list[str] = []
     with open_histories(settings.database_url.get_secret_value()) as histories:
         return compare(histories, differences), differences
+
+
+def replay(
+    settings: Settings, selection: Selection, pace: Pace, tally: Tally, stop: Stop, tell: Callable[[Tally], object]
+) -> None:
+    """Send dead letters through again, counting in `tally`, until all are tried or asked to stop."""
+    from service.adapters.letters import MendingJournal
+    from service.application.replay import replay as send_again
+
+    class Clock:
+        """`replay.Clock`: waits no longer than until asked to stop."""
+
+        now = staticmethod(time.monotonic)
+        wait = staticmethod(stop.wait)
+
+    tables = carrier_tables(settings)
+    with closing(MendingJournal(settings.database_url.get_secret_value(), tables, "returns-replay")) as letters:
+        send_again(letters, parser(settings, tables), selection, pace, tally, Clock(), tell)
+
+
+def remap(settings: Settings, order: Order, stop: Stop, tell: Callable[[int, int], object]) -> list[Remapped]:
+    """Re-evaluate unmapped scans by the tables of today, until all are done or asked to stop."""
+    from service.adapters.letters import MendingJournal
+    from service.application.remap import remap as re_evaluate
+
+    tables = carrier_tables(settings)
+    with closing(MendingJournal(settings.database_url.get_secret_value(), tables, "returns-remap")) as scans:
+        return re_evaluate(scans, tables, order, lambda: bool(stop), tell)
 
 
 @contextmanager

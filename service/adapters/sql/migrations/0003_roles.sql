@@ -35,7 +35,7 @@ BEGIN
     GRANT DELETE ON parked TO returns_ingest;               -- an event leaves for the history
     GRANT UPDATE (next) ON offsets TO returns_ingest;
     GRANT UPDATE (n) ON cursors TO returns_ingest;
-    GRANT UPDATE (attempts, resolved_at) ON dead_letters TO returns_ingest;  -- what a replay changes
+    GRANT UPDATE (attempts, resolved_at, reason, error) ON dead_letters TO returns_ingest;  -- what a replay changes
 
     GRANT SELECT ON returns, history, dead_letters, parked, batches, cursors TO returns_relay;
     GRANT INSERT, UPDATE ON cursors TO returns_relay;

@@ -1,0 +1,80 @@
+-- What `replay` and `remap` ask and write, beside what ingestion does; the session plans as ingestion's does.
+
+-- name: extent
+-- dead_letters_open
+SELECT count(*), coalesce(max(letter_no), 0) FROM dead_letters
+WHERE resolved_at IS NULL
+    AND (%(reasons)s::text[] IS NULL OR reason = ANY (%(reasons)s::text[]))
+    AND (%(topics)s::text[] IS NULL OR topic = ANY (%(topics)s::text[]))
+    AND (%(letter_nos)s::int8[] IS NULL OR letter_no = ANY (%(letter_nos)s::int8[]))
+    AND (%(since)s::timestamptz IS NULL OR recorded_at >= %(since)s::timestamptz)
+    AND (%(until)s::timestamptz IS NULL OR recorded_at < %(until)s::timestamptz)
+
+-- name: read
+-- dead_letters_open; in the order of their numbers
+SELECT letter_no, topic, partition, "offset", published_at, key, value, headers, reason, error, attempts, resolved_at
+FROM dead_letters
+WHERE resolved_at IS NULL AND letter_no > %(after)s::int8 AND letter_no <= %(upto)s::int8
+    AND (%(reasons)s::text[] IS NULL OR reason = ANY (%(reasons)s::text[]))
+    AND (%(topics)s::text[] IS NULL OR topic = ANY (%(topics)s::text[]))
+    AND (%(letter_nos)s::int8[] IS NULL OR letter_no = ANY (%(letter_nos)s::int8[]))
+    AND (%(since)s::timestamptz IS NULL OR recorded_at >= %(since)s::timestamptz)
+    AND (%(until)s::timestamptz IS NULL OR recorded_at < %(until)s::timestamptz)
+ORDER BY letter_no LIMIT %(limit)s::int4
+
+-- name: take
+-- dead_letters_open; whoever else replays takes other letters
+SELECT letter_no, topic, partition, "offset", published_at, key, value, headers, reason, error, attempts, resolved_at
+FROM dead_letters
+WHERE resolved_at IS NULL AND letter_no > %(after)s::int8 AND letter_no <= %(upto)s::int8
+    AND (%(reasons)s::text[] IS NULL OR reason = ANY (%(reasons)s::text[]))
+    AND (%(topics)s::text[] IS NULL OR topic = ANY (%(topics)s::text[]))
+    AND (%(letter_nos)s::int8[] IS NULL OR letter_no = ANY (%(letter_nos)s::int8[]))
+    AND (%(since)s::timestamptz IS NULL OR recorded_at >= %(since)s::timestamptz)
+    AND (%(until)s::timestamptz IS NULL OR recorded_at < %(until)s::timestamptz)
+ORDER BY letter_no LIMIT %(limit)s::int4
+FOR UPDATE SKIP LOCKED
+
+-- name: take_one
+-- dead_letters_pkey
+SELECT letter_no, topic, partition, "offset", published_at, key, value, headers, reason, error, attempts, resolved_at
+FROM dead_letters WHERE letter_no = %b::int8 FOR UPDATE
+
+-- name: resolve
+-- dead_letters_pkey. The transaction id stays that of the burial: readers of the batch log are not told again.
+UPDATE dead_letters SET resolved_at = now(), attempts = attempts + 1 WHERE letter_no = ANY (%b::int8[])
+
+-- name: fail
+-- dead_letters_pkey; likewise
+UPDATE dead_letters SET attempts = attempts + 1, reason = failed.reason, error = failed.error
+FROM unnest(%b::int8[], %b::text[], %b::text[]) AS failed (letter_no, reason, error)
+WHERE dead_letters.letter_no = failed.letter_no
+
+-- name: count_unmapped
+-- history_unmapped, all of it or a carrier's part; history_pkey for a scan's second row, which says that it was
+-- re-evaluated
+SELECT data ->> 'carrier', code, count(*)
+FROM history AS scan
+WHERE verdict = 'unmapped'
+    AND (%(carrier)s::text IS NULL OR data ->> 'carrier' = %(carrier)s::text)
+    AND (%(code)s::text IS NULL OR code = %(code)s::text)
+    AND NOT EXISTS (
+        SELECT FROM history AS again
+        WHERE again.return_no = scan.return_no AND again.seq > scan.seq
+            AND again.source = scan.source AND again.id = scan.id
+    )
+GROUP BY 1, 2 ORDER BY 1, 2
+
+-- name: unmapped
+-- history_unmapped, history_pkey
+SELECT return_no, seq, 'label', (data ->> 'carrier') || '/' || (data ->> 'tracking_number'), source, id, type,
+    occurred_at, zone_source, code, milestone, data::text, extensions::text, topic, partition, "offset", published_at
+FROM history AS scan
+WHERE verdict = 'unmapped' AND data ->> 'carrier' = %b::text AND code = %b::text
+    AND (return_no, seq) > (%b::int8, %b::int4)
+    AND NOT EXISTS (
+        SELECT FROM history AS again
+        WHERE again.return_no = scan.return_no AND again.seq > scan.seq
+            AND again.source = scan.source AND again.id = scan.id
+    )
+ORDER BY return_no, seq LIMIT %b::int4
