@@ -104,6 +104,7 @@ class KafkaSource:
     def poll(self, timeout_ms: int, limit: int) -> list[Record]:
         """Records of the partitions that are not paused, in the order of each partition."""
         try:
+            self._go_on_joining()
             polled = self._consumer.poll(timeout_ms=timeout_ms, max_records=limit)
         except Exception as error:
             # Whatever it was, this consumer is not to be trusted any more (a failed checksum makes it spin for ever).
@@ -185,6 +186,16 @@ class KafkaSource:
         # Whatever goes wrong, it is gone; the group notices by the session timeout.
         with suppress(Exception):
             self._consumer.close(autocommit=False, timeout_ms=5000)
+
+    def _go_on_joining(self) -> None:
+        """See to it that the poll goes on with a rebalance that the last one left in the middle when its time was up.
+
+        The client forgets one that it began because of new metadata, as the leader of the group: its partitions are
+        revoked, the heartbeats stopped, and as far as it knows there is nothing to do, for ever.
+        """
+        coordinator = self._consumer._coordinator  # noqa: SLF001 - of a version that is pinned
+        if coordinator.rejoining:
+            coordinator.request_rejoin()
 
     def _assigned(self, partitions: Iterable[Partition]) -> list[TopicPartition]:
         assignment = self._consumer.assignment()

@@ -1,0 +1,91 @@
+"""The consumer as the loop sees it, on a real broker."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import NewPartitions
+
+from service.adapters import kafka_source
+from service.adapters.kafka_source import KafkaSource
+from service.application.ports import Bounds, Partition
+from service.errors import BrokenSource
+from tests.support.ingesting import publish
+from tests.support.journals import creation
+from tests.support.service import Service
+from tests.support.waiting import eventually
+
+
+def gained(source: KafkaSource, wanted: int, timeout_ms: int) -> set[Partition]:
+    """What it has once it has so many, and has lost all the rest."""
+    mine: set[Partition] = set()
+
+    def is_there() -> bool:
+        source.poll(timeout_ms, 100)
+        mine.difference_update(source.take_lost())
+        mine.update(source.take_gained())
+        return len(mine) == wanted
+
+    eventually(is_there, 20, every=0)
+    return mine
+
+
+@pytest.mark.parametrize("timeout_ms", (1, 3, 200))
+def test_a_rebalance_comes_to_its_end_however_short_the_polls_are(
+    service: Service, monkeypatch: pytest.MonkeyPatch, timeout_ms: int
+) -> None:
+    # A worker once stood still for ever: the client forgot the rebalance that a poll had left in the middle.
+    monkeypatch.setattr(kafka_source, "METADATA_MAX_AGE_MS", 200)
+    topic = service.topics.name("returns")
+    with contextlib.closing(KafkaSource(service.settings, service.settings.input_topics)) as source:
+        gained(source, 12, timeout_ms)
+
+        for partitions in (4, 5, 6):
+            with contextlib.closing(KafkaAdminClient(bootstrap_servers=service.topics.bootstrap_servers)) as admin:
+                admin.create_partitions({topic: NewPartitions(partitions)})
+            mine = gained(source, 9 + partitions, timeout_ms)
+
+    assert {number for name, number in mine if name == topic} == set(range(6))
+
+
+def test_a_gained_partition_gives_nothing_until_it_is_resumed_at_its_place(service: Service) -> None:
+    publish(service, *(creation(f"R-{number:04}") for number in range(12)))
+    topic = service.topics.name("returns")
+    with contextlib.closing(KafkaSource(service.settings, service.settings.input_topics)) as source:
+        mine = gained(source, 12, 100)
+        assert source.poll(500, 100) == []
+        bounds = source.bounds({(topic, 0)})[topic, 0]
+        assert bounds == Bounds(0, bounds.end)
+
+        source.seek((topic, 0), bounds.end - 1)
+        source.resume({(topic, 0)})
+        records = eventually(lambda: source.poll(100, 100), 10)
+
+        assert [(record.topic, record.partition, record.offset) for record in records] == [(topic, 0, bounds.end - 1)]
+        assert source.position((topic, 0)) == bounds.end
+        assert source.high_water((topic, 0)) == bounds.end
+        assert source.all_partitions() == mine
+        source.commit({(topic, 0): bounds.end, ("elsewhere", 0): 1})
+
+
+def test_a_position_that_is_gone_breaks_the_source(service: Service) -> None:
+    topic = service.topics.name("returns")
+    with contextlib.closing(KafkaSource(service.settings, service.settings.input_topics)) as source:
+        gained(source, 12, 100)
+        source.seek((topic, 0), 1000)
+        source.resume({(topic, 0)})
+
+        with pytest.raises(BrokenSource, match="OffsetOutOfRange"):
+            eventually(lambda: source.poll(100, 100), 10)
+
+
+def test_of_a_source_that_is_closed_nothing_is_assigned_any_more(service: Service) -> None:
+    first = KafkaSource(service.settings, service.settings.input_topics)
+    gained(first, 12, 100)
+    first.close()
+    first.close()
+
+    with contextlib.closing(KafkaSource(service.settings, service.settings.input_topics)) as second:
+        assert len(gained(second, 12, 100)) == 12
