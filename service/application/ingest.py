@@ -7,7 +7,7 @@ members) it keeps, and the sweep places it once both sides are committed: see `s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol
 
@@ -23,7 +23,7 @@ from service.application.ports import (
     Transaction,
 )
 from service.domain.events import Event
-from service.domain.journey import NEW, State, needs_past, re_evaluate, record
+from service.domain.journey import NEW, State, has_seen, needs_past, re_evaluate, record
 from service.domain.milestones import Milestone, Reason, Verdict
 from service.errors import InvalidEvent
 from service.wire.inbound import Inbound, SubjectKind
@@ -126,8 +126,8 @@ def verdicts(rows: Iterable[HistoryRow]) -> dict[tuple[str, Verdict], int]:
 
 def _place(tx: Transaction, arrivals: Sequence[Arrival]) -> tuple[list[Placed], list[Arrival], list[Arrival]]:
     """Find each event's return; (placed, to park, deliveries)."""
-    returns = _returns(tx, arrivals)
-    labels = _labels(tx, arrivals, returns)
+    returns, new = _returns(tx, arrivals)
+    labels = _labels(tx, arrivals, returns, new)
     placed, parked, deliveries = list[Placed](), list[Arrival](), list[Arrival]()
     for arrival in arrivals:
         inbound = arrival.inbound
@@ -142,14 +142,18 @@ def _place(tx: Transaction, arrivals: Sequence[Arrival]) -> tuple[list[Placed], 
             parked.append(arrival)
             continue
         attributes = inbound.event.attributes
-        taken = attributes is not None and labels[attributes.carrier, attributes.tracking_number] != return_no
+        taken = False
+        if attributes is not None:
+            # A label that nobody owns was named by a duplicate.
+            taken = labels.get((attributes.carrier, attributes.tracking_number), return_no) != return_no
         placed.append(Placed(return_no, arrival, taken))
     # A scan may stand before the creation that made its return known in this very batch.
     placed.sort(key=lambda item: item.arrival.inbound.event.milestone is not Milestone.RC)
     return placed, parked, deliveries
 
 
-def _returns(tx: Transaction, arrivals: Iterable[Arrival]) -> dict[str, int]:
+def _returns(tx: Transaction, arrivals: Iterable[Arrival]) -> tuple[dict[str, int], set[int]]:
+    """The numbers of the returns that are named and exist, and which of them exist since now."""
     named, created = set[str](), set[str]()
     for arrival in arrivals:
         if arrival.inbound.kind is SubjectKind.RETURN:
@@ -157,25 +161,36 @@ def _returns(tx: Transaction, arrivals: Iterable[Arrival]) -> dict[str, int]:
             if arrival.inbound.event.milestone is Milestone.RC:
                 created.add(arrival.inbound.subject)
     known = tx.find_returns(named) if named else {}
-    new = created - known.keys()
-    return known | tx.create_returns(new) if new else known
+    wanted = created - known.keys()
+    new = tx.create_returns(wanted) if wanted else {}
+    return known | new, set(new.values())
 
 
-def _labels(tx: Transaction, arrivals: Iterable[Arrival], returns: Mapping[str, int]) -> dict[Pair, int]:
+def _labels(
+    tx: Transaction, arrivals: Iterable[Arrival], returns: Mapping[str, int], new: Collection[int]
+) -> dict[Pair, int]:
     """Whose the named labels are, those of creations claimed: scans may name labels that nobody has claimed yet."""
-    scanned, claims = set[Pair](), dict[Pair, int]()
+    scanned, claims, created = set[Pair](), list[tuple[Pair, int, bytes]](), set[tuple[int, bytes]]()
     for arrival in arrivals:
         inbound = arrival.inbound
         if inbound.kind is SubjectKind.LABEL:
             scanned.add(_pair(inbound.subject))
         elif (attributes := inbound.event.attributes) is not None:
-            claims.setdefault((attributes.carrier, attributes.tracking_number), returns[inbound.subject])
-    named = scanned | claims.keys()
+            creation = returns[inbound.subject], inbound.event.key
+            if creation not in created:  # else a duplicate, which changes nothing, whatever it names
+                created.add(creation)
+                claims.append(((attributes.carrier, attributes.tracking_number), *creation))
+    named = scanned.union(pair for pair, _, _ in claims)
     owners = tx.find_labels(named) if named else {}
-    unclaimed = {pair: claims[pair] for pair in claims.keys() - owners.keys()}
-    if unclaimed:
-        owners |= tx.claim_labels(unclaimed)
-    return owners
+    claims = [claim for claim in claims if claim[0] not in owners]
+    # Of a return that was known before, a creation that names a new label may be a duplicate too.
+    known = {return_no for _, return_no, _ in claims}.difference(new)
+    states = tx.load(known) if known else {}
+    fresh = dict[Pair, int]()
+    for pair, return_no, key in claims:
+        if return_no not in states or not has_seen(states[return_no], key):
+            fresh.setdefault(pair, return_no)
+    return owners | tx.claim_labels(fresh) if fresh else owners
 
 
 def _pair(subject: str) -> Pair:
