@@ -43,6 +43,10 @@ SWEEP_LOCK: Final = 0x72_74_73_02
 # The keys of up to so many events stand in each row; beyond that a return's rows would grow with their square.
 MAX_KEYS_IN_ROW: Final = 64
 
+# After a collision so many batches go the way that a collision does not undo: it costs a batch less than a COPY that
+# waits for the other worker and then fails, and more than one that succeeds.
+WARY_BATCHES: Final = 16
+
 _PG_EPOCH: Final = 946_684_800_000_000  # 2000-01-01 UTC in microseconds; what PostgreSQL counts from
 _FIRST_MS: Final = -62_135_596_800_000  # 0001-01-01 UTC in milliseconds since 1970: what Python can read back
 _LAST_MS: Final = 253_402_300_799_999  # 9999-12-31
@@ -64,17 +68,20 @@ class PostgresJournal:
         self._tables = tables
         self._application_name = application_name
         self._connection: Connection | None = None
+        self._wary = 0
 
     @contextmanager
     def transaction(self) -> Iterator[PostgresTransaction]:
         """Commits at the end of the block. After Retryable it is unknown whether the commit happened."""
         connection = self._connected()
+        transaction = PostgresTransaction(connection, self._tables, is_wary=self._wary > 0)
         try:
             with translated(), connection.transaction():
-                yield PostgresTransaction(connection, self._tables)
+                yield transaction
         except Retryable:
             self.close()
             raise
+        self._wary = WARY_BATCHES if transaction.has_collided else max(0, self._wary - 1)
 
     def stored_offsets(self, starts: Mapping[Partition, int]) -> dict[Partition, int]:
         """Where to read on in these partitions; one that was never read starts at the offset given for it."""
@@ -129,11 +136,16 @@ class PostgresJournal:
 
 
 class PostgresTransaction:
-    """`ports.SweepTransaction`."""
+    """`ports.SweepTransaction`.
 
-    def __init__(self, connection: Connection, tables: CarrierTables) -> None:
+    One that `is_wary` expects other workers on the same returns, and does not try what a collision would undo.
+    """
+
+    def __init__(self, connection: Connection, tables: CarrierTables, *, is_wary: bool) -> None:
         self._connection = connection
         self._tables = tables
+        self._is_wary = is_wary
+        self.has_collided = False
 
     def _rows(self, name: str, *parameters: Any) -> list[Any]:
         with self._connection.cursor(binary=True) as cursor:
@@ -197,20 +209,27 @@ class PostgresTransaction:
         ]
 
     def append(self, rows: Sequence[HistoryRow]) -> bool:
+        if self._is_wary:
+            return False
         try:
             with self._connection.transaction():  # a savepoint
                 self._copy("copy_history", rows)
         except psycopg.errors.UniqueViolation:
+            self.has_collided = True
             return False
         return True
 
     def append_contested(self, rows: Sequence[HistoryRow]) -> set[int]:
+        first: dict[int, HistoryRow] = {}
+        rest = [row for row in rows if first.setdefault(row.return_no, row) is not row]
         self._connection.execute(_Q["make_contested"])
         self._connection.execute(_Q["clear_contested"])
-        self._copy("copy_contested", rows)
-        won = [return_no for (return_no,) in self._rows("append_first")]
-        self._count("append_rest", won)
-        return {row.return_no for row in rows}.difference(won)
+        self._copy("copy_contested", first.values())
+        won = {return_no for (return_no,) in self._rows("append_first")}
+        self.has_collided |= len(won) < len(first)
+        # Nobody can have built on a first row that is not committed, so the rest cannot collide.
+        self._copy("copy_history", [row for row in rest if row.return_no in won])
+        return first.keys() - won
 
     def _copy(self, name: str, rows: Iterable[HistoryRow]) -> None:
         with self._connection.cursor() as cursor, cursor.copy(_Q[name]) as copy:

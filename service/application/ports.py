@@ -94,7 +94,7 @@ class Transaction(Protocol):
         """Every event in a return's history, in the order of recording."""
 
     def append(self, rows: Sequence[HistoryRow]) -> bool:
-        """Append to the history, or append nothing and answer False: another worker was first somewhere."""
+        """Append to the history, or append nothing and answer False: another worker was, or may be, first somewhere."""
 
     def append_contested(self, rows: Sequence[HistoryRow]) -> set[int]:
         """Append what does not collide; the numbers of the returns where another worker was first."""

@@ -85,19 +85,11 @@ COPY contested (return_no, seq, source, id, type, occurred_at, zone_source, code
 FROM STDIN (FORMAT BINARY)
 
 -- name: append_first
--- The first new row of each return decides who was first; in one order for all workers.
+-- The first new row of each return, which decides who was first; in one order for all workers.
 INSERT INTO history
-SELECT DISTINCT ON (return_no) * FROM contested ORDER BY return_no, seq
+SELECT * FROM contested ORDER BY return_no
 ON CONFLICT DO NOTHING
 RETURNING return_no
-
--- name: append_rest
--- Nobody can have built on a first row that is not committed, so the rest cannot collide.
-INSERT INTO history
-SELECT contested.* FROM contested
-WHERE return_no = ANY (%b::int8[])
-  AND seq > (SELECT min(seq) FROM contested AS first WHERE first.return_no = contested.return_no)
-ORDER BY return_no, seq
 
 -- name: park
 -- parked_pkey; in one order for all workers

@@ -6,17 +6,23 @@
 CREATE TABLE returns (
     return_no   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     return_id   text NOT NULL,
+    xid         xid8 NOT NULL DEFAULT pg_current_xact_id(),  -- the batch that wrote it, see batches
     recorded_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT returns_return_id_key UNIQUE (return_id)  -- from a consignment number to its return
 );
+-- The sweep looks at what a batch created.
+CREATE INDEX returns_xid ON returns (xid);
 
 -- From a carrier's tracking number to the return that claimed it first.
 CREATE TABLE labels (
     carrier         text NOT NULL,
     tracking_number text NOT NULL,
     return_no       bigint NOT NULL,
+    xid             xid8 NOT NULL DEFAULT pg_current_xact_id(),
     CONSTRAINT labels_pkey PRIMARY KEY (carrier, tracking_number)
 );
+-- The sweep looks at what a batch claimed.
+CREATE INDEX labels_xid ON labels (xid);
 -- Tracking numbers are searched without their carrier.
 CREATE INDEX labels_tracking_number ON labels (tracking_number);
 
@@ -53,7 +59,7 @@ CREATE TABLE history (
     -- Two workers that append to one return collide here; the later one reads the state again.
     CONSTRAINT history_pkey PRIMARY KEY (return_no, seq)
 ) PARTITION BY RANGE (return_no);
--- The relay, the projector and the sweep read what a batch wrote.
+-- The relay and the projector read what a batch wrote.
 CREATE INDEX history_xid ON history (xid);
 
 -- Partitions of two million returns each; retention drops the oldest.
@@ -80,8 +86,11 @@ SELECT extend_history();
 CREATE TABLE connote_members (
     connote   text NOT NULL,
     return_no bigint NOT NULL,
+    xid       xid8 NOT NULL DEFAULT pg_current_xact_id(),
     CONSTRAINT connote_members_pkey PRIMARY KEY (connote, return_no)
 );
+-- The sweep looks at what a batch exported.
+CREATE INDEX connote_members_xid ON connote_members (xid);
 
 -- Deliveries of connotes; each member has the event in its history too.
 CREATE TABLE connote_deliveries (
