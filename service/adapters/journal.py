@@ -141,7 +141,7 @@ class PostgresTransaction:
     One that `is_wary` expects other workers on the same returns, and does not try what a collision would undo.
     """
 
-    def __init__(self, connection: Connection, tables: CarrierTables, *, is_wary: bool) -> None:
+    def __init__(self, connection: Connection, tables: CarrierTables, *, is_wary: bool = False) -> None:
         self._connection = connection
         self._tables = tables
         self._is_wary = is_wary
