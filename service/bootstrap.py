@@ -199,13 +199,22 @@ def remap(settings: Settings, order: Order, stop: Stop, tell: Callable[[int, int
 
 
 @contextmanager
-def web(settings: Settings, metrics: Metrics) -> Iterator[FastAPI]:
+def web(settings: Settings, metrics: Metrics, stop: Stop) -> Iterator[FastAPI]:
     """The web application on a pool of connections, which is closed at the end of the block."""
+    from service.adapters.public_reading import PostgresPublicReading
     from service.adapters.reading import PostgresReading, open_pool
     from service.web.app import create_app
+    from service.web.limits import Rate
+    from service.web.pages import Limits, Public
 
+    limits = Limits(
+        client=Rate(settings.public_client_rate, settings.public_burst),
+        number=Rate(settings.public_number_rate, settings.public_burst),
+        streams=settings.public_streams,
+    )
     with open_pool(settings.database_url.get_secret_value(), settings.database_pool_size) as pool:
-        yield create_app(PostgresReading(pool), metrics)
+        public = Public(PostgresPublicReading(pool), carrier_tables(settings), limits, lambda: bool(stop))
+        yield create_app(PostgresReading(pool), metrics, public)
 
 
 def serve(settings: Settings, metrics: Metrics, stop: Stop) -> None:
@@ -226,12 +235,13 @@ def serve(settings: Settings, metrics: Metrics, stop: Stop) -> None:
         def capture_signals(self) -> Iterator[None]:
             yield
 
-    with _listen(settings.http_host, settings.http_port) as listener, web(settings, metrics) as application:
+    with _listen(settings.http_host, settings.http_port) as listener, web(settings, metrics, stop) as application:
         config = uvicorn.Config(
             application,
             log_config=None,
             access_log=False,  # the application logs requests itself, without query strings
             server_header=False,
+            forwarded_allow_ips=settings.http_trusted_proxies,
             timeout_graceful_shutdown=_STOP_SECONDS,
         )
         host, port = listener.getsockname()[:2]

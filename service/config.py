@@ -77,6 +77,24 @@ class Settings(BaseSettings):
         default=None, description="Address that people reach `serve` under, for links; by default where it listens."
     )
 
+    http_trusted_proxies: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="Proxies in front of `serve`, addresses separated by commas, whose X-Forwarded-For names the client.",
+    )
+    public_client_rate: int = Field(
+        default=60, ge=1, le=100_000, description="Public pages a minute that one client gets from one web process."
+    )
+    public_number_rate: int = Field(
+        default=60, ge=1, le=100_000, description="Public pages a minute that all together get for one number."
+    )
+    public_burst: int = Field(
+        default=30, ge=1, le=100_000, description="Public pages that a client, or a number, gets at once after a rest."
+    )
+    public_streams: int = Field(
+        default=1000, ge=0, le=100_000, description="Most pages that one web process keeps live at a time."
+    )
+
     topic_returns: str = Field(
         default="omnireturns.returns", pattern=_TOPIC, description="Input: creations of returns, keyed by return_id."
     )

@@ -14,6 +14,7 @@ from service.metrics import Metrics
 from service.web import api, problems
 from service.web.access import Access
 from service.web.models import Health
+from service.web.pages import Pages, Public
 from service.web.problems import ProblemDetails
 from service.web.security import reading
 
@@ -22,8 +23,8 @@ _SUMMARY: Final = "The status of every consumer return, from its label to the re
 health = APIRouter(tags=["health"])
 
 
-def create_app(store: Reading, metrics: Metrics) -> FastAPI:
-    """The application on this store. It holds no state of its own."""
+def create_app(store: Reading, metrics: Metrics, public: Public | None = None) -> FastAPI:
+    """The application on this store, with the public pages where their parts are given."""
     app = FastAPI(
         title="Returns status service",
         summary=_SUMMARY,
@@ -38,6 +39,8 @@ def create_app(store: Reading, metrics: Metrics) -> FastAPI:
     problems.install(app)
     app.include_router(api.router)
     app.include_router(health)
+    if public is not None:
+        app.include_router(Pages(public).router)
     _describe(app)
     return app
 

@@ -1,0 +1,53 @@
+-- What the public pages ask. A number is a return_id or a tracking number, in the forms that a person may have meant.
+
+-- name: find
+-- returns_return_id_key and labels_tracking_number; then history_pkey backwards, one row for each that is found.
+SELECT found.return_no, found.number, h.seq, h.version, h.state
+FROM (
+    SELECT return_no, return_id AS number, 1 AS kind FROM returns WHERE return_id = ANY(%(numbers)s)
+    UNION ALL
+    SELECT return_no, tracking_number, 2 FROM labels WHERE tracking_number = ANY(%(numbers)s)
+) found
+CROSS JOIN LATERAL (
+    SELECT seq, version, state FROM history WHERE history.return_no = found.return_no ORDER BY seq DESC LIMIT 1
+) h
+ORDER BY found.kind, array_position(%(numbers)s, found.number), found.return_no DESC
+LIMIT 1
+
+-- name: rows
+-- history_pkey backwards, one range.
+SELECT seq, source, id, type, code, milestone, occurred_at, recorded_at, verdict, reason, zone_source,
+       topic, partition, "offset", data
+FROM history
+WHERE return_no = %s
+ORDER BY seq DESC
+LIMIT %s
+
+-- name: positions
+-- For each of a list, what `find` does.
+SELECT asked.i, position.version, position.seq
+FROM unnest(%(first)s::text[], %(second)s::text[]) WITH ORDINALITY AS asked (first, second, i)
+CROSS JOIN LATERAL (
+    SELECT h.version, h.seq
+    FROM (
+        SELECT return_no, return_id AS number, 1 AS kind FROM returns WHERE return_id IN (asked.first, asked.second)
+        UNION ALL
+        SELECT return_no, tracking_number, 2 FROM labels WHERE tracking_number IN (asked.first, asked.second)
+    ) found
+    CROSS JOIN LATERAL (
+        SELECT seq, version FROM history WHERE history.return_no = found.return_no ORDER BY seq DESC LIMIT 1
+    ) h
+    ORDER BY found.kind, found.number = asked.first DESC, found.return_no DESC
+    LIMIT 1
+) position
+
+-- name: completed
+-- search_returns_status backwards, one range a route; then history_pkey, one probe a return.
+SELECT h.seq, h.version, h.state
+FROM (
+    (SELECT return_no, seq FROM search_returns WHERE status = 'RDBTC' ORDER BY return_no DESC LIMIT %(limit)s)
+    UNION ALL
+    (SELECT return_no, seq FROM search_returns WHERE status = 'RDTPF' AND complete
+     ORDER BY return_no DESC LIMIT %(limit)s)
+) ended
+JOIN history h ON h.return_no = ended.return_no AND h.seq = ended.seq

@@ -1,0 +1,133 @@
+"""Views to HTML in a reader's language: templates, and how dates, durations and countries are said."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final
+
+from babel.dates import format_skeleton, format_time, format_timedelta
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+
+from service.application.local_time import LocalTime
+from service.application.public import FirstMileView, Happening, ReturnView
+from service.domain.milestones import ASSERTED_BY, Milestone, Publisher, Route
+from service.web.assets import Assets
+from service.web.catalogue import Catalogue, load
+
+# From here on a duration is said in days.
+_DAY: Final = timedelta(hours=20)
+# Keeps a number or a name from changing the direction of the text around it.
+_FIRST_STRONG, _POP = "\u2068", "\u2069"
+
+
+class Renderer:
+    """All templates, in all languages."""
+
+    def __init__(self, assets: Assets) -> None:
+        self.catalogues = load()
+        self._environment = Environment(
+            loader=PackageLoader("service.web"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.globals["asset"] = assets.address
+        self._environment.filters.update(date=_date, day=_day, clock=_clock, country=_country, isolate=_isolate)
+
+    def page(self, template: str, language: str, *, explicit: bool, **values: Any) -> str:
+        """A page; `explicit` says that the reader chose the language, which links then keep."""
+        catalogue = self.catalogues[language]
+        return self._environment.get_template(template).render(
+            t=catalogue,
+            explicit=explicit,
+            suffix=f"?lang={language}" if explicit else "",
+            languages=tuple(self.catalogues.values()),
+            **values,
+        )
+
+    def return_page(self, view: ReturnView, usually: timedelta | None, language: str, *, explicit: bool) -> str:
+        """What a consumer sees."""
+        catalogue = self.catalogues[language]
+
+        def words(subject: str) -> str:
+            only = f"{subject}.{view.status}_only"
+            is_only = view.route is Route.FIRST_MILE_ONLY and only in catalogue.texts
+            return only if is_only else f"{subject}.{view.status}"
+
+        def happened(each: Happening) -> str:
+            if each.milestone is Milestone.RDTPF and view.route is Route.FIRST_MILE_ONLY:
+                return "event.RDTPF_only"
+            return f"event.{each.milestone}" if each.is_first else f"event.{each.milestone}_again"
+
+        def said_by(each: Happening) -> str:
+            publisher = ASSERTED_BY[each.milestone]
+            if publisher is Publisher.FIRST_MILE_CARRIER:
+                return view.carrier or catalogue("who.carrier")
+            return catalogue("who.hub" if publisher is Publisher.HUB else f"who.{each.milestone}")
+
+        duration = None if usually is None else _duration(catalogue, usually)
+        return self.page(
+            "return.html",
+            language,
+            explicit=explicit,
+            view=view,
+            words=words,
+            happened=happened,
+            said_by=said_by,
+            usually=duration,
+        )
+
+    def first_mile_page(self, view: FirstMileView, language: str, *, explicit: bool) -> str:
+        """What OmniParcel shows."""
+        return self.page("first_mile.html", language, explicit=explicit, view=view)
+
+
+def _duration(catalogue: Catalogue, usually: timedelta) -> str:
+    if usually < _DAY:
+        return catalogue("next.usually_hours")
+    days = timedelta(days=max(1, round(usually / timedelta(days=1))))
+    # A threshold beyond reach keeps it in days: "10 days" tells more than "1 week".
+    said = format_timedelta(days, granularity="day", threshold=1e9, locale=catalogue.locale)
+    return catalogue("next.usually", duration=said)
+
+
+def _catalogue(context: Context) -> Catalogue:
+    found: Catalogue = context["t"]
+    return found
+
+
+@pass_context
+def _date(context: Context, at: LocalTime) -> str:
+    return format_skeleton("MMMd", at.moment, locale=_catalogue(context).locale)
+
+
+@pass_context
+def _day(context: Context, at: LocalTime) -> str:
+    return format_skeleton("yMMMEd", at.moment, locale=_catalogue(context).locale)
+
+
+@pass_context
+def _clock(context: Context, at: LocalTime) -> str:
+    """The time of day, and by which clock."""
+    told = format_time(at.moment, "short", tzinfo=at.moment.tzinfo, locale=_catalogue(context).locale)
+    return f"{told} {_isolate(_zone(at))}"
+
+
+def _zone(at: LocalTime) -> str:
+    minutes = int((at.moment.utcoffset() or timedelta()).total_seconds()) // 60
+    if not minutes:
+        return "UTC"
+    hours, rest = divmod(abs(minutes), 60)
+    return f"UTC{'+' if minutes > 0 else '−'}{hours}{f':{rest:02d}' if rest else ''}"
+
+
+@pass_context
+def _country(context: Context, code: str) -> str:
+    return str(_catalogue(context).locale.territories.get(code, code))
+
+
+def _isolate(text: str) -> str:
+    return f"{_FIRST_STRONG}{text}{_POP}"
