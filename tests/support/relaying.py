@@ -115,18 +115,23 @@ class Published(NamedTuple):
 
 def published(order: Order) -> Published:
     """Everything that a read_committed subscriber can see now."""
+    return published_on(order.bootstrap_servers, order.topics)
+
+
+def published_on(bootstrap_servers: str, topics: OutputTopics) -> Published:
+    """Everything that a read_committed subscriber of these topics can see now."""
     consumer = KafkaConsumer(
-        bootstrap_servers=order.bootstrap_servers,
+        bootstrap_servers=bootstrap_servers,
         group_id=None,
         enable_auto_commit=False,
         isolation_level="read_committed",
         metrics_enabled=False,
     )
     try:
-        read = {topic: _all(consumer, topic) for topic in order.topics}
+        read = {topic: _all(consumer, topic) for topic in topics}
     finally:
         consumer.close()
-    changes, current, exceptions, dead = (read[topic] for topic in order.topics)
+    changes, current, exceptions, dead = (read[topic] for topic in topics)
     documents = [json.loads(record.value) for record in current]
     return Published(
         [json.loads(record.value)["data"] for record in changes],

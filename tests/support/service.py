@@ -29,10 +29,13 @@ class Service:
         self.topics = topics
         self.clients = clients
         self.logs = logs
+        self.newest_log = logs  # of the process that was started last
         self.variables = {
             "RETURNS_DATABASE_URL": database,
             "RETURNS_KAFKA_BOOTSTRAP_SERVERS": topics.bootstrap_servers,
             "RETURNS_GROUP_ID": topics.name("group"),
+            "RETURNS_RELAY_GROUP_ID": topics.name("relay"),
+            "RETURNS_RELAY_TRANSACTIONAL_ID": topics.name("relay"),
             "RETURNS_SESSION_TIMEOUT_MS": "6000",
             "RETURNS_HTTP_PORT": "0",
             "RETURNS_TOPIC_PARTITIONS": str(partitions),
@@ -66,7 +69,8 @@ class Service:
     def start(self, *command: str, **variables: str) -> subprocess.Popen[bytes]:
         """Start a command in the background; it is killed at the end of the test if it still runs."""
         log: IO[bytes]
-        with (self.logs / f"{'-'.join(command)}-{len(self._running)}.log").open("wb") as log:
+        self.newest_log = self.logs / f"{'-'.join(command)}-{len(self._running)}.log"
+        with self.newest_log.open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "service", *command],
                 cwd=ROOT,

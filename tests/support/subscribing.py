@@ -1,0 +1,82 @@
+"""What a subscriber must come to hold: changes folded strictly, and what the HTTP API says, in one form."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from service.adapters.database import connect
+from service.adapters.reading import PostgresReading, open_pool
+from service.adapters.tokens import create_token
+from service.metrics import Metrics
+from service.web.app import create_app
+from tests.support.loglines import logged
+from tests.support.web import served
+
+MEMBERS: Final = (
+    "return_id", "version", "status", "status_name", "complete", "retailer", "order_number", "route", "carrier",
+    "tracking_number", "connote",
+)  # fmt: skip
+# Of a return: the members above, and under "timeline" when, where and by whom each milestone that counts was seen.
+Held = dict[str, Any]
+
+
+def held(members: Mapping[str, Any], timeline: Mapping[str, tuple[Any, Any, Any]]) -> Held:
+    """What is held of a return. Its connote counts from its export on: a change tells no earlier one."""
+    known = {name: members[name] for name in MEMBERS}
+    return {**known, "connote": known["connote"] if "RE" in timeline else None, "timeline": dict(timeline)}
+
+
+def fold(changes: Iterable[Mapping[str, Any]]) -> dict[str, Held]:
+    """What the changes amount to, applied in this order; fails the test where a version is lost, repeated or swapped."""
+    versions: dict[str, list[int]] = defaultdict(list)
+    timelines: dict[str, dict[str, tuple[Any, Any, Any]]] = defaultdict(dict)
+    latest: dict[str, Mapping[str, Any]] = {}
+    for change in changes:
+        return_id, milestone, timeline = change["return_id"], change["milestone"], timelines[change["return_id"]]
+        assert change["previous_status"] == latest.get(return_id, {}).get("status")
+        assert (milestone in timeline) == (change["kind"] in {"retimed", "revoked"})
+        assert (change["kind"] == "reached") <= (change["status"] != change["previous_status"])
+        if change["kind"] == "revoked":
+            del timeline[milestone]
+        else:
+            timeline[milestone] = (change["occurred_at"], change["location"], change["cause"]["source"])
+        versions[return_id].append(change["version"])
+        latest[return_id] = change
+    wrong = {return_id: told for return_id, told in versions.items() if told != list(range(1, len(told) + 1))}
+    lost = sum(max(told) - len(set(told)) for told in wrong.values())
+    repeated = sum(len(told) - len(set(told)) for told in wrong.values())
+    swapped = sum(told != sorted(told) for told in wrong.values())
+    assert not wrong, (
+        f"{lost} lost, {repeated} repeated, {swapped} returns with swapped: {dict(list(wrong.items())[:3])}"
+    )
+    return {return_id: held(change, timelines[return_id]) for return_id, change in latest.items()}
+
+
+def answered(database: str) -> dict[str, Held]:
+    """What `GET /v1/returns/{return_id}` says of each return."""
+    with connect(database, "test") as connection:
+        rows = connection.execute("SELECT return_id FROM returns ORDER BY return_id").fetchall()
+        token = create_token(connection, ("read",))
+    said = {}
+    # Its lines, one a request, would bury what a failed test says.
+    with (
+        logged("warning"),
+        open_pool(database, 2) as pool,
+        served(create_app(PostgresReading(pool), Metrics()), token) as client,
+    ):
+        for (return_id,) in rows:
+            answer = client.get(f"/v1/returns/{return_id}")
+            assert answer.status_code == 200, answer.text
+            said[return_id] = _of_document(answer.json())
+    return said
+
+
+def _of_document(document: Mapping[str, Any]) -> Held:
+    timeline = {
+        step["code"]: (step["occurred_at"], step["location"], step["source"])
+        for step in document["timeline"]
+        if step["state"] == "reached"
+    }
+    return held(document, timeline)
