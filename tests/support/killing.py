@@ -145,17 +145,18 @@ def survive(service: Service, ordeal: Ordeal) -> None:
 
 def assert_nothing_shows(service: Service, answer: Answer) -> None:
     """The history is what the messages say, and subscribers were told the history, each thing once and in order."""
-    assert stored_timelines(service.database) == answer.timelines()
+    assert stored_timelines(service.database) == answer.timelines(), "a timeline is not the function of its events"
     seen = relaying.published_on(
         service.topics.bootstrap_servers, OutputTopics(*(service.topics.name(name) for name in OUTPUTS))
     )
-    assert relaying.told(seen.changes) == relaying.truth(service.database)
     folded, said = subscribing.fold(seen.changes), subscribing.answered(service.database)
-    assert folded.keys() == said.keys()
-    assert [(folded[return_id], held) for return_id, held in said.items() if folded[return_id] != held] == []
+    assert folded.keys() == said.keys(), "a return is missing"
+    different = [(folded[return_id], held) for return_id, held in said.items() if folded[return_id] != held]
+    assert not different, f"{len(different)} returns differ, such as {different[0]}"
+    assert relaying.told(seen.changes) == relaying.truth(service.database), "a change is not the one in the history"
     exceptions, dead_letters = relaying.counts(service.database)
-    assert dead_letters == answer.invalid
-    assert len(seen.exceptions) == exceptions
+    assert dead_letters == answer.invalid, f"{dead_letters} dead letters of {answer.invalid} invalid messages"
+    assert len(seen.exceptions) == exceptions, f"{len(seen.exceptions)} exceptions published of {exceptions}"
     headers = [dict(letter.headers) for letter in seen.dead]
     origins = {(each["dlq.topic"], each["dlq.partition"], each["dlq.offset"]) for each in headers}
-    assert len(origins) == len(seen.dead) == dead_letters
+    assert len(origins) == len(seen.dead) == dead_letters, f"{len(seen.dead)} dead letters published, of {len(origins)}"

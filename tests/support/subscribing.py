@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from service.adapters.database import connect
@@ -28,30 +28,36 @@ def held(members: Mapping[str, Any], timeline: Mapping[str, tuple[Any, Any, Any]
     return {**known, "connote": known["connote"] if "RE" in timeline else None, "timeline": dict(timeline)}
 
 
-def fold(changes: Iterable[Mapping[str, Any]]) -> dict[str, Held]:
-    """What the changes amount to, applied in this order; fails the test where a version is lost, repeated or swapped."""
-    versions: dict[str, list[int]] = defaultdict(list)
+def fold(changes: Sequence[Mapping[str, Any]]) -> dict[str, Held]:
+    """What the changes amount to, applied in this order; fails the test where one is lost, repeated or swapped."""
+    assert_each_once_in_order(changes)
     timelines: dict[str, dict[str, tuple[Any, Any, Any]]] = defaultdict(dict)
     latest: dict[str, Mapping[str, Any]] = {}
     for change in changes:
-        return_id, milestone, timeline = change["return_id"], change["milestone"], timelines[change["return_id"]]
-        assert change["previous_status"] == latest.get(return_id, {}).get("status")
-        assert (milestone in timeline) == (change["kind"] in {"retimed", "revoked"})
-        assert (change["kind"] == "reached") <= (change["status"] != change["previous_status"])
-        if change["kind"] == "revoked":
+        return_id, milestone, kind = change["return_id"], change["milestone"], change["kind"]
+        timeline = timelines[return_id]
+        assert change["previous_status"] == latest.get(return_id, {}).get("status"), change
+        assert (milestone in timeline) == (kind in {"retimed", "revoked"}), change
+        assert kind != "reached" or change["status"] != change["previous_status"], change
+        if kind == "revoked":
             del timeline[milestone]
         else:
             timeline[milestone] = (change["occurred_at"], change["location"], change["cause"]["source"])
-        versions[return_id].append(change["version"])
         latest[return_id] = change
+    return {return_id: held(change, timelines[return_id]) for return_id, change in latest.items()}
+
+
+def assert_each_once_in_order(changes: Iterable[Mapping[str, Any]]) -> None:
+    """The versions of each return are 1, 2, 3, ... as they come."""
+    versions: dict[str, list[int]] = defaultdict(list)
+    for change in changes:
+        versions[change["return_id"]].append(change["version"])
     wrong = {return_id: told for return_id, told in versions.items() if told != list(range(1, len(told) + 1))}
     lost = sum(max(told) - len(set(told)) for told in wrong.values())
     repeated = sum(len(told) - len(set(told)) for told in wrong.values())
     swapped = sum(told != sorted(told) for told in wrong.values())
-    assert not wrong, (
-        f"{lost} lost, {repeated} repeated, {swapped} returns with swapped: {dict(list(wrong.items())[:3])}"
-    )
-    return {return_id: held(change, timelines[return_id]) for return_id, change in latest.items()}
+    shown = dict(list(wrong.items())[:3])
+    assert not wrong, f"{lost} messages lost, {repeated} repeated, swapped in {swapped} returns, such as {shown}"
 
 
 def answered(database: str) -> dict[str, Held]:
