@@ -19,15 +19,17 @@ _LINE_SECONDS: Final = 5.0
 
 
 @contextmanager
-def progress(stream: TextIO | None = None) -> Iterator[Callable[[str], None]]:
+def progress(
+    stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[str], None]]:
     """Tells how far something is: one live line on a terminal, otherwise a plain line every few seconds."""
     out = sys.stderr if stream is None else stream
     live = out.isatty()
-    told = time.monotonic()
+    told = clock()
 
     def tell(text: str) -> None:
         nonlocal told
-        now = time.monotonic()
+        now = clock()
         if now - told >= (_LIVE_SECONDS if live else _LINE_SECONDS):
             told = now
             print(f"\r\x1b[K{text}" if live else text, end="" if live else "\n", file=out, flush=True)

@@ -20,6 +20,7 @@ from service.application.ingest import decode, write
 from service.application.replay import Fate, Letters, Pace, Replayed, Selection, Tally, replay, replay_letter
 from service.application.sweep import sweep
 from service.domain.milestones import Verdict
+from service.errors import Retryable
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Inbound, Parser
 from service.wire.record import Record
@@ -326,6 +327,31 @@ def test_many_may_replay_at_a_time(database: str, letters: MendingJournal, table
     assert {row[1:] for row in stored(letters)} == {(2, "no_zone", True)}
     assert rows(letters, "SELECT count(*) FROM history WHERE code = '1'") == [(300,)]
     assert verified(database) == []
+
+
+def test_what_was_done_before_the_database_went_stays_done(
+    database: str, letters: MendingJournal, tables_with_zone: CarrierTables
+) -> None:
+    returns = [f"R-{number:04}" for number in range(12)]
+    ingest(database, [creation(each, carrier="slow") for each in returns])
+    bury(letters, *(record(local_scan(f"T{each}", id_=f"s-{each}")) for each in returns))
+    tally = Tally()
+
+    def cut(so_far: Tally) -> None:
+        if so_far.tried == 8:
+            rows(
+                letters,
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test'"
+                " AND datname = current_database()",
+            )
+
+    with pytest.raises(Retryable):
+        replay(letters, Parser(tables_with_zone), Selection(), Pace(rate=20), tally, Clock(), cut)
+    rest = send(letters, tables_with_zone)
+
+    assert (tally.resolved, rest.resolved) == (8, 4)
+    assert {row[1:] for row in stored(letters)} == {(2, "no_zone", True)}
+    assert rows(letters, "SELECT count(*) FROM history WHERE code = '1'") == [(12,)]
 
 
 class Spoiling(Parser):
