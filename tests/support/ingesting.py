@@ -60,7 +60,7 @@ def loop(service: Service, *, stop: Stop, drain: bool = False, **settings: Any) 
 
 def drain(service: Service, **settings: Any) -> None:
     """Ingest all that is there, in this process."""
-    loop(service, stop=Stop(), drain=True, **settings).run()
+    loop(service, stop=Stop(), drain=True, **{"poll_timeout_ms": 30, **settings}).run()
 
 
 class Worker:

@@ -173,32 +173,32 @@ class TestDatabase:
 
 class TestWorkers:
     def test_a_rebalance_in_mid_batch_loses_nothing(self, service: Service) -> None:
-        documents = world(150)
-        pieces = [documents[start : start + 100] for start in range(0, len(documents), 100)]
+        documents = world(80)
+        pieces = [documents[start : start + 100] for start in range(0, len(documents), 80)]
         with working(service, batch_size=10) as first:
             for number, piece in enumerate(pieces):
                 with contextlib.ExitStack() as stack:
                     if number % 2:  # joins while events flow, and leaves while they flow
                         stack.enter_context(working(service, batch_size=7))
                     publish(service, *piece)
-            eventually(lambda: recorded(service) == len(documents) + 149, 60)
+            eventually(lambda: recorded(service) == len(documents) + 79, 60)
         assert_right(service, documents)
         assert metric(first, "returns_conflicts_total", kind="offset") == 0
 
     def test_sigterm_in_mid_batch_ends_well_and_loses_nothing(self, service: Service) -> None:
-        documents = world(400)
+        documents = world(250)
         publish(service, *documents)
 
-        for wanted in (200, 900):
+        for wanted in (150, 600):
             worker = service.start("ingest", RETURNS_BATCH_SIZE="40")
             eventually(lambda wanted=wanted: recorded(service) >= wanted, 30)  # type: ignore[misc]
             assert service.stop(worker) == 0, service.log_text()
 
         before = recorded(service)
-        assert before < len(documents) + 399
+        assert before < len(documents) + 249
         drain(service)
         assert_right(service, documents)
-        assert recorded(service) == len(documents) + 399
+        assert recorded(service) == len(documents) + 249
 
     def test_sigterm_ends_a_worker_that_waits_for_kafka(self, service: Service) -> None:
         worker = service.start("ingest", RETURNS_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")

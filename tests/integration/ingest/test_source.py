@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 
 import pytest
 from kafka import KafkaAdminClient
@@ -19,20 +20,25 @@ from tests.support.waiting import eventually
 
 
 def gained(source: KafkaSource, wanted: int, timeout_ms: int) -> set[Partition]:
-    """What it has once it has so many, and has lost all the rest."""
+    """What it has once it has so many, for half a second: a group may form twice when its topics are new."""
     mine: set[Partition] = set()
+    since = time.monotonic()
 
     def is_there() -> bool:
+        nonlocal since
         source.poll(timeout_ms, 100)
-        mine.difference_update(source.take_lost())
-        mine.update(source.take_gained())
-        return len(mine) == wanted
+        lost, gained = source.take_lost(), source.take_gained()
+        mine.difference_update(lost)
+        mine.update(gained)
+        if lost or gained or len(mine) != wanted:
+            since = time.monotonic()
+        return time.monotonic() - since > 0.5
 
     eventually(is_there, 20, every=0)
     return mine
 
 
-@pytest.mark.parametrize("timeout_ms", (1, 3, 200))
+@pytest.mark.parametrize("timeout_ms", (1, 200))
 def test_a_rebalance_comes_to_its_end_however_short_the_polls_are(
     service: Service, monkeypatch: pytest.MonkeyPatch, timeout_ms: int
 ) -> None:
@@ -42,7 +48,7 @@ def test_a_rebalance_comes_to_its_end_however_short_the_polls_are(
     with contextlib.closing(KafkaSource(service.settings, service.settings.input_topics)) as source:
         gained(source, 12, timeout_ms)
 
-        for partitions in (4, 5, 6):
+        for partitions in (4, 6):
             with contextlib.closing(KafkaAdminClient(bootstrap_servers=service.topics.bootstrap_servers)) as admin:
                 admin.create_partitions({topic: NewPartitions(partitions)})
             mine = gained(source, 9 + partitions, timeout_ms)
