@@ -21,7 +21,7 @@ from deploy.local.packages import STORE
 PACKAGE: Final = "kcat"
 # Always there, and not to be mixed with others of their kind.
 _SYSTEMS_OWN: Final = ("libc6", "libgcc-s1", "libstdc++6", "gcc-")
-_HINT: Final = "install kcat (Debian, Ubuntu: apt-get install kcat; Fedora, macOS with Homebrew: the package kcat)"
+_HINT: Final = "install kcat (Debian, Ubuntu: apt-get install kcat; elsewhere the package kcat or kafkacat)"
 
 
 class NoKcat(Exception):
