@@ -11,7 +11,7 @@ from psycopg.rows import TupleRow
 from psycopg.types.json import set_json_loads
 from pydantic_core import from_json
 
-from service.adapters.database import connect, translated
+from service.adapters.database import connect, probe_indexes, translated
 from service.adapters.queries import load_queries
 from service.application.slices import Letter, Limits, LogRow, Position, Slice
 from service.wire.models import EVENT_VOIDED
@@ -23,12 +23,6 @@ _RELAY_LOCK: Final = 0x72656C6179  # "relay"; all relays of a database share it
 # A leader that is frozen, or whose machine is gone, keeps its session open: the server ends it after this time.
 # Longer than any wait of a healthy leader between two statements, short enough to be replaced within ten seconds.
 _LEADER_IDLE: Final = "5s"
-_PLANS: Final = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
-
-
-def plan_for_slices(connection: psycopg.Connection[TupleRow]) -> None:
-    """Have the session plan every query here as index probes, whatever the size of the tables was when it did."""
-    connection.execute(_PLANS)
 
 
 class SliceReader:
@@ -111,8 +105,7 @@ class RelayLog:
     def __init__(self, database_url: str, limits: Limits) -> None:
         """Connects; every method raises Retryable when the server is away, or the session has ended."""
         self._connection = connect(database_url, "returns-relay")
-        with translated():
-            plan_for_slices(self._connection)
+        probe_indexes(self._connection)
         self._reader = SliceReader(self._connection, limits)
 
     def lead(self) -> bool:

@@ -16,7 +16,7 @@ from psycopg import Connection
 from psycopg.types.json import set_json_loads
 from pydantic_core import from_json, to_json
 
-from service.adapters.database import connect, translated
+from service.adapters.database import connect, probe_indexes, translated
 from service.adapters.queries import load_queries
 from service.application.ports import (
     Arrival,
@@ -126,11 +126,7 @@ class PostgresJournal:
         if self._connection is None or self._connection.closed:
             connection = connect(self._url, self._application_name)
             set_json_loads(from_json, connection)
-            with translated():
-                # Plans are made while the tables are empty and kept while they grow; each query here is meant to be
-                # an index probe a key.
-                for method in ("seqscan", "hashjoin", "mergejoin"):
-                    connection.execute(f"SET enable_{method} = off")
+            probe_indexes(connection)
             self._connection = connection
         return self._connection
 

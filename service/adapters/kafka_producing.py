@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -16,20 +17,26 @@ from service.errors import Retryable
 _BOOTSTRAP_MS: Final = 10_000
 _CLOSE_SECONDS: Final = 10
 _ANSWER_SECONDS: Final = 30
+_REST_SECONDS: Final = 1.0  # between two attempts at brokers that do not answer
 
 
 class Publishing:
     """Publishes messages; a context manager that waits, at its end, until Kafka has them all.
 
     `lingering_ms` is how long a message may wait for company: some for throughput, 0 for a caller that waits.
+    `patience_seconds` is how long `publish_now` may take, for a caller with a person behind it.
     A producer that Kafka refused one message fails all that follow, so it is replaced after an error: the caller may
     simply go on. `publish_now` may be called by many threads.
     """
 
-    def __init__(self, settings: Settings, client_id: str, *, lingering_ms: int = 0) -> None:
+    def __init__(
+        self, settings: Settings, client_id: str, *, lingering_ms: int = 0, patience_seconds: float | None = None
+    ) -> None:
         self._settings = settings
         self._client_id = client_id
         self._lingering_ms = lingering_ms
+        self._patience_seconds = patience_seconds
+        self._rests_until = 0.0
         self._lock = threading.Lock()
         self._producer: Any = None
         self._failed: Exception | None = None
@@ -46,7 +53,7 @@ class Publishing:
             if kind is None:
                 self.flush()
         finally:
-            self._retire(self._producer, _CLOSE_SECONDS)
+            self.close()
 
     def publish(self, topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> None:
         """Hand over one message; Kafka has it once `flush` returns. Raises Retryable if it, or an earlier one, failed."""
@@ -60,10 +67,16 @@ class Publishing:
         """Publish one message and wait until Kafka has it. Raises Retryable; it is then unknown whether Kafka has it."""
         producer = self._live()
         try:
-            producer.send(topic, value=value, key=key, headers=headers).get(timeout=_ANSWER_SECONDS)
+            producer.send(topic, value=value, key=key, headers=headers).get(
+                timeout=self._patience_seconds or _ANSWER_SECONDS
+            )
         except KafkaError as error:
             self._retire(producer, 0)
             raise _refused(error) from error
+
+    def close(self) -> None:
+        """Let go of Kafka; the next message makes a new connection. For callers that never entered."""
+        self._retire(self._producer, _CLOSE_SECONDS)
 
     def flush(self) -> None:
         """Wait until Kafka has everything that was handed over. Raises Retryable."""
@@ -80,17 +93,29 @@ class Publishing:
             return self._producer
 
     def _open(self) -> Any:
+        if time.monotonic() < self._rests_until:
+            raise self._no_broker()  # many callers must not each wait, one after the other, for what is known
+        options: dict[str, Any] = {"bootstrap_timeout_ms": _BOOTSTRAP_MS}
+        if self._patience_seconds is not None:
+            patience_ms = int(self._patience_seconds * 1000)
+            names = ("bootstrap_timeout_ms", "max_block_ms", "delivery_timeout_ms")
+            options = dict.fromkeys(names, patience_ms) | {"request_timeout_ms": patience_ms - self._lingering_ms}
         try:
             return KafkaProducer(
                 **connection_options(self._settings, self._client_id),
                 acks="all",
+                enable_idempotence=True,
                 linger_ms=self._lingering_ms,
                 batch_size=64 * 1024,
-                bootstrap_timeout_ms=_BOOTSTRAP_MS,
                 retry_backoff_ms=20,
+                **options,
             )
         except KafkaError as error:
-            raise Retryable(f"no Kafka broker answers at {self._settings.kafka_bootstrap_servers}") from error
+            self._rests_until = time.monotonic() + _REST_SECONDS
+            raise self._no_broker() from error
+
+    def _no_broker(self) -> Retryable:
+        return Retryable(f"no Kafka broker answers at {self._settings.kafka_bootstrap_servers}")
 
     def _retire(self, producer: Any, seconds: float) -> None:
         with self._lock:

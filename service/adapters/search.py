@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from psycopg import Connection
 
-from service.adapters.batch_log import SliceReader, plan_for_slices
-from service.adapters.database import connect, set_local, translated
+from service.adapters.batch_log import SliceReader
+from service.adapters.database import connect, probe_indexes, set_local, translated
 from service.adapters.queries import load_queries
 from service.application.project import Projection, SearchException
 from service.application.slices import Limits, Position, Slice
@@ -59,8 +59,8 @@ class PostgresSearch:
     def _connected(self) -> tuple[Connection, SliceReader]:
         if self._connection is None or self._reader is None or self._connection.closed:
             connection = connect(self._url, "returns-project")
+            probe_indexes(connection)
             with translated():
-                plan_for_slices(connection)
                 # Plans made while the search tables are empty would outlive that.
                 connection.execute("SET plan_cache_mode = force_custom_plan")
                 # What a crash of the server takes back of the tables it takes back of the cursor too.

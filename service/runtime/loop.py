@@ -27,14 +27,13 @@ from service.runtime.backoff import Backoff
 from service.runtime.fuse import Fuse
 from service.runtime.lifecycle import Stop
 from service.runtime.observer import Observer
-from service.wire.record import Record
+from service.wire.reasons import Invalid
 
 _HOUSEKEEPING_SECONDS: Final = 1.0
 _IDLE_SWEEP_SECONDS: Final = 0.25  # how long an event may wait that a crash or a race left to the sweep
 _TIDY_SECONDS: Final = 10.0
 _DRAIN_SECONDS: Final = 1.0
 _SWEEPS_A_TICK: Final = 4
-REFUSED_BY_DATABASE: Final = "refused_by_database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +255,7 @@ class IngestLoop:
                     middle = len(items) // 2
                     sizes += [len(items) - middle, middle]
                     continue
-                letter = DeadLetter(items[0].record, REFUSED_BY_DATABASE, str(error))
+                letter = DeadLetter(items[0].record, Invalid.REJECTED_VALUE, str(error))
                 self._commit([letter], _ends(items))
             self._held = self._held[len(items) :]
 

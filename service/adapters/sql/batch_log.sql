@@ -1,5 +1,5 @@
--- The journal, read in the order of commits. The relay and the projector are two readers of it. Their sessions have
--- sequential scans, hash and merge joins switched off: each batch is an index probe, whatever the size of the tables.
+-- The journal, read in the order of commits. The relay and the projector are two readers of it. Each batch is an index
+-- probe, whatever the size of the tables: see `database.probe_indexes`.
 
 -- name: end
 -- The number of the newest batch. batches_pkey backwards, one row.

@@ -1,5 +1,7 @@
--- What ingestion asks and writes. Each is an index probe a key, whatever the size of the tables; the session has
--- sequential scans, hash and merge joins switched off, because plans are made while the tables are still empty.
+-- What ingestion asks and writes. Each is an index probe a key, whatever the size of the tables, and must stay one:
+-- plans are made while the tables are still empty, and kept. So the session plans nothing else (see
+-- `database.probe_indexes`), and a join is written as a LATERAL with a LIMIT or OFFSET 0, which the planner cannot turn
+-- into a comparison of everything with everything.
 
 -- name: advance_offsets
 -- offsets_pkey
@@ -22,8 +24,8 @@ JOIN offsets ON offsets.topic = wanted.topic AND offsets.partition = wanted.part
 
 -- name: find_returns
 -- returns_return_id_key
-SELECT returns.return_id, returns.return_no FROM unnest(%b::text[]) AS wanted (return_id)
-JOIN returns ON returns.return_id = wanted.return_id
+SELECT wanted.return_id, found.return_no FROM unnest(%b::text[]) AS wanted (return_id)
+CROSS JOIN LATERAL (SELECT return_no FROM returns WHERE returns.return_id = wanted.return_id LIMIT 1) AS found
 
 -- name: create_returns
 -- returns_return_id_key; in one order for all workers, or two of them could wait for each other
@@ -34,9 +36,12 @@ RETURNING return_id, return_no
 
 -- name: find_labels
 -- labels_pkey
-SELECT labels.carrier, labels.tracking_number, labels.return_no
+SELECT wanted.carrier, wanted.tracking_number, found.return_no
 FROM unnest(%b::text[], %b::text[]) AS wanted (carrier, tracking_number)
-JOIN labels ON labels.carrier = wanted.carrier AND labels.tracking_number = wanted.tracking_number
+CROSS JOIN LATERAL (
+    SELECT return_no FROM labels
+    WHERE labels.carrier = wanted.carrier AND labels.tracking_number = wanted.tracking_number LIMIT 1
+) AS found
 
 -- name: claim_labels
 -- labels_pkey; in one order for all workers
@@ -58,10 +63,11 @@ CROSS JOIN LATERAL (
 
 -- name: load_keys
 -- history_pkey; for the few returns with so many events that their keys are not in the state
-SELECT history.return_no, string_agg(history.key, ''::bytea ORDER BY history.seq)
+SELECT wanted.return_no, all_of_it.keys
 FROM unnest(%b::int8[]) AS wanted (return_no)
-JOIN history ON history.return_no = wanted.return_no
-GROUP BY history.return_no
+CROSS JOIN LATERAL (
+    SELECT string_agg(key, ''::bytea ORDER BY seq) AS keys FROM history WHERE history.return_no = wanted.return_no
+) AS all_of_it
 
 -- name: load_past
 -- history_pkey
@@ -160,30 +166,39 @@ SELECT coalesce((SELECT n FROM cursors WHERE name = 'sweep'), 0), coalesce((SELE
 -- returns_xid, labels_xid, parked_pkey, parked_xid, returns_return_id_key, labels_pkey
 -- What these batches created meets what was parked before, what they parked meets what was created before. Few events
 -- are ever parked, so the table of parked events is asked first.
-WITH candidates AS (
-    SELECT parked.kind, parked.subject FROM returns
-    JOIN parked ON parked.kind = 'return' AND parked.subject = returns.return_id
+WITH newly_parked AS MATERIALIZED (
+    SELECT DISTINCT kind, subject FROM parked WHERE xid = ANY (%b::text[]::xid8[])
+), found AS (
+    SELECT 'return' AS kind, return_id AS subject, return_no FROM returns
+    CROSS JOIN LATERAL (SELECT FROM parked WHERE kind = 'return' AND subject = return_id LIMIT 1) AS waits
     WHERE returns.xid = ANY (%b::text[]::xid8[])
     UNION
-    SELECT parked.kind, parked.subject FROM labels
-    JOIN parked ON parked.kind = 'label' AND parked.subject = labels.carrier || '/' || labels.tracking_number
+    SELECT 'label', carrier || '/' || tracking_number, return_no FROM labels
+    CROSS JOIN LATERAL (
+        SELECT FROM parked WHERE kind = 'label' AND subject = carrier || '/' || tracking_number LIMIT 1
+    ) AS waits
     WHERE labels.xid = ANY (%b::text[]::xid8[])
     UNION
-    SELECT kind, subject FROM parked WHERE xid = ANY (%b::text[]::xid8[])
-), found AS (
-    SELECT kind, subject, return_no FROM candidates JOIN returns ON return_id = subject WHERE kind = 'return'
-    UNION ALL
-    SELECT kind, subject, return_no FROM candidates
-    JOIN labels ON carrier = split_part(subject, '/', 1) AND tracking_number = split_part(subject, '/', 2)
+    SELECT kind, subject, known.return_no FROM newly_parked
+    CROSS JOIN LATERAL (SELECT return_no FROM returns WHERE return_id = subject LIMIT 1) AS known
+    WHERE kind = 'return'
+    UNION
+    SELECT kind, subject, known.return_no FROM newly_parked
+    CROSS JOIN LATERAL (
+        SELECT return_no FROM labels
+        WHERE carrier = split_part(subject, '/', 1) AND tracking_number = split_part(subject, '/', 2) LIMIT 1
+    ) AS known
     WHERE kind = 'label'
-), chosen AS (
-    SELECT return_no, parked.kind, parked.subject, parked.source, parked.id
-    FROM found JOIN parked ON parked.kind = found.kind AND parked.subject = found.subject
+), chosen AS MATERIALIZED (
+    SELECT found.return_no, waiting.place FROM found
+    CROSS JOIN LATERAL (
+        SELECT parked.ctid AS place FROM parked
+        WHERE parked.kind = found.kind AND parked.subject = found.subject OFFSET 0
+    ) AS waiting
     LIMIT %b::int4
 )
-DELETE FROM parked USING chosen
-WHERE parked.kind = chosen.kind AND parked.subject = chosen.subject AND parked.source = chosen.source
-    AND parked.id = chosen.id
+-- By its place: parked rows are never updated, and nobody else deletes any.
+DELETE FROM parked USING chosen WHERE parked.ctid = chosen.place
 RETURNING chosen.return_no, parked.kind, parked.subject, parked.source, parked.id, parked.type, parked.occurred_at,
     parked.zone_source, parked.code, parked.milestone, parked.data::text, parked.extensions::text, parked.topic,
     parked.partition, parked."offset", parked.published_at
@@ -193,19 +208,28 @@ RETURNING chosen.return_no, parked.kind, parked.subject, parked.source, parked.i
 -- Deliveries of these batches for all members, and all deliveries for the members that these batches brought; without
 -- those that are in the history already, so that a limited number at a time comes to an end.
 WITH due AS (
-    SELECT connote_members.return_no, connote, source, id
-    FROM connote_deliveries JOIN connote_members USING (connote)
-    WHERE connote_deliveries.xid = ANY (%b::text[]::xid8[])
+    SELECT members.return_no, connote, source, id FROM connote_deliveries AS delivered
+    CROSS JOIN LATERAL (
+        SELECT return_no FROM connote_members WHERE connote_members.connote = delivered.connote OFFSET 0
+    ) AS members
+    WHERE delivered.xid = ANY (%b::text[]::xid8[])
     UNION
-    SELECT connote_members.return_no, connote, source, id
-    FROM connote_members JOIN connote_deliveries USING (connote)
-    WHERE connote_members.xid = ANY (%b::text[]::xid8[])
+    SELECT return_no, connote, deliveries.source, deliveries.id FROM connote_members AS member
+    CROSS JOIN LATERAL (
+        SELECT source, id FROM connote_deliveries WHERE connote_deliveries.connote = member.connote OFFSET 0
+    ) AS deliveries
+    WHERE member.xid = ANY (%b::text[]::xid8[])
 )
-SELECT due.return_no, 'connote', connote, source, id, type, occurred_at, zone_source, code, milestone, data::text,
-    extensions::text, topic, partition, "offset", published_at
-FROM due JOIN connote_deliveries USING (connote, source, id)
+SELECT due.return_no, 'connote', due.connote, due.source, due.id, event.* FROM due
+CROSS JOIN LATERAL (
+    SELECT type, occurred_at, zone_source, code, milestone, data::text, extensions::text, topic, partition, "offset",
+        published_at
+    FROM connote_deliveries AS kept
+    WHERE kept.connote = due.connote AND kept.source = due.source AND kept.id = due.id LIMIT 1
+) AS event
 WHERE NOT EXISTS (
     SELECT FROM history WHERE history.return_no = due.return_no AND history.source = due.source AND history.id = due.id
+    OFFSET 0
 )
 LIMIT %b::int4
 

@@ -54,6 +54,10 @@ BEGIN
     EXECUTE format('ALTER FUNCTION extend_history() SECURITY DEFINER SET search_path = %I, pg_temp', current_schema());
     REVOKE EXECUTE ON FUNCTION extend_history() FROM PUBLIC;
     GRANT EXECUTE ON FUNCTION extend_history() TO returns_ingest;
+
+    IF to_regprocedure('grant_api()') IS NOT NULL THEN  -- a later migration's
+        PERFORM grant_api();
+    END IF;
 END $$;
 REVOKE EXECUTE ON FUNCTION grant_roles() FROM PUBLIC;
 SELECT grant_roles();
