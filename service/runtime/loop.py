@@ -28,6 +28,7 @@ from service.runtime.fuse import Fuse
 from service.runtime.lifecycle import Stop
 from service.runtime.observer import Observer
 from service.wire.reasons import Invalid
+from service.wire.record import Record
 
 _HOUSEKEEPING_SECONDS: Final = 1.0
 _IDLE_SWEEP_SECONDS: Final = 0.25  # how long an event may wait that a crash or a race left to the sweep

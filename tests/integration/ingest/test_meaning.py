@@ -224,7 +224,7 @@ class TestPoison:
 
         assert_right(service, documents, dead_letters=1)
         letters = service.query("SELECT reason, error FROM dead_letters")
-        assert letters == [("refused_by_database", "PostgreSQL 54000 parked parked_pkey")]
+        assert letters == [("rejected_value", "PostgreSQL 54000 parked parked_pkey")]
 
     def test_that_reads_like_the_end_of_a_statement_is_text(self, service: Service) -> None:
         strange = creation(order_number="'; DROP TABLE history; -- \\ \t \x7f \u2028 %s {} \N{PILE OF POO}")

@@ -178,7 +178,7 @@ class TestRefusedValue:
 
         bench.tick(2)
 
-        assert bench.journal.letters() == [(A, 7, "refused_by_database")]
+        assert bench.journal.letters() == [(A, 7, "rejected_value")]
         kept = ["R-1001-rc", *(each["id"] for each in scans if each["id"] != refused)]
         assert bench.journal.recorded("R-1001") == kept
         assert bench.offsets == {A: 14}
@@ -195,7 +195,7 @@ class TestRefusedValue:
 
         bench.tick(2)
 
-        assert bench.journal.letters() == [(A, number, "refused_by_database") for number in refused]
+        assert bench.journal.letters() == [(A, number, "rejected_value") for number in refused]
         assert len(bench.journal.tables.history) == 13 - len(refused)
         assert bench.offsets == {A: 13}
 
@@ -211,7 +211,7 @@ class TestRefusedValue:
 
         bench.until(lambda: bench.offsets.get(A) == 16)
 
-        assert bench.journal.letters() == [(A, 1, "refused_by_database")]
+        assert bench.journal.letters() == [(A, 1, "rejected_value")]
         assert len(bench.journal.tables.history) == 15
         assert {len(rows) for rows in bench.journal.tables.history.values()} == {1}
         assert bench.value("returns_duplicates_total", topic="in") is None
