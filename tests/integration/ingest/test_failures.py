@@ -97,6 +97,7 @@ class TestDatabase:
                 eventually(lambda: recorded(service) == len(documents) + 7, 20)
             assert cutter.cuts == len(cuts)
             assert duplicates(worker) == 0
+            assert metric(worker, "returns_conflicts_total", kind="offset") == 0  # it asked before it sent again
 
         assert_right(service, documents)
 
