@@ -14,6 +14,7 @@ from typing import Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from service import logs
 from service.application.pace import PaceKeeper
@@ -25,6 +26,15 @@ from service.web.limits import Limiter, Rate, client_of
 from service.web.live import Watch, parse_id
 from service.web.rendering import Renderer
 from service.wire.carriers import CarrierTables
+
+
+class _Anything(StringConvertor):
+    """What a person or a machine may put behind the slash, line feeds and slashes too: all of it is a number to us."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("anything", _Anything())
 
 HTML: Final = "text/html; charset=utf-8"
 _POLICY: Final = (
@@ -87,9 +97,9 @@ class Pages:
             ("/static/{name}", self.static),
             ("/track", self.form),
             ("/track/{number}/events", self.events),
-            ("/track/{number:path}", self.track),
+            ("/track/{number:anything}", self.track),
             ("/first-mile/{number}/events", self.events),
-            ("/first-mile/{number:path}", self.first_mile),
+            ("/first-mile/{number:anything}", self.first_mile),
         ):
             self.router.add_api_route(path, endpoint, methods=["GET", "HEAD"], include_in_schema=False)
 
@@ -193,4 +203,4 @@ def _html(request: Request, status: HTTPStatus, page: str, reader: _Reader) -> R
         known = request.headers.get("if-none-match")
         if known is not None and etag in (part.strip().removeprefix("W/") for part in known.split(",")):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    return Response(body, status, headers, media_type=HTML)
+    return Response(body, status.value, headers, media_type=HTML)
