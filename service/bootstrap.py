@@ -21,6 +21,7 @@ from service.metrics import Metrics
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from service.adapters.reading import Pool
     from service.application.remap import Order, Remapped
     from service.application.replay import Pace, Selection, Tally
     from service.application.verify import Checked
@@ -29,11 +30,13 @@ if TYPE_CHECKING:
     from service.runtime.projector import Projector
     from service.runtime.relay import Relay
     from service.simulator.options import Options
+    from service.web.operations import Operations
     from service.wire.carriers import CarrierTables
     from service.wire.inbound import Parser
 
 # What `run` starts. Those with metrics of their own get RETURNS_METRICS_PORT and the ports after it, in this order.
 PROCESSES: Final = ("ingest", "relay", "project", "serve")
+_CREATION_SECONDS: Final = 8.0  # Kafka gets this long to take the event of a new return
 _STOP_SECONDS: Final = 10  # requests that are being answered get this long when `serve` stops
 
 
@@ -100,7 +103,7 @@ def ingest(settings: Settings, metrics: Metrics, stop: Stop, *, drain: bool = Fa
     )
     return IngestLoop(
         lambda: KafkaSource(settings, settings.input_topics),
-        PostgresJournal(settings.database_url.get_secret_value(), tables),
+        PostgresJournal(settings.database_url.get_secret_value(), tables, remembered=settings.remembered_returns),
         parser(settings, tables),
         options,
         stop=stop,
@@ -214,7 +217,37 @@ def web(settings: Settings, metrics: Metrics, stop: Stop) -> Iterator[FastAPI]:
     )
     with open_pool(settings.database_url.get_secret_value(), settings.database_pool_size) as pool:
         public = Public(PostgresPublicReading(pool), carrier_tables(settings), limits, lambda: bool(stop))
-        yield create_app(PostgresReading(pool), metrics, public)
+        with operations(settings, pool) as does:
+            yield create_app(PostgresReading(pool), metrics, public, does)
+
+
+@contextmanager
+def operations(settings: Settings, pool: Pool) -> Iterator[Operations]:
+    """What the API does beyond reading one return; neither server need be there yet."""
+    from service.adapters.creations import PostgresCreations
+    from service.adapters.kafka_producing import Publishing
+    from service.adapters.letters import MendingJournal
+    from service.adapters.listing import PostgresListing
+    from service.application.creation import HEADERS, Creating
+    from service.application.replay import Replayed, replay_letter
+    from service.web.operations import Operations as Wired
+
+    tables = carrier_tables(settings)
+    understood = parser(settings, tables)
+    topic = settings.topic_returns
+
+    def replay_one(letter_no: int) -> Replayed | None:
+        with closing(MendingJournal(settings.database_url.get_secret_value(), tables, "returns-web")) as letters:
+            return replay_letter(letters, understood, letter_no)
+
+    with closing(Publishing(settings, "returns-web", patience_seconds=_CREATION_SECONDS)) as publishing:
+        creating = Creating(
+            PostgresCreations(pool),
+            understood,
+            topic,
+            lambda return_id, event: publishing.publish_now(topic, return_id.encode(), event, list(HEADERS)),
+        )
+        yield Wired(PostgresListing(pool), creating, replay_one, settings.stuck_hours)
 
 
 def serve(settings: Settings, metrics: Metrics, stop: Stop) -> None:

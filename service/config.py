@@ -10,10 +10,21 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from service.application.listing import STUCK_HOURS
+from service.domain.milestones import NAMES, Milestone
 from service.errors import SettingsError
 
 PREFIX: Final = "RETURNS_"
 _TOPIC: Final = r"^[A-Za-z0-9._-]{1,249}$"
+
+
+def _stuck(status: Milestone) -> Any:
+    return Field(
+        default=STUCK_HOURS[status],
+        gt=0,
+        le=87_600,
+        description=f"A return that stays at {NAMES[status]} ({status}) for longer is stuck; in hours.",
+    )
 
 
 class _FromEnvironment(PydanticBaseSettingsSource):
@@ -185,6 +196,19 @@ class Settings(BaseSettings):
         default=100, ge=1, le=60_000, description="Longest that the projector, at rest, waits before it looks again."
     )
 
+    stuck_hours_rc: float = _stuck(Milestone.RC)
+    stuck_hours_rt: float = _stuck(Milestone.RT)
+    stuck_hours_rdtpf: float = _stuck(Milestone.RDTPF)
+    stuck_hours_ds: float = _stuck(Milestone.DS)
+    stuck_hours_rp: float = _stuck(Milestone.RP)
+    stuck_hours_re: float = _stuck(Milestone.RE)
+
+    remembered_returns: int = Field(
+        default=50_000,
+        ge=0,
+        le=5_000_000,
+        description="Returns whose state an ingest worker keeps in memory, at 3 kB each.",
+    )
     carrier_tables: str | None = Field(
         default=None, description="Folder of further carrier tables (*.toml); one of the same name replaces ours."
     )
@@ -240,6 +264,11 @@ class Settings(BaseSettings):
         """Only what is passed in: the environment is read in `load` and nowhere else."""
         del settings_cls, env_settings, dotenv_settings, file_secret_settings
         return (init_settings,)
+
+    @property
+    def stuck_hours(self) -> dict[Milestone, float]:
+        """For each status that a return can be stuck in, after how long it is."""
+        return {status: getattr(self, f"stuck_hours_{status.lower()}") for status in STUCK_HOURS}
 
     @property
     def input_topics(self) -> tuple[str, str, str, str]:

@@ -17,6 +17,7 @@ from psycopg.types.json import set_json_loads
 from pydantic_core import from_json, to_json
 
 from service.adapters.database import connect, probe_indexes, translated
+from service.adapters.memory import Memory
 from service.adapters.queries import load_queries
 from service.application.ports import (
     Arrival,
@@ -63,24 +64,29 @@ _Q: Final = load_queries("journal.sql")
 class PostgresJournal:
     """`ports.Journal` over one connection, which is opened when needed and again after it broke."""
 
-    def __init__(self, url: str, tables: CarrierTables, application_name: str = "returns-ingest") -> None:
+    def __init__(
+        self, url: str, tables: CarrierTables, application_name: str = "returns-ingest", *, remembered: int = 0
+    ) -> None:
+        """`remembered` is how many returns' states to keep in memory."""
         self._url = url
         self._tables = tables
         self._application_name = application_name
         self._connection: Connection | None = None
+        self._memory = Memory(remembered)
         self._wary = 0
 
     @contextmanager
     def transaction(self) -> Iterator[PostgresTransaction]:
         """Commits at the end of the block. After Retryable it is unknown whether the commit happened."""
         connection = self._connected()
-        transaction = PostgresTransaction(connection, self._tables, is_wary=self._wary > 0)
+        transaction = PostgresTransaction(connection, self._tables, self._memory, is_wary=self._wary > 0)
         try:
             with translated(), connection.transaction():
                 yield transaction
         except Retryable:
             self.close()
             raise
+        transaction.remember()
         self._wary = WARY_BATCHES if transaction.has_collided else max(0, self._wary - 1)
 
     def stored_offsets(self, starts: Mapping[Partition, int]) -> dict[Partition, int]:
@@ -134,14 +140,27 @@ class PostgresJournal:
 class PostgresTransaction:
     """`ports.SweepTransaction`.
 
-    One that `is_wary` expects other workers on the same returns, and does not try what a collision would undo.
+    One that `is_wary` expects other workers on the same returns: it trusts no state in memory, and does not try what a
+    collision would undo.
     """
 
-    def __init__(self, connection: Connection, tables: CarrierTables, *, is_wary: bool = False) -> None:
+    def __init__(
+        self, connection: Connection, tables: CarrierTables, memory: Memory | None = None, *, is_wary: bool = False
+    ) -> None:
         self._connection = connection
         self._tables = tables
+        self._memory = memory or Memory(0)
         self._is_wary = is_wary
         self.has_collided = False
+        self._states: dict[int, State] = {}
+        self._returns: dict[str, int] = {}
+        self._labels: dict[Pair, int] = {}
+
+    def remember(self) -> None:
+        """Keep what this transaction found and made, now that it is committed."""
+        self._memory.states.keep(self._states)
+        self._memory.returns.keep(self._returns)
+        self._memory.labels.keep(self._labels)
 
     def _rows(self, name: str, *parameters: Any) -> list[Any]:
         with self._connection.cursor(binary=True) as cursor:
@@ -166,17 +185,28 @@ class PostgresTransaction:
             raise LostPartition(message)
 
     def find_returns(self, return_ids: Collection[str]) -> dict[str, int]:
-        return dict(self._rows("find_returns", list(return_ids)))
+        known = self._memory.returns.find(return_ids)
+        if others := [return_id for return_id in return_ids if return_id not in known]:
+            found = dict(self._rows("find_returns", others))
+            self._returns |= found
+            known |= found
+        return known
 
     def create_returns(self, return_ids: Iterable[str]) -> dict[str, int]:
         wanted = set(return_ids)
         made = dict(self._rows("create_returns", sorted(wanted)))
+        self._returns |= made
         others = wanted - made.keys()
         return made | self.find_returns(others) if others else made
 
     def find_labels(self, pairs: Collection[Pair]) -> dict[Pair, int]:
-        rows = self._rows("find_labels", [carrier for carrier, _ in pairs], [number for _, number in pairs])
-        return {(carrier, number): return_no for carrier, number, return_no in rows}
+        known = self._memory.labels.find(pairs)
+        if others := [pair for pair in pairs if pair not in known]:
+            rows = self._rows("find_labels", [carrier for carrier, _ in others], [number for _, number in others])
+            found = {(carrier, number): return_no for carrier, number, return_no in rows}
+            self._labels |= found
+            known |= found
+        return known
 
     def claim_labels(self, claims: Mapping[Pair, int]) -> dict[Pair, int]:
         pairs = sorted(claims)
@@ -184,10 +214,18 @@ class PostgresTransaction:
             "claim_labels", [c for c, _ in pairs], [n for _, n in pairs], [claims[pair] for pair in pairs]
         )
         owners = {(carrier, number): return_no for carrier, number, return_no in rows}
+        self._labels |= owners
         others = claims.keys() - owners.keys()
         return owners | self.find_labels(others) if others else owners
 
     def load(self, return_nos: Collection[int]) -> dict[int, State]:
+        if self._is_wary or self.has_collided:
+            return self._load(return_nos)
+        known = self._memory.states.find(return_nos)
+        others = [return_no for return_no in return_nos if return_no not in known]
+        return known | self._load(others) if others else known
+
+    def _load(self, return_nos: Collection[int]) -> dict[int, State]:
         rows = self._rows("load_states", list(return_nos))
         crowded = [return_no for return_no, _, _, seen, _ in rows if seen is None]
         keys = dict(self._rows("load_keys", crowded)) if crowded else {}
@@ -213,6 +251,7 @@ class PostgresTransaction:
         except psycopg.errors.UniqueViolation:
             self.has_collided = True
             return False
+        self._note(rows)
         return True
 
     def append_contested(self, rows: Sequence[HistoryRow]) -> set[int]:
@@ -225,7 +264,12 @@ class PostgresTransaction:
         self.has_collided |= len(won) < len(first)
         # Nobody can have built on a first row that is not committed, so the rest cannot collide.
         self._copy("copy_history", [row for row in rest if row.return_no in won])
+        self._note(row for row in rows if row.return_no in won)
         return first.keys() - won
+
+    def _note(self, rows: Iterable[HistoryRow]) -> None:
+        """The states after these rows, which stand in order."""
+        self._states.update((row.return_no, row.entry.state) for row in rows)
 
     def _copy(self, name: str, rows: Iterable[HistoryRow]) -> None:
         with self._connection.cursor() as cursor, cursor.copy(_Q[name]) as copy:
