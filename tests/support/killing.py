@@ -136,11 +136,17 @@ def survive(service: Service, ordeal: Ordeal) -> None:
         crew.kill_one(rng)
     publishing.finish()
     crew.stop()
+    under_fire = _published(service)
     service.done("ingest", "--drain", timeout=240, **SETTINGS)
     service.done("relay", "--drain", timeout=240, **SETTINGS)
 
-    print(f"killed: {dict(crew.killed)}")
+    print(f"killed: {dict(crew.killed)}; {under_fire} of {_published(service)} records published meanwhile")
+    assert under_fire > _published(service) / 5, "most was published when it was over"
     assert_nothing_shows(service, Answer(messages))
+
+
+def _published(service: Service) -> int:
+    return service.topics.end(service.topics.name("status_changes"))
 
 
 def assert_nothing_shows(service: Service, answer: Answer) -> None:
