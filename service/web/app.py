@@ -5,15 +5,18 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Annotated, Any, Final
 
+from anyio import CapacityLimiter
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from service.application.tracking import Reading
 from service.metrics import Metrics
-from service.web import api, problems
+from service.web import api, creating, desk, problems, reference
 from service.web.access import Access
+from service.web.bodies import Bodies
 from service.web.models import Health
+from service.web.operations import Operations
 from service.web.pages import Pages, Public
 from service.web.problems import ProblemDetails
 from service.web.security import reading
@@ -23,8 +26,12 @@ _SUMMARY: Final = "The status of every consumer return, from its label to the re
 health = APIRouter(tags=["health"])
 
 
-def create_app(store: Reading, metrics: Metrics, public: Public | None = None) -> FastAPI:
-    """The application on this store, with the public pages where their parts are given."""
+def create_app(
+    store: Reading, metrics: Metrics, public: Public | None = None, operations: Operations | None = None
+) -> FastAPI:
+    """The application on this store: with the public pages where their parts are given, and with what the API does
+    beyond reading one return where its `operations` are.
+    """
     app = FastAPI(
         title="Returns status service",
         summary=_SUMMARY,
@@ -34,11 +41,14 @@ def create_app(store: Reading, metrics: Metrics, public: Public | None = None) -
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.reading = store
+    app.state.operations = operations
     app.state.metrics = metrics
+    app.state.creations = CapacityLimiter(creating.AT_A_TIME)
+    app.add_middleware(Bodies)
     app.add_middleware(Access, metrics=metrics)
     problems.install(app)
-    app.include_router(api.router)
-    app.include_router(health)
+    for router in (api.router, creating.router, desk.router, health, reference.router):
+        app.include_router(router)
     if public is not None:
         app.include_router(Pages(public).router)
     _describe(app)

@@ -10,7 +10,9 @@ from pydantic.config import JsonValue
 from service.domain.milestones import NAMES, Milestone, Reason, Route, Verdict
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
+    """What is answered has the members that are described, and no others."""
+
     model_config = ConfigDict(extra="forbid")
 
 
@@ -22,7 +24,7 @@ class Location(BaseModel):
     country: str | None = Field(default=None, description="ISO 3166-1 alpha-2.")
 
 
-class Step(_Answer):
+class Step(Answer):
     """One milestone of the timeline."""
 
     code: Milestone
@@ -67,7 +69,7 @@ _TIMELINE: list[JsonValue] = [
 ]
 
 
-class Return(_Answer):
+class Return(Answer):
     """A return and its timeline."""
 
     model_config = ConfigDict(
@@ -105,7 +107,7 @@ class Return(_Answer):
     timeline: list[Step] = Field(description="The seven milestones in order, and RR where it counts.")
 
 
-class HistoryItem(_Answer):
+class HistoryItem(Answer):
     """An event, the verdict it got when it was recorded, and whether it counts now."""
 
     source: str
@@ -128,14 +130,14 @@ class HistoryItem(_Answer):
     data: dict[str, Any] = Field(description="As published, unknown members kept.")
 
 
-class HistoryPage(_Answer):
+class HistoryPage(Answer):
     """Events in the order of their recording."""
 
     items: list[HistoryItem]
     next_cursor: str | None = Field(description="Give it as `cursor` to get the next page; null on the last one.")
 
 
-class Health(_Answer):
+class Health(Answer):
     """Whether the process can do its work."""
 
     status: Literal["ok", "unready"]

@@ -15,7 +15,8 @@ from service.web.problems import Problem
 
 _MOST_CHARACTERS = 256  # no token is longer; a longer one is not worth a look-up
 
-_bearer = HTTPBearer(
+# The token of a request, None without one; `require` looks at it.
+bearer = HTTPBearer(
     auto_error=False, bearerFormat="rts_...", description="A token made with `returns-status token create`."
 )
 
@@ -30,7 +31,7 @@ def require(scope: Scope) -> Callable[..., None]:
     """A dependency that lets a request pass if its token carries the scope."""
 
     def check(
-        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
         store: Annotated[Reading, Depends(reading)],
     ) -> None:
         if credentials is None:

@@ -1,0 +1,100 @@
+-- Pages of lists. Sessions plan with the values at hand, so that a filter that is null is none for the planner, and the
+-- others choose the index: each query names those that it may use.
+
+-- name: returns
+-- Backwards: search_returns_pkey, or one of search_returns_status, _retailer, _retailer_status, _carrier, _hub,
+-- _tracking_number, _order_number, _connote. `due` is a JSON object where only those that are not stuck are wanted.
+SELECT return_no, return_id, retailer, order_number, route, carrier, tracking_number, connote, hub, status, version,
+    complete, status_at, status_recorded_at, created_at, updated_at
+FROM search_returns
+WHERE (%(after)s::int8 IS NULL OR return_no < %(after)s::int8)
+    AND (%(status)s::text IS NULL OR status = %(status)s::text)
+    AND (%(retailer)s::text IS NULL OR retailer = %(retailer)s::text)
+    AND (%(route)s::text IS NULL OR route = %(route)s::text)
+    AND (%(carrier)s::text IS NULL OR carrier = %(carrier)s::text)
+    AND (%(hub)s::text IS NULL OR hub = %(hub)s::text)
+    AND (%(tracking_number)s::text IS NULL OR tracking_number = %(tracking_number)s::text)
+    AND (%(order_number)s::text IS NULL OR order_number = %(order_number)s::text)
+    AND (%(connote)s::text IS NULL OR connote = %(connote)s::text)
+    AND (%(due)s::json IS NULL OR complete OR status_recorded_at >= (%(due)s::json ->> status)::timestamptz)
+ORDER BY return_no DESC
+LIMIT %(limit)s::int4
+
+-- name: stuck_returns
+-- search_returns_stuck, one range a status.
+SELECT stuck.*
+FROM unnest(%(statuses)s::text[], %(due)s::timestamptz[]) AS late (status, due)
+CROSS JOIN LATERAL (
+    SELECT return_no, return_id, retailer, order_number, route, carrier, tracking_number, connote, hub, status, version,
+        complete, status_at, status_recorded_at, created_at, updated_at
+    FROM search_returns
+    WHERE status = late.status AND NOT complete AND status_recorded_at < late.due
+        AND (status_recorded_at, return_no) > (%(after_at)s::timestamptz, %(after)s::int8)
+        AND (%(retailer)s::text IS NULL OR retailer = %(retailer)s::text)
+        AND (%(route)s::text IS NULL OR route = %(route)s::text)
+        AND (%(carrier)s::text IS NULL OR carrier = %(carrier)s::text)
+        AND (%(hub)s::text IS NULL OR hub = %(hub)s::text)
+        AND (%(tracking_number)s::text IS NULL OR tracking_number = %(tracking_number)s::text)
+        AND (%(order_number)s::text IS NULL OR order_number = %(order_number)s::text)
+        AND (%(connote)s::text IS NULL OR connote = %(connote)s::text)
+    ORDER BY status_recorded_at, return_no
+    LIMIT %(limit)s::int4
+) stuck
+ORDER BY stuck.status_recorded_at, stuck.return_no
+LIMIT %(limit)s::int4
+
+-- name: exceptions
+-- Backwards: search_exceptions_recorded_at, or _all_open, _open, _verdict, _reason, _carrier, _code; of one return
+-- search_exceptions_pkey. Then history_pkey, a probe a row, for where the event came from.
+SELECT e.recorded_at, e.return_no, e.seq, e.return_id, e.retailer, e.verdict, e.reason, e.milestone, e.code, e.type,
+    e.source, e.id, e.carrier, e.tracking_number, e.connote, e.occurred_at, e.resolved_at, h.topic, h.partition,
+    h."offset"
+FROM (
+    SELECT * FROM search_exceptions
+    WHERE (recorded_at, return_no, seq) < (%(after_at)s::timestamptz, %(return_no)s::int8, %(seq)s::int4)
+        AND (%(verdict)s::text IS NULL OR verdict = %(verdict)s::text)
+        AND (%(reason)s::text IS NULL OR reason = %(reason)s::text)
+        AND (%(carrier)s::text IS NULL OR carrier = %(carrier)s::text)
+        AND (%(code)s::text IS NULL OR code = %(code)s::text)
+        AND (%(return_id)s::text IS NULL
+            OR return_no = (SELECT r.return_no FROM returns r WHERE r.return_id = %(return_id)s::text))
+        AND (%(open)s::bool IS NULL OR (%(open)s::bool AND resolved_at IS NULL)
+            OR (NOT %(open)s::bool AND resolved_at IS NOT NULL))
+    ORDER BY recorded_at DESC, return_no DESC, seq DESC
+    LIMIT %(limit)s::int4
+) e
+LEFT JOIN history h ON h.return_no = e.return_no AND h.seq = e.seq
+ORDER BY e.recorded_at DESC, e.return_no DESC, e.seq DESC
+
+-- name: parked
+-- parked_recorded_at backwards; of one return parked_pkey.
+SELECT recorded_at, kind, subject, source, id, type, code, milestone, occurred_at, topic, partition, "offset"
+FROM parked
+WHERE (recorded_at, kind COLLATE "C", subject COLLATE "C", source COLLATE "C", id COLLATE "C")
+        < (%(after_at)s::timestamptz, %(kind)s::text, %(subject)s::text, %(source)s::text, %(id)s::text)
+    AND (%(carrier)s::text IS NULL OR (kind = 'label' AND split_part(subject, '/', 1) = %(carrier)s::text))
+    AND (%(code)s::text IS NULL OR code = %(code)s::text)
+    AND (%(return_id)s::text IS NULL OR (kind = 'return' AND subject = %(return_id)s::text))
+ORDER BY recorded_at DESC, kind COLLATE "C" DESC, subject COLLATE "C" DESC, source COLLATE "C" DESC, id COLLATE "C" DESC
+LIMIT %(limit)s::int4
+
+-- name: letters
+-- Backwards: dead_letters_recorded_at, _reason, _topic or _open_recorded_at.
+SELECT recorded_at, letter_no, topic, partition, "offset", published_at, reason, error, attempts, resolved_at, key,
+    CASE WHEN octet_length(value) <= %(most)s::int4 THEN value END, octet_length(value), headers
+FROM dead_letters
+WHERE (recorded_at, letter_no) < (%(after_at)s::timestamptz, %(after)s::int8)
+    AND (%(reason)s::text IS NULL OR reason = %(reason)s::text)
+    AND (%(topic)s::text IS NULL OR topic = %(topic)s::text)
+    AND (%(since)s::timestamptz IS NULL OR recorded_at >= %(since)s::timestamptz)
+    AND (%(until)s::timestamptz IS NULL OR recorded_at < %(until)s::timestamptz)
+    AND (%(open)s::bool IS NULL OR (%(open)s::bool AND resolved_at IS NULL)
+        OR (NOT %(open)s::bool AND resolved_at IS NOT NULL))
+ORDER BY recorded_at DESC, letter_no DESC
+LIMIT %(limit)s::int4
+
+-- name: letter
+-- dead_letters_pkey
+SELECT recorded_at, letter_no, topic, partition, "offset", published_at, reason, error, attempts, resolved_at, key,
+    value, octet_length(value), headers
+FROM dead_letters WHERE letter_no = %s::int8

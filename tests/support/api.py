@@ -1,0 +1,58 @@
+"""The real application, wired as `serve` wires it, and what tests ask it with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from httpx import Client
+from pydantic import SecretStr
+
+from service import bootstrap
+from service.adapters.database import connect
+from service.adapters.search import PostgresSearch
+from service.adapters.tokens import create_token
+from service.application.slices import Limits
+from service.config import Settings
+from service.metrics import Metrics
+from service.runtime.lifecycle import Stop
+from service.runtime.projector import Projector
+from tests.support.web import served
+
+
+def settings_for(database: str, bootstrap_servers: str = "127.0.0.1:1", **others: Any) -> Settings:
+    """Settings of a service on this database; without a broker, none answers."""
+    return Settings(database_url=SecretStr(database), kafka_bootstrap_servers=bootstrap_servers, **others)
+
+
+@contextmanager
+def api(settings: Settings, *scopes: str) -> Iterator[Client]:
+    """A client of the application, with a token of these scopes."""
+    stop = Stop()
+    with bootstrap.web(settings, Metrics(), stop) as app, served(app, token(settings, *scopes)) as client:
+        client.timeout = 30
+        yield client
+
+
+def token(settings: Settings, *scopes: str) -> str:
+    """A new token."""
+    with connect(settings.database_url.get_secret_value(), "test") as connection:
+        return create_token(connection, scopes)
+
+
+def project(database: str) -> None:
+    """Bring the search tables up with the journal."""
+    Projector(PostgresSearch(database, Limits()), Stop(), Metrics()).run(drain=True)
+
+
+def walk(client: Client, path: str, **parameters: Any) -> list[list[dict[str, Any]]]:
+    """All pages of a list."""
+    pages: list[list[dict[str, Any]]] = []
+    cursor: str | None = None
+    while not pages or cursor is not None:
+        answer = client.get(path, params=parameters | ({} if cursor is None else {"cursor": cursor}))
+        assert answer.status_code == 200, answer.text
+        pages.append(answer.json()["items"])
+        cursor = answer.json()["next_cursor"]
+    return pages
