@@ -26,7 +26,7 @@ def gained(source: KafkaSource, wanted: int, timeout_ms: int) -> set[Partition]:
 
     def is_there() -> bool:
         nonlocal since
-        source.poll(timeout_ms, 100)
+        assert not source.poll(timeout_ms, 100), "nothing was resumed"
         lost, gained = source.take_lost(), source.take_gained()
         mine.difference_update(lost)
         mine.update(gained)
@@ -34,7 +34,7 @@ def gained(source: KafkaSource, wanted: int, timeout_ms: int) -> set[Partition]:
             since = time.monotonic()
         return time.monotonic() - since > 0.5
 
-    eventually(is_there, 20, every=0)
+    eventually(is_there, 20, every=0, why="every gained partition is there, and paused")
     return mine
 
 
