@@ -51,11 +51,11 @@ WARY_BATCHES: Final = 16
 _PG_EPOCH: Final = 946_684_800_000_000  # 2000-01-01 UTC in microseconds; what PostgreSQL counts from
 _FIRST_MS: Final = -62_135_596_800_000  # 0001-01-01 UTC in milliseconds since 1970: what Python can read back
 _LAST_MS: Final = 253_402_300_799_999  # 9999-12-31
-# timestamptz goes as the integer that it is on the wire, json as bytes: both spare a slower conversion.
+# timestamptz goes as the integer and json as the text that they are on the wire: both spare a slower conversion.
 # fmt: off
 _HISTORY_TYPES: Final = (
-    "int8", "int4", "text", "text", "text", "int8", "text", "text", "text", "bytea", "bytea",
-    "text", "int4", "int8", "int8", "text", "text", "bytea", "int4", "text", "bytea", "bytea", "bytea",
+    "int8", "int4", "text", "text", "text", "int8", "text", "text", "text", "text", "text",
+    "text", "int4", "int8", "int8", "text", "text", "text", "int4", "text", "text", "bytea", "bytea",
 )
 # fmt: on
 _Q: Final = load_queries("journal.sql")
@@ -320,7 +320,8 @@ class PostgresTransaction:
         xids = [xid for _, xid in unswept]
         rows = self._rows("unpark", xids, xids, xids, events)
         rows += self._rows("undelivered", xids, xids, events - len(rows)) if len(rows) < events else []
-        waiting = [self._waiting(row) for row in rows]
+        kept: dict[tuple[str, str, str], Arrival] = {}  # a delivery waits for all members of its connote
+        waiting = [Waiting(row[0], kept.get(row[2:5]) or kept.setdefault(row[2:5], self._arrival(row))) for row in rows]
         # Creations are recorded already; the rest in the order in which it happened makes the plainest history.
         waiting.sort(key=lambda item: item.arrival.inbound.event.order)
         # With all that was asked for there may be more: the next sweep looks at the same batches again.
@@ -330,11 +331,11 @@ class PostgresTransaction:
         # To sweep the same batches again after a crash finds nothing new: no need to wait for the disk.
         self._count("end_sweep", upto)
 
-    def _waiting(self, row: Sequence[Any]) -> Waiting:
-        return_no, kind, subject, *event, topic, partition, offset, published_at = row
+    def _arrival(self, row: Sequence[Any]) -> Arrival:
+        _, kind, subject, *event, topic, partition, offset, published_at = row
         inbound = stored_inbound(kind, subject, *event, tables=self._tables)
         record = Record(topic, partition, offset, round(published_at.timestamp() * 1000), None, None)
-        return Waiting(return_no, Arrival(inbound, record))
+        return Arrival(inbound, record)
 
 
 def _published(record: Record) -> int:
@@ -348,7 +349,7 @@ def _place_in_history(row: HistoryRow) -> tuple[int, int]:
 
 def _columns(row: HistoryRow) -> tuple[Any, ...]:
     return_no, (event, verdict, reason, changes, state), (inbound, record) = row
-    seen = state.seen
+    seen, changed = state.seen, encode_changes(changes)
     return (
         return_no,
         state.seq,
@@ -359,18 +360,18 @@ def _columns(row: HistoryRow) -> tuple[Any, ...]:
         inbound.zone_source,
         inbound.code,
         event.milestone,
-        inbound.data,
-        inbound.extensions,
+        inbound.data.decode(),
+        inbound.extensions and inbound.extensions.decode(),
         record.topic,
         record.partition,
         record.offset,
         _published(record) * 1000 - _PG_EPOCH,
         verdict,
         reason,
-        encode_changes(changes),
+        changed and changed.decode(),
         state.version,
         state.timeline.status,
-        encode_state(state),
+        encode_state(state).decode(),
         seen[-KEY_DIGEST_BYTES:],
         seen if len(seen) <= MAX_KEYS_IN_ROW * KEY_DIGEST_BYTES else None,
     )

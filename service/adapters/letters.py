@@ -10,6 +10,7 @@ from typing import Any, Final
 from service.adapters.database import translated
 from service.adapters.journal import PostgresJournal, PostgresTransaction
 from service.adapters.queries import load_queries
+from service.application.ports import Waiting
 from service.application.remap import Place, Unmapped, UnmappedScan
 from service.application.replay import BuriedLetter, Extent, Failure, Selection
 from service.errors import Retryable
@@ -76,7 +77,7 @@ class MendingTransaction(PostgresTransaction):
     def unmapped(self, carrier: str, code: str, after: Place, limit: int) -> list[UnmappedScan]:
         with self._connection.cursor(binary=True) as cursor:
             rows = cursor.execute(_Q["unmapped"], (carrier, code, *after, limit)).fetchall()
-        return [UnmappedScan((row[0], row[1]), self._waiting((row[0], *row[2:]))) for row in rows]
+        return [UnmappedScan((row[0], row[1]), Waiting(row[0], self._arrival((row[0], *row[2:])))) for row in rows]
 
 
 def _asked(selection: Selection) -> dict[str, Any]:

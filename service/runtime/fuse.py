@@ -16,6 +16,11 @@ class Fuse:
         self._windows: dict[Partition, deque[bool]] = {}
         self._fed: dict[Partition, int] = {}
 
+    @property
+    def is_watching(self) -> bool:
+        """Whether any partition had an invalid record lately; while none has, valid ones need not be counted."""
+        return bool(self._windows)
+
     def feed(self, partition: Partition, offset: int, *, invalid: bool) -> None:
         """Count a record; one that was counted before (its batch is tried again) is not counted twice."""
         if offset <= self._fed.get(partition, -1):
@@ -23,6 +28,8 @@ class Fuse:
         self._fed[partition] = offset
         window = self._windows.get(partition)
         if window is None:
+            if not invalid:
+                return
             window = self._windows[partition] = deque(maxlen=self._run)
         window.append(invalid)
 

@@ -161,8 +161,9 @@ class IngestLoop:
         self._idle = not records and not waiting
         with self._observer.timed("decode"):
             items = ingest.decode(self._parser, records)
-        for item in items:
-            self._fuse.feed(*_place(item), invalid=isinstance(item, DeadLetter))
+        if self._fuse.is_watching or any(isinstance(item, DeadLetter) for item in items):
+            for item in items:
+                self._fuse.feed(*_place(item), invalid=isinstance(item, DeadLetter))
         self._held += items
 
     def _company(self, source: Source, records: Sequence[Record]) -> list[Record]:
@@ -268,6 +269,8 @@ class IngestLoop:
         self._observer.batch(items, outcome)
 
     def _stop_blown(self, source: Source) -> None:
+        if not self._fuse.is_watching:
+            return
         for partition in _ends(self._held).keys() - self._blown:
             if self._fuse.is_blown(partition):
                 self._blown.add(partition)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from enum import StrEnum, unique
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pydantic_core
 from pydantic import TypeAdapter
@@ -33,8 +32,7 @@ class SubjectKind(StrEnum):
     CONNOTE = "connote"  # by connote
 
 
-@dataclass(frozen=True, slots=True)
-class Inbound:
+class Inbound(NamedTuple):
     """A valid input message: the event as the domain sees it, and what the history keeps beside it.
 
     `type` is the CloudEvent's, `code` a scan's own. `zone_source` is "event" where `time` carried its offset,

@@ -33,9 +33,7 @@ TIME_PATTERN: Final = rf"^{_DATE_TIME}([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
 LOCAL_TIME_PATTERN: Final = rf"^{_DATE_TIME}$"
 # application/json in any letter case, with any parameters.
 JSON_MEDIA_TYPE_PATTERN: Final = (
-    r"^[ \t]*"
-    + "".join(f"[{c.upper()}{c}]" if c.isalpha() else c for c in "application/json")
-    + r"[ \t]*(;.*)?$"
+    r"^[ \t]*" + "".join(f"[{c.upper()}{c}]" if c.isalpha() else c for c in "application/json") + r"[ \t]*(;.*)?$"
 )
 
 
