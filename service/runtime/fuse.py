@@ -8,7 +8,7 @@ from service.application.ports import Partition
 
 
 class Fuse:
-    """Looks at the last `run` records of each partition; blown where at least `ratio` of them were invalid."""
+    """Looks at the last `run` records of each partition; blown where invalid ones are at least `ratio` of `run`."""
 
     def __init__(self, run: int, ratio: float) -> None:
         self._run = run
@@ -36,7 +36,7 @@ class Fuse:
     def is_blown(self, partition: Partition) -> bool:
         """Whether the partition must stop."""
         window = self._windows.get(partition, ())
-        return len(window) == self._run and sum(window) >= self._ratio * self._run
+        return bool(window) and sum(window) >= self._ratio * self._run
 
     def forget(self, partition: Partition) -> None:
         """The partition has another owner now."""

@@ -21,8 +21,8 @@ def test_is_blown_where_the_last_run_of_records_has_that_share_of_invalid_ones(
 
     feed(fuse, verdicts)
 
-    last = verdicts[-run:]
-    assert fuse.is_blown(A) == (len(last) == run and sum(last) / run >= ratio - 1e-9)
+    # What was before the first record counts as valid.
+    assert fuse.is_blown(A) == (sum(verdicts[-run:]) / run >= ratio - 1e-9)
     assert not fuse.is_blown(B)
 
 
