@@ -141,7 +141,7 @@ def survive(service: Service, ordeal: Ordeal) -> None:
     service.done("relay", "--drain", timeout=240, **SETTINGS)
 
     print(f"killed: {dict(crew.killed)}; {under_fire} of {_published(service)} records published meanwhile")
-    assert under_fire > _published(service) / 5, "most was published when it was over"
+    assert under_fire > _published(service) / 10, "most was published when it was over"
     assert_nothing_shows(service, Answer(messages))
 
 
