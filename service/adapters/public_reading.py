@@ -8,7 +8,8 @@ from typing import Final
 from service.adapters.database import translated
 from service.adapters.queries import load_queries
 from service.adapters.reading import Pool
-from service.application.public import Found, Position
+from service.application.disclosure import Found
+from service.application.public import Position
 from service.application.tracking import RecordedEvent
 from service.domain.journey import State
 from service.wire.stored import decode_state

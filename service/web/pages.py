@@ -17,8 +17,9 @@ from fastapi.responses import Response, StreamingResponse
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from service import logs
+from service.application.disclosure import Found
 from service.application.pace import PaceKeeper
-from service.application.public import Found, PublicReading, numbers_of, view_first_mile, view_return
+from service.application.public import PublicReading, numbers_of, view_first_mile, view_return
 from service.errors import Retryable, ServiceError
 from service.web.assets import Assets
 from service.web.catalogue import LANGUAGES, choose

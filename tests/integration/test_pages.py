@@ -386,7 +386,9 @@ class Watcher:
     def next_event(self) -> dict[str, str]:
         """The next one that has an id."""
         found: dict[str, str] = {}
+        deadline = time.monotonic() + 20  # a silent stream is kept alive for longer
         for line in self._lines:
+            assert time.monotonic() < deadline
             if not line and "id" in found:
                 return found
             name, _, value = line.partition(": ")
@@ -459,6 +461,36 @@ def test_a_number_that_becomes_known_is_told(database: str, watch: Callable[...,
     assert {k: v for k, v in watcher.response.headers.items() if k != "date"} == {
         k: v for k, v in nonsense.response.headers.items() if k != "date"
     }
+
+
+def test_a_look_that_fails_is_followed_by_another(
+    database: str, watch: Callable[..., Watcher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, failures = PostgresPublicReading.positions, list[Any]()
+
+    def fails_once(self: PostgresPublicReading, asked: Any) -> Any:
+        if not failures:
+            failures.append(asked)
+            raise Retryable("PostgreSQL 57P01")
+        return look(self, asked)
+
+    monkeypatch.setattr(PostgresPublicReading, "positions", fails_once)
+    ingest(database, [creation()])
+
+    told = watch("/track/R-1001/events").next_event()
+
+    assert told["id"] == "1.1"
+    assert failures == [[("R-1001",)]]
+
+
+def test_head_has_the_headers_of_get(client: Client, database: str) -> None:
+    ingest(database, [creation()])
+
+    for path in ("/track", "/track/R-1001", "/first-mile/R-1001", "/track/NOBODY"):
+        head, get = client.head(path), client.get(path)
+        assert (head.status_code, head.content) == (get.status_code, b"")
+        assert head.headers.get("etag") == get.headers.get("etag")
+    assert client.head("/track/R-1001/events").headers["content-type"].startswith("text/event-stream")
 
 
 def test_streams_are_bounded_and_free_their_place(database: str) -> None:

@@ -51,7 +51,7 @@ class Filler:
 
 def world(returns: int, seed: int, *, shuffle: bool = False, **shares: float) -> Iterator[Record]:
     """What the publishers of a simulated world send."""
-    options = Options(returns=returns, seed=seed, rate=0, shuffle=shuffle, **shares)  # type: ignore[arg-type]
+    options = Options(returns=returns, seed=seed, rate=0, shuffle=shuffle, **shares)
     offsets = itertools.count()
     for message in World(options, lambda: NOW).messages():
         at = int(NOW * 1000)

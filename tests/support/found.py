@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from service.application.public import Found
+from service.application.disclosure import Found
 from service.application.tracking import RecordedEvent
 from service.domain.journey import replay
 from service.domain.milestones import Milestone

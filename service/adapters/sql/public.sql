@@ -47,7 +47,10 @@ SELECT h.seq, h.version, h.state
 FROM (
     (SELECT return_no, seq FROM search_returns WHERE status = 'RDBTC' ORDER BY return_no DESC LIMIT %(limit)s)
     UNION ALL
-    (SELECT return_no, seq FROM search_returns WHERE status = 'RDTPF' AND complete
-     ORDER BY return_no DESC LIMIT %(limit)s)
+    -- Of those that the carrier has delivered, the ones that go no further; it looks at so many and no more.
+    (SELECT return_no, seq
+     FROM (SELECT return_no, seq, complete FROM search_returns WHERE status = 'RDTPF'
+           ORDER BY return_no DESC LIMIT 5 * %(limit)s) delivered
+     WHERE complete LIMIT %(limit)s)
 ) ended
 JOIN history h ON h.return_no = ended.return_no AND h.seq = ended.seq

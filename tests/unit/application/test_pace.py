@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from service.application.disclosure import Found
 from service.application.pace import PaceKeeper, measure
-from service.application.public import Found, Position
+from service.application.public import Position
 from service.domain.journey import State
 from service.domain.milestones import Milestone, Route
 from service.errors import Retryable

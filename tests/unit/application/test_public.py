@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.application.disclosure import Rejection
 from service.application.public import (
-    Rejection,
     ReturnView,
     StepState,
     numbers_of,
@@ -156,6 +156,21 @@ def test_the_time_of_a_feed_without_offsets_is_that_of_the_carriers_zone() -> No
     happened = view_return(found("R-1001", [creation(**label), scanned], "carrier_table"), TABLES).happenings
 
     assert happened[0].at.moment.isoformat() == "2026-11-20T23:00:00+13:00"
+
+
+def test_a_place_whose_clock_is_known_from_one_event_has_that_clock_for_all() -> None:
+    akl = {"name": "Auckland returns hub", "country": "NZ"}
+    label = {"carrier": "omniparcel", "tracking_number": "OP-1"}
+    delivered = event(journals.SCAN, "s", "11:00", code="OP-72", location=akl, **label)
+    seen = found(
+        "R-1001", [creation(**label), delivered, hub(journals.DS, "12:00", location=akl), hub(journals.RP, "13:00")]
+    )
+    rows = [row._replace(zone_source="carrier_table") if row.code else row for row in seen.rows]
+
+    told = view_return(seen._replace(rows=rows), TABLES).happenings
+
+    assert [each.at.moment.hour for each in told[:3]] == [2, 1, 0]  # of the next day
+    assert all(each.at.is_local for each in told[:3])
 
 
 def test_what_a_hub_does_without_naming_a_place_has_the_time_of_its_door() -> None:

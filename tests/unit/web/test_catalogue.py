@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from service.application.public import Rejection, StepState, view_return
+from service.application.disclosure import Rejection
+from service.application.public import StepState, view_return
 from service.domain.milestones import NAMES, Milestone
 from service.errors import SettingsError
 from service.web.assets import Assets
