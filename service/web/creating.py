@@ -138,5 +138,7 @@ def _refused(error: InvalidEvent) -> Problem:
     if error.reason == Invalid.TOO_LARGE:
         detail = "The event would be larger than Kafka's readers accept."
         return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "content-too-large", detail)
-    where, colon, what = error.detail.partition(": ")
-    return invalid(f"body.{where.removeprefix('data.')}", what) if colon else invalid("body", error.detail)
+    where, _, what = error.detail.partition(": ")
+    if where.startswith("data."):
+        return invalid(f"body.{where.removeprefix('data.')}", what)
+    return invalid("body", error.detail)

@@ -97,6 +97,7 @@ def install(app: FastAPI) -> None:
         status = HTTPStatus(error.status_code)
         word = title(status).lower().replace(" ", "-")
         detail = {
+            HTTPStatus.BAD_REQUEST: "The body cannot be read: JSON in UTF-8 is expected.",
             HTTPStatus.NOT_FOUND: "There is nothing at this address.",
             HTTPStatus.METHOD_NOT_ALLOWED: "This address does not know that method.",
         }.get(status, title(status) + ".")
