@@ -1,7 +1,7 @@
 """The clock on the wall where something happened, where that can be told.
 
-The journal keeps instants, not the offsets that they came with. So the wall's clock is known in two cases: the feed
-had local times and its carrier's table names their zone; or all clocks of the country showed the same at that moment.
+The journal keeps instants, not the offsets that they came with. So the wall's clock is known in two cases: the zone is
+(a carrier's table names that of a feed's local times); or all clocks of the country showed the same at that moment.
 Anywhere else (a country of many zones, or no country) the time is UTC, and says so: never a guess.
 """
 
