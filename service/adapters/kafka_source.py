@@ -138,6 +138,12 @@ class KafkaSource:
     def resume(self, partitions: Iterable[Partition]) -> None:
         """Give records of these again."""
         if assigned := self._assigned(partitions):
+            # kafka-python 3.0.12 keeps what it had parsed of a partition when that was paused, and gives it only at a
+            # moment when it holds nothing of any other partition: never, while others have records. Nor does it fetch
+            # the partition meanwhile. Without what it kept, it fetches again from the position.
+            parked = self._consumer._fetcher._paused_partition_records  # noqa: SLF001 - there is no public way
+            for partition in assigned:
+                parked.pop(partition, None)
             self._consumer.resume(*assigned)
 
     def position(self, partition: Partition) -> int | None:

@@ -27,6 +27,7 @@ from service.runtime.backoff import Backoff
 from service.runtime.fuse import Fuse
 from service.runtime.lifecycle import Stop
 from service.runtime.observer import Observer
+from service.runtime.order import ReadingOrder
 from service.wire.reasons import Invalid
 from service.wire.record import Record
 
@@ -89,6 +90,8 @@ class IngestLoop:
         self._log = logs.get("ingest")
         self._backoff = Backoff(clock)
         self._fuse = Fuse(options.fuse_run, options.fuse_ratio)
+        self._order = ReadingOrder()
+        self._is_choosy = False  # some partitions are paused because others are further back
         self._source: Source | None = None
         self._positions: dict[Partition, int] = {}  # the stored offsets of the partitions that are read
         self._gained: set[Partition] = set()  # whose stored offset is still to be read
@@ -159,6 +162,8 @@ class IngestLoop:
             if records and not waiting:
                 records += self._company(source, records)
         self._idle = not records and not waiting
+        if not waiting:
+            self._choose_next(source, records)
         with self._observer.timed("decode"):
             items = ingest.decode(self._parser, records)
         if self._fuse.is_watching or any(isinstance(item, DeadLetter) for item in items):
@@ -177,6 +182,19 @@ class IngestLoop:
             more += source.poll(remaining_ms, room)
         return more
 
+    def _choose_next(self, source: Source, records: Sequence[Record]) -> None:
+        """Behind, the oldest first; otherwise everything."""
+        self._order.note(records)
+        partitions = self._positions.keys() - self._blown
+        if len(records) >= self._options.batch_size:
+            choice = self._order.choose(partitions, source.high_water)
+            source.resume(choice.read)
+            source.pause(choice.rest)
+            self._is_choosy = True
+        elif self._is_choosy:
+            source.resume(partitions)
+            self._is_choosy = False
+
     # 2. rebalance
 
     def _rebalance(self, source: Source) -> None:
@@ -187,8 +205,8 @@ class IngestLoop:
         for partition in lost | gained:
             self._positions.pop(partition, None)
             self._progress.pop(partition, None)
-            self._fuse.forget(partition)
-            self._observer.forget(partition)
+            for memory in (self._fuse, self._order, self._observer):
+                memory.forget(partition)
         self._blown -= lost | gained
         self._drop_held(lost | gained)
         self._gained = (self._gained - lost) | gained
@@ -230,6 +248,7 @@ class IngestLoop:
         """Forget what is held of these partitions; it will be read again from where they stand."""
         self._drop_held(partitions)
         for partition in partitions:
+            self._order.forget(partition)
             source.seek(partition, self._positions[partition])
 
     def _drop_held(self, partitions: Collection[Partition]) -> None:

@@ -98,3 +98,28 @@ def test_of_a_source_that_is_closed_nothing_is_assigned_any_more(service: Servic
 
     with contextlib.closing(KafkaSource(service.settings, service.settings.input_topics)) as second:
         assert len(gained(second, 12, 100)) == 12
+
+
+def test_a_partition_that_was_paused_among_others_is_read_to_its_end_once_resumed(service: Service) -> None:
+    # The client keeps what it had parsed of a partition that is paused, and once gave it back only when it held
+    # nothing of any other: with records on all sides that partition stood still, and the worker with it.
+    publish(service, *(creation(f"R-{number:05}") for number in range(900)))
+    topic = service.topics.name("returns")
+    with contextlib.closing(KafkaSource(service.settings, service.settings.input_topics)) as source:
+        mine = sorted(partition for partition in gained(source, 12, 100) if partition[0] == topic)
+        for partition in mine:
+            source.seek(partition, 0)
+        source.resume(mine)
+        seen: list[Record] = []
+        for turn in range(60):
+            # Each is paused in the middle of its records at some turn, and resumed while others have some left.
+            paused = mine[turn % 3]
+            source.pause([paused])
+            seen += source.poll(20, 7)
+            source.resume([paused])
+
+        eventually(lambda: seen.extend(source.poll(50, 7)) or len(seen) == 900, 20, why="all records")
+
+    for partition in mine:
+        offsets = [record.offset for record in seen if (record.topic, record.partition) == partition]
+        assert offsets == list(range(len(offsets)))
