@@ -97,7 +97,7 @@ async def create_return(
         Header(
             pattern=r"^[\x21-\x7e]{1,128}$",
             description="A text that names this request, say a UUID. The same request with the same key creates nothing "
-            "new and gets the same answer; another request with it gets 422.",
+            "new and gets the same answer; another request with it gets 409.",
             examples=["0b3c1c0e-8a4e-4b6e-9d5b-2f0e6f7f9a11"],
         ),
     ] = None,
@@ -122,7 +122,7 @@ def _create(does: Operations, asked: Asked) -> Created:
         raise _refused(error) from None
     except KeyReused:
         detail = "This Idempotency-Key came with another request before. A new request needs a new key."
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency-key-reused", detail) from None
+        raise Problem(HTTPStatus.CONFLICT, "idempotency-key-reused", detail) from None
     except ReturnExists as error:
         detail = f"{str(error).capitalize()}."
         raise Problem(HTTPStatus.CONFLICT, "return-exists", detail) from None

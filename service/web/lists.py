@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.config import JsonValue
 
 from service.domain.milestones import NAMES, Milestone, Reason, Route, Verdict
 from service.web.models import Answer
-from service.wire.models import NUMBER_PATTERN, SLUG_PATTERN
+from service.wire.models import NUMBER_PATTERN, SLUG_PATTERN, TIME_PATTERN, compiled
 from service.wire.reasons import Invalid
+
+_LOOKS_LIKE_A_TIME: Final = compiled(TIME_PATTERN)
 
 Number = Annotated[str, Field(pattern=NUMBER_PATTERN)]
 Slug = Annotated[str, Field(pattern=SLUG_PATTERN)]
 # PostgreSQL keeps no NUL, so none is found either.
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$", min_length=1, max_length=128)]
+
+
+def _is_rfc3339(value: object) -> object:
+    """By itself pydantic takes a number for seconds since 1970, which nobody was told."""
+    if not isinstance(value, str) or not _LOOKS_LIKE_A_TIME(value):
+        raise ValueError("RFC 3339 with an offset is expected")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_is_rfc3339)]
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 
 
@@ -64,8 +76,8 @@ class LettersQuery(_Query):
 
     reason: Invalid | None = None
     topic: TopicName | None = Field(default=None, description="The input topic.")
-    since: AwareDatetime | None = Field(default=None, description="Kept at this time or later.")
-    until: AwareDatetime | None = Field(default=None, description="Kept before this time.")
+    since: Moment | None = Field(default=None, description="Kept at this time or later.")
+    until: Moment | None = Field(default=None, description="Kept before this time.")
     open: bool | None = Field(default=None, description="true: not resolved by a replay. false: resolved.")
 
 

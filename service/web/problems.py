@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from service import logs
 from service.errors import Retryable, ServiceError
@@ -25,6 +26,7 @@ _TITLES: Final = {
     422: "Unprocessable Content",
 }
 _RETRY_AFTER_SECONDS: Final = "5"
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class Problem(Exception):
@@ -93,7 +95,7 @@ def install(app: FastAPI) -> None:
         return response(problem)
 
     @app.exception_handler(HTTPException)
-    def of_framework(_: Request, error: HTTPException) -> JSONResponse:
+    def of_framework(request: Request, error: HTTPException) -> JSONResponse:
         status = HTTPStatus(error.status_code)
         word = title(status).lower().replace(" ", "-")
         detail = {
@@ -101,7 +103,10 @@ def install(app: FastAPI) -> None:
             HTTPStatus.NOT_FOUND: "There is nothing at this address.",
             HTTPStatus.METHOD_NOT_ALLOWED: "This address does not know that method.",
         }.get(status, title(status) + ".")
-        return response(Problem(status, word, detail, error.headers))
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+        if status is HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["allow"] = ", ".join(_allowed(request))
+        return response(Problem(status, word, detail, headers))
 
     @app.exception_handler(RequestValidationError)
     def of_request(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -121,6 +126,16 @@ def install(app: FastAPI) -> None:
             return response(Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers))
         logs.get("web").error("request_failed", cause=str(error))
         return response(internal())
+
+
+def _allowed(request: Request) -> list[str]:
+    """Every method of the address; the framework names those of the first route at it alone."""
+    routes = request.app.router.routes
+    return [
+        method
+        for method in _METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
 
 
 def internal() -> Problem:

@@ -247,6 +247,12 @@ def test_every_error_is_a_problem(client: Client, method: str, path: str, status
     assert {"title", "detail"} <= answer.json().keys()
 
 
+def test_a_method_that_an_address_does_not_know_gets_those_that_it_does(client: Client) -> None:
+    allowed = {path: client.delete(path).headers["allow"] for path in ("/v1/returns", "/v1/returns/R-1", "/livez")}
+
+    assert allowed == {"/v1/returns": "GET, POST", "/v1/returns/R-1": "GET", "/livez": "GET"}
+
+
 def test_without_a_valid_token_nothing_is_told(client: Client, database: str) -> None:
     ingest(database, [creation()])
     revoked = _token(database, "read")

@@ -133,7 +133,7 @@ def test_another_request_with_the_same_key_is_refused(client: Client, topics: To
 
     answer = post(client, {**BODY, "retailer": "bolt"}, "k-1")
 
-    assert answer.status_code == 422
+    assert answer.status_code == 409
     assert answer.json()["type"] == "urn:returns-status:problem:idempotency-key-reused"
     assert topics.end(topic) == 1
 

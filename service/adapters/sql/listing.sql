@@ -2,12 +2,16 @@
 -- others choose the index: each query names those that it may use.
 
 -- name: returns
--- Backwards: search_returns_pkey, or one of search_returns_status, _retailer, _retailer_status, _carrier, _hub,
--- _tracking_number, _order_number, _connote. `due` is a JSON object where only those that are not stuck are wanted.
+-- Backwards, one range of search_returns_pkey, or where the list is filtered by one of them, of
+-- search_returns_retailer_status, _retailer, _hub, _carrier or _status. A list by tracking number, order number or connote
+-- goes by search_returns_tracking_number, _order_number or _connote, and sorts what little there is.
+-- {within} bounds the index's columns from both sides instead of naming their values: with an equality the planner could
+-- take the primary key for the order too, and walk over all the newer returns of other statuses.
+-- `due` is a JSON object where only those that are not stuck are wanted.
 SELECT return_no, return_id, retailer, order_number, route, carrier, tracking_number, connote, hub, status, version,
     complete, status_at, status_recorded_at, created_at, updated_at
 FROM search_returns
-WHERE (%(after)s::int8 IS NULL OR return_no < %(after)s::int8)
+WHERE {within}
     AND (%(status)s::text IS NULL OR status = %(status)s::text)
     AND (%(retailer)s::text IS NULL OR retailer = %(retailer)s::text)
     AND (%(route)s::text IS NULL OR route = %(route)s::text)
@@ -17,7 +21,7 @@ WHERE (%(after)s::int8 IS NULL OR return_no < %(after)s::int8)
     AND (%(order_number)s::text IS NULL OR order_number = %(order_number)s::text)
     AND (%(connote)s::text IS NULL OR connote = %(connote)s::text)
     AND (%(due)s::json IS NULL OR complete OR status_recorded_at >= (%(due)s::json ->> status)::timestamptz)
-ORDER BY return_no DESC
+ORDER BY {order}
 LIMIT %(limit)s::int4
 
 -- name: stuck_returns
@@ -44,14 +48,15 @@ ORDER BY stuck.status_recorded_at, stuck.return_no
 LIMIT %(limit)s::int4
 
 -- name: exceptions
--- Backwards: search_exceptions_recorded_at, or _all_open, _open, _verdict, _reason, _carrier, _code; of one return
--- search_exceptions_pkey. Then history_pkey, a probe a row, for where the event came from.
+-- Backwards, one range of search_exceptions_recorded_at or _all_open, or where the list is filtered by one of them, of
+-- _reason, _verdict, _open or _carrier; of one code search_exceptions_code, of one return search_exceptions_pkey. Then
+-- history_pkey, a probe a row, for where the event came from.
 SELECT e.recorded_at, e.return_no, e.seq, e.return_id, e.retailer, e.verdict, e.reason, e.milestone, e.code, e.type,
     e.source, e.id, e.carrier, e.tracking_number, e.connote, e.occurred_at, e.resolved_at, h.topic, h.partition,
     h."offset"
 FROM (
     SELECT * FROM search_exceptions
-    WHERE (recorded_at, return_no, seq) < (%(after_at)s::timestamptz, %(return_no)s::int8, %(seq)s::int4)
+    WHERE {within}
         AND (%(verdict)s::text IS NULL OR verdict = %(verdict)s::text)
         AND (%(reason)s::text IS NULL OR reason = %(reason)s::text)
         AND (%(carrier)s::text IS NULL OR carrier = %(carrier)s::text)
@@ -60,10 +65,12 @@ FROM (
             OR return_no = (SELECT r.return_no FROM returns r WHERE r.return_id = %(return_id)s::text))
         AND (%(open)s::bool IS NULL OR (%(open)s::bool AND resolved_at IS NULL)
             OR (NOT %(open)s::bool AND resolved_at IS NOT NULL))
-    ORDER BY recorded_at DESC, return_no DESC, seq DESC
+    ORDER BY {order}
     LIMIT %(limit)s::int4
 ) e
-LEFT JOIN history h ON h.return_no = e.return_no AND h.seq = e.seq
+LEFT JOIN LATERAL (
+    SELECT topic, partition, "offset" FROM history WHERE history.return_no = e.return_no AND history.seq = e.seq LIMIT 1
+) h ON true
 ORDER BY e.recorded_at DESC, e.return_no DESC, e.seq DESC
 
 -- name: parked
@@ -79,18 +86,16 @@ ORDER BY recorded_at DESC, kind COLLATE "C" DESC, subject COLLATE "C" DESC, sour
 LIMIT %(limit)s::int4
 
 -- name: letters
--- Backwards: dead_letters_recorded_at, _reason, _topic or _open_recorded_at.
+-- Backwards, one range of dead_letters_reason, _topic, _recorded_at or _open_recorded_at; `since` and `until` bound it.
 SELECT recorded_at, letter_no, topic, partition, "offset", published_at, reason, error, attempts, resolved_at, key,
     CASE WHEN octet_length(value) <= %(most)s::int4 THEN value END, octet_length(value), headers
 FROM dead_letters
-WHERE (recorded_at, letter_no) < (%(after_at)s::timestamptz, %(after)s::int8)
+WHERE {within}
     AND (%(reason)s::text IS NULL OR reason = %(reason)s::text)
     AND (%(topic)s::text IS NULL OR topic = %(topic)s::text)
-    AND (%(since)s::timestamptz IS NULL OR recorded_at >= %(since)s::timestamptz)
-    AND (%(until)s::timestamptz IS NULL OR recorded_at < %(until)s::timestamptz)
     AND (%(open)s::bool IS NULL OR (%(open)s::bool AND resolved_at IS NULL)
         OR (NOT %(open)s::bool AND resolved_at IS NOT NULL))
-ORDER BY recorded_at DESC, letter_no DESC
+ORDER BY {order}
 LIMIT %(limit)s::int4
 
 -- name: letter

@@ -16,7 +16,7 @@ CREATE TABLE creations (
 -- Lists of returns, newest first, by what they filter by.
 CREATE INDEX search_returns_retailer_status ON search_returns (retailer, status, return_no);
 CREATE INDEX search_returns_carrier ON search_returns (carrier, return_no);
-CREATE INDEX search_returns_hub ON search_returns (hub, return_no) WHERE hub IS NOT NULL;
+CREATE INDEX search_returns_hub ON search_returns (hub, return_no);
 
 -- Lists of exceptions, newest first.
 CREATE INDEX search_exceptions_all_open ON search_exceptions (recorded_at, return_no, seq) WHERE resolved_at IS NULL;

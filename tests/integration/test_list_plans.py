@@ -1,0 +1,157 @@
+"""Lists go by their indexes, however large the tables are: each query's plan, asked of the server for large tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, LiteralString
+
+import psycopg
+import pytest
+from psycopg import Connection, sql
+
+from service.adapters.listing import PostgresListing
+from service.application.listing import STUCK_HOURS, ExceptionFilter, LetterFilter, ReturnFilter
+from service.application.pages import due_times
+
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
+
+RETURNS = 20_000
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+FILL = f"""
+INSERT INTO returns (return_id) SELECT 'R-' || i FROM generate_series(1, {RETURNS}) i;
+INSERT INTO search_returns
+SELECT i, 'R-' || i, 'retailer-' || i % 40, CASE i % 5 WHEN 0 THEN 'first_mile_only' ELSE 'omnirps' END,
+    'carrier-' || i % 12, 'T-' || i, 'O-' || i, CASE WHEN i % 3 = 0 THEN 'CN-' || i / 100 END,
+    CASE WHEN i % 2 = 0 THEN 'hub-' || i % 15 END, status,
+    timestamptz '2026-11-01' + i * interval '1 min', timestamptz '2026-11-01' + i * interval '1 min', 3, status IN ('RDBTC', 'RR'),
+    timestamptz '2026-10-01', timestamptz '2026-11-01', 3
+FROM (
+    SELECT i, (ARRAY['RDBTC','RE','RP','DS','RDTPF','RT','RC'])[1 + i * 7 / ({RETURNS} + 1)] AS status
+    FROM generate_series(1, {RETURNS}) i WHERE i % 50 > 0
+    UNION ALL
+    SELECT i, 'RR' FROM generate_series(1, {RETURNS}) i WHERE i % 50 = 0
+);
+INSERT INTO search_exceptions
+SELECT i, 2, 'R-' || i, 'acme', (ARRAY['held','refused','unmapped'])[1 + i % 3],
+    (ARRAY['awaiting_processed','already_rejected','unknown_code'])[1 + i % 3], NULL, 'code-' || i % 50, 't', '/s',
+    'id', 'carrier-' || i % 12, 'T', NULL, now(), timestamptz '2026-11-01' + i * interval '1 min',
+    CASE WHEN i % 10 > 0 THEN now() END
+FROM generate_series(1, {RETURNS}) i;
+INSERT INTO history (return_no, seq, source, id, type, occurred_at, zone_source, data, topic, partition, "offset",
+    published_at, verdict, version, status, state, key)
+SELECT i, 2, '/s', 'id', 't', now(), 'event', '{{}}', 't', 0, i, now(), 'held', 1, 'RC', '{{}}', ''
+FROM generate_series(1, {RETURNS}) i;
+INSERT INTO parked (kind, subject, source, id, recorded_at, type, occurred_at, zone_source, data, topic, partition,
+    "offset", published_at)
+SELECT 'return', 'R-' || i, '/s', 'id', timestamptz '2026-11-01' + i * interval '1 min', 't', now(), 'event', '{{}}', 't',
+    0, i, now()
+FROM generate_series(1, {RETURNS}) i;
+INSERT INTO dead_letters (recorded_at, topic, partition, "offset", published_at, value, headers, reason, error,
+    resolved_at)
+SELECT timestamptz '2026-11-01' + i * interval '1 min', 'topic-' || i % 20, 0, i, now(), 'x', '[]', 'reason-' || i % 15,
+    'e', CASE WHEN i % 2 > 0 THEN now() END
+FROM generate_series(1, {RETURNS}) i;
+"""
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[Connection[Any]]:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(FILL.encode())
+        connection.execute("ANALYZE")
+        yield connection
+
+
+class Planned(PostgresListing):
+    """Asks for the plan of each query instead of its rows."""
+
+    def __init__(self, connection: Connection[Any]) -> None:
+        self._connection = connection
+        self.plan = ""
+
+    def _ask(self, query: LiteralString | sql.Composed, parameters: Any) -> list[tuple[Any, ...]]:
+        explain = sql.SQL("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) ")
+        text = explain + (sql.SQL(query) if isinstance(query, str) else query)
+        rows = self._connection.execute(text, parameters).fetchall()
+        # Of the history's partitions one is looked at, the others stand in the plan all the same.
+        self.plan = "\n".join(row[0] for row in rows if "never executed" not in row[0])
+        return []
+
+    @property
+    def indexes(self) -> set[str]:
+        return set(re.findall(r"(?:using|Index Scan on) (\w+)", self.plan))
+
+
+DUE = due_times(STUCK_HOURS, NOW)
+PAGE = 51
+RETURN_LISTS: dict[str, tuple[ReturnFilter, set[str]]] = {
+    "all": (ReturnFilter(), {"search_returns_pkey"}),
+    "status": (ReturnFilter(status="DS"), {"search_returns_status"}),
+    "retailer": (ReturnFilter(retailer="retailer-7"), {"search_returns_retailer"}),
+    "retailer and status": (ReturnFilter(retailer="retailer-7", status="RR"), {"search_returns_retailer_status"}),
+    "carrier": (ReturnFilter(carrier="carrier-3"), {"search_returns_carrier"}),
+    "hub": (ReturnFilter(hub="hub-4"), {"search_returns_hub"}),
+    "hub and status": (ReturnFilter(hub="hub-4", status="RR"), {"search_returns_hub"}),
+    "tracking number": (ReturnFilter(tracking_number="T-77"), {"search_returns_tracking_number"}),
+    "order number": (ReturnFilter(order_number="O-77"), {"search_returns_order_number"}),
+    "connote": (ReturnFilter(connote="CN-7"), {"search_returns_connote"}),
+    "route": (ReturnFilter(route="first_mile_only"), {"search_returns_pkey"}),
+    "not stuck": (ReturnFilter(stuck=False), {"search_returns_pkey"}),
+}
+EXCEPTION_LISTS: dict[str, tuple[ExceptionFilter, set[str]]] = {
+    "all": (ExceptionFilter(), {"search_exceptions_recorded_at"}),
+    "open": (ExceptionFilter(open=True), {"search_exceptions_all_open"}),
+    "verdict": (ExceptionFilter(verdict="held"), {"search_exceptions_verdict", "search_exceptions_recorded_at"}),
+    "open and verdict": (ExceptionFilter(verdict="held", open=True), {"search_exceptions_open"}),
+    "reason": (ExceptionFilter(reason="unknown_code"), {"search_exceptions_reason", "search_exceptions_recorded_at"}),
+    "carrier": (ExceptionFilter(carrier="carrier-3"), {"search_exceptions_carrier", "search_exceptions_recorded_at"}),
+    "code": (ExceptionFilter(code="code-3"), {"search_exceptions_code"}),
+    "return": (ExceptionFilter(return_id="R-77"), {"search_exceptions_pkey"}),
+}
+LETTER_LISTS: dict[str, tuple[LetterFilter, set[str]]] = {
+    "all": (LetterFilter(), {"dead_letters_recorded_at"}),
+    "open": (LetterFilter(open=True), {"dead_letters_open_recorded_at"}),
+    "reason": (LetterFilter(reason="reason-3"), {"dead_letters_reason"}),
+    "topic": (LetterFilter(topic="topic-3"), {"dead_letters_topic"}),
+    "time": (
+        LetterFilter(since=NOW - timedelta(days=20), until=NOW - timedelta(days=19)),
+        {"dead_letters_recorded_at"},
+    ),
+}
+
+
+def test_every_list_goes_by_an_index_of_its_own(connection: Connection[Any]) -> None:
+    listing = Planned(connection)
+    middle = datetime(2026, 11, 8, tzinfo=UTC)
+
+    for name, (wanted, expected) in RETURN_LISTS.items():
+        for after in (None, RETURNS // 2):
+            listing.returns(wanted, DUE, after, PAGE)
+            check(listing, f"returns, {name}", expected)
+    for place in (None, (middle, 100)):
+        listing.stuck_returns(ReturnFilter(), DUE, place, PAGE)
+        check(listing, "stuck returns", {"search_returns_stuck"})
+    for name, (among, expected) in EXCEPTION_LISTS.items():
+        for key in (None, (middle, 100, 1)):
+            listing.exceptions(among, key, PAGE)
+            check(listing, f"exceptions, {name}", expected)
+    for parked_key in (None, (middle, "return", "R-1", "", "")):
+        listing.parked(ExceptionFilter(), parked_key, PAGE)
+        check(listing, "parked", {"parked_recorded_at"})
+    listing.parked(ExceptionFilter(return_id="R-77"), None, PAGE)
+    check(listing, "parked of a return", {"parked_pkey"})
+    for name, (which, expected) in LETTER_LISTS.items():
+        for letter_key in (None, (middle, 100)):
+            listing.letters(which, letter_key, PAGE, 4096)
+            check(listing, f"letters, {name}", expected)
+
+
+def check(listing: Planned, name: str, expected: set[str]) -> None:
+    """By one of the indexes, reading not many more rows than a page has."""
+    plan = listing.plan
+    assert "Seq Scan" not in plan, f"{name}\n{plan}"
+    assert listing.indexes & expected, f"{name}\n{plan}"
+    read = [float(number) for number in re.findall(r"rows=([\d.]+)", plan)]
+    assert max(read) <= 15 * PAGE, f"{name}\n{plan}"
