@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
@@ -8,12 +9,19 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from service import bootstrap
 from service.adapters.migrations import migrate, shipped
 from service.adapters.reading import PostgresReading, open_pool
 from service.application.tracking import find_return
+from service.metrics import Metrics
+from service.runtime.lifecycle import Stop
+from service.wire.record import Record
+from tests.support.api import settings_for, token
 from tests.support.commands import run, settings_of
+from tests.support.filling import Filler
 from tests.support.journals import creation, ingest, scan
 from tests.support.topics import Topics
+from tests.support.web import served
 
 
 @contextmanager
@@ -47,6 +55,31 @@ def test_ingestion_and_the_api_work_with_roles_that_can_do_no_more(database: str
     assert problems == []
 
 
+def test_the_api_creates_and_replays_with_its_role(database: str, topics: Topics) -> None:
+    ingest(database, [creation()])
+    filler = Filler(database)
+    filler.write([Record("first-mile.scans", 0, 1000, 1_795_600_000_000, None, b"{", ())])
+    filler.close()
+    event = json.dumps(scan("COLLECTED", "10:00")).encode()
+    with psycopg.connect(database) as owner:
+        owner.execute("UPDATE dead_letters SET value = %s", (event,))
+    bearer = {"authorization": f"Bearer {token(settings_for(database), 'read', 'create', 'ops')}"}
+    body = {"retailer": "acme", "route": "omnirps", "carrier": "generic", "tracking_number": "T-1"}
+    with _user(database, "returns_web") as url:
+        settings = settings_for(url, topics.bootstrap_servers, topic_returns=topics.create("returns"))
+        with bootstrap.web(settings, Metrics(), Stop()) as app, served(app) as client:
+            created = client.post("/v1/returns", json=body, headers={**bearer, "idempotency-key": "k"})
+            (letter,) = client.get("/v1/dead-letters", headers=bearer).json()["items"]
+            replayed = client.post(f"/v1/dead-letters/{letter['id']}/replay", headers=bearer)
+            lists = [client.get(f"/v1/{name}", headers=bearer) for name in ("returns", "exceptions", "dead-letters")]
+            status = client.get("/v1/returns/R-1001", headers=bearer).json()["status"]
+
+    assert created.status_code == 201
+    assert replayed.json()["verdict"] == "advanced"
+    assert [answer.status_code for answer in lists] == [200, 200, 200]
+    assert status == "RT"
+
+
 @pytest.mark.parametrize(
     ("role", "statement"),
     (
@@ -61,6 +94,9 @@ def test_ingestion_and_the_api_work_with_roles_that_can_do_no_more(database: str
         ("returns_web", "INSERT INTO tokens (hash, scopes) VALUES ('', '{}')"),
         ("returns_web", "UPDATE offsets SET next = 0"),
         ("returns_web", "SELECT extend_history()"),
+        ("returns_web", "UPDATE history SET verdict = 'advanced'"),
+        ("returns_web", "DELETE FROM history"),
+        ("returns_web", "UPDATE creations SET return_id = 'R-1'"),
     ),
 )
 def test_a_role_cannot_do_what_is_not_its_business(database: str, role: str, statement: str) -> None:
