@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from service import logs
@@ -40,7 +42,7 @@ def supervise(
                 list(command),
                 env=None if environments is None else dict(environments[name]),
                 start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - one thread here
+                preexec_fn=partial(_die_with_parent, os.getpid()) if sys.platform == "linux" else None,  # noqa: PLW1509 - one thread here
             )
             log.info("child_started", child=name, pid=children[name].pid)
         while not stop.wait(_LOOK_SECONDS):
@@ -73,6 +75,8 @@ def _stop(children: Mapping[str, subprocess.Popen[bytes]], grace_seconds: float)
     return all(child.returncode in {0, -signal.SIGTERM} for child in running.values())
 
 
-def _die_with_parent() -> None:
+def _die_with_parent(parent: int) -> None:
     """Have Linux stop this child when its parent is killed and cannot do it any more."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it was killed before this child could ask
+        os._exit(1)

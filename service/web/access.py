@@ -26,7 +26,11 @@ _LONGEST_PATH: Final = 200
 
 
 class Access:
-    """ASGI middleware; also answers where the application crashed. Logs the path without its query string, and no header: those hold tokens and searches."""
+    """ASGI middleware; also answers where the application crashed.
+
+    Logs no header and no query string, which hold tokens and searches, and a path only of the API: what people type
+    behind /track/ may be anything.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -65,5 +69,5 @@ class Access:
         self._metrics.requests.labels(method, route, str(status)).observe(seconds)
         if route in _QUIET and status < 400:
             return
-        path = _CONTROL.sub("?", scope["path"])[:_LONGEST_PATH]
+        path = _CONTROL.sub("?", scope["path"])[:_LONGEST_PATH] if route.startswith("/v1/") else route
         logs.get("web").info("request", method=method, path=path, status=status, seconds=round(seconds, 4))

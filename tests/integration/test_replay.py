@@ -7,7 +7,6 @@ import json
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -359,7 +358,7 @@ class Spoiling(Parser):
 
     def parse(self, record: Record) -> Inbound:
         inbound = super().parse(record)
-        return replace(inbound, extensions=b"{") if inbound.event.id == "spoilt" else inbound
+        return inbound._replace(extensions=b"{") if inbound.event.id == "spoilt" else inbound
 
 
 def test_a_value_that_only_the_database_refuses_fails_alone(

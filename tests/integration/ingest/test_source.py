@@ -118,7 +118,11 @@ def test_a_partition_that_was_paused_among_others_is_read_to_its_end_once_resume
             seen += source.poll(20, 7)
             source.resume([paused])
 
-        eventually(lambda: seen.extend(source.poll(50, 7)) or len(seen) == 900, 20, why="all records")
+        def read_on() -> bool:
+            seen.extend(source.poll(50, 7))
+            return len(seen) == 900
+
+        eventually(read_on, 20, why="all records")
 
     for partition in mine:
         offsets = [record.offset for record in seen if (record.topic, record.partition) == partition]
