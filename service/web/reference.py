@@ -93,7 +93,13 @@ def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, Operation]]:
 
 def _operation(document: Mapping[str, Any], path: str, method: str, call: Mapping[str, Any]) -> Operation:
     parameters = [
-        Field(each["name"], each["in"], _type(each["schema"]), each.get("required", False), each.get("description", ""))
+        Field(
+            each["name"],
+            each["in"],
+            _type(document, each["schema"]).removesuffix(" or null"),
+            each.get("required", False),
+            each.get("description", ""),
+        )
         for each in call.get("parameters", ())
     ]
     asked = _json_of(call.get("requestBody", {}))
@@ -133,7 +139,7 @@ def _members(document: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Fie
     fields: list[Field] = []
     for name, member in schema.get("properties", {}).items():
         required = name in schema.get("required", ())
-        fields.append(Field(name, "", _type(member), required, _described(document, member)))
+        fields.append(Field(name, "", _type(document, member), required, _described(document, member)))
         fields += [
             inner._replace(name=f"{name}[].{inner.name}") for inner in _members(document, _items(document, member))
         ]
@@ -152,18 +158,19 @@ def _described(document: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     return str(own)
 
 
-def _type(schema: Mapping[str, Any]) -> str:
-    """A schema in a few words."""
+def _type(document: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    """A schema in a few words: an object by its name, a closed list by its words."""
+    resolved = _resolved(document, schema)
+    if "enum" in resolved:
+        return ", ".join(map(str, resolved["enum"]))
     if "$ref" in schema:
         return str(schema["$ref"].rsplit("/", 1)[1])
     if "anyOf" in schema:
-        return " or ".join(dict.fromkeys(_type(option) for option in schema["anyOf"]))
-    if "enum" in schema:
-        return " | ".join(map(str, schema["enum"]))
+        return " or ".join(dict.fromkeys(_type(document, option) for option in schema["anyOf"]))
     if "const" in schema:
         return str(schema["const"])
     if schema.get("type") == "array":
-        return f"list of {_type(schema.get('items', {}))}"
+        return f"list of {_type(document, schema.get('items', {}))}"
     return " ".join(str(schema[key]) for key in ("type", "format") if key in schema) or "anything"
 
 
