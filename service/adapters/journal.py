@@ -6,7 +6,6 @@ transaction ends with its number in the batch log. Nothing here decides anything
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -14,11 +13,20 @@ from typing import Any, Final
 import psycopg
 from psycopg import Connection
 from psycopg.types.json import set_json_loads
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from service.adapters.database import connect, probe_indexes, translated
 from service.adapters.memory import Memory
 from service.adapters.queries import load_queries
+from service.adapters.rows import (
+    HISTORY_TYPES,
+    headers_text,
+    history_columns,
+    kept_columns,
+    others,
+    place_in_history,
+    published_at,
+)
 from service.application.ports import (
     Arrival,
     DeadLetter,
@@ -30,34 +38,21 @@ from service.application.ports import (
     Swept,
     Waiting,
 )
-from service.domain.events import KEY_DIGEST_BYTES, Event
+from service.domain.events import Event
 from service.domain.journey import State
 from service.errors import LostPartition, Retryable
 from service.wire.carriers import CarrierTables
 from service.wire.record import Record
-from service.wire.stored import decode_state, encode_changes, encode_state, stored_event, stored_inbound
+from service.wire.stored import decode_state, stored_event, stored_inbound
 
 # Any two numbers that nothing else in this database locks.
 BATCH_LOG_LOCK: Final = 0x72_74_73_01
 SWEEP_LOCK: Final = 0x72_74_73_02
 
-# The keys of up to so many events stand in each row; beyond that a return's rows would grow with their square.
-MAX_KEYS_IN_ROW: Final = 64
-
 # After a collision so many batches go the way that a collision does not undo: it costs a batch less than a COPY that
 # waits for the other worker and then fails, and more than one that succeeds.
 WARY_BATCHES: Final = 16
 
-_PG_EPOCH: Final = 946_684_800_000_000  # 2000-01-01 UTC in microseconds; what PostgreSQL counts from
-_FIRST_MS: Final = -62_135_596_800_000  # 0001-01-01 UTC in milliseconds since 1970: what Python can read back
-_LAST_MS: Final = 253_402_300_799_999  # 9999-12-31
-# timestamptz goes as the integer and json as the text that they are on the wire: both spare a slower conversion.
-# fmt: off
-_HISTORY_TYPES: Final = (
-    "int8", "int4", "text", "text", "text", "int8", "text", "text", "text", "text", "text",
-    "text", "int4", "int8", "int8", "text", "text", "text", "int4", "text", "text", "bytea", "bytea",
-)
-# fmt: on
 _Q: Final = load_queries("journal.sql")
 
 
@@ -273,20 +268,20 @@ class PostgresTransaction:
 
     def _copy(self, name: str, rows: Iterable[HistoryRow]) -> None:
         with self._connection.cursor() as cursor, cursor.copy(_Q[name]) as copy:
-            copy.set_types(_HISTORY_TYPES)
+            copy.set_types(HISTORY_TYPES)
             write_row = copy.write_row
             # In one order for all workers, or two of them could wait for each other.
-            for row in sorted(rows, key=_place_in_history):
-                write_row(_columns(row))
+            for row in sorted(rows, key=place_in_history):
+                write_row(history_columns(row))
 
     def park(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
         kinds = [a.inbound.kind.value for a in arrivals]
         subjects = [a.inbound.subject for a in arrivals]
-        return _others(arrivals, self._rows("park", kinds, subjects, *_kept_columns(arrivals)))
+        return others(arrivals, self._rows("park", kinds, subjects, *kept_columns(arrivals)))
 
     def keep_deliveries(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
         connotes = [a.inbound.subject for a in arrivals]
-        return _others(arrivals, self._rows("keep_deliveries", connotes, *_kept_columns(arrivals)))
+        return others(arrivals, self._rows("keep_deliveries", connotes, *kept_columns(arrivals)))
 
     def join_connotes(self, members: Iterable[tuple[str, int]]) -> None:
         unique = sorted(set(members))
@@ -299,10 +294,10 @@ class PostgresTransaction:
             [r.topic for r in records],
             [r.partition for r in records],
             [r.offset for r in records],
-            [_published(r) for r in records],
+            [published_at(r) for r in records],
             [r.key for r in records],
             [r.value for r in records],
-            [_headers(r.headers) for r in records],
+            [headers_text(r.headers) for r in records],
             [letter.reason for letter in letters],
             [letter.error for letter in letters],
         )
@@ -329,6 +324,8 @@ class PostgresTransaction:
 
     def end_sweep(self, upto: int) -> None:
         # To sweep the same batches again after a crash finds nothing new: no need to wait for the disk.
+        if not self._states:  # nothing was appended that somebody might have read
+            self._connection.execute("SET LOCAL synchronous_commit = off")
         self._count("end_sweep", upto)
 
     def _arrival(self, row: Sequence[Any]) -> Arrival:
@@ -336,70 +333,3 @@ class PostgresTransaction:
         inbound = stored_inbound(kind, subject, *event, tables=self._tables)
         record = Record(topic, partition, offset, round(published_at.timestamp() * 1000), None, None)
         return Arrival(inbound, record)
-
-
-def _published(record: Record) -> int:
-    """Kafka's timestamp. Publishers set it, to any 64 bits; what is no date we can keep becomes the first or last."""
-    return min(max(record.timestamp, _FIRST_MS), _LAST_MS)
-
-
-def _place_in_history(row: HistoryRow) -> tuple[int, int]:
-    return row.return_no, row.entry.state.seq
-
-
-def _columns(row: HistoryRow) -> tuple[Any, ...]:
-    return_no, (event, verdict, reason, changes, state), (inbound, record) = row
-    seen, changed = state.seen, encode_changes(changes)
-    return (
-        return_no,
-        state.seq,
-        event.source,
-        event.id,
-        inbound.type,
-        event.at - _PG_EPOCH,
-        inbound.zone_source,
-        inbound.code,
-        event.milestone,
-        inbound.data.decode(),
-        inbound.extensions and inbound.extensions.decode(),
-        record.topic,
-        record.partition,
-        record.offset,
-        _published(record) * 1000 - _PG_EPOCH,
-        verdict,
-        reason,
-        changed and changed.decode(),
-        state.version,
-        state.timeline.status,
-        encode_state(state).decode(),
-        seen[-KEY_DIGEST_BYTES:],
-        seen if len(seen) <= MAX_KEYS_IN_ROW * KEY_DIGEST_BYTES else None,
-    )
-
-
-def _kept_columns(arrivals: Sequence[Arrival]) -> Iterator[list[Any]]:
-    inbound = [arrival.inbound for arrival in arrivals]
-    events = [item.event for item in inbound]
-    yield [event.source for event in events]
-    yield [event.id for event in events]
-    yield [item.type for item in inbound]
-    yield [event.at for event in events]
-    yield [item.zone_source for item in inbound]
-    yield [item.code for item in inbound]
-    yield [event.milestone and event.milestone.value for event in events]
-    yield [item.data.decode() for item in inbound]
-    yield [item.extensions and item.extensions.decode() for item in inbound]
-    yield [arrival.record.topic for arrival in arrivals]
-    yield [arrival.record.partition for arrival in arrivals]
-    yield [arrival.record.offset for arrival in arrivals]
-    yield [_published(arrival.record) for arrival in arrivals]
-
-
-def _others(arrivals: Iterable[Arrival], kept: Iterable[tuple[str, int, int]]) -> list[Arrival]:
-    """The arrivals whose coordinates are not among those that were kept now."""
-    coordinates = set(kept)
-    return [a for a in arrivals if (a.record.topic, a.record.partition, a.record.offset) not in coordinates]
-
-
-def _headers(headers: Iterable[tuple[str, bytes | None]]) -> str:
-    return to_json([(name, None if value is None else b64encode(value).decode()) for name, value in headers]).decode()

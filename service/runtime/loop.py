@@ -20,7 +20,7 @@ from typing import Final
 
 from service import logs
 from service.application import ingest, sweep
-from service.application.ports import Bounds, DeadLetter, Item, Journal, Move, Partition, Source
+from service.application.ports import DeadLetter, Item, Journal, Move, Partition, Source
 from service.errors import BrokenSource, Conflict, Fatal, RejectedValue, Retryable
 from service.metrics import Metrics
 from service.runtime.backoff import Backoff
@@ -28,6 +28,7 @@ from service.runtime.fuse import Fuse
 from service.runtime.lifecycle import Stop
 from service.runtime.observer import Observer
 from service.runtime.order import ReadingOrder
+from service.runtime.progress import Drain, Progress
 from service.wire.reasons import Invalid
 from service.wire.record import Record
 
@@ -49,14 +50,6 @@ class LoopOptions:
     fuse_ratio: float = 0.9
     stall_seconds: float = 120.0
     drain: bool = False
-
-
-@dataclass(slots=True)
-class _Progress:
-    """Where a partition stood when it last moved."""
-
-    position: int
-    since: float
 
 
 class IngestLoop:
@@ -99,9 +92,8 @@ class IngestLoop:
         self._held: list[Item] = []
         self._uncertain = False  # a transaction failed: it is not known whether it was committed
         self._idle = False  # the last poll brought nothing, though it could
-        self._goal: dict[Partition, Bounds] | None = None
-        self._goal_batch: int | None = None  # once the goal is reached: the batch that the sweep must come to
-        self._progress: dict[Partition, _Progress] = {}
+        self._drain: Drain | None = None
+        self._progress = Progress(clock)
         self._last = dict.fromkeys(("housekeeping", "sweep", "tidy", "drain"), clock())
 
     def run(self) -> None:
@@ -147,9 +139,8 @@ class IngestLoop:
             self._stop.wait(min(self._backoff.remaining(), self._options.poll_timeout_ms / 1000))
             return None
         self._source = self._open_source()
-        if self._options.drain and self._goal is None:
-            bounds = self._source.bounds(self._source.all_partitions())
-            self._goal = {partition: each for partition, each in bounds.items() if each.end > each.begin}
+        if self._options.drain and self._drain is None:
+            self._drain = Drain(self._source)
         return self._source
 
     def _poll(self, source: Source) -> None:
@@ -204,8 +195,7 @@ class IngestLoop:
         # An eager rebalance takes all away and gives some back: those are read again from their stored offsets.
         for partition in lost | gained:
             self._positions.pop(partition, None)
-            self._progress.pop(partition, None)
-            for memory in (self._fuse, self._order, self._observer):
+            for memory in (self._progress, self._fuse, self._order, self._observer):
                 memory.forget(partition)
         self._blown -= lost | gained
         self._drop_held(lost | gained)
@@ -333,7 +323,7 @@ class IngestLoop:
         if self._backoff.failures:
             self._log.info("resumed", tries=self._backoff.failures)
             self._backoff.succeed()
-            self._progress.clear()  # they stood still for a known reason
+            self._progress.clear()
             source.resume(self._positions.keys() - self._blown)
 
     def _reopen(self, error: Exception) -> None:
@@ -346,7 +336,8 @@ class IngestLoop:
         source, self._source = self._source, None
         if source is not None:
             source.close()
-        self._positions, self._gained, self._blown, self._held, self._progress = {}, set(), set(), [], {}
+        self._positions, self._gained, self._blown, self._held = {}, set(), set(), []
+        self._progress.clear()
 
     # 5. sweep, housekeeping, drain
 
@@ -373,17 +364,14 @@ class IngestLoop:
                 self._watch(source, partition, max(0, high_water - position))
 
     def _watch(self, source: Source, partition: Partition, lag: int) -> None:
-        now, position = self._clock(), self._positions[partition]
-        progress = self._progress.get(partition)
-        if progress is None or progress.position != position or not lag:
-            progress = self._progress[partition] = _Progress(position, now)
-        seconds = now - progress.since
+        position = self._positions[partition]
+        seconds = self._progress.seconds(partition, position, lag)
         self._observer.lag(partition, lag, seconds)
-        if seconds > self._options.stall_seconds and partition not in self._blown:
-            if source.bounds([partition])[partition].end <= position:
-                # What it lags behind is a publisher's open transaction, which nobody may read yet.
-                progress.since = now
-                return
+        if seconds <= self._options.stall_seconds or partition in self._blown:
+            return
+        self._progress.forget(partition)
+        # What it lags behind may be a publisher's open transaction, which nobody may read yet.
+        if source.bounds([partition])[partition].end > position:
             faulthandler.dump_traceback()
             raise Fatal(f"{partition[0]} {partition[1]} has a lag of {lag} and did not move for {seconds:.0f} s")
 
@@ -395,28 +383,16 @@ class IngestLoop:
         return True
 
     def _is_drained(self) -> bool:
-        if self._goal is None or self._backoff.failures:
+        if self._drain is None or self._backoff.failures:
             return False
         # The publishers may go on all the while: without a pause in what comes, it is asked now and then.
         if not self._idle and not self._due("drain", _DRAIN_SECONDS):
             return False
         try:
-            return self._is_at_goal(self._goal)
+            return self._drain.is_done(self._journal, self._blown)
         except Retryable as error:
             self._hold(error)
             return False
-
-    def _is_at_goal(self, goal: Mapping[Partition, Bounds]) -> bool:
-        """Whether everything is ingested that was there at the start, and what that left to the sweep is done."""
-        if self._goal_batch is None:
-            stored = self._journal.stored_offsets({partition: each.begin for partition, each in goal.items()})
-            missing = {partition for partition, each in goal.items() if stored[partition] < each.end}
-            for topic, partition in sorted(missing & self._blown):
-                raise Fatal(f"{topic} {partition} cannot be drained: nearly everything in it is invalid")
-            if missing:
-                return False
-            self._goal_batch = self._journal.swept().newest
-        return self._journal.swept().upto >= self._goal_batch
 
 
 def _place(item: Item) -> tuple[Partition, int]:

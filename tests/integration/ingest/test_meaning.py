@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from service.adapters.journal import MAX_KEYS_IN_ROW
+from service.adapters.rows import MAX_KEYS_IN_ROW
 from tests.support.ingesting import (
     STRUCTURED,
     assert_right,

@@ -671,7 +671,8 @@ class TestDrain:
         bench.kafka.put(A, creation())
         bench.tick(3)
         assert bench.loop._is_drained()
-        bench.loop._goal_batch = None
+        assert bench.loop._drain is not None
+        bench.loop._drain._batch = None
         bench.journal.tables.batches = 5
 
         assert not bench.loop._is_drained()

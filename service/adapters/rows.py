@@ -1,0 +1,99 @@
+"""How the journal's rows look on their way to PostgreSQL."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from pydantic_core import to_json
+
+from service.application.ports import Arrival, HistoryRow
+from service.domain.events import KEY_DIGEST_BYTES
+from service.wire.record import Record
+from service.wire.stored import encode_changes, encode_state
+
+# The keys of up to so many events stand in each row; beyond that a return's rows would grow with their square.
+MAX_KEYS_IN_ROW: Final = 64
+
+_PG_EPOCH: Final = 946_684_800_000_000  # 2000-01-01 UTC in microseconds; what PostgreSQL counts from
+_FIRST_MS: Final = -62_135_596_800_000  # 0001-01-01 UTC in milliseconds since 1970: what Python can read back
+_LAST_MS: Final = 253_402_300_799_999  # 9999-12-31
+# timestamptz goes as the integer and json as the text that they are on the wire: both spare a slower conversion.
+# fmt: off
+HISTORY_TYPES: Final = (
+    "int8", "int4", "text", "text", "text", "int8", "text", "text", "text", "text", "text",
+    "text", "int4", "int8", "int8", "text", "text", "text", "int4", "text", "text", "bytea", "bytea",
+)
+# fmt: on
+
+
+def published_at(record: Record) -> int:
+    """Kafka's timestamp. Publishers set it, to any 64 bits; what is no date we can keep becomes the first or last."""
+    return min(max(record.timestamp, _FIRST_MS), _LAST_MS)
+
+
+def place_in_history(row: HistoryRow) -> tuple[int, int]:
+    """The order of all writes to the history."""
+    return row.return_no, row.entry.state.seq
+
+
+def history_columns(row: HistoryRow) -> tuple[Any, ...]:
+    """The values of a history row, as `copy_history` names its columns."""
+    return_no, (event, verdict, reason, changes, state), (inbound, record) = row
+    seen, changed = state.seen, encode_changes(changes)
+    return (
+        return_no,
+        state.seq,
+        event.source,
+        event.id,
+        inbound.type,
+        event.at - _PG_EPOCH,
+        inbound.zone_source,
+        inbound.code,
+        event.milestone,
+        inbound.data.decode(),
+        inbound.extensions and inbound.extensions.decode(),
+        record.topic,
+        record.partition,
+        record.offset,
+        published_at(record) * 1000 - _PG_EPOCH,
+        verdict,
+        reason,
+        changed and changed.decode(),
+        state.version,
+        state.timeline.status,
+        encode_state(state).decode(),
+        seen[-KEY_DIGEST_BYTES:],
+        seen if len(seen) <= MAX_KEYS_IN_ROW * KEY_DIGEST_BYTES else None,
+    )
+
+
+def kept_columns(arrivals: Sequence[Arrival]) -> Iterator[list[Any]]:
+    """The columns that parked events and deliveries share, each as a list."""
+    inbound = [arrival.inbound for arrival in arrivals]
+    events = [item.event for item in inbound]
+    yield [event.source for event in events]
+    yield [event.id for event in events]
+    yield [item.type for item in inbound]
+    yield [event.at for event in events]
+    yield [item.zone_source for item in inbound]
+    yield [item.code for item in inbound]
+    yield [event.milestone and event.milestone.value for event in events]
+    yield [item.data.decode() for item in inbound]
+    yield [item.extensions and item.extensions.decode() for item in inbound]
+    yield [arrival.record.topic for arrival in arrivals]
+    yield [arrival.record.partition for arrival in arrivals]
+    yield [arrival.record.offset for arrival in arrivals]
+    yield [published_at(arrival.record) for arrival in arrivals]
+
+
+def others(arrivals: Iterable[Arrival], kept: Iterable[tuple[str, int, int]]) -> list[Arrival]:
+    """The arrivals whose coordinates are not among those that were kept now."""
+    coordinates = set(kept)
+    return [a for a in arrivals if (a.record.topic, a.record.partition, a.record.offset) not in coordinates]
+
+
+def headers_text(headers: Iterable[tuple[str, bytes | None]]) -> str:
+    """A dead letter's headers as JSON, values in base 64."""
+    return to_json([(name, None if value is None else b64encode(value).decode()) for name, value in headers]).decode()

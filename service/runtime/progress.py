@@ -1,0 +1,54 @@
+"""How far a worker is: behind the ends of its partitions, and on the way to the end of a drain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+from service.application.ports import Bounds, Journal, Partition, Source
+from service.errors import Fatal
+
+
+class Progress:
+    """For how long each partition that has lag stands where it stands."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._since: dict[Partition, tuple[int, float]] = {}
+
+    def seconds(self, partition: Partition, position: int, lag: int) -> float:
+        """Seconds that it has not moved although there is more; 0 without lag."""
+        now = self._clock()
+        stood, since = self._since.get(partition, (None, now))
+        if stood != position or not lag:
+            since = now
+        self._since[partition] = (position, since)
+        return now - since
+
+    def forget(self, partition: Partition) -> None:
+        """Begin anew with this partition."""
+        self._since.pop(partition, None)
+
+    def clear(self) -> None:
+        """Begin anew with all: they stood still for a known reason."""
+        self._since.clear()
+
+
+class Drain:
+    """Everything that the input topics held at the start, and what that left to the sweep, whoever does it."""
+
+    def __init__(self, source: Source) -> None:
+        bounds = source.bounds(source.all_partitions())
+        self._goal: Mapping[Partition, Bounds] = {p: each for p, each in bounds.items() if each.end > each.begin}
+        self._batch: int | None = None  # once all is ingested: what the sweep must come to
+
+    def is_done(self, journal: Journal, blown: Collection[Partition]) -> bool:
+        """Whether it is all there. Raises Fatal if a partition that is missing was stopped by its fuse."""
+        if self._batch is None:
+            stored = journal.stored_offsets({partition: each.begin for partition, each in self._goal.items()})
+            missing = {partition for partition, each in self._goal.items() if stored[partition] < each.end}
+            for topic, partition in sorted(missing & set(blown)):
+                raise Fatal(f"{topic} {partition} cannot be drained: nearly everything in it is invalid")
+            if missing:
+                return False
+            self._batch = journal.swept().newest
+        return journal.swept().upto >= self._batch
