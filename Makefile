@@ -26,8 +26,8 @@ down: venv ## stop Kafka and PostgreSQL
 demo: venv ## local stack, service and simulator; prints a tracking page to look at
 	@$(PY) -m deploy.local.demo
 
-test: venv ## run the tests (starts the stack, and stops it if it did)
-	@$(PY) -m pytest --ignore=tests/faults --ignore=tests/benchmarks -m "not benchmark" $(ARGS)
+test: venv ## run the tests, two files at a time (starts the stack, and stops it if it did)
+	@$(PY) -m deploy.local.stack during $(PY) -m pytest -n 2 --dist loadfile --ignore=tests/faults --ignore=tests/benchmarks $(ARGS)
 
 check: venv ## format, lint, types, layers, generated files
 	@$(PY) -m ruff format --check --quiet . || { echo "check: run \`make format\`" >&2; exit 1; }
@@ -45,7 +45,7 @@ bench: venv ## measure throughput and latency
 	@$(PY) -m tests.benchmarks $(ARGS)
 
 faults: venv ## kill, freeze and cut things while the service works (minutes)
-	@$(PY) -m pytest tests/faults $(ARGS)
+	@$(PY) -m pytest tests/faults -o faulthandler_timeout=1400 $(ARGS)
 
 lock: ## write the locks anew after a change of pyproject.toml
 	@[[ -x .venv/bin/uv ]] || deploy/local/venv.sh || true

@@ -1,6 +1,7 @@
 """The local stack: Kafka and PostgreSQL without Docker, for development, tests and the demo.
 
-`python -m deploy.local.stack up | down | status | clean` (make up, make down, make clean). The state is under .local/.
+`python -m deploy.local.stack up | down | status | clean` (make up, make down, make clean), or `during COMMAND` (make
+test). The state is under .local/.
 Tests make servers of their own from KafkaServer and PostgresServer, or a whole LocalStack in a folder of their own.
 """
 
@@ -11,6 +12,7 @@ import fcntl
 import os
 import shlex
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -156,13 +158,26 @@ def _run(command: str) -> int:
     return 0
 
 
+def _during(command: list[str]) -> int:
+    """Run a command with the stack up; what was started for it is stopped again, and what ran already goes on."""
+    stack = LocalStack()
+    started = stack.up()
+    try:
+        return subprocess.run(command, check=False).returncode
+    finally:
+        for server in (stack.kafka, stack.postgres):
+            if server.home.name in started:
+                server.stop()
+
+
 def main(arguments: list[str]) -> int:
     """Run one command; 0 done, 1 failed, 2 usage. A person reads one line about what went wrong, and no traceback."""
-    if len(arguments) != 1 or arguments[0] not in {"up", "down", "status", "clean"}:
-        _say("usage: python -m deploy.local.stack up|down|status|clean")
+    during = arguments[:1] == ["during"] and len(arguments) > 1
+    if not during and (len(arguments) != 1 or arguments[0] not in {"up", "down", "status", "clean"}):
+        _say("usage: python -m deploy.local.stack up|down|status|clean|during COMMAND...")
         return 2
     try:
-        return _run(arguments[0])
+        return _during(arguments[1:]) if during else _run(arguments[0])
     except StackError as problem:
         _say(str(problem))
     except OSError as problem:

@@ -19,14 +19,24 @@ PRIVATE = CHECKOUT / ".local" / "private"
 @contextlib.contextmanager
 def private_home() -> Iterator[Path]:
     """A folder for servers of this session. What sessions left behind that were killed is stopped and deleted first."""
-    _remove_orphans()
     home = PRIVATE / str(os.getpid())
-    home.mkdir(parents=True)
-    # Held until the process ends, however it does; that is how an orphan is told from a folder in use.
-    with (home / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with contextlib.ExitStack() as held:
+        with _one_at_a_time():
+            _remove_orphans()
+            home.mkdir(parents=True)
+            # Held until the process ends, however it does; that is how an orphan is told from a folder in use.
+            fcntl.flock(held.enter_context((home / "lock").open("w")), fcntl.LOCK_EX)
         yield home
         _remove(home)
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Sessions that start together: a folder that is made and not yet locked looks like an orphan."""
+    PRIVATE.mkdir(parents=True, exist_ok=True)
+    with PRIVATE.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _remove_orphans() -> None:
