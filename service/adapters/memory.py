@@ -8,15 +8,13 @@ read again. So memory spares reads, and can do no harm.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from service.application.ports import Pair
 from service.domain.journey import State
 
 K = TypeVar("K")
 V = TypeVar("V")
-
-_IDENTIFIERS_A_STATE: Final = 2  # they are small, and spare a question each
 
 
 class Recent(Generic[K, V]):
@@ -49,9 +47,9 @@ class Recent(Generic[K, V]):
 
 
 class Memory:
-    """Of one worker: `states` returns, and somewhat more identifiers and labels."""
+    """Of one worker: the states of so many returns, and as many identifiers and labels."""
 
-    def __init__(self, states: int) -> None:
-        self.states: Recent[int, State] = Recent(states)
-        self.returns: Recent[str, int] = Recent(states * _IDENTIFIERS_A_STATE)
-        self.labels: Recent[Pair, int] = Recent(states * _IDENTIFIERS_A_STATE)
+    def __init__(self, size: int) -> None:
+        self.states: Recent[int, State] = Recent(size)
+        self.returns: Recent[str, int] = Recent(size)
+        self.labels: Recent[Pair, int] = Recent(size)
