@@ -8,6 +8,7 @@ read again. So memory spares reads, and can do no harm.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from itertools import islice
 from typing import Generic, TypeVar
 
 from service.application.ports import Pair
@@ -42,7 +43,7 @@ class Recent(Generic[K, V]):
         for key, value in new.items():
             entries.pop(key, None)
             entries[key] = value
-        for key in list(entries)[: max(0, len(entries) - self._size)]:
+        for key in list(islice(entries, max(0, len(entries) - self._size))):
             del entries[key]
 
 

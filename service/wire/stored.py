@@ -19,7 +19,6 @@ from service.wire.carriers import CarrierTables
 from service.wire.inbound import Inbound, SubjectKind
 from service.wire.models import EVENT_VOIDED, location_of
 
-VOIDED_TYPE: Final = EVENT_VOIDED
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 # Looking a member up costs a fraction of calling its class.
