@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.adapters.memory import Recent
+
+
+def test_what_was_not_asked_for_longest_is_forgotten_first() -> None:
+    recent: Recent[str, int] = Recent(2)
+    recent.keep({"a": 1, "b": 2})
+
+    assert recent.find(["a", "unknown"]) == {"a": 1}
+    recent.keep({"c": 3})
+
+    assert recent.find(["a", "b", "c"]) == {"a": 1, "c": 3}
+
+
+@given(st.integers(0, 5), st.lists(st.dictionaries(st.integers(0, 9), st.integers(1, 9), max_size=8), max_size=8))
+def test_never_holds_more_than_its_size_and_never_what_was_replaced(size: int, turns: list[dict[int, int]]) -> None:
+    recent: Recent[int, int] = Recent(size)
+    newest: dict[int, int] = {}
+
+    for turn in turns:
+        recent.keep(turn)
+        newest |= turn
+
+        assert len(recent) <= size
+        assert recent.find(range(10)).items() <= newest.items()
