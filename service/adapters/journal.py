@@ -302,9 +302,9 @@ class PostgresTransaction:
             [letter.error for letter in letters],
         )
 
-    def seal(self) -> None:
+    def seal(self, events: int) -> None:
         self._connection.execute(_Q["lock_batches"], (BATCH_LOG_LOCK,))
-        self._connection.execute(_Q["number_batch"])
+        self._connection.execute(_Q["number_batch"], (events,))
 
     def begin_sweep(self, batches: int, events: int) -> Swept | None:
         if not self._rows("try_sweep", SWEEP_LOCK)[0][0]:

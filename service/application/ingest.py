@@ -108,7 +108,7 @@ def take_in(tx: Transaction, items: Sequence[Item], step: Step = lambda _: None)
     rows, repeats, conflicts = append(tx, placed, step)
     if letters:
         tx.bury(letters)
-    tx.seal()
+    tx.seal(len(rows))
     step("write")
     return Outcome(
         verdicts(rows),

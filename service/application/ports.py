@@ -111,8 +111,8 @@ class Transaction(Protocol):
     def bury(self, letters: Sequence[DeadLetter]) -> None:
         """Keep dead letters."""
 
-    def seal(self) -> None:
-        """Take the batch's number: the last thing before the commit."""
+    def seal(self, events: int) -> None:
+        """Take the batch's number, and note how many events it recorded: the last thing before the commit."""
 
 
 class SweepTransaction(Transaction, Protocol):

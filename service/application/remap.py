@@ -114,7 +114,7 @@ def _remap_some(scans: UnmappedScans, what: Unmapped, after: Place, limit: int) 
         placed = [Placed(scan.return_no, scan.arrival, recorded=True) for _, scan in found]
         rows = append(tx, placed, lambda _: None).rows
         if rows:
-            tx.seal()
+            tx.seal(len(rows))
     return len(rows), found[-1].place
 
 

@@ -148,7 +148,7 @@ SELECT pg_advisory_xact_lock(%b::int8)
 
 -- name: number_batch
 -- batches_pkey, backwards. A statement of its own: its snapshot must be taken with the lock in hand.
-INSERT INTO batches (n) SELECT coalesce(max(n), 0) + 1 FROM batches
+INSERT INTO batches (n, events) SELECT coalesce(max(n), 0) + 1, %b::int4 FROM batches
 
 -- name: try_sweep
 SELECT pg_try_advisory_xact_lock(%b::int8)

@@ -71,6 +71,20 @@ def test_events_of_an_unknown_return_wait_until_it_is_created(service: Service) 
     assert service.query("SELECT count(*) FROM parked") == [(0,)]
 
 
+def test_each_batch_says_how_many_events_it_recorded(service: Service) -> None:
+    documents = [*journey(), scan("WHAT", "10:30")]
+    publish(service, *documents[1:], *documents[1:])
+    drain(service)
+    publish(service, documents[0], documents[0])
+    drain(service)  # the sweep places the others in a batch of its own
+
+    batches = service.query(
+        "SELECT b.events, (SELECT count(*) FROM history WHERE xid = b.xid) FROM batches b ORDER BY n"
+    )
+
+    assert batches == [(0, 0), (1, 1), (len(documents) - 1, len(documents) - 1)]
+
+
 def test_a_label_stays_with_the_first_return_that_claims_it(service: Service) -> None:
     first, second = creation("R-0001"), creation("R-0002", tracking_number="TR-0001")
     scanned = scan("COLLECTED", "10:00", "R-0001")
