@@ -11,11 +11,21 @@ from psycopg import Connection
 from service.adapters.batch_log import SliceReader
 from service.adapters.database import connect, probe_indexes, set_local, translated
 from service.adapters.queries import load_queries
+from service.application.figures import Counted, Figures, Reached
 from service.application.project import Projection, SearchException
 from service.application.slices import Limits, Position, Slice
 from service.errors import Fatal, Retryable
 
 _QUERIES: Final = load_queries("search.sql")
+_CLEAR: Final = (
+    "begin_rebuild",
+    "clear_exceptions",
+    "clear_returns",
+    "clear_counts",
+    "clear_days",
+    "clear_minutes",
+    "restart_figures",
+)
 
 
 class PostgresSearch:
@@ -82,7 +92,7 @@ class PostgresSearchTransaction:
     def begin_rebuild(self) -> None:
         for setting in ("lock_timeout", "statement_timeout"):
             set_local(self._connection, setting, "0")
-        for query in ("begin_rebuild", "clear_exceptions", "clear_returns"):
+        for query in _CLEAR:
             self._connection.execute(_QUERIES[query])
 
     def read(self, position: Position) -> Slice:
@@ -94,7 +104,7 @@ class PostgresSearchTransaction:
 
     def apply(self, projection: Projection) -> None:
         if projection.returns:
-            columns = _columns(projection.returns)
+            columns = _columns([row._replace(reached=_array(row.reached)) for row in projection.returns])
             self._connection.execute(_QUERIES["put_returns"], columns)
             self._connection.execute(_QUERIES["touch_returns"], columns)
         if projection.exceptions:
@@ -104,9 +114,26 @@ class PostgresSearchTransaction:
             places = [each.return_no for each in resolved], [each.seq for each in resolved]
             self._connection.execute(_QUERIES["resolve"], (*places, [each.resolved_at for each in resolved]))
 
+    def counted(self, return_nos: Collection[int]) -> dict[int, Counted]:
+        rows = self._connection.execute(_QUERIES["counted"], (list(return_nos),), binary=True)
+        return {return_no: Counted(*held) for return_no, *held in rows}
+
+    def count(self, figures: Figures) -> None:
+        for query, moved in (("count_returns", figures.returns), ("count_days", figures.days)):
+            rows = [(*key, number) for key, number in sorted(moved.items()) if number]
+            if rows:
+                self._connection.execute(_QUERIES[query], _columns(rows))
+
     def end(self, after: int, n: int) -> None:
+        self._connection.execute(_QUERIES["count_minutes"], {"after": after, "upto": n})
+        self._connection.execute(_QUERIES["end_minutes"], (n,))
         self._connection.execute(_QUERIES["resolve_mapped"], (after, n))
         self._connection.execute(_QUERIES["end"], (n,))
+
+
+def _array(days: Reached) -> Any:
+    """An array as PostgreSQL writes it: of arrays of arrays it would make one."""
+    return f"{{{','.join('NULL' if day is None else day.isoformat() for day in days)}}}"
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:

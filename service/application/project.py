@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final, NamedTuple, Protocol
 
+from service.application.figures import Counted, Figures, reached_days
 from service.application.slices import LogRow, Position, Slice
 from service.domain.journey import State
 from service.domain.milestones import Milestone, Reason, Verdict
@@ -38,6 +39,7 @@ class SearchReturn(NamedTuple):
     created_at: datetime
     updated_at: datetime
     seq: int
+    reached: tuple[date | None, ...]  # see `figures`
 
 
 class SearchException(NamedTuple):
@@ -77,7 +79,7 @@ class SearchTransaction(Protocol):
         """Up to which batch the tables are; None while another projector works."""
 
     def begin_rebuild(self) -> None:
-        """Empty the tables, for whoever reads after the commit. Waits for another projector."""
+        """Empty the tables and the figures, for whoever reads after the commit. Waits for another projector."""
 
     def read(self, position: Position) -> Slice:
         """The next slice after `position`; empty, with the same position, where there is none."""
@@ -85,11 +87,19 @@ class SearchTransaction(Protocol):
     def open_exceptions(self, return_nos: Collection[int]) -> list[SearchException]:
         """The exceptions of these returns that are not resolved."""
 
+    def counted(self, return_nos: Collection[int]) -> dict[int, Counted]:
+        """What the figures hold of these returns; of one that is not in the tables, nothing."""
+
     def apply(self, projection: Projection) -> None:
         """Write it."""
 
+    def count(self, figures: Figures) -> None:
+        """Move the figures."""
+
     def end(self, after: int, n: int) -> None:
-        """Move the cursor from `after` to `n`, and resolve the unmapped scans that the batches between mapped."""
+        """Move the cursor from `after` to `n`, count the events of the batches between, and resolve the unmapped scans
+        that they mapped.
+        """
 
 
 class SearchTables(Protocol):
@@ -115,13 +125,14 @@ def advance(tables: SearchTables) -> Step | None:
         after = tx.begin()
         if after is None:
             return None
-        position, rows = Position(after), 0
+        position, rows, figures = Position(after), 0, Figures()
         while True:
             piece = tx.read(position)
-            tx.apply(_project(tx, piece))
+            tx.apply(_project(tx, piece, figures))
             position, rows = piece.position, rows + len(piece.rows)
             if position.is_whole:
                 break
+        tx.count(figures)
         if position.n > after:
             tx.end(after, position.n)
         return Step(position.n, rows)
@@ -131,18 +142,22 @@ def rebuild(tables: SearchTables) -> Step:
     """Make the tables from nothing, in one transaction: readers see the old ones until the new ones are there."""
     with tables.transaction() as tx:
         tx.begin_rebuild()
-        position, rows = Position(0), 0
+        position, rows, figures = Position(0), 0, Figures()
         while (piece := tx.read(position)).position != position:
-            tx.apply(_project(tx, piece))
+            tx.apply(_project(tx, piece, figures))
             position, rows = piece.position, rows + len(piece.rows)
+        tx.count(figures)
         tx.end(0, position.n)
         return Step(position.n, rows)
 
 
-def _project(tx: SearchTransaction, piece: Slice) -> Projection:
+def _project(tx: SearchTransaction, piece: Slice, figures: Figures) -> Projection:
     if not piece.rows:
         return Projection((), (), ())
-    return project(piece.rows, tx.open_exceptions({row.return_no for row in piece.rows}))
+    return_nos = {row.return_no for row in piece.rows}
+    projection = project(piece.rows, tx.open_exceptions(return_nos))
+    figures.move(tx.counted(return_nos), projection.returns)
+    return projection
 
 
 def project(rows: Iterable[LogRow], open_exceptions: Iterable[SearchException]) -> Projection:
@@ -194,6 +209,7 @@ def _return(row: LogRow, state: State, before: SearchReturn | None) -> SearchRet
         from_micros(timeline.counts[Milestone.RC].at),
         row.recorded_at,
         row.seq,
+        reached_days(timeline),
     )
 
 

@@ -23,23 +23,36 @@ DELETE FROM search_returns
 -- name: clear_exceptions
 DELETE FROM search_exceptions
 
+-- name: clear_counts
+DELETE FROM search_counts
+
+-- name: clear_days
+DELETE FROM search_days
+
+-- name: clear_minutes
+DELETE FROM search_minutes
+
+-- name: restart_figures
+-- cursors_pkey. They count everything from now on.
+UPDATE cursors SET n = 0 WHERE name IN ('figures', 'minutes')
+
 -- name: put_returns
 -- search_returns_pkey. Returns whose status moved, the new ones among them.
 INSERT INTO search_returns AS known (return_no, return_id, retailer, route, carrier, tracking_number, order_number,
-    connote, hub, status, status_at, status_recorded_at, version, complete, created_at, updated_at, seq)
+    connote, hub, status, status_at, status_recorded_at, version, complete, created_at, updated_at, seq, reached)
 SELECT return_no, return_id, retailer, route, carrier, tracking_number, order_number, connote, hub, status, status_at,
-    status_recorded_at, version, complete, created_at, updated_at, seq
+    status_recorded_at, version, complete, created_at, updated_at, seq, reached::date[]
 FROM unnest(%b::int8[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
     %b::text[], %b::timestamptz[], %b::timestamptz[], %b::int4[], %b::bool[], %b::timestamptz[], %b::timestamptz[],
-    %b::int4[]) AS new (return_no, return_id, retailer, route, carrier, tracking_number, order_number, connote, hub,
-    status, status_at, status_recorded_at, version, complete, created_at, updated_at, seq)
+    %b::int4[], %b::text[]) AS new (return_no, return_id, retailer, route, carrier, tracking_number, order_number,
+    connote, hub, status, status_at, status_recorded_at, version, complete, created_at, updated_at, seq, reached)
 WHERE status_recorded_at IS NOT NULL
 ON CONFLICT (return_no) DO UPDATE SET
     retailer = excluded.retailer, route = excluded.route, carrier = excluded.carrier,
     tracking_number = excluded.tracking_number, order_number = excluded.order_number, connote = excluded.connote,
     hub = coalesce(excluded.hub, known.hub), status = excluded.status, status_at = excluded.status_at,
     status_recorded_at = excluded.status_recorded_at, version = excluded.version, complete = excluded.complete,
-    created_at = excluded.created_at, updated_at = excluded.updated_at, seq = excluded.seq
+    created_at = excluded.created_at, updated_at = excluded.updated_at, seq = excluded.seq, reached = excluded.reached
 WHERE known.seq < excluded.seq
 
 -- name: touch_returns
@@ -48,12 +61,44 @@ UPDATE search_returns AS known SET
     retailer = new.retailer, route = new.route, carrier = new.carrier, tracking_number = new.tracking_number,
     order_number = new.order_number, connote = new.connote, hub = coalesce(new.hub, known.hub), status = new.status,
     status_at = new.status_at, version = new.version, complete = new.complete, created_at = new.created_at,
-    updated_at = new.updated_at, seq = new.seq
+    updated_at = new.updated_at, seq = new.seq, reached = new.reached::date[]
 FROM unnest(%b::int8[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
     %b::text[], %b::timestamptz[], %b::timestamptz[], %b::int4[], %b::bool[], %b::timestamptz[], %b::timestamptz[],
-    %b::int4[]) AS new (return_no, return_id, retailer, route, carrier, tracking_number, order_number, connote, hub,
-    status, status_at, status_recorded_at, version, complete, created_at, updated_at, seq)
+    %b::int4[], %b::text[]) AS new (return_no, return_id, retailer, route, carrier, tracking_number, order_number,
+    connote, hub, status, status_at, status_recorded_at, version, complete, created_at, updated_at, seq, reached)
 WHERE known.return_no = new.return_no AND known.seq < new.seq AND new.status_recorded_at IS NULL
+
+-- name: counted
+-- search_returns_pkey
+SELECT known.return_no, known.seq, known.route, known.status, known.reached
+FROM unnest(%b::int8[]) AS wanted (return_no)
+CROSS JOIN LATERAL (SELECT * FROM search_returns WHERE return_no = wanted.return_no OFFSET 0) AS known
+
+-- name: count_returns
+-- search_counts_pkey
+INSERT INTO search_counts AS known (route, status, returns)
+SELECT * FROM unnest(%b::text[], %b::text[], %b::int8[])
+ON CONFLICT (route, status) DO UPDATE SET returns = known.returns + excluded.returns
+
+-- name: count_days
+-- search_days_pkey
+INSERT INTO search_days AS known (day, milestone, route, returns)
+SELECT * FROM unnest(%b::date[], %b::text[], %b::text[], %b::int8[])
+ON CONFLICT (day, milestone, route) DO UPDATE SET returns = known.returns + excluded.returns
+
+-- name: count_minutes
+-- batches_pkey, cursors_pkey, search_minutes_pkey. With a cursor of its own: a batch that is read again is not counted again.
+INSERT INTO search_minutes AS known (minute, events)
+SELECT date_trunc('minute', recorded_at), sum(events) FROM batches
+WHERE n > greatest(%(after)b::int8, coalesce((SELECT n FROM cursors WHERE name = 'minutes'), 0))
+    AND n <= %(upto)b::int8 AND events > 0
+GROUP BY 1 ORDER BY 1
+ON CONFLICT (minute) DO UPDATE SET events = known.events + excluded.events
+
+-- name: end_minutes
+-- cursors_pkey
+INSERT INTO cursors AS known (name, n) VALUES ('minutes', %b::int8)
+ON CONFLICT (name) DO UPDATE SET n = greatest(known.n, excluded.n)
 
 -- name: put_exceptions
 -- search_exceptions_pkey
