@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from service.application.disclosure import Found
-from service.application.pace import PaceKeeper, measure
+from service.application.pace import PaceKeeper, measure, step_times
 from service.application.public import Position
 from service.domain.journey import State
 from service.domain.milestones import Milestone, Route
@@ -69,3 +69,22 @@ def test_the_store_is_asked_once_in_a_while_and_may_be_away() -> None:
     assert first == again == later == timedelta(days=2)
     assert asked == 1
     assert store.asked == 2
+
+
+def test_a_step_says_how_long_half_and_nearly_all_returns_take() -> None:
+    (step,) = (
+        each for each in step_times([processed_after(days) for days in range(1, 101)]) if each.there is Milestone.RP
+    )
+
+    assert (step.route, step.here, step.samples) == (Route.OMNIRPS, Milestone.RDTPF, 100)
+    assert (step.p50, step.p90, step.p99) == (timedelta(days=50), timedelta(days=90), timedelta(days=99))
+
+
+def test_steps_come_in_the_order_of_the_way_and_with_too_few_returns_not_at_all() -> None:
+    steps = step_times([processed_after(1) for _ in range(20)])
+
+    assert [(step.here, step.there) for step in steps] == [
+        (Milestone.RC, Milestone.RDTPF),
+        (Milestone.RDTPF, Milestone.RP),
+    ]
+    assert step_times([processed_after(1) for _ in range(19)]) == []

@@ -1,0 +1,108 @@
+-- What the operations desk reads besides lists. Sessions plan with the values at hand. A queue is counted along its index,
+-- so far and no further.
+
+-- name: stuck
+-- search_returns_stuck, one range a status.
+SELECT late.status, queue.number, queue.oldest
+FROM unnest(%(statuses)s::text[], %(due)s::timestamptz[]) AS late (status, due)
+CROSS JOIN LATERAL (
+    SELECT count(*) AS number, min(status_recorded_at) AS oldest
+    FROM (
+        SELECT status_recorded_at FROM search_returns
+        WHERE status = late.status AND NOT complete AND status_recorded_at < late.due
+        ORDER BY status_recorded_at LIMIT %(most)s::int4
+    ) few
+) queue
+
+-- name: exceptions
+-- search_exceptions_open, one range a verdict.
+SELECT asked.verdict, queue.number, queue.oldest
+FROM unnest(%(verdicts)s::text[]) AS asked (verdict)
+CROSS JOIN LATERAL (
+    SELECT count(*) AS number, min(recorded_at) AS oldest
+    FROM (
+        SELECT recorded_at FROM search_exceptions
+        WHERE verdict = asked.verdict AND resolved_at IS NULL ORDER BY recorded_at LIMIT %(most)s::int4
+    ) few
+) queue
+
+-- name: in_use
+-- search_exceptions_reason. They stay open for good, for a creation cannot be voided; to ask for the open ones would let the
+-- planner walk over all others that are open.
+SELECT count(*), min(recorded_at)
+FROM (
+    SELECT recorded_at FROM search_exceptions
+    WHERE reason = 'tracking_number_in_use' ORDER BY recorded_at LIMIT %(most)s::int4
+) few
+
+-- name: parked
+-- parked_recorded_at
+SELECT count(*), min(recorded_at) FROM (SELECT recorded_at FROM parked ORDER BY recorded_at LIMIT %(most)s::int4) few
+
+-- name: letters
+-- dead_letters_open_reason, one range a reason.
+SELECT asked.reason, queue.number, queue.oldest
+FROM unnest(%(reasons)s::text[]) AS asked (reason)
+CROSS JOIN LATERAL (
+    SELECT count(*) AS number, min(recorded_at) AS oldest
+    FROM (
+        SELECT recorded_at FROM dead_letters
+        WHERE reason = asked.reason AND resolved_at IS NULL ORDER BY recorded_at LIMIT %(most)s::int4
+    ) few
+) queue
+WHERE queue.number > 0
+
+-- name: unmapped
+-- search_exceptions_unmapped: from one code to the next, and along each code's range.
+WITH RECURSIVE codes AS (
+    (
+        SELECT carrier, code FROM search_exceptions
+        WHERE verdict = 'unmapped' AND resolved_at IS NULL ORDER BY carrier, code LIMIT 1
+    )
+    UNION ALL
+    SELECT next.carrier, next.code FROM codes
+    CROSS JOIN LATERAL (
+        SELECT carrier, code FROM search_exceptions
+        WHERE verdict = 'unmapped' AND resolved_at IS NULL AND (carrier, code) > (codes.carrier, codes.code)
+        ORDER BY carrier, code LIMIT 1
+    ) next
+)
+SELECT few.carrier, few.code, newest.reason, queue.number, queue.oldest, newest.recorded_at, newest.return_id
+FROM (SELECT carrier, code FROM codes LIMIT %(groups)s::int4) few
+CROSS JOIN LATERAL (
+    SELECT count(*) AS number, min(recorded_at) AS oldest
+    FROM (
+        SELECT recorded_at FROM search_exceptions
+        WHERE verdict = 'unmapped' AND resolved_at IS NULL AND carrier = few.carrier AND code = few.code
+        ORDER BY recorded_at LIMIT %(most)s::int4
+    ) counted
+) queue
+CROSS JOIN LATERAL (
+    SELECT reason, recorded_at, return_id FROM search_exceptions
+    WHERE verdict = 'unmapped' AND resolved_at IS NULL AND carrier = few.carrier AND code = few.code
+    ORDER BY recorded_at DESC LIMIT 1
+) newest
+ORDER BY queue.number DESC, few.carrier, few.code
+
+-- name: counts
+-- All of search_counts: one row a route and status.
+SELECT route, status, returns FROM search_counts WHERE returns > 0
+
+-- name: days
+-- search_days_pkey
+SELECT day, milestone, route, returns FROM search_days WHERE day >= %(since)s::date AND returns > 0
+
+-- name: minutes
+-- search_minutes_pkey
+SELECT minute, events FROM search_minutes WHERE minute >= %(since)s::timestamptz
+
+-- name: offsets
+-- All of offsets: one row a partition.
+SELECT topic, partition, next FROM offsets
+
+-- name: progress
+-- cursors_pkey, batches_pkey
+SELECT coalesce((SELECT max(n) FROM batches), 0) - known.n,
+    (SELECT recorded_at FROM batches WHERE batches.n = known.n + 1),
+    coalesce((SELECT n FROM cursors WHERE name = 'figures'), 0) = 0
+FROM (SELECT coalesce((SELECT n FROM cursors WHERE name = 'search'), 0) AS n) known

@@ -1,0 +1,36 @@
+"""How much of the input topics is not ingested yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, Protocol
+
+from service.application.ports import Bounds, Partition
+
+
+class Ends(Protocol):
+    """Where the input topics begin and end."""
+
+    def bounds(self) -> Mapping[Partition, Bounds] | None:
+        """As of a few seconds ago; None while Kafka does not answer. Never waits for long, never fails."""
+
+
+class Lag(NamedTuple):
+    """Messages of a topic that are not ingested yet; None: not known."""
+
+    topic: str
+    messages: int | None
+
+
+def lag_by_topic(
+    topics: Iterable[str], bounds: Mapping[Partition, Bounds] | None, stored: Mapping[Partition, int]
+) -> list[Lag]:
+    """The lag of each topic; a partition that nobody has read yet lags by all that is in it."""
+    if bounds is None:
+        return [Lag(topic, None) for topic in topics]
+    lags: dict[str, int] = {}
+    for partition, (begin, end) in bounds.items():
+        topic = partition[0]
+        # What Kafka has deleted cannot be ingested any more.
+        lags[topic] = lags.get(topic, 0) + max(0, end - max(begin, stored.get(partition, begin)))
+    return [Lag(topic, lags.get(topic)) for topic in topics]

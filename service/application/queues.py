@@ -1,0 +1,96 @@
+"""The queues of the operations desk: what waits for somebody, how much of it, and since when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Final, NamedTuple, Protocol
+
+from service.application.ports import Partition
+
+MOST_COUNTED: Final = 10_000  # a queue is counted up to here: nobody works through more, and millions take time
+MOST_GROUPS: Final = 200  # of unmapped codes, in the order of their names
+
+
+class Size(NamedTuple):
+    """How long a queue is, and since when its oldest entry waits; None: it is empty."""
+
+    number: int
+    oldest: datetime | None
+
+    @property
+    def is_more(self) -> bool:
+        """Whether there are more than were counted."""
+        return self.number > MOST_COUNTED
+
+
+EMPTY: Final = Size(0, None)
+
+
+class UnmappedCode(NamedTuple):
+    """Open scans with a code that a carrier's table lacks; `example` is the return of the newest."""
+
+    carrier: str
+    code: str
+    reason: str
+    size: Size
+    newest: datetime
+    example: str
+
+
+class Sizes(NamedTuple):
+    """All queues at one moment.
+
+    `stuck` is by status; `exceptions` are open ones by verdict, `in_use` those whose tracking number is another
+    return's; `letters` are open ones by reason.
+    """
+
+    stuck: Mapping[str, Size]
+    exceptions: Mapping[str, Size]
+    in_use: Size
+    parked: Size
+    letters: Mapping[str, Size]
+
+
+class DayCount(NamedTuple):
+    """How many returns reached a milestone on a day, in UTC."""
+
+    day: date
+    milestone: str
+    route: str
+    returns: int
+
+
+class Progress(NamedTuple):
+    """How far the tables behind lists and figures are: `behind` batches of the journal, the oldest of them since
+    `since`; `is_complete` tells whether the figures hold all returns.
+    """
+
+    behind: int
+    since: datetime | None
+    is_complete: bool
+
+
+class Queues(Protocol):
+    """What the desk reads of the database. Every method may raise Retryable."""
+
+    def sizes(self, due: Mapping[str, datetime]) -> Sizes:
+        """How long the queues are; `due` says since when a return of that status is stuck."""
+
+    def unmapped(self) -> list[UnmappedCode]:
+        """Unmapped codes, those with most scans first."""
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """How many returns there are, by route and status."""
+
+    def days(self, since: date) -> list[DayCount]:
+        """How many returns reached each milestone on each day since then, that day included."""
+
+    def minutes(self, since: datetime) -> dict[datetime, int]:
+        """How many events were recorded in each minute since then; a minute without any has no entry."""
+
+    def offsets(self) -> dict[Partition, int]:
+        """The next offset to be ingested, by partition."""
+
+    def progress(self) -> Progress:
+        """How far the tables behind lists and figures are."""

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from service.application.lag import Lag, lag_by_topic
+from service.application.ports import Bounds
+
+
+def test_a_topic_lags_by_what_its_partitions_lag_by() -> None:
+    bounds = {("a", 0): Bounds(0, 10), ("a", 1): Bounds(4, 20), ("b", 0): Bounds(3, 3)}
+
+    lags = lag_by_topic(["a", "b"], bounds, {("a", 0): 7, ("a", 1): 20})
+
+    assert lags == [Lag("a", 3), Lag("b", 0)]
+
+
+def test_a_partition_that_nobody_has_read_lags_by_all_that_is_left_in_it() -> None:
+    assert lag_by_topic(["a"], {("a", 0): Bounds(5, 12)}, {}) == [Lag("a", 7)]
+
+
+def test_what_kafka_has_deleted_does_not_count() -> None:
+    assert lag_by_topic(["a"], {("a", 0): Bounds(50, 60)}, {("a", 0): 10}) == [Lag("a", 10)]
+
+
+def test_a_topic_that_was_made_anew_lags_by_nothing_below_zero() -> None:
+    assert lag_by_topic(["a"], {("a", 0): Bounds(0, 2)}, {("a", 0): 100}) == [Lag("a", 0)]
+
+
+def test_what_is_not_known_is_not_nothing() -> None:
+    assert lag_by_topic(["a", "b"], None, {}) == [Lag("a", None), Lag("b", None)]
+    assert lag_by_topic(["a"], {}, {}) == [Lag("a", None)]
