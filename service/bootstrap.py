@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from service.runtime.relay import Relay
     from service.simulator.options import Options
     from service.web.operations import Operations
+    from service.web.ops.desk import Parts
     from service.wire.carriers import CarrierTables
     from service.wire.inbound import Parser
 
@@ -230,7 +232,7 @@ def web(settings: Settings, metrics: Metrics, stop: Stop) -> Iterator[FastAPI]:
     with open_pool(settings.database_url.get_secret_value(), settings.database_pool_size) as pool:
         public = Public(PostgresPublicReading(pool), carrier_tables(settings), limits, lambda: bool(stop))
         with operations(settings, pool) as does:
-            yield create_app(PostgresReading(pool), metrics, public, does)
+            yield create_app(PostgresReading(pool), metrics, public, does, desk(settings, pool, does))
 
 
 @contextmanager
@@ -260,6 +262,25 @@ def operations(settings: Settings, pool: Pool) -> Iterator[Operations]:
             lambda return_id, event: publishing.publish_now(topic, return_id.encode(), event, list(HEADERS)),
         )
         yield Wired(PostgresListing(pool), creating, replay_one, settings.stuck_hours)
+
+
+def desk(settings: Settings, pool: Pool, does: Operations) -> Parts:
+    """What the operations desk is made of."""
+    from service.adapters.audit import PostgresAudit
+    from service.adapters.sessions import PostgresSessions
+    from service.application.sessions import SessionLimits
+    from service.web.limits import Rate
+    from service.web.ops.desk import Parts as Wired
+
+    limits = SessionLimits(timedelta(minutes=settings.ops_idle_minutes), timedelta(hours=settings.ops_session_hours))
+    return Wired(
+        sessions=PostgresSessions(pool, limits),
+        audit=PostgresAudit(pool),
+        operations=does,
+        tables=carrier_tables(settings),
+        public_url=settings.public_url,
+        failures=Rate(settings.ops_login_failures, settings.ops_login_failures),
+    )
 
 
 def serve(settings: Settings, metrics: Metrics, stop: Stop) -> None:

@@ -106,6 +106,16 @@ class Settings(BaseSettings):
         default=1000, ge=0, le=100_000, description="Most pages that one web process keeps live at a time."
     )
 
+    ops_idle_minutes: int = Field(
+        default=30, ge=1, le=1440, description="A login to the operations desk ends when it is not used for this long."
+    )
+    ops_login_failures: int = Field(
+        default=10, ge=1, le=100_000, description="Logins a minute that may fail of one client, at one web process."
+    )
+    ops_session_hours: int = Field(
+        default=12, ge=1, le=168, description="A login to the operations desk ends after this long in any case."
+    )
+
     topic_returns: str = Field(
         default="omnireturns.returns", pattern=_TOPIC, description="Input: creations of returns, keyed by return_id."
     )

@@ -17,6 +17,8 @@ from service.web.access import Access
 from service.web.bodies import Bodies
 from service.web.models import Health
 from service.web.operations import Operations
+from service.web.ops.desk import Parts
+from service.web.ops.router import create_router
 from service.web.pages import Pages, Public
 from service.web.problems import ProblemDetails
 from service.web.security import reading
@@ -27,10 +29,14 @@ health = APIRouter(tags=["health"])
 
 
 def create_app(
-    store: Reading, metrics: Metrics, public: Public | None = None, operations: Operations | None = None
+    store: Reading,
+    metrics: Metrics,
+    public: Public | None = None,
+    operations: Operations | None = None,
+    desk_parts: Parts | None = None,
 ) -> FastAPI:
-    """The application on this store: with the public pages where their parts are given, and with what the API does
-    beyond reading one return where its `operations` are.
+    """The application on this store: with the public pages and the operations desk where their parts are given, and
+    with what the API does beyond reading one return where its `operations` are.
     """
     app = FastAPI(
         title="Returns status service",
@@ -51,6 +57,8 @@ def create_app(
         app.include_router(router)
     if public is not None:
         app.include_router(Pages(public).router)
+    if desk_parts is not None:
+        app.include_router(create_router(desk_parts))
     _describe(app)
     return app
 

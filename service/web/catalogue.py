@@ -49,13 +49,17 @@ class Catalogue:
         return self.texts[key].format(**values) if values else self.texts[key]
 
 
-def load() -> dict[str, Catalogue]:
-    """All languages. Raises SettingsError where one lacks a text, or a place in it, that English has."""
-    folder = resources.files("service.web") / "catalogues"
-    loaded = {
-        language: dict(_flat("", tomllib.loads(folder.joinpath(f"{language}.toml").read_text(encoding="utf-8"))))
-        for language in LANGUAGES
-    }
+def load(*folders: str) -> dict[str, Catalogue]:
+    """All languages: the texts of the public pages, or those of these folders together.
+
+    Raises SettingsError where one lacks a text, or a place in it, that English has.
+    """
+    catalogues = resources.files("service.web") / "catalogues"
+    loaded: dict[str, dict[str, str]] = {language: {} for language in LANGUAGES}
+    for folder in folders or (".",):
+        for language, texts in loaded.items():
+            file = catalogues.joinpath(folder, f"{language}.toml")
+            texts.update(_flat("", tomllib.loads(file.read_text(encoding="utf-8"))))
     return checked(loaded)
 
 

@@ -34,14 +34,14 @@ class Limiter:
         self._lock = threading.Lock()
         self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()  # tokens, as of when
 
-    def wait(self, key: Hashable) -> int:
-        """Take a token: 0, or the whole seconds until there is one."""
+    def wait(self, key: Hashable, *, take: bool = True) -> int:
+        """Take a token, or only look whether there is one: 0, or the whole seconds until there is."""
         now, per_second = self._monotonic(), self._rate.per_minute / 60
         with self._lock:
             tokens, as_of = self._buckets.pop(key, (float(self._rate.burst), now))
             tokens = min(self._rate.burst, tokens + (now - as_of) * per_second)
             waiting = 0 if tokens >= 1 else math.ceil((1 - tokens) / per_second)
-            self._buckets[key] = (tokens if waiting else tokens - 1, now)
+            self._buckets[key] = (tokens if waiting or not take else tokens - 1, now)
             if len(self._buckets) > _MOST_BUCKETS:
                 self._buckets.popitem(last=False)
         return waiting

@@ -14,7 +14,6 @@ from typing import Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
-from starlette.convertors import StringConvertor, register_url_convertor
 
 from service import logs
 from service.application.disclosure import Found
@@ -23,34 +22,12 @@ from service.application.public import PublicReading, numbers_of, view_first_mil
 from service.errors import Retryable, ServiceError
 from service.web.assets import Assets
 from service.web.catalogue import LANGUAGES, choose
+from service.web.headers import HTML, PAGE_HEADERS
 from service.web.limits import Limiter, Rate, client_of
 from service.web.live import Watch, parse_id
 from service.web.rendering import Renderer
 from service.wire.carriers import CarrierTables
 
-
-class _Anything(StringConvertor):
-    """What a person or a machine may put behind the slash, line feeds and slashes too: all of it is a number to us."""
-
-    regex = r"[\s\S]*"
-
-
-register_url_convertor("anything", _Anything())
-
-HTML: Final = "text/html; charset=utf-8"
-_POLICY: Final = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
-)
-_HEADERS: Final = {
-    "cache-control": "no-store",
-    "content-security-policy": _POLICY,
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=()",
-    "vary": "accept-language",
-    "x-robots-tag": "noindex, nofollow, noarchive",
-}
 _FOR_EVER: Final = {
     "cache-control": "public, max-age=31536000, immutable",
     "cross-origin-resource-policy": "same-origin",
@@ -121,7 +98,7 @@ class Pages:
         address = (
             f"/track/{numbers[0] if numbers else _NO_NUMBER}{f'?lang={reader.language}' if reader.explicit else ''}"
         )
-        return Response(status_code=HTTPStatus.SEE_OTHER, headers={**_HEADERS, "location": address})
+        return Response(status_code=HTTPStatus.SEE_OTHER, headers={**PAGE_HEADERS, "location": address})
 
     def track(self, request: Request) -> Response:
         """A return as its consumer sees it."""
@@ -147,10 +124,10 @@ class Pages:
         client = client_of(request.client.host if request.client else None)
         waiting = self._clients.wait(client)
         if waiting or not self._watch.has_room(client):
-            headers = {**_HEADERS, "retry-after": str(waiting or _SECONDS_TO_COME_BACK)}
+            headers = {**PAGE_HEADERS, "retry-after": str(waiting or _SECONDS_TO_COME_BACK)}
             return Response(status_code=HTTPStatus.TOO_MANY_REQUESTS, headers=headers)
         seen = parse_id(request.headers.get("last-event-id") or request.query_params.get("after"))
-        headers = {**_HEADERS, "x-accel-buffering": "no"}  # a proxy is not to collect the events
+        headers = {**PAGE_HEADERS, "x-accel-buffering": "no"}  # a proxy is not to collect the events
         if request.method == "HEAD":
             return Response(media_type="text/event-stream", headers=headers)
         stream = self._watch.stream(client, numbers_of(request.path_params["number"]), seen)
@@ -198,7 +175,7 @@ class _Reader:
 
 def _html(request: Request, status: HTTPStatus, page: str, reader: _Reader) -> Response:
     body = page.encode()
-    headers = {**_HEADERS, "content-language": reader.language}
+    headers = {**PAGE_HEADERS, "content-language": reader.language}
     if status is HTTPStatus.OK:
         etag = headers["etag"] = f'"{sha256(body).hexdigest()[:32]}"'
         known = request.headers.get("if-none-match")

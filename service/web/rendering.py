@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -17,15 +18,14 @@ from service.web.catalogue import Catalogue, load
 
 # From here on a duration is said in days.
 _DAY: Final = timedelta(hours=20)
-# Keeps a number or a name from changing the direction of the text around it.
 _FIRST_STRONG, _POP = "\u2068", "\u2069"
 
 
-class Renderer:
-    """All templates, in all languages."""
+class Templates:
+    """All templates, with the texts of these catalogues."""
 
-    def __init__(self, assets: Assets) -> None:
-        self.catalogues = load()
+    def __init__(self, assets: Assets, catalogues: Mapping[str, Catalogue]) -> None:
+        self.catalogues = catalogues
         self._environment = Environment(
             loader=PackageLoader("service.web"),
             autoescape=True,
@@ -35,7 +35,11 @@ class Renderer:
             auto_reload=False,
         )
         self._environment.globals["asset"] = assets.address
-        self._environment.filters.update(date=_date, day=_day, clock=_clock, country=_country, isolate=_isolate)
+        self.add_filters(date=_date, day=_day, clock=_clock, country=_country, isolate=isolate)
+
+    def add_filters(self, **filters: Callable[..., Any]) -> None:
+        """Further ways to say values."""
+        self._environment.filters.update(filters)
 
     def page(self, template: str, language: str, *, explicit: bool, **values: Any) -> str:
         """A page; `explicit` says that the reader chose the language, which links then keep."""
@@ -47,6 +51,13 @@ class Renderer:
             languages=tuple(self.catalogues.values()),
             **values,
         )
+
+
+class Renderer(Templates):
+    """The public pages."""
+
+    def __init__(self, assets: Assets) -> None:
+        super().__init__(assets, load())
 
     def return_page(self, view: ReturnView, usually: timedelta | None, language: str, *, explicit: bool) -> str:
         """What a consumer sees."""
@@ -94,29 +105,31 @@ def _duration(catalogue: Catalogue, usually: timedelta) -> str:
     return catalogue("next.usually", duration=said)
 
 
-def _catalogue(context: Context) -> Catalogue:
+def catalogue_of(context: Context) -> Catalogue:
+    """The words of the page that is being made."""
     found: Catalogue = context["t"]
     return found
 
 
 @pass_context
 def _date(context: Context, at: LocalTime) -> str:
-    return format_skeleton("MMMd", at.moment, locale=_catalogue(context).locale)
+    return format_skeleton("MMMd", at.moment, locale=catalogue_of(context).locale)
 
 
 @pass_context
 def _day(context: Context, at: LocalTime) -> str:
-    return format_skeleton("yMMMEd", at.moment, locale=_catalogue(context).locale)
+    return format_skeleton("yMMMEd", at.moment, locale=catalogue_of(context).locale)
 
 
 @pass_context
 def _clock(context: Context, at: LocalTime) -> str:
     """The time of day, and by which clock."""
-    told = format_time(at.moment, "short", tzinfo=at.moment.tzinfo, locale=_catalogue(context).locale)
-    return f"{told} {_isolate(_zone(at))}"
+    told = format_time(at.moment, "short", tzinfo=at.moment.tzinfo, locale=catalogue_of(context).locale)
+    return f"{told} {isolate(zone_name(at))}"
 
 
-def _zone(at: LocalTime) -> str:
+def zone_name(at: LocalTime) -> str:
+    """The offset of a clock, as people write it."""
     minutes = int((at.moment.utcoffset() or timedelta()).total_seconds()) // 60
     if not minutes:
         return "UTC"
@@ -126,8 +139,9 @@ def _zone(at: LocalTime) -> str:
 
 @pass_context
 def _country(context: Context, code: str) -> str:
-    return str(_catalogue(context).locale.territories.get(code, code))
+    return str(catalogue_of(context).locale.territories.get(code, code))
 
 
-def _isolate(text: str) -> str:
+def isolate(text: str) -> str:
+    """The text, kept from changing the direction of what is around it."""
     return f"{_FIRST_STRONG}{text}{_POP}"

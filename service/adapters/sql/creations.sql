@@ -1,10 +1,5 @@
 -- Creations that a client may ask for again.
 
--- name: allow_writing
--- The pool's sessions read only; this transaction is the exception. In the others' isolation a client that asks twice
--- at a time would fail instead of being answered.
-SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE
-
 -- name: keep
 -- tokens_hash_key, returns_return_id_key; whoever is first wins: creations_pkey, creations_return_id_key
 INSERT INTO creations (token_no, key, fingerprint, return_id, event)

@@ -38,7 +38,7 @@ def test_every_status_state_and_reason_has_words(language: str) -> None:
 
 def test_every_text_of_a_template_is_in_the_catalogues_and_the_other_way_round() -> None:
     texts = load()["en"].texts
-    sources = "".join(path.read_text() for path in TEMPLATES.iterdir())
+    sources = "".join(path.read_text() for path in TEMPLATES.glob("*.html"))
     used = set(re.findall(r'\bt\("([a-z_]+\.[a-zA-Z_]+)"', sources))
     # Their keys are made from a status, a state, a reason or what went wrong.
     by_value = ("status.", "state.", "lead.", "next.", "event.", "rejection.", "who.", "limited.", "failed.")

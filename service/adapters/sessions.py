@@ -1,0 +1,50 @@
+"""Keeps the sessions of the operations desk in PostgreSQL, on the web process's pool of connections."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from service.adapters.database import translated
+from service.adapters.queries import load_queries
+from service.adapters.reading import Pool
+from service.adapters.tokens import digest
+from service.adapters.writing import writing
+from service.application.sessions import NOBODY, Agent, SessionLimits, Who
+
+_QUERIES: Final = load_queries("sessions.sql")
+
+
+class PostgresSessions:
+    """`service.application.sessions.Sessions`."""
+
+    def __init__(self, pool: Pool, limits: SessionLimits) -> None:
+        self._pool = pool
+        self._limits = limits
+
+    def open(self, token: str, session_id: str) -> Agent | None:
+        asked = {"token": digest(token), "hash": digest(session_id), "longest": self._limits.longest}
+        with writing(self._pool) as connection:
+            connection.execute(_QUERIES["forget"])
+            connection.execute(_QUERIES["open"], asked)
+        return self.find(session_id)
+
+    def find(self, session_id: str) -> Agent | None:
+        asked = {"hash": digest(session_id), "idle": self._limits.idle}
+        with translated(), self._pool.connection() as connection:
+            row = connection.execute(_QUERIES["find"], asked).fetchone()
+        if row is None:
+            return None
+        token_no, label, scopes, is_due = row
+        if is_due:
+            with writing(self._pool) as connection:
+                connection.execute(_QUERIES["touch"], asked)
+        return Agent(Who(token_no, label), frozenset(scopes))
+
+    def end(self, session_id: str) -> None:
+        with writing(self._pool) as connection:
+            connection.execute(_QUERIES["end"], {"hash": digest(session_id)})
+
+    def whose(self, token: str) -> Who:
+        with translated(), self._pool.connection() as connection:
+            row = connection.execute(_QUERIES["whose"], {"token": digest(token)}).fetchone()
+        return NOBODY if row is None else Who(*row)

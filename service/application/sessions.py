@@ -1,0 +1,51 @@
+"""Sessions of the operations desk: a person shows a token once, and a random id stands for it until the session ends."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import NamedTuple, Protocol
+
+
+class Who(NamedTuple):
+    """Whose token it is. `token_no` is None for a token that nobody knows."""
+
+    token_no: int | None
+    label: str
+
+    @property
+    def name(self) -> str:
+        """What people call it; a token without a label is known by its number."""
+        return self.label or f"token {self.token_no}"
+
+
+NOBODY = Who(None, "")
+
+
+class Agent(NamedTuple):
+    """A person at the desk: whose token opened the session, and what it allows now."""
+
+    who: Who
+    scopes: frozenset[str]
+
+
+class SessionLimits(NamedTuple):
+    """How long a session lives without being used, and at most."""
+
+    idle: timedelta
+    longest: timedelta
+
+
+class Sessions(Protocol):
+    """Keeps sessions. Every method may raise Retryable."""
+
+    def open(self, token: str, session_id: str) -> Agent | None:
+        """Begin a session with a token that carries the scope `ops`; None for any other token."""
+
+    def find(self, session_id: str) -> Agent | None:
+        """Whose session it is; None where it has ended: by itself, by logging out, or with its token."""
+
+    def end(self, session_id: str) -> None:
+        """End the session, if there is one."""
+
+    def whose(self, token: str) -> Who:
+        """Whose token it is, whatever it allows."""

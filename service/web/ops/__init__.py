@@ -1,0 +1,1 @@
+"""The operations desk: what customer service and operations see of returns, and what they may do."""

@@ -1,0 +1,37 @@
+"""The audit log: who did what at the desk."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+from fastapi.responses import Response
+
+from service.web.ops.desk import Desk, Visit
+
+_ROWS: Final = 50
+_LARGEST: Final = 2**63 - 1
+
+
+class AuditPages:
+    """The newest first, a page at a time."""
+
+    def __init__(self, desk: Desk) -> None:
+        desk.page("/ops/audit", self.show, section="audit")
+
+    def show(self, visit: Visit) -> Response:
+        """All entries, or those of one subject."""
+        subject = visit.request.query_params.get("subject") or None
+        before = number(visit.request.query_params.get("before"))
+        if subject is not None and ("\0" in subject or len(subject) > 128):
+            return visit.trouble(HTTPStatus.NOT_FOUND, "nowhere")
+        entries = visit.parts.audit.entries(subject, before, _ROWS + 1)
+        more = entries[_ROWS - 1].audit_no if len(entries) > _ROWS else None
+        return visit.show("ops/audit.html", entries=entries[:_ROWS], subject=subject, before=before, more=more)
+
+
+def number(text: str | None) -> int | None:
+    """A key of a row in an address; None for anything that is none."""
+    if text is None or not (text.isascii() and text.isdigit() and len(text) < 20) or int(text) > _LARGEST:
+        return None
+    return int(text)

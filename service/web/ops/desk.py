@@ -1,0 +1,209 @@
+"""What all pages of the desk stand on: a page is shown to whoever is logged in, a deed is done for a form of ours.
+
+A subject is a class in a module of its own. Its constructor is given the desk and names its pages:
+
+    desk.page("/ops/returns", self.show, section="returns")      # GET; show(visit) answers with visit.show("ops/….html")
+    desk.act("/ops/returns/{return_id}/void", self.do)           # POST; the form is in visit.form, and was checked
+
+`service.web.ops.router` lists the classes; what stands in the navigation is `NAVIGATION`; the words are in the folders
+`CATALOGUES` of catalogues/.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Annotated, Any, Final, NamedTuple
+from urllib.parse import parse_qsl, quote, urlencode
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+
+from service import logs
+from service.application.access import Scope
+from service.application.audit import Action, Audit, Key
+from service.application.sessions import Agent, Sessions
+from service.errors import Retryable, ServiceError
+from service.web.assets import Assets
+from service.web.catalogue import LANGUAGES, Catalogue, choose
+from service.web.headers import HTML, PAGE_HEADERS
+from service.web.limits import Rate
+from service.web.operations import Operations
+from service.web.ops import guard
+from service.web.ops.rendering import DeskTemplates
+from service.wire.carriers import CarrierTables
+
+# The sections of the desk, in the order of the navigation: the name of its text under `nav.`, and its first page.
+NAVIGATION: Final = (("home", "/ops"), ("audit", "/ops/audit"))
+# Folders of catalogues/ whose texts the pages use.
+CATALOGUES: Final = ("ops",)
+
+# A form posted from here says where it comes from, and no other site learns which page was looked at.
+_HEADERS: Final = {**PAGE_HEADERS, "vary": "cookie, accept-language", "referrer-policy": "same-origin"}
+_SECONDS_TO_COME_BACK: Final = "5"
+_MOST_FIELDS: Final = 50
+_FORM: Final = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the desk is made of."""
+
+    sessions: Sessions
+    audit: Audit
+    operations: Operations
+    tables: CarrierTables
+    failures: Rate  # logins that fail, of one client
+    public_url: str | None = None
+    monotonic: Callable[[], float] = time.monotonic
+
+
+class Reader(NamedTuple):
+    """The language of who asks; `chosen` where it was chosen just now, on the page."""
+
+    language: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request of somebody who is logged in."""
+
+    desk: Desk
+    request: Request
+    agent: Agent
+    session_id: str
+    section: str
+    form: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> Parts:
+        return self.desk.parts
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The words of the reader's language."""
+        return self.desk.templates.catalogues[reader_of(self.request).language]
+
+    def may(self, scope: Scope) -> bool:
+        return scope in self.agent.scopes
+
+    def show(self, template: str, status: HTTPStatus = HTTPStatus.OK, **values: Any) -> Response:
+        """A page. Every template of a page that extends ops/base.html gets what that needs."""
+        base = {"agent": self.agent, "section": self.section, "form_token": guard.form_token(self.session_id)}
+        return self.desk.answer(self.request, template, status, **{**base, **values})
+
+    def trouble(self, status: HTTPStatus, subject: str) -> Response:
+        """A page that says what is wrong, in the texts `{subject}.title` and `{subject}.text`."""
+        return self.show("ops/trouble.html", status, subject=subject)
+
+    def go(self, address: str) -> Response:
+        """Lead to another page."""
+        return redirect(address)
+
+    def note(self, action: Action, subject: str | None = None, **detail: str | int) -> None:
+        """Write to the audit log, before the deed."""
+        self.parts.audit.note(self.agent.who, action, subject, {Key(key): value for key, value in detail.items()})
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """The fields of a form; the last of a name. Anything that is no form has none."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+        return {}
+    body = await request.body()
+    try:
+        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+    except ValueError:
+        return {}
+
+
+Form = Annotated[dict[str, str], Depends(form_of)]
+
+
+def reader_of(request: Request) -> Reader:
+    """Chosen just now, or before, or what the browser accepts."""
+    asked = request.query_params.get("lang")
+    if asked in LANGUAGES:
+        return Reader(asked, chosen=True)
+    return Reader(choose(request.cookies.get(guard.LANGUAGE), request.headers.get("accept-language")), chosen=False)
+
+
+def redirect(address: str) -> Response:
+    return Response(status_code=HTTPStatus.SEE_OTHER, headers={**_HEADERS, "location": address})
+
+
+class Desk:
+    """Registers pages and deeds, and answers."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.templates = DeskTemplates(Assets(), CATALOGUES)
+        self.router = APIRouter()
+
+    def page(self, path: str, show: Callable[[Visit], Response], *, section: str = "") -> None:
+        """Register a page: whoever is not logged in is led to the login, and from there back to it."""
+
+        def endpoint(request: Request) -> Response:
+            return self.guarded(request, lambda: self._visit(request, show, section, None))
+
+        self.route(path, endpoint, "GET", "HEAD")
+
+    def act(self, path: str, do: Callable[[Visit], Response], *, section: str = "") -> None:
+        """Register a deed: it is done for a form of one of our pages."""
+
+        def endpoint(request: Request, form: Form) -> Response:
+            return self.guarded(request, lambda: self._visit(request, do, section, form))
+
+        self.route(path, endpoint, "POST")
+
+    def route(self, path: str, endpoint: Callable[..., Response], *methods: str) -> None:
+        """Register what is there without a session."""
+        self.router.add_api_route(path, endpoint, methods=list(methods), include_in_schema=False)
+
+    def guarded(self, request: Request, answer: Callable[[], Response]) -> Response:
+        """The answer, or an apology where a server is away."""
+        try:
+            return answer()
+        except ServiceError as error:
+            log = logs.get("web")
+            (log.warning if isinstance(error, Retryable) else log.error)("request_failed", cause=str(error))
+            response = self.answer(
+                request, "ops/alone.html", HTTPStatus.SERVICE_UNAVAILABLE, subject="failed", agent=None, section=""
+            )
+            response.headers["retry-after"] = _SECONDS_TO_COME_BACK
+            return response
+
+    def answer(self, request: Request, template: str, status: HTTPStatus, **values: Any) -> Response:
+        """A page in the reader's language."""
+        reader = reader_of(request)
+        query = urlencode([(k, v) for k, v in request.query_params.multi_items() if k != "lang"])
+        now = self.parts.operations.now()
+        body = self.templates.page(
+            template, reader.language, explicit=False, navigation=NAVIGATION, query=query, now=now, **values
+        )
+        headers = {**_HEADERS, "content-language": reader.language}
+        response = Response(body, status.value, headers, media_type=HTML)
+        if reader.chosen:
+            guard.set_language(request, response, reader.language)
+        return response
+
+    def _visit(
+        self, request: Request, answer: Callable[[Visit], Response], section: str, form: Mapping[str, str] | None
+    ) -> Response:
+        session_id = guard.id_of(request)
+        agent = None if session_id is None else self.parts.sessions.find(session_id)
+        if session_id is None or agent is None:
+            # What was asked for by a form is lost; the page that it stood on is asked for again.
+            return redirect(login_address(request) if form is None else f"{guard.PATH}/login")
+        visit = Visit(self, request, agent, session_id, section, form or {})
+        if form is not None and not guard.is_own_form(request, session_id, form.get("form"), self.parts.public_url):
+            return visit.trouble(HTTPStatus.FORBIDDEN, "foreign")
+        return answer(visit)
+
+
+def login_address(request: Request) -> str:
+    """The login that leads back to the page that was asked for."""
+    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return f"{guard.PATH}/login?next={quote(asked, safe='/')}"

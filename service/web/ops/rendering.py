@@ -1,0 +1,82 @@
+"""How the desk says values: moments by two clocks, durations, numbers, and the JSON that publishers sent."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from datetime import UTC, datetime
+from typing import Any
+
+from babel.dates import format_datetime, format_timedelta
+from babel.numbers import format_decimal
+from jinja2 import pass_context
+from jinja2.runtime import Context
+
+from service.application.local_time import LocalTime
+from service.web.assets import Assets
+from service.web.catalogue import load
+from service.web.rendering import Templates, catalogue_of, isolate, zone_name
+
+
+class DeskTemplates(Templates):
+    """The templates of the desk."""
+
+    def __init__(self, assets: Assets, catalogues: tuple[str, ...]) -> None:
+        super().__init__(assets, load(*catalogues))
+        self.add_filters(
+            moment=_moment, utc=_utc, local=_local, ago=_ago, lasting=_lasting, count=_count, pretty=pretty, shown=shown
+        )
+
+
+def pretty(data: Any) -> str:
+    """JSON for people; what has no shape of its own, or turns the direction of text, is written as an escape."""
+    return shown(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def shown(text: str) -> str:
+    """A text of a publisher with its invisible characters made visible."""
+    return "".join(
+        _escaped(c) if unicodedata.category(c) in {"Cc", "Cf", "Co", "Cs"} and c != "\n" else c for c in text
+    )
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _moment(value: datetime | str) -> datetime:
+    """A moment of a document, for the attribute of a `time` element and the other filters."""
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+@pass_context
+def _utc(context: Context, at: datetime | str) -> str:
+    return f"{_datetime(context, _moment(at).astimezone(UTC))} UTC"
+
+
+@pass_context
+def _local(context: Context, at: LocalTime) -> str:
+    return f"{_datetime(context, at.moment)} {isolate(zone_name(at))}"
+
+
+def _datetime(context: Context, at: datetime) -> str:
+    return format_datetime(at, "d MMM y HH:mm:ss", tzinfo=at.tzinfo, locale=catalogue_of(context).locale)
+
+
+@pass_context
+def _ago(context: Context, at: datetime | str) -> str:
+    """How long it has been, roughly."""
+    return _lasting(context, (context["now"] - _moment(at)).total_seconds())
+
+
+@pass_context
+def _lasting(context: Context, seconds: float) -> str:
+    return format_timedelta(
+        max(int(seconds), 0), granularity="minute", threshold=1.5, locale=catalogue_of(context).locale
+    )
+
+
+@pass_context
+def _count(context: Context, number: float) -> str:
+    return format_decimal(number, locale=catalogue_of(context).locale)

@@ -1,0 +1,33 @@
+"""All pages of the desk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from service.web.ops.audit import AuditPages
+from service.web.ops.desk import Desk, Parts, Visit
+from service.web.ops.home import HomePage
+from service.web.ops.login import Login
+
+# Who names pages of the desk. One that matches whatever the others do not comes last, below.
+PAGES: Final[tuple[Callable[[Desk], object], ...]] = (Login, HomePage, AuditPages)
+
+
+def create_router(parts: Parts) -> APIRouter:
+    """The desk on these parts."""
+    desk = Desk(parts)
+    for pages in PAGES:
+        pages(desk)
+    desk.page("/ops/{rest:anything}", _nothing_here)
+    return desk.router
+
+
+def _nothing_here(visit: Visit) -> Response:
+    if not visit.request.path_params["rest"]:
+        return visit.go("/ops")
+    return visit.trouble(HTTPStatus.NOT_FOUND, "nowhere")
