@@ -34,6 +34,7 @@ LEADS_TO = {
     "empty_database": {"postgres"},
     "private_stack": {"kafka", "postgres"},
     "service": {"kafka", "postgres"},
+    "site": {"kafka", "postgres"},
     "stack": {"kafka", "postgres"},
     "topics": {"kafka"},
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from tests.support.topics import Clients, Topics
 ROOT = Path(__file__).resolve().parents[2]
 INPUTS = ("returns", "scans", "hub_events", "deliveries")
 OUTPUTS = ("status_changes", "current_status", "exceptions", "dead_letters")
+# On Linux what runs in the background ends with the test run, even with one that is killed.
+_TIED = ("setpriv", "--pdeathsig", "TERM", "--") if shutil.which("setpriv") else ()
 
 
 class Service:
@@ -72,7 +75,7 @@ class Service:
         self.newest_log = self.logs / f"{'-'.join(command)}-{len(self._running)}.log"
         with self.newest_log.open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "service", *command],
+                [*_TIED, sys.executable, "-m", "service", *command],
                 cwd=ROOT,
                 env={**os.environ, **self.variables, **variables},
                 stdout=log,
