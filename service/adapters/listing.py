@@ -105,7 +105,7 @@ class PostgresListing:
 
     def _ask(self, query: LiteralString | sql.Composed, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         with translated(), self._pool.connection() as connection:
-            return connection.execute(query, parameters).fetchall()
+            return connection.execute(query, parameters, prepare=False).fetchall()
 
     def _range(
         self, query: str, order: _Order, asked: dict[str, Any], before: Sequence[Any], behind: Sequence[Any]

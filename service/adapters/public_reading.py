@@ -27,7 +27,7 @@ class PostgresPublicReading:
 
     def find(self, numbers: Sequence[str]) -> Found | None:
         asked = list(numbers) or [_NOBODY]
-        with translated(), self._pool.connection() as connection:
+        with translated(), self._pool.connection() as connection, connection.transaction():
             row = connection.execute(_QUERIES["find"], {"numbers": asked}).fetchone()
             if row is None:
                 return None

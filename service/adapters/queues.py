@@ -29,9 +29,9 @@ class PostgresQueues:
     def sizes(self, due: Mapping[str, datetime]) -> Sizes:
         asked = {"statuses": list(due), "due": list(due.values()), "verdicts": _WAITING, "reasons": _REASONS} | _MOST
         names = ("stuck", "exceptions", "in_use", "parked", "letters")
-        with translated(), self._pool.connection() as connection:
+        with translated(), self._pool.connection() as connection, connection.transaction():
             stuck, exceptions, in_use, parked, letters = (
-                connection.execute(_QUERIES[name], asked).fetchall() for name in names
+                connection.execute(_QUERIES[name], asked, prepare=False).fetchall() for name in names
             )
         return Sizes(_sizes(stuck), _sizes(exceptions), Size(*in_use[0]), Size(*parked[0]), _sizes(letters))
 
@@ -59,7 +59,7 @@ class PostgresQueues:
 
     def _ask(self, name: str, **parameters: Any) -> list[Any]:
         with translated(), self._pool.connection() as connection:
-            return connection.execute(_QUERIES[name], parameters).fetchall()
+            return connection.execute(_QUERIES[name], parameters, prepare=False).fetchall()
 
 
 def _sizes(rows: list[Any]) -> dict[str, Size]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from psycopg import Connection, IsolationLevel
+from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from service.adapters import migrations, tokens
@@ -30,18 +31,26 @@ _SESSION: Final = {
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "30s",
     "TimeZone": "UTC",
-    # Generic plans made while a table was small would outlive its growth.
-    "plan_cache_mode": "force_custom_plan",
+    # Both queries of a page see the same moment.
+    "default_transaction_isolation": r"repeatable\ read",
+    "default_transaction_read_only": "on",
+    # To plan the probe for one return takes four times as long as to make it, so its plan is kept; one that was made
+    # while the tables were small must not scan or compare everything once they are large. Queries of which the filters
+    # decide the plan are not prepared.
+    **dict.fromkeys(("enable_seqscan", "enable_hashjoin", "enable_mergejoin"), "off"),
 }
 
 
 @contextmanager
 def open_pool(database_url: str, size: int) -> Iterator[Pool]:
-    """A pool of read-only connections. The server need not be there yet."""
+    """A pool of read-only connections, each statement a transaction unless told otherwise. The server need not be
+    there yet.
+    """
     pool: Pool = ConnectionPool(
         database_url,
         kwargs={
             "application_name": "returns-web",
+            "autocommit": True,
             "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
             "connect_timeout": 5,
             "keepalives_idle": 10,
@@ -53,8 +62,7 @@ def open_pool(database_url: str, size: int) -> Iterator[Pool]:
         max_size=size,
         timeout=_WAIT_SECONDS,
         reconnect_timeout=_RECONNECT_SECONDS,
-        configure=_configure,
-        check=ConnectionPool.check_connection,  # a connection may have died since it was last used
+        check=_check,
         name="web",
         open=False,
     )
@@ -65,10 +73,16 @@ def open_pool(database_url: str, size: int) -> Iterator[Pool]:
         pool.close()
 
 
-def _configure(connection: Connection[Any]) -> None:
-    connection.read_only = True
-    # Both queries of a history page see the same moment.
-    connection.isolation_level = IsolationLevel.REPEATABLE_READ
+def _check(connection: Connection[Any]) -> None:
+    """Raise OperationalError for a connection that died since it was last used.
+
+    The server says goodbye, or its system does: there is something to read where nobody has asked. To ask every time
+    would take as long as most queries do.
+    """
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    if poll.poll(0):
+        ConnectionPool.check_connection(connection)
 
 
 class PostgresReading:
@@ -83,7 +97,7 @@ class PostgresReading:
         return None if found is None else found[1]
 
     def history(self, return_id: str, after: int, limit: int) -> tuple[State, Sequence[RecordedEvent]] | None:
-        with translated(), self._pool.connection() as connection:
+        with translated(), self._pool.connection() as connection, connection.transaction():
             found = _state(connection, return_id)
             if found is None:
                 return None

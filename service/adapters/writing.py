@@ -18,6 +18,6 @@ _QUERIES: Final = load_queries("writing.sql")
 @contextmanager
 def writing(pool: Pool) -> Iterator[Connection[tuple[Any, ...]]]:
     """A connection in a transaction that may write, which the end of the block commits."""
-    with translated(), pool.connection() as connection:
+    with translated(), pool.connection() as connection, connection.transaction():
         connection.execute(_QUERIES["allow_writing"])
         yield connection

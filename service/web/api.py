@@ -17,7 +17,7 @@ from service.web.lists import ReturnsPage, ReturnsQuery
 from service.web.models import HistoryPage, Return
 from service.web.operations import Operations, operations
 from service.web.problems import Problem, documented
-from service.web.security import reading, require
+from service.web.security import Require, reading
 from service.wire.models import NUMBER_PATTERN
 
 router = APIRouter(prefix="/v1")
@@ -34,7 +34,7 @@ _LARGEST_SEQ: Final = 2**31 - 1
     summary="Returns by what they are now",
     response_model=ReturnsPage,
     responses={**NOT_MODIFIED, **documented(HTTPStatus.UNPROCESSABLE_ENTITY)},
-    dependencies=[Depends(require("read"))],
+    dependencies=[Depends(Require("read"))],
     tags=["returns"],
 )
 def get_returns(
@@ -60,7 +60,7 @@ def get_returns(
     summary="A return with its status and timeline",
     response_model=Return,
     responses={**NOT_MODIFIED, **documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)},
-    dependencies=[Depends(require("read"))],
+    dependencies=[Depends(Require("read"))],
     tags=["returns"],
 )
 def get_return(return_id: ReturnId, store: Store, if_none_match: IfNoneMatch = None) -> Response:
@@ -76,7 +76,7 @@ def get_return(return_id: ReturnId, store: Store, if_none_match: IfNoneMatch = N
     summary="Every event of a return, in the order of recording",
     response_model=HistoryPage,
     responses={**NOT_MODIFIED, **documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)},
-    dependencies=[Depends(require("read"))],
+    dependencies=[Depends(Require("read"))],
     tags=["returns"],
 )
 def get_history(

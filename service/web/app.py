@@ -21,7 +21,7 @@ from service.web.ops.desk import Parts
 from service.web.ops.router import create_router
 from service.web.pages import Pages, Public
 from service.web.problems import ProblemDetails
-from service.web.security import reading
+from service.web.security import Tokens, reading
 
 _SUMMARY: Final = "The status of every consumer return, from its label to the retailer."
 
@@ -47,6 +47,7 @@ def create_app(
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.reading = store
+    app.state.tokens = Tokens(store)
     app.state.operations = operations
     app.state.metrics = metrics
     app.state.creations = CapacityLimiter(creating.AT_A_TIME)

@@ -18,7 +18,7 @@ from service.web.answers import answer, invalid
 from service.web.models import Return
 from service.web.operations import Operations, operations
 from service.web.problems import Problem, documented
-from service.web.security import bearer, require
+from service.web.security import Require, bearer
 from service.wire import models
 from service.wire.reasons import Invalid
 
@@ -85,7 +85,7 @@ class NewReturn(models.ReturnCreatedData):
             HTTPStatus.UNPROCESSABLE_ENTITY,
         ),
     },
-    dependencies=[Depends(require("create"))],
+    dependencies=[Depends(Require("create"))],
 )
 async def create_return(
     request: Request,

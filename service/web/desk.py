@@ -14,9 +14,9 @@ from service.web.answers import NOT_MODIFIED, IfNoneMatch, answer, decode_cursor
 from service.web.lists import DeadLetter, ExceptionsPage, ExceptionsQuery, LettersPage, LettersQuery, Replayed
 from service.web.operations import Operations, operations
 from service.web.problems import Problem, documented
-from service.web.security import require
+from service.web.security import Require
 
-router = APIRouter(prefix="/v1", dependencies=[Depends(require("ops"))], tags=["operations"])
+router = APIRouter(prefix="/v1", dependencies=[Depends(Require("ops"))], tags=["operations"])
 
 Does = Annotated[Operations, Depends(operations)]
 _LARGEST: Final = 2**63 - 1

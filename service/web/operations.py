@@ -24,7 +24,7 @@ class Operations(NamedTuple):
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
-def operations(request: Request) -> Operations:
+async def operations(request: Request) -> Operations:
     """Those of this application."""
     found: Operations = request.app.state.operations
     return found
