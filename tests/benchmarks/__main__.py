@@ -1,6 +1,7 @@
-"""`make bench`, or `python -m tests.benchmarks [ingest] [relay] [latency] [memory]`: tables, and .local/bench.json.
+"""`make bench`, or `python -m tests.benchmarks [NAME]...`: tables, and .local/bench.json.
 
-Without a name: ingest, relay and latency. `memory` takes two million events and some minutes.
+Without a name: ingest, relay, latency and read. `memory` takes two million events and some minutes; `search` takes five
+million returns, 40 GB of disk for as long as it runs, and half an hour.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ import argparse
 import json
 from pathlib import Path
 
-from tests.benchmarks import ingest, latency, memory, relay, report
+from tests.benchmarks import ingest, latency, memory, read, relay, report
 from tests.benchmarks.bed import Bed
 from tests.benchmarks.measure import machine
 
 OUTPUT = Path(".local/bench.json")
-NAMES = ("ingest", "relay", "latency", "memory")
+NAMES = ("ingest", "relay", "latency", "read", "memory")
 
 
 def main() -> None:
@@ -26,7 +27,7 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=500, help="events a second, for latency")
     parser.add_argument("--seconds", type=float, default=40, help="how long, for latency")
     arguments = parser.parse_args()
-    wanted = arguments.what or NAMES[:3]
+    wanted = arguments.what or NAMES[:4]
     if unknown := set(wanted) - set(NAMES):
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     about = machine()
@@ -40,6 +41,8 @@ def main() -> None:
             figures["relay"] = report.relay(relay.run(bed, arguments.returns, arguments.repeats))
         if "latency" in wanted:
             figures["latency"] = report.latency(latency.run(bed, arguments.rate, arguments.seconds), arguments.rate)
+        if "read" in wanted:
+            figures["read"] = report.read(read.run(bed, min(arguments.seconds, 10), arguments.repeats))
         if "memory" in wanted:
             figures["memory"] = report.memory(*memory.run(bed, max(arguments.returns, 220_000)))
     finally:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from tests.benchmarks.ingest import Run
 from tests.benchmarks.measure import spread
 from tests.benchmarks.memory import Reading
+from tests.benchmarks.read import Run as ReadRun
 from tests.benchmarks.relay import Run as RelayRun
 
 
@@ -64,6 +65,26 @@ def latency(results: Mapping[str, Sequence[float]], rate: int) -> dict[str, obje
         p50, p95, p99 = (cuts[each] * 1000 for each in (49, 94, 98))
         print(f"{name:<12}{len(seconds):>10,}{p50:>10.1f}{p95:>10.1f}{p99:>10.1f}{max(seconds) * 1000:>10.1f}")
         figures[name] = {"messages": len(seconds), "p50_ms": p50, "p95_ms": p95, "p99_ms": p99}
+    return figures
+
+
+def read(results: Mapping[str, Sequence[ReadRun]]) -> dict[str, object]:
+    """Requests per second beside the bare route, and who took the CPU."""
+    bare = [run.per_second for run in results["SELECT 1"]]
+    print(f"\nread: GET /v1/returns/{{return_id}}; medians of {len(bare)} runs (lowest to highest)\n")
+    print(f"{'':<12}{'requests/s':>26}{'of the bare':>12}{'p50 ms':>8}{'p99 ms':>8}   CPU: client  server  postgres")
+    figures: dict[str, object] = {}
+    for name, runs in results.items():
+        rates = [run.per_second for run in runs]
+        ratio = spread(each / base for each, base in zip(rates, bare, strict=True))[0]
+        cuts = [statistics.quantiles(run.seconds, n=100) for run in runs]
+        p50, p99 = (spread(cut[each] * 1000 for cut in cuts)[0] for each in (49, 98))
+        cpu = {who: spread(run.cpu[who] for run in runs)[0] for who in ("client", "server", "postgres")}
+        print(
+            f"{name:<12}{_spread(rates):>26}{ratio:>12.2f}{p50:>8.1f}{p99:>8.1f}"
+            f"{cpu['client']:>14.2f}{cpu['server']:>8.2f}{cpu['postgres']:>10.2f}"
+        )
+        figures[name] = {"per_second": rates, "ratio": ratio, "p50_ms": p50, "p99_ms": p99, "cpu": cpu}
     return figures
 
 
