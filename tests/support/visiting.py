@@ -7,8 +7,7 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect
 
-WIDE: Final = {"width": 1280, "height": 900}
-NARROW: Final = {"width": 320, "height": 640}
+_WINDOW: Final = {"width": 1280, "height": 900}
 _SECONDS: Final = 20
 # What a page answers to a number that leads nowhere is an error to the console alone.
 _NOT_FOUND: Final = re.compile(r"^Failed to load resource: the server responded with a status of 404")
@@ -20,7 +19,7 @@ class Visitor:
 
     def __init__(self, browser: Browser, site: str, **options: Any) -> None:
         self.context: BrowserContext = browser.new_context(
-            **{"viewport": WIDE, "locale": "en-GB", "base_url": site, **options}
+            **{"viewport": _WINDOW, "locale": "en-GB", "base_url": site, **options}
         )
         self.context.set_default_timeout(_SECONDS * 1000)
         self.page: Page = self.context.new_page()
@@ -63,6 +62,29 @@ def overflowing(page: Page) -> list[str]:
                 if (!box.width || style.display === "inline") continue;
                 if (box.left < -0.5 || box.right > width + 0.5) told.push(said(element));
                 if (style.overflowX !== "visible" && element.scrollWidth > element.clientWidth + 1) told.push(said(element));
+            }
+            return told;
+        }"""
+    )
+    return found
+
+
+def torn(page: Page) -> list[str]:
+    """Words that are broken over two lines where no hyphen shows it; numbers and codes may be."""
+    found: list[str] = page.evaluate(
+        """() => {
+            const told = [];
+            const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+            for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+                if (node.parentElement.closest(".unseen, .skip, bdi, code")) continue;
+                for (const word of node.data.matchAll(/[\\p{L}\\p{M}\\u00ad]+/gu)) {
+                    if (word[0].includes('\\u00ad')) continue; // says itself where it may be divided
+                    const range = document.createRange();
+                    range.setStart(node, word.index);
+                    range.setEnd(node, word.index + word[0].length);
+                    const lines = new Set([...range.getClientRects()].map(box => Math.round(box.top)));
+                    if (lines.size > 1) told.push(word[0]);
+                }
             }
             return told;
         }"""
