@@ -22,7 +22,7 @@ _LAST_MS: Final = 253_402_300_799_999  # 9999-12-31
 # timestamptz goes as the integer and json as the text that they are on the wire: both spare a slower conversion.
 # fmt: off
 HISTORY_TYPES: Final = (
-    "int8", "int4", "text", "text", "text", "int8", "text", "text", "text", "text", "text",
+    "int8", "int4", "text", "text", "text", "int8", "text", "int2", "text", "text", "text", "text",
     "text", "int4", "int8", "int8", "text", "text", "text", "int4", "text", "text", "bytea", "bytea",
 )
 # fmt: on
@@ -50,6 +50,7 @@ def history_columns(row: HistoryRow) -> tuple[Any, ...]:
         inbound.type,
         event.at - _PG_EPOCH,
         inbound.zone_source,
+        inbound.utc_offset,
         inbound.code,
         event.milestone,
         inbound.data.decode(),
@@ -78,6 +79,7 @@ def kept_columns(arrivals: Sequence[Arrival]) -> Iterator[list[Any]]:
     yield [item.type for item in inbound]
     yield [event.at for event in events]
     yield [item.zone_source for item in inbound]
+    yield [item.utc_offset for item in inbound]
     yield [item.code for item in inbound]
     yield [event.milestone and event.milestone.value for event in events]
     yield [item.data.decode() for item in inbound]

@@ -119,7 +119,7 @@ class Reader:
             zone = self.tables.zone(str(row.data.get("carrier")))
         else:
             zone = self._zones.get(_where(location))
-        return local_time(at, zone, location.get("country"))
+        return local_time(at, zone, location.get("country"), row and row.utc_offset)
 
     def place(self, location: Mapping[str, Any] | None) -> Place | None:
         """The place without its code. A name that says anything else of the return is left out."""

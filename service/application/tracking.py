@@ -32,6 +32,7 @@ class RecordedEvent(NamedTuple):
     partition: int
     offset: int
     data: Mapping[str, Any]
+    utc_offset: int | None = None  # minutes east of UTC that `time` came with; read where clocks are told
 
 
 class Reading(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum, unique
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import pydantic_core
 from pydantic import TypeAdapter
@@ -16,7 +16,9 @@ from service.wire import cloudevents, models
 from service.wire.carriers import CarrierTables
 from service.wire.reasons import Invalid
 from service.wire.record import Record
-from service.wire.times import local_micros, micros
+from service.wire.times import instant, local_micros
+
+T = TypeVar("T")
 
 FUTURE_LIMIT_HOURS: Final = 48
 _FUTURE_LIMIT: Final = FUTURE_LIMIT_HOURS * 3_600_000_000  # microseconds
@@ -36,7 +38,8 @@ class Inbound(NamedTuple):
     """A valid input message: the event as the domain sees it, and what the history keeps beside it.
 
     `type` is the CloudEvent's, `code` a scan's own. `zone_source` is "event" where `time` carried its offset,
-    "carrier_table" where the carrier's table turned a local time into an instant. `data` is the event's data as
+    "carrier_table" where the carrier's table turned a local time into an instant. `utc_offset` is the one that `time`
+    carried, in minutes east of UTC. `data` is the event's data as
     compact JSON, unknown members kept; `extensions` its further attributes as a JSON object.
     """
 
@@ -46,6 +49,7 @@ class Inbound(NamedTuple):
     type: str
     code: str | None
     zone_source: str
+    utc_offset: int | None
     data: bytes
     extensions: bytes | None
 
@@ -88,13 +92,13 @@ class Parser:
             raise _invalid(error) from None
         # The dictionary as it came, not the validated copy: the models only judge.
         data: dict[str, Any] = envelope["data"]
-        zone_source = "event"
+        zone_source, utc_offset = "event", None
         text = envelope.get("time")
         if event_type == models.CARRIER_SCANNED and (text is None or data.get("local_time") is not None):
             zone_source = "carrier_table"
             at = self._local_time(text, data)
         else:
-            at = _instant(text, "time", micros)
+            at, utc_offset = _instant(text, "time", instant)
         if at > record.timestamp * 1000 + _FUTURE_LIMIT:
             raise InvalidEvent(
                 Invalid.TIME_OUT_OF_RANGE, f"time: over {FUTURE_LIMIT_HOURS} h after the message's arrival in Kafka"
@@ -107,7 +111,9 @@ class Parser:
             kept = {k: v for k, v in envelope.items() if k not in _CORE_ATTRIBUTES and v is not None}
             extensions = _compact(kept, "an extension attribute") if kept else None
         code = data["code"] if kind is SubjectKind.LABEL else None
-        return Inbound(kind, subject, event, event_type, code, zone_source, _compact(data, "data"), extensions)
+        return Inbound(
+            kind, subject, event, event_type, code, zone_source, utc_offset, _compact(data, "data"), extensions
+        )
 
     def _type(self, envelope: dict[str, Any], topic: str) -> str:
         if envelope["specversion"] != "1.0":
@@ -167,7 +173,7 @@ def _attributes(data: dict[str, Any]) -> Attributes:
     )
 
 
-def _instant(text: Any, where: str, read: Callable[[str], int]) -> int:
+def _instant(text: Any, where: str, read: Callable[[str], T]) -> T:
     try:
         return read(text)
     except ValueError:

@@ -171,6 +171,7 @@ def stored_inbound(
     event_type: str,
     occurred_at: datetime,
     zone_source: str,
+    utc_offset: int | None,
     code: str | None,
     milestone: str | None,
     data: str,
@@ -185,4 +186,4 @@ def stored_inbound(
         said = tables.understand(members["carrier"], code)
         event = event._replace(sense=said.sense, milestone=said.milestone, unmapped_because=said.unmapped_because)
     raw = None if extensions is None else extensions.encode()
-    return Inbound(SubjectKind(kind), subject, event, event_type, code, zone_source, data.encode(), raw)
+    return Inbound(SubjectKind(kind), subject, event, event_type, code, zone_source, utc_offset, data.encode(), raw)

@@ -9,14 +9,23 @@ from zoneinfo import ZoneInfo
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_UTC: Final = EPOCH.replace(tzinfo=None)  # arithmetic without a zone is twice as fast
 _MICROSECONDS_A_DAY: Final = 86_400_000_000
+_MINUTES_A_DAY: Final = 1_440
+_NO_OFFSET: Final = timedelta()
 
 
 def micros(text: str) -> int:
-    """The instant that `text` names; digits beyond microseconds are cut.
+    """The instant that `text` names, as `instant` reads it."""
+    return instant(text)[0]
+
+
+def instant(text: str) -> tuple[int, int]:
+    """The instant that `text` names, digits beyond microseconds cut; and its offset in minutes east of UTC.
 
     `text` has the form of RFC 3339 already (`models.TIME_PATTERN`). Raises ValueError for an impossible date.
     """
-    return _since_epoch(datetime.fromisoformat(text.upper()))
+    moment = datetime.fromisoformat(text.upper())
+    offset = moment.utcoffset() or _NO_OFFSET
+    return _since_epoch(moment), offset.days * _MINUTES_A_DAY + offset.seconds // 60
 
 
 def local_micros(text: str, zone: ZoneInfo) -> int:

@@ -101,6 +101,24 @@ def test_a_return_is_found_by_its_id_and_its_tracking_number(client: Client, dat
     assert answer.text.count('aria-current="step"') == 1
 
 
+def test_times_are_told_by_the_clock_of_the_place_wherever_the_event_waited(client: Client, database: str) -> None:
+    def at(event_: dict[str, Any], time: str) -> dict[str, Any]:
+        return {**event_, "time": f"2026-11-20T{time}"}
+
+    sydney, reno = {"name": "Sydney depot", "country": "AU"}, {"name": "Reno returns dock", "country": "US"}
+    delivered = event(journals.DELIVERED, "delivered", "20:00", connote="C-1", location=reno)
+    # The scan waits for its label, the delivery for the export.
+    ingest(
+        database, [at(scan("COLLECTED", "08:00", location=sydney), "19:00:00+11:00"), at(delivered, "20:00:00-08:00")]
+    )
+    ingest(database, [at(creation(), "07:00:00Z"), hub(journals.RP, "13:00"), hub(journals.RE, "14:00", connote="C-1")])
+
+    said = texts(client.get("/track/R-1001"))
+
+    assert "7:00 PM UTC+11 First scan by the carrier" in said.replace("\u202f", " ")
+    assert "8:00 PM UTC−8 Delivered back to the retailer" in said.replace("\u202f", " ")
+
+
 def test_of_several_returns_with_a_tracking_number_the_newest_is_meant(client: Client, database: str) -> None:
     ingest(database, [creation("R-1", tracking_number="SAME")])
     ingest(database, [creation("R-2", tracking_number="SAME", carrier="omniparcel")])

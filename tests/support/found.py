@@ -13,6 +13,7 @@ from service.domain.milestones import Milestone
 from service.wire import models
 from service.wire.carriers import CarrierTables
 from service.wire.stored import stored_event
+from service.wire.times import instant
 
 _MILESTONES = {
     models.RETURN_CREATED: Milestone.RC,
@@ -53,4 +54,5 @@ def _row(seq: int, event: dict[str, Any], zone_source: str) -> RecordedEvent:
         partition=0,
         offset=seq,
         data=data,
+        utc_offset=instant(event["time"])[1],
     )

@@ -75,8 +75,8 @@ SELECT source, id, type, occurred_at, milestone, data, verdict, reason
 FROM history WHERE return_no = %b::int8 ORDER BY seq
 
 -- name: copy_history
-COPY history (return_no, seq, source, id, type, occurred_at, zone_source, code, milestone, data, extensions,
-    topic, partition, "offset", published_at, verdict, reason, changes, version, status, state, key, seen)
+COPY history (return_no, seq, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data,
+    extensions, topic, partition, "offset", published_at, verdict, reason, changes, version, status, state, key, seen)
 FROM STDIN (FORMAT BINARY)
 
 -- name: make_contested
@@ -86,8 +86,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS contested (LIKE history INCLUDING DEFAULTS)
 TRUNCATE contested
 
 -- name: copy_contested
-COPY contested (return_no, seq, source, id, type, occurred_at, zone_source, code, milestone, data, extensions,
-    topic, partition, "offset", published_at, verdict, reason, changes, version, status, state, key, seen)
+COPY contested (return_no, seq, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data,
+    extensions, topic, partition, "offset", published_at, verdict, reason, changes, version, status, state, key, seen)
 FROM STDIN (FORMAT BINARY)
 
 -- name: append_first
@@ -99,30 +99,30 @@ RETURNING return_no
 
 -- name: park
 -- parked_pkey; in one order for all workers
-INSERT INTO parked (kind, subject, source, id, type, occurred_at, zone_source, code, milestone, data, extensions,
-    topic, partition, "offset", published_at)
+INSERT INTO parked (kind, subject, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data,
+    extensions, topic, partition, "offset", published_at)
 SELECT kind, subject, source, id, type, timestamptz 'epoch' + occurred_at * interval '1 microsecond', zone_source,
-    code, milestone, data::json, extensions::json, topic, partition, "offset",
+    utc_offset, code, milestone, data::json, extensions::json, topic, partition, "offset",
     timestamptz 'epoch' + published_at * interval '1 millisecond'
-FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::int8[], %b::text[], %b::text[],
+FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::int8[], %b::text[], %b::int2[], %b::text[],
     %b::text[], %b::text[], %b::text[], %b::text[], %b::int4[], %b::int8[], %b::int8[])
-    AS new (kind, subject, source, id, type, occurred_at, zone_source, code, milestone, data, extensions, topic,
-        partition, "offset", published_at)
+    AS new (kind, subject, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data, extensions,
+        topic, partition, "offset", published_at)
 ORDER BY kind, subject, source, id
 ON CONFLICT DO NOTHING
 RETURNING topic, partition, "offset"
 
 -- name: keep_deliveries
 -- connote_deliveries_pkey; in one order for all workers
-INSERT INTO connote_deliveries (connote, source, id, type, occurred_at, zone_source, code, milestone, data, extensions,
-    topic, partition, "offset", published_at)
+INSERT INTO connote_deliveries (connote, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data,
+    extensions, topic, partition, "offset", published_at)
 SELECT connote, source, id, type, timestamptz 'epoch' + occurred_at * interval '1 microsecond', zone_source,
-    code, milestone, data::json, extensions::json, topic, partition, "offset",
+    utc_offset, code, milestone, data::json, extensions::json, topic, partition, "offset",
     timestamptz 'epoch' + published_at * interval '1 millisecond'
-FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::int8[], %b::text[], %b::text[],
+FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::int8[], %b::text[], %b::int2[], %b::text[],
     %b::text[], %b::text[], %b::text[], %b::text[], %b::int4[], %b::int8[], %b::int8[])
-    AS new (connote, source, id, type, occurred_at, zone_source, code, milestone, data, extensions, topic,
-        partition, "offset", published_at)
+    AS new (connote, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data, extensions,
+        topic, partition, "offset", published_at)
 ORDER BY connote, source, id
 ON CONFLICT DO NOTHING
 RETURNING topic, partition, "offset"
@@ -200,8 +200,8 @@ WITH newly_parked AS MATERIALIZED (
 -- By its place: parked rows are never updated, and nobody else deletes any.
 DELETE FROM parked USING chosen WHERE parked.ctid = chosen.place
 RETURNING chosen.return_no, parked.kind, parked.subject, parked.source, parked.id, parked.type, parked.occurred_at,
-    parked.zone_source, parked.code, parked.milestone, parked.data::text, parked.extensions::text, parked.topic,
-    parked.partition, parked."offset", parked.published_at
+    parked.zone_source, parked.utc_offset, parked.code, parked.milestone, parked.data::text, parked.extensions::text,
+    parked.topic, parked.partition, parked."offset", parked.published_at
 
 -- name: undelivered
 -- connote_deliveries_xid, connote_members_pkey, connote_members_xid, connote_deliveries_pkey, history_pkey
@@ -222,8 +222,8 @@ WITH due AS (
 )
 SELECT due.return_no, 'connote', due.connote, due.source, due.id, event.* FROM due
 CROSS JOIN LATERAL (
-    SELECT type, occurred_at, zone_source, code, milestone, data::text, extensions::text, topic, partition, "offset",
-        published_at
+    SELECT type, occurred_at, zone_source, utc_offset, code, milestone, data::text, extensions::text, topic, partition,
+        "offset", published_at
     FROM connote_deliveries AS kept
     WHERE kept.connote = due.connote AND kept.source = due.source AND kept.id = due.id LIMIT 1
 ) AS event

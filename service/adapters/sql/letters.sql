@@ -68,7 +68,8 @@ GROUP BY 1, 2 ORDER BY 1, 2
 -- name: unmapped
 -- history_unmapped, history_pkey
 SELECT return_no, seq, 'label', (data ->> 'carrier') || '/' || (data ->> 'tracking_number'), source, id, type,
-    occurred_at, zone_source, code, milestone, data::text, extensions::text, topic, partition, "offset", published_at
+    occurred_at, zone_source, utc_offset, code, milestone, data::text, extensions::text, topic, partition, "offset",
+    published_at
 FROM history AS scan
 WHERE verdict = 'unmapped' AND data ->> 'carrier' = %b::text AND code = %b::text
     AND (return_no, seq) > (%b::int8, %b::int4)

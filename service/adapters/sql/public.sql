@@ -17,7 +17,7 @@ LIMIT 1
 -- name: rows
 -- history_pkey backwards, one range.
 SELECT seq, source, id, type, code, milestone, occurred_at, recorded_at, verdict, reason, zone_source,
-       topic, partition, "offset", data
+       topic, partition, "offset", data, utc_offset
 FROM history
 WHERE return_no = %s
 ORDER BY seq DESC

@@ -149,6 +149,21 @@ def test_the_time_is_local_where_all_clocks_of_the_country_agree() -> None:
     }
 
 
+def test_in_a_country_of_many_zones_the_time_is_local_if_it_came_with_one_of_their_offsets() -> None:
+    def at(time: str) -> dict[str, Any]:
+        return {**scan("IN_TRANSIT", time[11:16], location={"country": "AU"}), "time": time}
+
+    told = view(
+        creation(), *map(at, ("2026-11-20T21:00+11:00", "2026-11-20T21:30+09:30", "2026-11-20T12:50+01:00"))
+    ).happenings
+
+    assert [each.at.moment.isoformat() for each in told if each.milestone is Milestone.RT] == [
+        "2026-11-20T21:30:00+09:30",
+        "2026-11-20T11:50:00+00:00",  # a clock that is not Australia's
+        "2026-11-20T21:00:00+11:00",
+    ]
+
+
 def test_the_time_of_a_feed_without_offsets_is_that_of_the_carriers_zone() -> None:
     label = {"carrier": "omniparcel", "tracking_number": "OP-1"}
     scanned = event(journals.SCAN, "s", "10:00", code="OP-33", **label)

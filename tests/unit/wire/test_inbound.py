@@ -292,6 +292,20 @@ def test_a_local_time_is_one_in_the_zone_of_the_carriers_table(parser: Parser, t
     assert inbound.zone_source == "carrier_table"
 
 
+@pytest.mark.parametrize(
+    ("offset", "minutes"), (("Z", 0), ("-00:00", 0), ("+13:45", 825), ("-03:30", -210), ("-12:00", -720))
+)
+def test_the_offset_of_a_time_is_kept_beside_its_instant(parser: Parser, offset: str, minutes: int) -> None:
+    inbound = parser.parse(record(envelope(models.HUB_PROCESSED, time=f"2026-07-01T12:00:00{offset}")))
+
+    assert inbound.utc_offset == minutes
+    assert inbound.event.at == micros("2026-07-01T12:00:00Z") - minutes * 60_000_000
+
+
+def test_a_local_time_came_with_no_offset(parser: Parser) -> None:
+    assert parser.parse(record(local("2026-07-01T12:00:00"))).utc_offset is None
+
+
 def test_a_null_time_leaves_room_for_a_local_one(parser: Parser) -> None:
     assert parser.parse(record(local("2026-07-01T12:00:00", time=None))).zone_source == "carrier_table"
 

@@ -172,6 +172,7 @@ def waited(inbound: Inbound, tables: CarrierTables) -> Inbound:
         inbound.type,
         from_micros(event.at),
         inbound.zone_source,
+        inbound.utc_offset,
         inbound.code,
         event.milestone and str(event.milestone),
         inbound.data.decode(),
