@@ -80,6 +80,7 @@ def _unpacked(folder: Path) -> Chromium:
     own = {
         "FONTCONFIG_FILE": str(_FONTS),
         "XDG_DATA_HOME": str(folder / "usr/share"),
+        "XDG_DATA_DIRS": str(folder / "usr/share"),
         "XDG_CACHE_HOME": str(folder / "cache"),
         "XDG_CONFIG_HOME": str(folder / "config"),
     }

@@ -54,8 +54,8 @@ class Site:
         self._serving: subprocess.Popen[bytes] | None = None
         topics = InputTopics(*(service.topics.name(name) for name in INPUTS))
         options = Options(returns=_RETURNS, seed=4, late=0, repeated=0, skipped=0, wrong_code=0, invalid=0)
-        self._messages = list(World(options, time.time, topics).messages())
-        self._answer = Answer(self._messages)
+        self.messages = list(World(options, time.time, topics).messages())
+        self.answer = Answer(self.messages)
 
     def serve(self, **settings: str) -> None:
         """Start to serve, at the same address as before if there was one."""
@@ -80,11 +80,11 @@ class Site:
 
     def story(self, fits: Callable[[Timeline], bool], number: int = 0) -> Story:
         """One of the simulated returns whose timeline fits; no two tests of a file take the same."""
-        fitting = [each for each in sorted(self._answer.returns) if fits(self._answer.timeline(each))]
+        fitting = [each for each in sorted(self.answer.returns) if fits(self.answer.timeline(each))]
         return_id = fitting[number]
-        connotes = {event.connote for event in self._answer.events(return_id) if event.connote}
+        connotes = {event.connote for event in self.answer.events(return_id) if event.connote}
         subjects = {return_id, *connotes}
-        return Story(return_id, tuple(m for m in self._messages if m.subject in subjects))
+        return Story(return_id, tuple(m for m in self.messages if m.subject in subjects))
 
 
 def complete(timeline: Timeline) -> bool:
