@@ -231,8 +231,8 @@ def web(settings: Settings, metrics: Metrics, stop: Stop) -> Iterator[FastAPI]:
     )
     with open_pool(settings.database_url.get_secret_value(), settings.database_pool_size) as pool:
         public = Public(PostgresPublicReading(pool), carrier_tables(settings), limits, lambda: bool(stop))
-        with operations(settings, pool) as does:
-            yield create_app(PostgresReading(pool), metrics, public, does, desk(settings, pool, does))
+        with operations(settings, pool) as does, desk(settings, pool, does) as parts:
+            yield create_app(PostgresReading(pool), metrics, public, does, parts)
 
 
 @contextmanager
@@ -264,23 +264,36 @@ def operations(settings: Settings, pool: Pool) -> Iterator[Operations]:
         yield Wired(PostgresListing(pool), creating, replay_one, settings.stuck_hours)
 
 
-def desk(settings: Settings, pool: Pool, does: Operations) -> Parts:
-    """What the operations desk is made of."""
+@contextmanager
+def desk(settings: Settings, pool: Pool, does: Operations) -> Iterator[Parts]:
+    """What the operations desk is made of; neither server need be there yet."""
     from service.adapters.audit import PostgresAudit
+    from service.adapters.kafka_ends import KafkaEnds
+    from service.adapters.public_reading import PostgresPublicReading
+    from service.adapters.queues import PostgresQueues
     from service.adapters.sessions import PostgresSessions
+    from service.application.pace import PaceKeeper
     from service.application.sessions import SessionLimits
     from service.web.limits import Rate
     from service.web.ops.desk import Parts as Wired
 
     limits = SessionLimits(timedelta(minutes=settings.ops_idle_minutes), timedelta(hours=settings.ops_session_hours))
-    return Wired(
-        sessions=PostgresSessions(pool, limits),
-        audit=PostgresAudit(pool),
-        operations=does,
-        tables=carrier_tables(settings),
-        public_url=settings.public_url,
-        failures=Rate(settings.ops_login_failures, settings.ops_login_failures),
-    )
+    tables = carrier_tables(settings)
+    with closing(KafkaEnds(settings)) as ends:
+        yield Wired(
+            sessions=PostgresSessions(pool, limits),
+            audit=PostgresAudit(pool),
+            operations=does,
+            tables=tables,
+            public_url=settings.public_url,
+            failures=Rate(settings.ops_login_failures, settings.ops_login_failures),
+            queues=PostgresQueues(pool),
+            pace=PaceKeeper(PostgresPublicReading(pool), time.monotonic),
+            ends=ends,
+            parser=parser(settings, tables),
+            topics=settings.input_topics,
+            export_rows=settings.ops_export_rows,
+        )
 
 
 def serve(settings: Settings, metrics: Metrics, stop: Stop) -> None:

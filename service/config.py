@@ -106,6 +106,9 @@ class Settings(BaseSettings):
         default=1000, ge=0, le=100_000, description="Most pages that one web process keeps live at a time."
     )
 
+    ops_export_rows: int = Field(
+        default=100_000, ge=1, le=10_000_000, description="Most rows of a list that is taken away as a file."
+    )
     ops_idle_minutes: int = Field(
         default=30, ge=1, le=1440, description="A login to the operations desk ends when it is not used for this long."
     )

@@ -21,6 +21,7 @@ class Action(StrEnum):
     LOGIN_FAILED = "login_failed"
     LOGOUT = "logout"
     HISTORY = "history"  # the full history of a return was opened
+    LETTER = "letter"  # a dead letter was opened
     REPLAY = "replay"  # a dead letter was sent through again
     VOID = "void"  # an event was declared a mistake
     EXPORT = "export"  # a list was taken away as a file

@@ -78,10 +78,12 @@ def list_exceptions(listing: Listing, wanted: ExceptionFilter, limit: int, after
     return _page(rows, limit, exception_item, _exception_place)
 
 
-def list_letters(listing: Listing, wanted: LetterFilter, limit: int, after: Place | None) -> Page:
-    """Dead letters, the newest first. Raises WrongPlace."""
+def list_letters(
+    listing: Listing, wanted: LetterFilter, limit: int, after: Place | None, *, value_bytes: int = LIST_VALUE_BYTES
+) -> Page:
+    """Dead letters, the newest first, with values of up to so many bytes. Raises WrongPlace."""
     key = None if after is None else _checked(after, "d", _moment, _integer(8))
-    rows = listing.letters(wanted, key, limit + 1, LIST_VALUE_BYTES)
+    rows = listing.letters(wanted, key, limit + 1, value_bytes)
     return _page(rows, limit, letter_item, lambda row: ("d", to_micros(row.recorded_at), row.letter_no))
 
 

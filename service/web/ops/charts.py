@@ -18,14 +18,13 @@ _LABEL_PERCENT: Final = 6.0  # so near to an edge a label is not centred, or it 
 
 
 class Column(NamedTuple):
-    """One value of a series as an upright bar; `middle` is where its label goes."""
+    """One value of a series as an upright bar."""
 
     value: int
     x: str
     width: str
     y: float
     height: float
-    middle: str
 
 
 class Line(NamedTuple):
@@ -35,13 +34,25 @@ class Line(NamedTuple):
     y: float
 
 
+class Label(NamedTuple):
+    """A text at a column; `anchor` keeps it inside the chart."""
+
+    place: int
+    x: str
+    anchor: str
+
+
 class Series(NamedTuple):
-    """Upright bars from a common ground, and the lines behind them; `peak` is the greatest value's, if there is any."""
+    """Upright bars from a common ground, and the lines behind them.
+
+    `peak` is where the greatest value stands, `peak_label` its text above; None where all are nothing.
+    """
 
     columns: tuple[Column, ...]
     lines: tuple[Line, ...]
     ground: float
-    peak: Column | None
+    peak: int | None
+    peak_label: Label | None
 
 
 class Span(NamedTuple):
@@ -49,14 +60,6 @@ class Span(NamedTuple):
 
     x: str
     width: str
-
-
-class Label(NamedTuple):
-    """A text below an axis; `anchor` keeps it inside the chart."""
-
-    place: int
-    x: str
-    anchor: str
 
 
 def round_top(most: int) -> int:
@@ -75,22 +78,18 @@ def lines(top: int, height: float, head: float) -> tuple[Line, ...]:
 
 def series(values: Sequence[int], height: float, *, head: float = 0.0, top: int = 0, rtl: bool = False) -> Series:
     """Upright bars; `head` pixels above them stay free for labels, `top` is the end of an axis shared with others."""
-    end = round_top(max(top, *values, 0) if values else top)
+    end = top or round_top(max(values, default=0))
     room, place = height - head, 100 / max(len(values), 1)
     columns = []
     for number, value in enumerate(values):
         tall = 0.0 if value <= 0 else max(_LEAST_PIXELS, room * value / end)
         left = place * (len(values) - 1 - number if rtl else number)
         x, width = left + place * _GAP / 2, place * (1 - _GAP)
-        columns.append(
-            Column(
-                value, percent(x), percent(width), round(height - tall, 2), round(tall, 2), percent(left + place / 2)
-            )
-        )
-    peak = max(columns, key=lambda column: column.value, default=None)
-    return Series(
-        tuple(columns), lines(end, height, head), height, peak if peak is not None and peak.value > 0 else None
-    )
+        columns.append(Column(value, percent(x), percent(width), round(height - tall, 2), round(tall, 2)))
+    most = max(values, default=0)
+    peak = values.index(most) if most > 0 else None
+    label = None if peak is None else labels([peak], len(values), rtl=rtl)[0]
+    return Series(tuple(columns), lines(end, height, head), height, peak, label)
 
 
 def labels(places: Sequence[int], number: int, *, rtl: bool = False) -> tuple[Label, ...]:

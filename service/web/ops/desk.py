@@ -12,7 +12,7 @@ A subject is a class in a module of its own. Its constructor is given the desk a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated, Any, Final, NamedTuple
@@ -24,6 +24,10 @@ from fastapi.responses import Response
 from service import logs
 from service.application.access import Scope
 from service.application.audit import Action, Audit, Key
+from service.application.ingest import Parser
+from service.application.lag import Ends
+from service.application.pace import PaceKeeper
+from service.application.queues import Queues
 from service.application.sessions import Agent, Sessions
 from service.errors import Retryable, ServiceError
 from service.web.assets import Assets
@@ -36,9 +40,15 @@ from service.web.ops.rendering import DeskTemplates
 from service.wire.carriers import CarrierTables
 
 # The sections of the desk, in the order of the navigation: the name of its text under `nav.`, and its first page.
-NAVIGATION: Final = (("home", "/ops"), ("audit", "/ops/audit"))
+NAVIGATION: Final = (
+    ("home", "/ops"),
+    ("queues", "/ops/queues"),
+    ("letters", "/ops/dead-letters"),
+    ("figures", "/ops/figures"),
+    ("audit", "/ops/audit"),
+)
 # Folders of catalogues/ whose texts the pages use.
-CATALOGUES: Final = ("ops",)
+CATALOGUES: Final = ("ops", "ops_work")
 
 # A form posted from here says where it comes from, and no other site learns which page was looked at.
 _HEADERS: Final = {**PAGE_HEADERS, "vary": "cookie, accept-language", "referrer-policy": "same-origin"}
@@ -56,6 +66,12 @@ class Parts:
     operations: Operations
     tables: CarrierTables
     failures: Rate  # logins that fail, of one client
+    queues: Queues
+    pace: PaceKeeper
+    ends: Ends
+    parser: Parser
+    topics: Sequence[str]  # the input topics
+    export_rows: int  # most rows of a file
     public_url: str | None = None
     monotonic: Callable[[], float] = time.monotonic
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from babel.dates import format_datetime, format_timedelta
-from babel.numbers import format_decimal
+from babel.dates import format_datetime, format_skeleton, format_timedelta
+from babel.numbers import format_decimal, format_percent
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
@@ -24,7 +24,18 @@ class DeskTemplates(Templates):
     def __init__(self, assets: Assets, catalogues: tuple[str, ...]) -> None:
         super().__init__(assets, load(*catalogues))
         self.add_filters(
-            moment=_moment, utc=_utc, local=_local, ago=_ago, lasting=_lasting, count=_count, pretty=pretty, shown=shown
+            moment=_moment,
+            utc=_utc,
+            local=_local,
+            ago=_ago,
+            lasting=_lasting,
+            count=_count,
+            share=_share,
+            dayname=_dayname,
+            hourminute=_hourminute,
+            mark=_mark,
+            pretty=pretty,
+            shown=shown,
         )
 
 
@@ -80,3 +91,26 @@ def _lasting(context: Context, seconds: float) -> str:
 @pass_context
 def _count(context: Context, number: float) -> str:
     return format_decimal(number, locale=catalogue_of(context).locale)
+
+
+@pass_context
+def _share(context: Context, share: float) -> str:
+    """Of a whole; what is not nothing is not said to be nothing, and what is not all not all."""
+    shown_share = min(max(share, 0.001), 0.999) if 0 < share < 1 else share
+    pattern = "#,##0.0%" if 0 < share < 0.1 or 0.99 < share < 1 else None
+    return format_percent(shown_share, pattern, locale=catalogue_of(context).locale)
+
+
+@pass_context
+def _dayname(context: Context, day: date) -> str:
+    return format_skeleton("MMMd", datetime.combine(day, datetime.min.time()), locale=catalogue_of(context).locale)
+
+
+def _hourminute(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%H:%M}"
+
+
+@pass_context
+def _mark(context: Context, duration: timedelta) -> str:
+    """A round duration at an axis, in the largest unit that it fills."""
+    return format_timedelta(duration, threshold=1, locale=catalogue_of(context).locale)

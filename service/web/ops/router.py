@@ -11,11 +11,21 @@ from fastapi.responses import Response
 
 from service.web.ops.audit import AuditPages
 from service.web.ops.desk import Desk, Parts, Visit
+from service.web.ops.figures import FiguresPage
 from service.web.ops.home import HomePage
+from service.web.ops.letters import LetterPages
 from service.web.ops.login import Login
+from service.web.ops.queues import QueuePages
 
 # Who names pages of the desk. One that matches whatever the others do not comes last, below.
-PAGES: Final[tuple[Callable[[Desk], object], ...]] = (Login, HomePage, AuditPages)
+PAGES: Final[tuple[Callable[[Desk], object], ...]] = (
+    Login,
+    HomePage,
+    QueuePages,
+    LetterPages,
+    FiguresPage,
+    AuditPages,
+)
 
 
 def create_router(parts: Parts) -> APIRouter:

@@ -34,7 +34,8 @@ def test_columns_stand_side_by_side_on_the_ground_within_the_chart(values: list[
         assert column.y >= 16 - 0.01
         assert column.y + column.height == pytest.approx(120, abs=0.02)
         assert (column.height > 0) == (column.value > 0)
-    assert (drawn.peak.value if drawn.peak else 0) == max(values)
+    assert drawn.peak == (values.index(max(values)) if max(values) else None)
+    assert (drawn.peak_label is None) == (drawn.peak is None)
 
 
 def test_the_first_value_stands_where_reading_begins() -> None:

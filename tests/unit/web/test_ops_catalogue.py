@@ -14,7 +14,27 @@ from service.web.ops.rendering import pretty, shown
 
 WEB = Path(__file__).parents[3] / "service" / "web"
 # Their keys are made from a value: a status, a verdict, what went wrong.
-BY_VALUE = ("action.", "detail.", "foreign.", "nowhere.", "failed.", "login.", "nav.", "keys.", "audit.")
+BY_VALUE = (
+    "status.",
+    "route.",
+    "queue.",
+    "queue_why.",
+    "why.",
+    "list.",
+    "letters.",
+    "letter_reason.",
+    "fate.",
+    "chart.",
+    "action.",
+    "detail.",
+    "foreign.",
+    "nowhere.",
+    "failed.",
+    "login.",
+    "nav.",
+    "keys.",
+    "audit.",
+)
 
 
 def test_all_languages_have_the_same_texts() -> None:

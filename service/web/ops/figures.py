@@ -1,0 +1,67 @@
+"""Figures to look at: how far returns are, what happened day by day, how long it takes, and how busy the service is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final, NamedTuple
+
+from fastapi.responses import Response
+
+from service.application.lag import lag_by_topic
+from service.application.queues import Progress
+from service.web.ops import drawing
+from service.web.ops.desk import Desk, Visit
+
+# Pixels down the page.
+_DAY_HEIGHT: Final = 60
+_MINUTES_HEIGHT: Final = 180
+_SMALL_MINUTES_HEIGHT: Final = 96
+
+
+class Pulse(NamedTuple):
+    """How the service is doing: charts of its work of the last hour, and how far its readers are."""
+
+    minutes: drawing.Minutes
+    lags: tuple[drawing.LagRow, ...]
+    is_kafka_away: bool
+    progress: Progress
+
+
+def pulse(visit: Visit, *, large: bool) -> Pulse:
+    """The last hour."""
+    parts, rtl = visit.parts, is_rtl(visit)
+    now = parts.operations.now()
+    counts = parts.queues.minutes(drawing.minutes_until(now)[0])
+    height = _MINUTES_HEIGHT if large else _SMALL_MINUTES_HEIGHT
+    bounds = parts.ends.bounds()
+    lags = drawing.lags(lag_by_topic(parts.topics, bounds, parts.queues.offsets()), rtl=rtl)
+    return Pulse(drawing.minutes(counts, now, height, rtl=rtl), lags, bounds is None, parts.queues.progress())
+
+
+def funnels(visit: Visit) -> tuple[drawing.Funnel, ...]:
+    """How far returns are."""
+    return drawing.funnels(visit.parts.queues.counts(), rtl=is_rtl(visit))
+
+
+def is_rtl(visit: Visit) -> bool:
+    """Whether the page is read from right to left."""
+    return visit.catalogue.direction == "rtl"
+
+
+class FiguresPage:
+    """All charts, large."""
+
+    def __init__(self, desk: Desk) -> None:
+        desk.page("/ops/figures", self.show, section="figures")
+
+    def show(self, visit: Visit) -> Response:
+        parts, rtl = visit.parts, is_rtl(visit)
+        today = parts.operations.now().date()
+        since = today - timedelta(days=drawing.DAYS - 1)
+        return visit.show(
+            "ops/figures.html",
+            funnels=funnels(visit),
+            days=drawing.days(parts.queues.days(since), today, _DAY_HEIGHT, rtl=rtl),
+            steps=drawing.steps(parts.pace.steps(), rtl=rtl),
+            pulse=pulse(visit, large=True),
+        )

@@ -1,0 +1,153 @@
+"""Dead letters: what came that is no event, what is wrong with it, and another try."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple
+
+from fastapi.responses import Response
+
+from service.application.audit import Action
+from service.application.export import LETTER_COLUMNS
+from service.application.letters import read_letter
+from service.application.listing import Letter, LetterFilter, ReturnFilter
+from service.application.pages import Page, Place, list_letters
+from service.application.replay import Fate, Replayed
+from service.web.ops import asked
+from service.web.ops.audit import number
+from service.web.ops.desk import Desk, Visit
+from service.web.ops.lists import List, register
+from service.web.ops.rendering import pretty, shown
+from service.wire.inbound import Inbound, SubjectKind
+from service.wire.reasons import Invalid
+
+_MOST_SHOWN: Final = 16 * 1024  # bytes of a value; of a longer one the beginning
+_HEX_ROW: Final = 16
+
+
+class Shown(NamedTuple):
+    """Bytes for people: as text where they are one, else as hexadecimal numbers; `left_out` are not shown.
+
+    `laid_out` is the same in lines, where it is JSON and whole.
+    """
+
+    text: str
+    is_text: bool
+    size: int
+    left_out: int
+    laid_out: str | None = None
+
+
+class Whereabouts(NamedTuple):
+    """Where to look for what the letter is about."""
+
+    kind: str
+    subject: str
+    address: str
+
+
+class LetterPages:
+    """The list, one letter, and the button that tries it again."""
+
+    def __init__(self, desk: Desk) -> None:
+        register(desk, "/ops/dead-letters", "ops/letters.html", LETTER_COLUMNS, self.letters, section="letters")
+        desk.page("/ops/dead-letters/{letter}", self.show, section="letters")
+        desk.act("/ops/dead-letters/{letter}/replay", self.replay, section="letters")
+
+    def letters(self, visit: Visit) -> List:
+        """The newest first."""
+        topics = visit.parts.topics
+        filters = {
+            "reason": asked.choice(visit, "reason", [reason.value for reason in Invalid]),
+            "topic": asked.choice(visit, "topic", topics),
+            "open": asked.choice(visit, "open", ("yes", "no")),
+        }
+        is_open = None if filters["open"] is None else filters["open"] == "yes"
+        wanted = LetterFilter(filters["reason"], filters["topic"], open=is_open)
+        listing = visit.parts.operations.listing
+
+        def read(after: Place | None, limit: int) -> Page:
+            return list_letters(listing, wanted, limit, after, value_bytes=0)
+
+        return List(read, filters, {"reasons": [reason.value for reason in Invalid], "topics": topics})
+
+    def show(self, visit: Visit) -> Response:
+        """One letter as it came."""
+        letter = self._find(visit)
+        if letter is None:
+            return visit.trouble(HTTPStatus.NOT_FOUND, "nowhere")
+        visit.note(Action.LETTER, str(letter.letter_no))
+        return self._page(visit, letter, None)
+
+    def replay(self, visit: Visit) -> Response:
+        """Tries it again, and says what became of it."""
+        letter = self._find(visit)
+        if letter is None:
+            return visit.trouble(HTTPStatus.NOT_FOUND, "nowhere")
+        visit.note(Action.REPLAY, str(letter.letter_no))
+        replayed = visit.parts.operations.replay(letter.letter_no)
+        return self._page(visit, self._find(visit) or letter, replayed)
+
+    def _find(self, visit: Visit) -> Letter | None:
+        letter_no = number(visit.request.path_params["letter"])
+        return None if letter_no is None else visit.parts.operations.listing.letter(letter_no)
+
+    def _page(self, visit: Visit, letter: Letter, replayed: Replayed | None) -> Response:
+        event = read_letter(visit.parts.parser, letter)
+        headers = [(shown(str(name)), _header(value)) for name, value in letter.headers]
+        return visit.show(
+            "ops/letter.html",
+            letter=letter,
+            replayed=replayed,
+            is_good=replayed is not None and replayed.fate is not Fate.FAILED,
+            key=None if letter.key is None else show_bytes(letter.key),
+            value=None if letter.value is None else show_bytes(letter.value),
+            headers=headers,
+            is_event=event is not None,
+            found=None if event is None else _whereabouts(visit, event),
+        )
+
+
+def show_bytes(value: bytes) -> Shown:
+    """Bytes as people read them; the beginning, where they are many."""
+    left_out = max(0, len(value) - _MOST_SHOWN)
+    piece = value[:_MOST_SHOWN]
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        rows = (piece[at : at + _HEX_ROW] for at in range(0, len(piece), _HEX_ROW))
+        return Shown("\n".join(_hex_row(n * _HEX_ROW, row) for n, row in enumerate(rows)), False, len(value), left_out)
+    text = piece.decode(errors="ignore")  # the last character may be cut
+    return Shown(shown(text), True, len(value), left_out, None if left_out else _laid_out(text))
+
+
+def _laid_out(text: str) -> str | None:
+    try:
+        document: Any = json.loads(text)
+        return pretty(document) if isinstance(document, dict | list) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _hex_row(at: int, row: bytes) -> str:
+    letters = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
+    return f"{at:06x}  {row.hex(' '):<{_HEX_ROW * 3 - 1}}  {letters}"
+
+
+def _header(encoded: str | None) -> Shown | None:
+    return None if encoded is None else show_bytes(b64decode(encoded))
+
+
+def _whereabouts(visit: Visit, event: Inbound) -> Whereabouts | None:
+    """The return, as far as it is known; for a connote, its members."""
+    if event.kind is SubjectKind.RETURN:
+        return Whereabouts("return", event.subject, f"/ops/returns/{event.subject}")
+    if event.kind is SubjectKind.CONNOTE:
+        return Whereabouts("connote", event.subject, f"/ops/connotes/{event.subject}")
+    carrier, _, tracking_number = event.subject.partition("/")
+    wanted = ReturnFilter(carrier=carrier, tracking_number=tracking_number)
+    for row in visit.parts.operations.listing.returns(wanted, {}, None, 1):
+        return Whereabouts("return", row.return_id, f"/ops/returns/{row.return_id}")
+    return None
