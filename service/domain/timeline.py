@@ -33,8 +33,8 @@ class Sighting(NamedTuple):
 class Evidence(NamedTuple):
     """The earliest event of each milestone, with what else the earliest ones say.
 
-    `earliest` has no RDBTC: deliveries are kept by connote, since only those of the return's own connote matter
-    and an earlier export may yet change which one that is.
+    `earliest` stands in rank order, RR last. It has no RDBTC: deliveries are kept by connote, since only those of the
+    return's own connote matter and an earlier export may yet change which one that is.
     """
 
     earliest: Mapping[Milestone, Sighting]
@@ -80,13 +80,28 @@ def add(evidence: Evidence, event: Event) -> Evidence:
     if known is not None and known.order <= event.order:
         return evidence
     sighting = Sighting(event.at, event.source, event.id, event.location)
-    earliest = {**evidence.earliest, milestone: sighting}
+    earliest = _with(evidence.earliest, milestone, sighting)
     attributes, connote = evidence.attributes, evidence.connote
     if milestone is RC:
         attributes = event.attributes
     elif milestone is RE:
         connote = event.connote
     return Evidence(earliest, evidence.deliveries, attributes, connote)
+
+
+def _with(
+    sightings: Mapping[Milestone, Sighting], milestone: Milestone, sighting: Sighting
+) -> dict[Milestone, Sighting]:
+    """The sightings with this one at its place in the order of ranks."""
+    new = {**sightings, milestone: sighting}
+    if milestone in sightings or all(RANKS[known] < RANKS[milestone] for known in sightings):
+        return new
+    return in_rank_order(new)
+
+
+def in_rank_order(sightings: Mapping[Milestone, Sighting]) -> dict[Milestone, Sighting]:
+    """The same, in the order of ranks, RR last."""
+    return {milestone: sightings[milestone] for milestone in RANKS if milestone in sightings}
 
 
 def _add_delivery(evidence: Evidence, event: Event) -> Evidence:
@@ -103,16 +118,15 @@ def decide(evidence: Evidence) -> Timeline:
     """Which milestones count, by the rules of the route, and the status that follows."""
     if evidence.attributes is None:
         return UNKNOWN  # without its creation the return is unknown, and nothing counts
-    route = evidence.attributes.route
-    asserted = dict(evidence.earliest)
+    route, asserted = evidence.attributes.route, evidence.earliest
     delivery = evidence.deliveries.get(evidence.connote) if evidence.connote is not None else None
     if delivery is not None:
-        asserted[RDBTC] = delivery
+        asserted = _with(asserted, RDBTC, delivery)
     denied = _denied_at_first_mile(asserted) if route is Route.FIRST_MILE_ONLY else _denied_at_hub(asserted)
-    counts = {
-        milestone: asserted[milestone] for milestone in RANKS if milestone in asserted and milestone not in denied
-    }
-    status = next(reversed(counts), None)  # they stand in rank order, RR last
+    counts = asserted
+    if denied:
+        counts = {milestone: sighting for milestone, sighting in asserted.items() if milestone not in denied}
+    status = next(reversed(list(counts)), None)  # they stand in rank order, RR last
     return Timeline(route, counts, denied, status, is_complete(route, counts))
 
 

@@ -9,16 +9,19 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from pydantic_core import from_json, to_json
+from msgspec.json import Encoder
+from pydantic_core import from_json
 
 from service.domain.events import Attributes, Event, Sense
 from service.domain.journey import Change, State
 from service.domain.milestones import Kind, Milestone, Reason, Route
-from service.domain.timeline import Evidence, Sighting, decide
+from service.domain.timeline import Evidence, Sighting, decide, in_rank_order
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Inbound, SubjectKind
 from service.wire.models import EVENT_VOIDED, location_of
 
+# Takes named tuples and enumerations as they are, in half the time that others need for plain ones.
+_encode: Final = Encoder().encode
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 # Looking a member up costs a fraction of calling its class.
@@ -38,35 +41,22 @@ def from_micros(micros: int) -> datetime:
 
 def encode_state(state: State) -> bytes:
     """The part of a state that has no column of its own (seq, version and seen do)."""
-    evidence = state.evidence
-    attributes = evidence.attributes
-    # Plain tuples and strings throughout: the encoder takes eight times as long over their subclasses.
-    document: dict[str, Any] = {
-        "m": {milestone._value_: tuple(sighting) for milestone, sighting in evidence.earliest.items()},
-        "a": None
-        if attributes is None
-        else (
-            attributes.retailer,
-            attributes.route._value_,
-            attributes.carrier,
-            attributes.tracking_number,
-            attributes.order_number,
-        ),
-    }
-    if evidence.connote is not None:
-        document["c"] = evidence.connote
-    if evidence.deliveries:
-        document["d"] = {connote: tuple(sighting) for connote, sighting in evidence.deliveries.items()}
+    earliest, deliveries, attributes, connote = state.evidence
+    document: dict[str, Any] = {"m": earliest, "a": attributes}
+    if connote is not None:
+        document["c"] = connote
+    if deliveries:
+        document["d"] = deliveries
     if state.voided:
         document["v"] = sorted(key.hex() for key in state.voided)
-    return to_json(document)
+    return _encode(document)
 
 
 def decode_state(document: dict[str, Any], seq: int, version: int, seen: bytes) -> State:
     """The state from its columns; `document` is the parsed JSON of `encode_state`."""
     attributes, sighting = document["a"], Sighting._make
     evidence = Evidence(
-        {_MILESTONES[code]: sighting(seen_first) for code, seen_first in document["m"].items()},
+        in_rank_order({_MILESTONES[code]: sighting(seen_first) for code, seen_first in document["m"].items()}),
         {connote: sighting(seen_first) for connote, seen_first in document["d"].items()} if "d" in document else {},
         _attributes(*attributes) if attributes else None,
         document.get("c"),
@@ -85,19 +75,13 @@ def encode_changes(changes: Sequence[Change]) -> bytes | None:
     """None for no change. What the state after the event tells of a milestone that counts is not said twice."""
     if not changes:
         return None
-    return to_json([_plain(change) for change in changes])
+    return _encode([_plain(change) for change in changes])
 
 
 def _plain(change: Change) -> tuple[Any, ...]:
-    status, previous = change.status, change.previous_status
-    common = (
-        change.kind._value_,
-        change.milestone._value_,
-        status and status._value_,
-        previous and previous._value_,
-        change.complete,
-    )
-    return (*common, change.occurred_at, change.location) if change.kind is Kind.REVOKED else common
+    _, kind, milestone, at, location, _, status, previous, complete = change
+    common = (kind, milestone, status, previous, complete)
+    return (*common, at, location) if kind is Kind.REVOKED else common
 
 
 def decode_changes(document: Sequence[Sequence[Any]] | None, state: State, cause: tuple[str, str]) -> list[Change]:
