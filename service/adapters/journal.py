@@ -13,6 +13,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import Connection
 from psycopg.types.json import set_json_loads
+from psycopg.types.string import BytesBinaryDumper
 from pydantic_core import from_json
 
 from service.adapters.database import connect, probe_indexes, translated
@@ -127,6 +128,8 @@ class PostgresJournal:
         if self._connection is None or self._connection.closed:
             connection = connect(self._url, self._application_name)
             set_json_loads(from_json, connection)
+            # psycopg's own choice is a class in Python, which takes a wrapper of the DB-API as well.
+            connection.adapters.register_dumper(bytes, BytesBinaryDumper)
             probe_indexes(connection)
             self._connection = connection
         return self._connection

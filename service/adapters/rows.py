@@ -19,11 +19,11 @@ MAX_KEYS_IN_ROW: Final = 64
 _PG_EPOCH: Final = 946_684_800_000_000  # 2000-01-01 UTC in microseconds; what PostgreSQL counts from
 _FIRST_MS: Final = -62_135_596_800_000  # 0001-01-01 UTC in milliseconds since 1970: what Python can read back
 _LAST_MS: Final = 253_402_300_799_999  # 9999-12-31
-# timestamptz goes as the integer and json as the text that they are on the wire: both spare a slower conversion.
+# timestamptz goes as the integer, and json as the bytes, that they are on the wire: both spare a slower conversion.
 # fmt: off
 HISTORY_TYPES: Final = (
-    "int8", "int4", "text", "text", "text", "int8", "text", "int2", "text", "text", "text", "text",
-    "text", "int4", "int8", "int8", "text", "text", "text", "int4", "text", "text", "bytea", "bytea",
+    "int8", "int4", "text", "text", "text", "int8", "text", "int2", "text", "text", "bytea", "bytea",
+    "text", "int4", "int8", "int8", "text", "text", "bytea", "int4", "text", "bytea", "bytea", "bytea",
 )
 # fmt: on
 
@@ -41,7 +41,7 @@ def place_in_history(row: HistoryRow) -> tuple[int, int]:
 def history_columns(row: HistoryRow) -> tuple[Any, ...]:
     """The values of a history row, as `copy_history` names its columns."""
     return_no, (event, verdict, reason, changes, state), (inbound, record) = row
-    seen, changed = state.seen, encode_changes(changes)
+    seen = state.seen
     return (
         return_no,
         state.seq,
@@ -53,18 +53,18 @@ def history_columns(row: HistoryRow) -> tuple[Any, ...]:
         inbound.utc_offset,
         inbound.code,
         event.milestone,
-        inbound.data.decode(),
-        inbound.extensions and inbound.extensions.decode(),
+        inbound.data,
+        inbound.extensions,
         record.topic,
         record.partition,
         record.offset,
         published_at(record) * 1000 - _PG_EPOCH,
         verdict,
         reason,
-        changed and changed.decode(),
+        encode_changes(changes) if changes else None,
         state.version,
         state.timeline.status,
-        encode_state(state).decode(),
+        encode_state(state),
         seen[-KEY_DIGEST_BYTES:],
         seen if len(seen) <= MAX_KEYS_IN_ROW * KEY_DIGEST_BYTES else None,
     )

@@ -128,38 +128,34 @@ def _place(tx: Transaction, arrivals: Sequence[Arrival]) -> tuple[list[Placed], 
     """Find each event's return; (placed, to park, deliveries)."""
     returns, new = _returns(tx, arrivals)
     labels = _labels(tx, arrivals, returns, new)
-    placed, parked, deliveries = list[Placed](), list[Arrival](), list[Arrival]()
+    # Creations first: a scan may stand before the one that made its return known in this very batch.
+    creations, placed, parked, deliveries = list[Placed](), list[Placed](), list[Arrival](), list[Arrival]()
     for arrival in arrivals:
-        inbound = arrival.inbound
-        if inbound.kind is SubjectKind.CONNOTE:
+        kind, subject, event, *_ = arrival.inbound
+        if kind is SubjectKind.CONNOTE:
             deliveries.append(arrival)
             continue
-        if inbound.kind is SubjectKind.RETURN:
-            return_no = returns.get(inbound.subject)
-        else:
-            return_no = labels.get(_pair(inbound.subject))
+        return_no = returns.get(subject) if kind is SubjectKind.RETURN else labels.get(_pair(subject))
         if return_no is None:
             parked.append(arrival)
-            continue
-        attributes = inbound.event.attributes
-        taken = False
-        if attributes is not None:
+        elif (attributes := event.attributes) is not None:
             # A label that nobody owns was named by a duplicate.
             taken = labels.get((attributes.carrier, attributes.tracking_number), return_no) != return_no
-        placed.append(Placed(return_no, arrival, taken))
-    # A scan may stand before the creation that made its return known in this very batch.
-    placed.sort(key=lambda item: item.arrival.inbound.event.milestone is not Milestone.RC)
-    return placed, parked, deliveries
+            creations.append(Placed(return_no, arrival, taken))
+        else:
+            placed.append(Placed(return_no, arrival))
+    return creations + placed, parked, deliveries
 
 
 def _returns(tx: Transaction, arrivals: Iterable[Arrival]) -> tuple[dict[str, int], set[int]]:
     """The numbers of the returns that are named and exist, and which of them exist since now."""
     named, created = set[str](), set[str]()
     for arrival in arrivals:
-        if arrival.inbound.kind is SubjectKind.RETURN:
-            named.add(arrival.inbound.subject)
-            if arrival.inbound.event.milestone is Milestone.RC:
-                created.add(arrival.inbound.subject)
+        kind, subject, event, *_ = arrival.inbound
+        if kind is SubjectKind.RETURN:
+            named.add(subject)
+            if event.milestone is Milestone.RC:
+                created.add(subject)
     known = tx.find_returns(named) if named else {}
     wanted = created - known.keys()
     new = tx.create_returns(wanted) if wanted else {}
