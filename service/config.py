@@ -171,7 +171,7 @@ class Settings(BaseSettings):
     )
     fetch_max_wait_ms: int = Field(default=50, ge=1, le=60_000, description="See fetch_min_bytes.")
     max_partition_fetch_bytes: int = Field(
-        default=1024 * 1024, ge=300_000, description="Most that one fetch takes of one partition."
+        default=300_000, ge=300_000, description="Most that one fetch takes of one partition; two of each are kept."
     )
     fuse_ratio: float = Field(
         default=0.9,

@@ -7,16 +7,20 @@ pause; `poll` moves its position even if what it gave is never stored, so the lo
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from typing import Any
+from math import inf
+from typing import Any, Final
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
+from service.adapters.kafka_backlog import Backlog
 from service.adapters.kafka_options import connection_options
+from service.adapters.kafka_records import PartitionRecords
 from service.application.ports import Bounds, Partition
 from service.config import Settings
 from service.errors import BrokenSource, Fatal
@@ -26,6 +30,8 @@ METADATA_MAX_AGE_MS = 30_000  # added partitions are read within this time
 _RECEIVE_BUFFER_BYTES = 1024 * 1024
 _REQUEST_TIMEOUT_MS = 30_000
 _BOOTSTRAP_TIMEOUT_MS = 5_000  # the loop tries again, and reads the stop flag in between
+_ALL: Final = 2**31  # records; the client is never left with a part of a fetch, which it would forget on a pause
+_LITTLE: Final = 5000  # records over all partitions: with less than its share of that left, one is fetched on
 
 
 class _Noting(ConsumerRebalanceListener):  # type: ignore[misc] # kafka-python has no types
@@ -59,6 +65,9 @@ class KafkaSource:
     def __init__(self, settings: Settings, topics: Collection[str]) -> None:
         self._topics = tuple(topics)
         self._listener = _Noting()
+        self._backlog = Backlog()
+        self._open = set[Partition]()  # those that the loop wants records of
+        self._dry = set[Partition]()  # those that hold more, and give nothing of it
         try:
             self._consumer: Any = KafkaConsumer(
                 **connection_options(settings, "returns-ingest"),
@@ -84,6 +93,7 @@ class KafkaSource:
             )
         except KafkaError as error:
             raise BrokenSource(f"Kafka: {type(error).__name__}") from error
+        self._consumer._fetcher.PartitionRecords = PartitionRecords  # noqa: SLF001 - there is no public way
         self._listener.consumer = self._consumer
         try:
             self._check_topics()
@@ -102,18 +112,50 @@ class KafkaSource:
             raise Fatal(message)
 
     def poll(self, timeout_ms: int, limit: int) -> list[Record]:
-        """Records of the partitions that are not paused, in the order of each partition."""
+        """Records of the partitions that are not paused, in the order of each partition; behind, the oldest first."""
+        deadline = time.monotonic() + timeout_ms / 1000
+        self._fetch(0 if self._backlog else timeout_ms)
+        while not (records := self._backlog.take(self._open, limit, self._horizon())) and self._backlog:
+            remaining_ms = int((deadline - time.monotonic()) * 1000)
+            if remaining_ms <= 0:
+                # What the others wait for does not come: an open transaction, a leader that is away.
+                self._dry.update(self._open)
+                return self._backlog.take(self._open, limit)
+            self._fetch(remaining_ms)
+        return records
+
+    def _fetch(self, timeout_ms: int) -> None:
+        """Take over whatever the client has, and let it fetch on where little is left."""
+        little = _LITTLE // max(1, len(self._open))
+        enough = {partition for partition in self._open if self._backlog.size(partition) > little}
         try:
+            self._consumer.pause(*(TopicPartition(*partition) for partition in enough))
+            self._consumer.resume(*(TopicPartition(*partition) for partition in self._open - enough))
             self._go_on_joining()
-            polled = self._consumer.poll(timeout_ms=timeout_ms, max_records=limit)
+            polled = self._consumer.poll(timeout_ms=timeout_ms, max_records=_ALL)
         except Exception as error:
             # Whatever it was, this consumer is not to be trusted any more (a failed checksum makes it spin for ever).
             raise BrokenSource(f"Kafka: {type(error).__name__}") from error
-        return [
-            Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, tuple(r.headers))
-            for records in polled.values()
-            for r in records
-        ]
+        for topic, number in self._listener.lost | self._listener.gained:
+            self._open.discard((topic, number))
+            self._forget((topic, number))
+        for (topic, number), records in polled.items():
+            self._backlog.add((topic, number), records)
+            self._dry.discard((topic, number))
+
+    def _horizon(self) -> float:
+        """The time up to which the backlog has everything that Kafka holds of the partitions that are read."""
+        behind = (partition for partition in self._open - self._dry if self._has_more(partition))
+        return min((self._backlog.newest(partition) for partition in behind), default=inf)
+
+    def _has_more(self, partition: Partition) -> bool:
+        """Whether Kafka holds more of it than was fetched, or nothing is known of it yet."""
+        position, high_water = self._fetched(partition), self.high_water(partition)
+        return position is None or high_water is None or position < high_water
+
+    def _forget(self, partition: Partition) -> None:
+        self._backlog.forget(partition)
+        self._dry.discard(partition)
 
     def take_gained(self) -> set[Partition]:
         """Partitions that came with the last polls, paused, until the next call."""
@@ -128,26 +170,27 @@ class KafkaSource:
     def seek(self, partition: Partition, offset: int) -> None:
         """Read on from `offset`."""
         if (tp := TopicPartition(*partition)) in self._consumer.assignment():
+            self._forget(partition)
             self._consumer.seek(tp, offset)
 
     def pause(self, partitions: Iterable[Partition]) -> None:
         """Give no records of these until they are resumed."""
         if assigned := self._assigned(partitions):
+            self._open.difference_update(map(tuple, assigned))
             self._consumer.pause(*assigned)
 
     def resume(self, partitions: Iterable[Partition]) -> None:
         """Give records of these again."""
         if assigned := self._assigned(partitions):
-            # kafka-python 3.0.12 keeps what it had parsed of a partition when that was paused, and gives it only at a
-            # moment when it holds nothing of any other partition: never, while others have records. Nor does it fetch
-            # the partition meanwhile. Without what it kept, it fetches again from the position.
-            parked = self._consumer._fetcher._paused_partition_records  # noqa: SLF001 - there is no public way
-            for partition in assigned:
-                parked.pop(partition, None)
+            self._open.update(map(tuple, assigned))
             self._consumer.resume(*assigned)
 
     def position(self, partition: Partition) -> int | None:
-        """The next offset to be read, past transaction markers; None while it is not known."""
+        """The next offset to be given, past transaction markers; None while it is not known."""
+        waiting = self._backlog.next_offset(partition)
+        return self._fetched(partition) if waiting is None else waiting
+
+    def _fetched(self, partition: Partition) -> int | None:
         tp = TopicPartition(*partition)
         try:
             position: int | None = self._consumer.position(tp, timeout_ms=0)

@@ -13,7 +13,7 @@ from cloudevents.core.bindings import kafka
 from cloudevents.core.v1.event import CloudEvent
 from jsonschema import Draft202012Validator
 
-from tests.support.journals import DELIVERED, DS, RC, RE, RP, SCAN, event
+from tests.support.journals import DELIVERED, DS, RC, RE, RP, SCAN, creation, event
 from tests.support.kcat import Kcat, find_kcat
 from tests.support.service import Service
 
@@ -111,6 +111,20 @@ def test_events_of_the_sdk_and_of_kcat_are_ingested_in_both_modes(service: Servi
     }
     letters = service.query("SELECT reason, count(*) FROM dead_letters GROUP BY reason")
     assert letters == [("missing_field", len(PUBLISHERS))]
+
+
+@pytest.mark.parametrize("codec", ("gzip", "snappy", "lz4", "zstd"))
+def test_publishers_may_compress_as_they_like(service: Service, kcat: Kcat, codec: str) -> None:
+    # kafka-python alone knows gzip; a partition with anything else in it stood still.
+    documents = [creation(f"R-{number}") for number in range(100, 200)]
+    lines = b"".join(json.dumps(document).encode() + b"\n" for document in documents)
+    topic = service.topics.name("returns")
+    kcat.run("-P", "-b", service.topics.bootstrap_servers, "-t", topic, "-z", codec, "-X", "linger.ms=50", fed=lines)
+
+    service.done("ingest", "--drain")
+
+    assert service.query("SELECT count(*) FROM returns") == [(100,)]
+    assert service.query("SELECT count(*) FROM dead_letters") == [(0,)]
 
 
 def test_what_is_published_is_read_alike_by_the_sdk_and_by_kcat(service: Service, kcat: Kcat) -> None:
