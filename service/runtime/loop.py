@@ -1,13 +1,14 @@
 """The ingest loop: records from Kafka into the journal, whatever goes wrong in between.
 
-One thread owns the consumer. `run_once` is a tick, the unit of testing; its order is the guarantee:
+The caller's thread owns the consumer, a second one the journal, so that the next batch is read and decoded while
+PostgreSQL is at work on the last. `run_once` is a tick, the unit of testing; its order is the guarantee:
 
-1. poll (everything paused while a batch is held, so that the group keeps this member);
-2. act on what the rebalance listener noted: drop held records of lost partitions, read the stored offsets of gained
+1. poll and decode (everything paused while a batch is held, so that the group keeps this member);
+2. wait for the batch before, and act on what became of it;
+3. act on what the rebalance listener noted: drop held records of lost partitions, read the stored offsets of gained
    ones, seek and resume;
-3. decode, decide, append and COMMIT the batch together with the offsets;
-4. tell Kafka the same offsets, for those who look there; they are never read back;
-5. sweep, metrics, watch over progress.
+4. tell Kafka the offsets that are stored, for those who look there; they are never read back; watch over progress;
+5. hand over the batch: decide, append and COMMIT it together with the offsets, then sweep.
 """
 
 from __future__ import annotations
@@ -15,19 +16,20 @@ from __future__ import annotations
 import faulthandler
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from service import logs
 from service.application import ingest, sweep
 from service.application.ports import DeadLetter, Item, Journal, Move, Partition, Source
-from service.errors import BrokenSource, Conflict, Fatal, RejectedValue, Retryable
+from service.errors import BrokenSource, Conflict, Fatal, RejectedValue, Retryable, ServiceError
 from service.metrics import Metrics
 from service.runtime.backoff import Backoff
 from service.runtime.fuse import Fuse
 from service.runtime.lifecycle import Stop
-from service.runtime.observer import Observer
-from service.runtime.order import ReadingOrder
+from service.runtime.observer import Observer, StepTimes
 from service.runtime.progress import Drain, Progress
 from service.wire.reasons import Invalid
 from service.wire.record import Record
@@ -36,7 +38,8 @@ _HOUSEKEEPING_SECONDS: Final = 1.0
 _IDLE_SWEEP_SECONDS: Final = 0.25  # how long an event may wait that a crash or a race left to the sweep
 _TIDY_SECONDS: Final = 10.0
 _DRAIN_SECONDS: Final = 1.0
-_SWEEPS_A_TICK: Final = 4
+_SWEEPS_A_BATCH: Final = 4
+_BEHIND_SWEEP_SECONDS: Final = 1.0  # few large sweeps take less time than many small ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class LoopOptions:
 class IngestLoop:
     """One worker. Raises Fatal when a supervisor should start a new one.
 
-    `tidy` is called every few seconds between batches, `alive` at each tick.
+    `tidy` is called every few seconds between batches, `alive` at each tick. `executor` runs one job at a time.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class IngestLoop:
         clock: Callable[[], float] = time.monotonic,
         tidy: Callable[[], object] = lambda: None,
         alive: Callable[[], object] = lambda: None,
+        executor: Executor | None = None,
     ) -> None:
         self._open_source = open_source
         self._journal = journal
@@ -83,18 +87,19 @@ class IngestLoop:
         self._log = logs.get("ingest")
         self._backoff = Backoff(clock)
         self._fuse = Fuse(options.fuse_run, options.fuse_ratio)
-        self._order = ReadingOrder()
-        self._is_choosy = False  # some partitions are paused because others are further back
         self._source: Source | None = None
         self._positions: dict[Partition, int] = {}  # the stored offsets of the partitions that are read
         self._gained: set[Partition] = set()  # whose stored offset is still to be read
         self._blown: set[Partition] = set()
+        self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._job: Future[None] | None = None  # while there is one, what is held and the positions are its own
         self._held: list[Item] = []
+        self._fresh: list[Item] = []  # came since the job began
         self._uncertain = False  # a transaction failed: it is not known whether it was committed
         self._idle = False  # the last poll brought nothing, though it could
         self._drain: Drain | None = None
         self._progress = Progress(clock)
-        self._last = dict.fromkeys(("housekeeping", "sweep", "tidy", "drain"), clock())
+        self._last = dict.fromkeys(("housekeeping", "markers", "sweep", "tidy", "drain"), clock())
 
     def run(self) -> None:
         """Work until asked to stop, or until everything is drained."""
@@ -112,14 +117,18 @@ class IngestLoop:
             if source is None:
                 return
             self._poll(source)
+            self._finish()
             self._rebalance(source)
             if self._backoff.remaining():
                 return
             self._settle(source)
-            wrote = self._record(source)
-            self._carry_on(source)
-            self._sweep(now=wrote)
-            self._housekeeping(source)
+            if not self._backoff.failures:
+                self._housekeeping(source)
+            self._record(source)
+            if self._backoff.failures or (self._job is not None and self._job.done()):
+                self._finish()
+            if self._job is None:
+                self._carry_on(source)
         except BrokenSource as error:
             self._reopen(error)
         except Conflict as error:
@@ -128,9 +137,15 @@ class IngestLoop:
             self._hold(error)
 
     def close(self) -> None:
-        """Leave the group. What is held was not committed: the next owner reads it again."""
-        self._drop_source()
-        self._journal.close()
+        """Finish the batch, and leave the group. What could not be committed is read again by the next owner."""
+        try:
+            self._finish()
+        except ServiceError as error:
+            self._log.warning("left_uncommitted", records=len(self._held), error=str(error))
+        finally:
+            self._drop_source()
+            self._executor.shutdown()
+            self._journal.close()
 
     # 1. poll
 
@@ -144,7 +159,7 @@ class IngestLoop:
         return self._source
 
     def _poll(self, source: Source) -> None:
-        waiting = bool(self._held) or self._backoff.remaining() > 0
+        waiting = (self._job is None and bool(self._held)) or self._backoff.remaining() > 0
         timeout_ms = self._options.poll_timeout_ms
         if waiting:
             timeout_ms = max(1, min(timeout_ms, int(self._backoff.remaining() * 1000)))
@@ -153,14 +168,12 @@ class IngestLoop:
             if records and not waiting:
                 records += self._company(source, records)
         self._idle = not records and not waiting
-        if not waiting:
-            self._choose_next(source, records)
         with self._observer.timed("decode"):
             items = ingest.decode(self._parser, records)
         if self._fuse.is_watching or any(isinstance(item, DeadLetter) for item in items):
             for item in items:
                 self._fuse.feed(*_place(item), invalid=isinstance(item, DeadLetter))
-        self._held += items
+        self._fresh += items
 
     def _company(self, source: Source, records: Sequence[Record]) -> list[Record]:
         """What else comes within the batch's wait, up to its size."""
@@ -173,19 +186,6 @@ class IngestLoop:
             more += source.poll(remaining_ms, room)
         return more
 
-    def _choose_next(self, source: Source, records: Sequence[Record]) -> None:
-        """Behind, the oldest first; otherwise everything."""
-        self._order.note(records)
-        partitions = self._positions.keys() - self._blown
-        if len(records) >= self._options.batch_size:
-            choice = self._order.choose(partitions, source.high_water)
-            source.resume(choice.read)
-            source.pause(choice.rest)
-            self._is_choosy = True
-        elif self._is_choosy:
-            source.resume(partitions)
-            self._is_choosy = False
-
     # 2. rebalance
 
     def _rebalance(self, source: Source) -> None:
@@ -195,7 +195,7 @@ class IngestLoop:
         # An eager rebalance takes all away and gives some back: those are read again from their stored offsets.
         for partition in lost | gained:
             self._positions.pop(partition, None)
-            for memory in (self._progress, self._fuse, self._order, self._observer):
+            for memory in (self._progress, self._fuse, self._observer):
                 memory.forget(partition)
         self._blown -= lost | gained
         self._drop_held(lost | gained)
@@ -238,28 +238,49 @@ class IngestLoop:
         """Forget what is held of these partitions; it will be read again from where they stand."""
         self._drop_held(partitions)
         for partition in partitions:
-            self._order.forget(partition)
             source.seek(partition, self._positions[partition])
 
     def _drop_held(self, partitions: Collection[Partition]) -> None:
         self._held = [item for item in self._held if _place(item)[0] not in partitions]
 
-    # 3. record
+    # 5. record
 
-    def _record(self, source: Source) -> bool:
-        if not self._held:
-            return self._idle and self._skip_markers(source)
-        self._stop_blown(source)
-        self._write()
-        return True
+    def _record(self, source: Source) -> None:
+        if self._held:
+            self._stop_blown(source)
+        markers = {} if self._held or not self._idle else self._markers(source)
+        is_behind = len(self._held) >= self._options.batch_size
+        pause = _BEHIND_SWEEP_SECONDS if is_behind else 0 if self._held or markers else _IDLE_SWEEP_SECONDS
+        is_due = self._due("sweep", pause)
+        if self._held or markers or is_due:
+            times = self._observer.take_times()
+            self._job = self._executor.submit(self._work, markers, times, sweep=is_due)
 
-    def _write(self) -> None:
+    def _work(self, markers: Mapping[Partition, int], times: StepTimes, *, sweep: bool) -> None:
+        """The job: all that the second thread does."""
+        if markers:
+            self._commit([], markers, times)
+        self._write(times)
+        if sweep:
+            self._sweep()
+
+    def _finish(self) -> None:
+        """Wait for the job, and raise what it raised; then what is held and the positions are this thread's again."""
+        job, self._job = self._job, None
+        try:
+            if job is not None:
+                job.result()
+        finally:
+            self._held += self._fresh
+            self._fresh = []
+
+    def _write(self, times: StepTimes) -> None:
         """Commit what is held, in its order. Whatever is raised: what is not committed is still held."""
         sizes = [len(self._held)]
         while self._held:
             items = self._held[: sizes.pop()]
             try:
-                self._commit(items, _ends(items))
+                self._commit(items, _ends(items), times)
             except RejectedValue as error:
                 # Find the one record that PostgreSQL refuses; its neighbours are kept.
                 if len(items) > 1:
@@ -267,15 +288,15 @@ class IngestLoop:
                     sizes += [len(items) - middle, middle]
                     continue
                 letter = DeadLetter(items[0].record, Invalid.REJECTED_VALUE, str(error))
-                self._commit([letter], _ends(items))
+                self._commit([letter], _ends(items), times)
             self._held = self._held[len(items) :]
 
-    def _commit(self, items: Sequence[Item], ends: Mapping[Partition, int]) -> None:
+    def _commit(self, items: Sequence[Item], ends: Mapping[Partition, int], times: StepTimes) -> None:
         moves = {partition: Move(self._positions[partition], end) for partition, end in ends.items()}
-        self._observer.begin()
-        outcome = ingest.write(self._journal, items, moves, self._observer.step)
+        times.begin()
+        outcome = ingest.write(self._journal, items, moves, times.step)
         self._positions |= ends
-        self._observer.batch(items, outcome)
+        self._observer.batch(items, outcome, times)
 
     def _stop_blown(self, source: Source) -> None:
         if not self._fuse.is_watching:
@@ -287,18 +308,14 @@ class IngestLoop:
                 self._give_back(source, [partition])
                 self._observer.blown(partition)
 
-    def _skip_markers(self, source: Source) -> bool:
-        """Move stored offsets past transaction markers at the end of partitions, so that lag is told right."""
-        if not self._due("housekeeping", 0 if self._options.drain else _HOUSEKEEPING_SECONDS, peek=True):
-            return False
-        ends = {}
-        for partition, stored in self._positions.items():
-            position = source.position(partition)
-            if position is not None and position > stored and partition not in self._blown:
-                ends[partition] = position
-        if ends:
-            self._commit([], ends)
-        return bool(ends)
+    def _markers(self, source: Source) -> dict[Partition, int]:
+        """Where stored offsets go past transaction markers at the end of partitions, so that lag is told right."""
+        if not self._due("markers", 0 if self._options.drain else _HOUSEKEEPING_SECONDS):
+            return {}
+        positions = {partition: source.position(partition) for partition in self._positions.keys() - self._blown}
+        return {
+            p: position for p, position in positions.items() if position is not None and position > self._positions[p]
+        }
 
     # when something is away, or somebody else was first
 
@@ -333,23 +350,22 @@ class IngestLoop:
         self._backoff.fail()
 
     def _drop_source(self) -> None:
+        with suppress(ServiceError):  # whether it was committed is asked of the journal
+            self._finish()
         source, self._source = self._source, None
         if source is not None:
             source.close()
         self._positions, self._gained, self._blown, self._held = {}, set(), set(), []
         self._progress.clear()
 
-    # 5. sweep, housekeeping, drain
-
-    def _sweep(self, *, now: bool) -> None:
-        if not now and not self._due("sweep", _IDLE_SWEEP_SECONDS):
-            return
-        self._last["sweep"] = self._clock()
-        for _ in range(_SWEEPS_A_TICK):
+    def _sweep(self) -> None:
+        for _ in range(_SWEEPS_A_BATCH):
             outcome = sweep.sweep(self._journal)
             if outcome is None:
                 return
             self._observer.swept(outcome)
+
+    # 4. housekeeping, drain
 
     def _housekeeping(self, source: Source) -> None:
         if self._due("tidy", _TIDY_SECONDS):
@@ -375,15 +391,15 @@ class IngestLoop:
             faulthandler.dump_traceback()
             raise Fatal(f"{partition[0]} {partition[1]} has a lag of {lag} and did not move for {seconds:.0f} s")
 
-    def _due(self, what: str, seconds: float, *, peek: bool = False) -> bool:
-        if self._clock() - self._last[what] < seconds:
-            return False
-        if not peek:
-            self._last[what] = self._clock()
-        return True
+    def _due(self, what: str, seconds: float) -> bool:
+        now = self._clock()
+        is_due = now - self._last[what] >= seconds
+        if is_due:
+            self._last[what] = now
+        return is_due
 
     def _is_drained(self) -> bool:
-        if self._drain is None or self._backoff.failures:
+        if self._drain is None or self._backoff.failures or self._job is not None:
             return False
         # The publishers may go on all the while: without a pause in what comes, it is asked now and then.
         if not self._idle and not self._due("drain", _DRAIN_SECONDS):
