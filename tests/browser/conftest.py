@@ -36,13 +36,13 @@ def site(
     given_environment: dict[str, str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Site]:
-    """The service with its pages; a file says with PROCESSES what else of it has to run."""
+    """The service with its pages; a file says with PROCESSES what else of it has to run, and with SETTINGS how."""
     database = databases.create(template=migrated_template)
     with pytest.MonkeyPatch.context() as shell:
         for name in given_environment:
             shell.delenv(name, raising=False)
-        processes = getattr(request.module, "PROCESSES", ())
-        with running_site(database, stack, tmp_path_factory.mktemp("logs"), *processes) as site:
+        processes, settings = getattr(request.module, "PROCESSES", ()), getattr(request.module, "SETTINGS", {})
+        with running_site(database, stack, tmp_path_factory.mktemp("logs"), *processes, **settings) as site:
             yield site
     databases.drop(database)
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from deploy.local.stack import LocalStack
 from service.domain.milestones import RANKED, Milestone, Route
@@ -24,7 +24,8 @@ from tests.support.topics import Clients, Topics
 from tests.support.waiting import eventually
 
 RC, RT, RDTPF, DS, RP, RE, RDBTC = RANKED
-_RETURNS = 600  # enough for every kind of story
+STRUCTURED: Final = (("content-type", b"application/cloudevents+json"),)
+_RETURNS: Final = 600  # enough for every kind of story
 
 
 class Story(NamedTuple):

@@ -52,16 +52,21 @@ def overflowing(page: Page) -> list[str]:
     found: list[str] = page.evaluate(
         """() => {
             const width = document.documentElement.clientWidth;
-            const said = element => `${element.tagName}.${element.className}: ${element.textContent.trim().slice(0, 60)}`;
+            const said = element => `${element.tagName}.${element.className}: ${element.textContent.trim().slice(0, 50)}`;
             const told = [];
-            if (document.documentElement.scrollWidth > width) told.push(`the page: ${document.documentElement.scrollWidth}`);
+            const unseen = element =>
+                element && (getComputedStyle(element).clipPath !== "none" || unseen(element.parentElement));
+            const page = document.documentElement.scrollWidth;
+            if (page > width) told.push(`the page: ${page}`);
             for (const element of document.body.querySelectorAll("*")) {
-                if (element.closest(".unseen, .skip")) continue;
+                // Until it has the focus; a table of two dimensions; for screen readers alone.
+                if (element.closest(".skip, .scroll") || unseen(element)) continue;
                 const box = element.getBoundingClientRect();
                 const style = getComputedStyle(element);
                 if (!box.width || style.display === "inline") continue;
                 if (box.left < -0.5 || box.right > width + 0.5) told.push(said(element));
-                if (style.overflowX !== "visible" && element.scrollWidth > element.clientWidth + 1) told.push(said(element));
+                const isWider = element.scrollWidth > element.clientWidth + 1;
+                if (style.overflowX !== "visible" && isWider) told.push(said(element));
             }
             return told;
         }"""

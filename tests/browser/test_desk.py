@@ -1,0 +1,170 @@
+"""The operations desk: an agent at work, with a keyboard, in the light and language that an agent has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from service.web.catalogue import LANGUAGES
+from tests.support.api import token
+from tests.support.axe import violations
+from tests.support.journals import DELIVERED, DS, RE, RP, RR, SCAN, VOID, creation, event, ingest, scan
+from tests.support.site import STRUCTURED, Site
+from tests.support.visiting import Visitor, overflowing, torn
+from tests.support.waiting import eventually
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+PROCESSES: Final = ("ingest", "project")
+# In transit for longer than a moment is stuck.
+SETTINGS: Final = {"RETURNS_STUCK_HOURS_RT": "0.0001"}
+# Whatever can be on a page of the desk is on one of these.
+PAGES: Final = (
+    "/ops",
+    "/ops?q=R-NOWHERE",
+    "/ops/returns",
+    "/ops/returns?status=RT&stuck=true&carrier=generic",
+    "/ops/returns/R-DOOR",
+    "/ops/returns/R-DONE",
+    "/ops/returns/R-REJECTED",
+    "/ops/returns/R-UNKNOWN",
+    "/ops/connotes/C-1",
+    "/ops/queues",
+    "/ops/queues/stuck?status=RT",
+    "/ops/queues/held",
+    "/ops/queues/refused",
+    "/ops/queues/parked",
+    "/ops/queues/in-use",
+    "/ops/queues/unmapped",
+    "/ops/queues/unmapped/scans",
+    "/ops/dead-letters",
+    "/ops/dead-letters/1",
+    "/ops/dead-letters/999",
+    "/ops/figures",
+    "/ops/audit",
+    "/ops/nowhere",
+)
+WIDTHS: Final = (320, 768, 1088, 1280)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def returns(site: Site) -> None:
+    """Something in every queue, and a return that waits for what a letter says."""
+
+    def at_hub(type_: str, time: str, return_id: str, **data: Any) -> dict[str, Any]:
+        return event(type_, f"{return_id}-{time}", time, return_id=return_id, hub="leeds", **data)
+
+    connote, mistake = {"connote": "C-1"}, {"by": "agent", "reason": "another parcel"}
+    ingest(
+        site.database,
+        [
+            *(each for name in ("R-STUCK", "R-SLOW") for each in (creation(name), scan("COLLECTED", "10:00", name))),
+            creation("R-DOOR", order_number="ORDER-7"),
+            scan("DELIVERED", "11:00", "R-DOOR", location={"name": "Leeds depot", "code": "LBA", "country": "GB"}),
+            scan("A_CODE_THAT_NO_TABLE_HAS_AND_THAT_IS_LONG", "11:30", "R-DOOR"),
+            creation("R-HELD"),
+            at_hub(RE, "14:00", "R-HELD", **connote),
+            creation("R-DONE"),
+            at_hub(DS, "12:00", "R-DONE"),
+            at_hub(VOID, "12:30", "R-DONE", source="/test", id="R-DONE-12:00", **mistake),
+            at_hub(RP, "13:00", "R-DONE"),
+            at_hub(RE, "14:00", "R-DONE", **connote),
+            event(DELIVERED, "delivered", "20:00", **connote),
+            creation("R-REJECTED"),
+            at_hub(RR, "12:00", "R-REJECTED", reason="worn_or_used"),
+            at_hub(RE, "14:00", "R-REJECTED", **connote),
+            creation("R-TWIN", tracking_number="TR-DOOR"),
+            at_hub(RP, "12:00", "R-UNKNOWN"),
+        ],
+    )
+    topic = site.service.topics.name("scans")
+    site.service.publish([(topic, b"generic/TR-STUCK", mute_scan(), STRUCTURED)])
+    eventually(lambda: count(site, "dead_letters") == 1)
+    eventually(lambda: count(site, "search_returns") == 7, 30)
+
+
+def mute_scan() -> bytes:
+    """The delivery of R-STUCK, at a time that nobody can tell: it came without offset, and its carrier has no zone."""
+    scanned = event(SCAN, "mute", "11:00", carrier="generic", tracking_number="TR-STUCK", code="DELIVERED")
+    del scanned["time"]
+    scanned["data"]["local_time"] = "2026-11-20T23:30:00"
+    return json.dumps(scanned).encode()
+
+
+def count(site: Site, table: str) -> int:
+    ((number,),) = site.service.query(f"SELECT count(*) FROM {table}")
+    return int(number)
+
+
+@pytest.fixture(scope="module")
+def secret(site: Site) -> str:
+    return token(site.service.settings, "ops", "read", "hub")
+
+
+@pytest.fixture
+def enter(visit: Callable[..., Visitor], secret: str) -> Callable[..., Visitor]:
+    """Makes visitors who are logged in."""
+
+    def start(**options: Any) -> Visitor:
+        visitor = visit(**options)
+        log_in(visitor.open("/ops/login"), secret)
+        return visitor
+
+    return start
+
+
+def log_in(page: Page, secret: str) -> None:
+    page.locator("#token").fill(secret)
+    page.keyboard.press("Enter")
+    expect(page.locator("header .who")).to_be_visible()
+
+
+def test_a_token_that_opens_nothing_is_told_so(site: Site, visit: Callable[..., Visitor]) -> None:
+    visitor = visit()
+    page = visitor.open("/ops")
+
+    page.locator("#token").fill("rts_nobody")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.locator("#token")).to_have_attribute("aria-invalid", "true")
+    assert violations(page) == []
+    visitor.excuse("status of 403")
+
+
+@pytest.mark.parametrize("language", ("en", "ar"))
+def test_axe_finds_nothing(site: Site, enter: Callable[..., Visitor], language: str) -> None:
+    visitor = enter(locale=language)
+    found: dict[str, list[str]] = {}
+
+    for path in PAGES:
+        page = visitor.open(path)
+        for details in page.locator("details").all():
+            details.evaluate("element => { element.open = true; }")
+        found[path] = violations(page)
+        page.emulate_media(color_scheme="dark")
+        found[f"{path} in the dark"] = violations(page)
+        page.emulate_media(color_scheme="light")
+
+    assert not said(found)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_is_cut_off_at_any_width(site: Site, enter: Callable[..., Visitor], language: str) -> None:
+    page = enter(locale=language).page
+    found: dict[str, list[str]] = {}
+
+    for path in PAGES:
+        page.goto(path)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 800})
+            found[f"{path} at {width}"] = [*overflowing(page), *torn(page)]
+
+    assert not said(found)
+
+
+def said(found: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    return {where: each for where, each in found.items() if each}
