@@ -244,30 +244,32 @@ def operations(settings: Settings, pool: Pool) -> Iterator[Operations]:
     from service.adapters.listing import PostgresListing
     from service.application.creation import HEADERS, Creating
     from service.application.replay import Replayed, replay_letter
+    from service.application.voiding import Voiding
     from service.web.operations import Operations as Wired
 
     tables = carrier_tables(settings)
     understood = parser(settings, tables)
-    topic = settings.topic_returns
+    returns, hub_events = settings.topic_returns, settings.topic_hub_events
 
     def replay_one(letter_no: int) -> Replayed | None:
         with closing(MendingJournal(settings.database_url.get_secret_value(), tables, "returns-web")) as letters:
             return replay_letter(letters, understood, letter_no)
 
     with closing(Publishing(settings, "returns-web", patience_seconds=_CREATION_SECONDS)) as publishing:
-        creating = Creating(
-            PostgresCreations(pool),
-            understood,
-            topic,
-            lambda return_id, event: publishing.publish_now(topic, return_id.encode(), event, list(HEADERS)),
-        )
-        yield Wired(PostgresListing(pool), creating, replay_one, settings.stuck_hours)
+
+        def onto(topic: str) -> Callable[[str, bytes], None]:
+            return lambda key, event: publishing.publish_now(topic, key.encode(), event, list(HEADERS))
+
+        creating = Creating(PostgresCreations(pool), understood, returns, onto(returns))
+        voiding = Voiding(understood, hub_events, onto(hub_events))
+        yield Wired(PostgresListing(pool), creating, replay_one, voiding, settings.stuck_hours)
 
 
 @contextmanager
 def desk(settings: Settings, pool: Pool, does: Operations) -> Iterator[Parts]:
     """What the operations desk is made of; neither server need be there yet."""
     from service.adapters.audit import PostgresAudit
+    from service.adapters.desk_reading import PostgresDeskReading
     from service.adapters.kafka_ends import KafkaEnds
     from service.adapters.public_reading import PostgresPublicReading
     from service.adapters.queues import PostgresQueues
@@ -283,6 +285,7 @@ def desk(settings: Settings, pool: Pool, does: Operations) -> Iterator[Parts]:
         yield Wired(
             sessions=PostgresSessions(pool, limits),
             audit=PostgresAudit(pool),
+            reading=PostgresDeskReading(pool),
             operations=does,
             tables=tables,
             public_url=settings.public_url,

@@ -141,7 +141,7 @@ def view_return(found: Found, tables: CarrierTables) -> ReturnView:
         status=timeline.status,
         complete=timeline.complete,
         carrier=reader.carrier_name(),
-        steps=tuple(_steps(reader)),
+        steps=tuple(steps(reader)),
         happenings=tuple(_happenings(reader)),
         rejection=None if rejected is None else reader.rejection(rejected),
     )
@@ -168,7 +168,7 @@ def view_first_mile(found: Found, tables: CarrierTables) -> FirstMileView:
     )
 
 
-def _steps(reader: Reader) -> Iterable[Step]:
+def steps(reader: Reader) -> Iterable[Step]:
     """The milestones of the way; after a rejection those that were not reached are none."""
     timeline = reader.state.timeline
     way = [m for m in RANKED if timeline.route is Route.OMNIRPS or m in FIRST_MILE]

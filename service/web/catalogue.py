@@ -59,7 +59,10 @@ def load(*folders: str) -> dict[str, Catalogue]:
     for folder in folders or (".",):
         for language, texts in loaded.items():
             file = catalogues.joinpath(folder, f"{language}.toml")
-            texts.update(_flat("", tomllib.loads(file.read_text(encoding="utf-8"))))
+            more = dict(_flat("", tomllib.loads(file.read_text(encoding="utf-8"))))
+            if taken := more.keys() & texts.keys() - {"language"}:
+                raise SettingsError(f"catalogues/{folder}/{language}.toml: text {min(taken)!r} is another folder's")
+            texts.update(more)
     return checked(loaded)
 
 

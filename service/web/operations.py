@@ -11,15 +11,17 @@ from fastapi import Request
 from service.application.creation import Creating
 from service.application.listing import STUCK_HOURS, Listing
 from service.application.replay import Replayed
+from service.application.voiding import Voiding
 from service.domain.milestones import Milestone
 
 
 class Operations(NamedTuple):
-    """Lists, creations and replays. `replay` tries one dead letter again; None: there is no such letter."""
+    """Lists, creations, voids and replays. `replay` tries one dead letter again; None: there is no such letter."""
 
     listing: Listing
     creating: Creating
     replay: Callable[[int], Replayed | None]
+    voiding: Voiding
     stuck_hours: Mapping[Milestone, float] = STUCK_HOURS
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 

@@ -76,7 +76,7 @@ def texts(answer: Response) -> str:
     """What a reader reads of the main part, without the marks that keep directions apart."""
     body = re.sub(r"</?bdi[^>]*>|\s+<span class=\"unseen\".*?</span>", "", answer.text.partition("<main")[2])
     plain = html.unescape(re.sub(r"<[^>]*>", " ", f"<main{body}".partition("</main>")[0]))
-    return " ".join(plain.replace("\u2068", "").replace("\u2069", "").split())
+    return " ".join(plain.replace("\u2068", "").replace("\u2069", "").split()).replace(" ,", ",")
 
 
 def assert_escaped(answer: Response) -> None:

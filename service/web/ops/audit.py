@@ -7,10 +7,10 @@ from typing import Final
 
 from fastapi.responses import Response
 
-from service.web.ops.desk import Desk, Visit
+from service.web.ops.desk import Desk, Visit, clean, number
 
 _ROWS: Final = 50
-_LARGEST: Final = 2**63 - 1
+_LONGEST_SUBJECT: Final = 128
 
 
 class AuditPages:
@@ -21,17 +21,10 @@ class AuditPages:
 
     def show(self, visit: Visit) -> Response:
         """All entries, or those of one subject."""
-        subject = visit.request.query_params.get("subject") or None
+        subject = clean(visit.request.query_params.get("subject", "")) or None
         before = number(visit.request.query_params.get("before"))
-        if subject is not None and ("\0" in subject or len(subject) > 128):
+        if subject is not None and len(subject) > _LONGEST_SUBJECT:
             return visit.trouble(HTTPStatus.NOT_FOUND, "nowhere")
         entries = visit.parts.audit.entries(subject, before, _ROWS + 1)
         more = entries[_ROWS - 1].audit_no if len(entries) > _ROWS else None
         return visit.show("ops/audit.html", entries=entries[:_ROWS], subject=subject, before=before, more=more)
-
-
-def number(text: str | None) -> int | None:
-    """A key of a row in an address; None for anything that is none."""
-    if text is None or not (text.isascii() and text.isdigit() and len(text) < 20) or int(text) > _LARGEST:
-        return None
-    return int(text)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Final, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
@@ -24,9 +25,11 @@ from fastapi.responses import Response
 from service import logs
 from service.application.access import Scope
 from service.application.audit import Action, Audit, Key
+from service.application.desk import DeskReading
 from service.application.ingest import Parser
 from service.application.lag import Ends
 from service.application.pace import PaceKeeper
+from service.application.pages import due_times
 from service.application.queues import Queues
 from service.application.sessions import Agent, Sessions
 from service.errors import Retryable, ServiceError
@@ -42,18 +45,20 @@ from service.wire.carriers import CarrierTables
 # The sections of the desk, in the order of the navigation: the name of its text under `nav.`, and its first page.
 NAVIGATION: Final = (
     ("home", "/ops"),
+    ("returns", "/ops/returns"),
     ("queues", "/ops/queues"),
     ("letters", "/ops/dead-letters"),
     ("figures", "/ops/figures"),
     ("audit", "/ops/audit"),
 )
-# Folders of catalogues/ whose texts the pages use.
-CATALOGUES: Final = ("ops", "ops_work")
+# Folders of catalogues/ whose texts the pages use: those of the public pages have the names of statuses, too.
+CATALOGUES: Final = (".", "ops", "ops_work")
 
 # A form posted from here says where it comes from, and no other site learns which page was looked at.
 _HEADERS: Final = {**PAGE_HEADERS, "vary": "cookie, accept-language", "referrer-policy": "same-origin"}
 _SECONDS_TO_COME_BACK: Final = "5"
 _MOST_FIELDS: Final = 50
+LARGEST_SEQ: Final = 2**31 - 2  # so that the one behind it can be asked for, too
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -63,6 +68,7 @@ class Parts:
 
     sessions: Sessions
     audit: Audit
+    reading: DeskReading
     operations: Operations
     tables: CarrierTables
     failures: Rate  # logins that fail, of one client
@@ -97,6 +103,11 @@ class Visit:
     @property
     def parts(self) -> Parts:
         return self.desk.parts
+
+    @property
+    def due(self) -> dict[str, datetime]:
+        """For each status, the time since which a return in it is stuck."""
+        return due_times(self.parts.operations.stuck_hours, self.parts.operations.now())
 
     @property
     def catalogue(self) -> Catalogue:
@@ -146,6 +157,19 @@ def reader_of(request: Request) -> Reader:
     return Reader(choose(request.cookies.get(guard.LANGUAGE), request.headers.get("accept-language")), chosen=False)
 
 
+def clean(text: str) -> str:
+    """What was typed or pasted, without what nobody can see: it is in no number, and turns text around."""
+    return "".join(c for c in " ".join(text.split()) if c.isprintable())
+
+
+def number(text: str | None, largest: int = 2**63 - 1) -> int | None:
+    """A key of a row in an address; None for anything that is none."""
+    if text is None or not (text.isascii() and text.isdigit() and len(text) < 20):
+        return None
+    value = int(text)
+    return value if value <= largest else None
+
+
 def redirect(address: str) -> Response:
     return Response(status_code=HTTPStatus.SEE_OTHER, headers={**_HEADERS, "location": address})
 
@@ -186,7 +210,7 @@ class Desk:
             log = logs.get("web")
             (log.warning if isinstance(error, Retryable) else log.error)("request_failed", cause=str(error))
             response = self.answer(
-                request, "ops/alone.html", HTTPStatus.SERVICE_UNAVAILABLE, subject="failed", agent=None, section=""
+                request, "ops/alone.html", HTTPStatus.SERVICE_UNAVAILABLE, subject="away", agent=None, section=""
             )
             response.headers["retry-after"] = _SECONDS_TO_COME_BACK
             return response

@@ -16,8 +16,7 @@ from service.application.listing import Letter, LetterFilter, ReturnFilter
 from service.application.pages import Page, Place, list_letters
 from service.application.replay import Fate, Replayed
 from service.web.ops import asked
-from service.web.ops.audit import number
-from service.web.ops.desk import Desk, Visit
+from service.web.ops.desk import Desk, Visit, number
 from service.web.ops.lists import List, register
 from service.web.ops.rendering import pretty, shown
 from service.wire.inbound import Inbound, SubjectKind

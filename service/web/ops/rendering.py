@@ -7,7 +7,7 @@ import unicodedata
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from babel.dates import format_datetime, format_skeleton, format_timedelta
+from babel.dates import format_skeleton, format_time, format_timedelta
 from babel.numbers import format_decimal, format_percent
 from jinja2 import pass_context
 from jinja2.runtime import Context
@@ -27,6 +27,7 @@ class DeskTemplates(Templates):
             moment=_moment,
             utc=_utc,
             local=_local,
+            brief=_brief,
             ago=_ago,
             lasting=_lasting,
             count=_count,
@@ -71,8 +72,18 @@ def _local(context: Context, at: LocalTime) -> str:
     return f"{_datetime(context, at.moment)} {isolate(zone_name(at))}"
 
 
+@pass_context
+def _brief(context: Context, at: LocalTime) -> str:
+    """Where there is little room: without the year and the seconds."""
+    locale = catalogue_of(context).locale
+    day = format_skeleton("MMMd", at.moment, locale=locale)
+    return f"{day} {format_time(at.moment, 'HH:mm', tzinfo=at.moment.tzinfo, locale=locale)} {isolate(zone_name(at))}"
+
+
 def _datetime(context: Context, at: datetime) -> str:
-    return format_datetime(at, "d MMM y HH:mm:ss", tzinfo=at.tzinfo, locale=catalogue_of(context).locale)
+    locale = catalogue_of(context).locale
+    day = format_skeleton("yMMMd", at, locale=locale)
+    return f"{day} {format_time(at, 'HH:mm:ss', tzinfo=at.tzinfo, locale=locale)}"
 
 
 @pass_context

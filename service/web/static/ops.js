@@ -33,6 +33,13 @@
     "k": () => move(-1),
   };
 
+  // What was sent is recorded in a moment: look again, a few times, at longer and longer intervals.
+  const LOOKS = "ops-looks";
+  const pending = document.querySelector("[data-pending]");
+  let looks = 0;
+  try { looks = Number(sessionStorage.getItem(LOOKS)) || 0; sessionStorage.setItem(LOOKS, pending ? looks + 1 : 0); } catch { looks = 9; }
+  if (pending && looks < 6) setTimeout(() => location.reload(), 1000 * 2 ** looks);
+
   addEventListener("keydown", (event) => {
     if (!on.checked || dialog.open || event.defaultPrevented || event.isComposing) return;
     if (event.ctrlKey || event.altKey || event.metaKey || event.repeat && !"jk".includes(event.key)) return;

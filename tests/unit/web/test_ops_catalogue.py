@@ -8,33 +8,26 @@ from pathlib import Path
 import pytest
 
 from service.application.audit import Action, Key
+from service.application.desk import KINDS
+from service.application.listing import STUCK_HOURS
+from service.application.public import StepState
+from service.domain.milestones import Milestone, Reason, Route, Verdict
 from service.web.catalogue import LANGUAGES, load
 from service.web.ops.desk import CATALOGUES, NAVIGATION
+from service.web.ops.dossier import TYPES
 from service.web.ops.rendering import pretty, shown
+from service.web.ops.returns import FILTERS, QUICK
+from service.wire.explanations import EXPLANATIONS
+from service.wire.models import MODELS
 
 WEB = Path(__file__).parents[3] / "service" / "web"
 # Their keys are made from a value: a status, a verdict, what went wrong.
 BY_VALUE = (
-    "status.",
-    "route.",
-    "queue.",
-    "queue_why.",
-    "why.",
-    "list.",
-    "letters.",
-    "letter_reason.",
-    "fate.",
+    "action.", "detail.", "foreign.", "nowhere.", "away.", "nav.", "keys.", "audit.", "match.", "quick.",
+    "field.", "route.", "stuck.", "advice.", "type.", "verdict.", "zone.", "expected.", "resolution.", "unknown_",
+    "no_scope.", "not_voidable.", "queue.", "queue_why.", "why.", "list.", "letters.", "letter_reason.", "fate.",
     "chart.",
-    "action.",
-    "detail.",
-    "foreign.",
-    "nowhere.",
-    "failed.",
-    "login.",
-    "nav.",
-    "keys.",
-    "audit.",
-)
+)  # fmt: skip
 
 
 def test_all_languages_have_the_same_texts() -> None:
@@ -49,18 +42,37 @@ def test_every_value_has_words(language: str) -> None:
     texts = load(*CATALOGUES)[language].texts
 
     expected = {f"action.{action}" for action in Action} | {f"detail.{key}" for key in Key}
-    expected |= {f"nav.{name}" for name, _ in NAVIGATION}
+    expected |= {f"nav.{name}" for name, _ in NAVIGATION} | {f"quick.{name}" for name, _ in QUICK}
+    expected |= {f"match.{kind}" for kind in KINDS} | {f"field.{name}" for name in (*FILTERS, "return_id")}
+    expected |= {f"{subject}.{status}" for subject in ("stuck", "advice") for status in STUCK_HOURS}
+    expected |= {f"{subject}.{reason}" for subject in ("expected", "resolution") for reason in Reason}
+    expected |= {f"verdict.{verdict}" for verdict in Verdict} | {f"route.{route}" for route in Route}
+    expected |= {f"type.{name}" for name in TYPES.values()} | {f"status.{milestone}" for milestone in Milestone}
+    expected |= {f"state.{state}" for state in StepState} | {f"zone.{source}" for source in ("event", "carrier_table")}
     assert expected <= texts.keys()
 
 
 def test_every_text_of_a_page_is_in_the_catalogues_and_the_other_way_round() -> None:
-    texts = load(*CATALOGUES)["en"].texts
+    texts = load("ops", "ops_work")["en"].texts
     sources = "".join(path.read_text() for path in (WEB / "templates" / "ops").iterdir())
     sources += "".join(path.read_text() for path in (WEB / "ops").glob("*.py"))
-    used = set(re.findall(r'\b(?:t|catalogue|words)\("([a-z_]+\.[a-zA-Z_]+)"', sources))
+    used = set(re.findall(r'\bt\("([a-z_]+\.[a-zA-Z_]+)"', sources))
+    used |= set(re.findall(r'"((?:login|void)\.[a-z_]+)"', sources))  # what went wrong
 
-    assert used <= texts.keys()
+    assert used <= load(*CATALOGUES)["en"].texts.keys()
     assert {key for key in texts if not key.startswith(BY_VALUE)} - used == {"language"}
+
+
+def test_explanations_in_english_are_those_that_subscribers_get() -> None:
+    texts = load(*CATALOGUES)["en"].texts
+
+    for reason, explanation in EXPLANATIONS.items():
+        assert texts[f"expected.{reason}"] == explanation.expected
+        assert texts[f"resolution.{reason}"] == explanation.resolution.replace("`", "")
+
+
+def test_every_type_of_event_has_a_name() -> None:
+    assert TYPES.keys() == MODELS.keys()
 
 
 def test_what_cannot_be_seen_is_shown() -> None:

@@ -1,0 +1,82 @@
+-- What the operations desk asks of one return, one connote, or a number that could be anything. Lists are in listing.sql.
+
+-- name: find
+-- returns_return_id_key; labels_tracking_number and returns_pkey; then one short range each of
+-- search_returns_tracking_number, _order_number, _connote and _retailer. Two of a kind tell that there are many.
+-- The labels know a tracking number at once, the search table also the returns that another one was faster than.
+SELECT kind, value, return_id
+FROM (
+    SELECT 'return_id' AS kind, return_id AS value, return_id FROM returns WHERE return_id = ANY (%(numbers)s)
+    UNION
+    SELECT 'tracking_number', tracking_number, returns.return_id
+    FROM labels JOIN returns USING (return_no) WHERE tracking_number = ANY (%(numbers)s)
+    UNION
+    (SELECT 'tracking_number', tracking_number, return_id FROM search_returns
+     WHERE tracking_number = ANY (%(numbers)s) LIMIT 2)
+    UNION
+    (SELECT 'order_number', order_number, return_id FROM search_returns
+     WHERE order_number = ANY (%(orders)s) LIMIT 2)
+    UNION
+    (SELECT 'connote', connote, return_id FROM search_returns WHERE connote = ANY (%(numbers)s) LIMIT 2)
+    UNION
+    (SELECT 'retailer', retailer, return_id FROM search_returns WHERE retailer = %(retailer)s LIMIT 2)
+) found
+ORDER BY kind, value, return_id
+
+-- name: connotes
+-- connote_members_pkey, connote_deliveries_pkey, a probe a number.
+SELECT number FROM unnest(%(numbers)s::text[]) AS asked (number)
+WHERE EXISTS (SELECT FROM connote_members WHERE connote = number)
+    OR EXISTS (SELECT FROM connote_deliveries WHERE connote = number)
+
+-- name: head
+-- returns_return_id_key, history_pkey backwards, one row, search_returns_pkey.
+SELECT r.return_no, h.seq, h.version, h.state, s.status, s.status_recorded_at, s.hub
+FROM returns r
+CROSS JOIN LATERAL (
+    SELECT seq, version, state FROM history WHERE history.return_no = r.return_no ORDER BY seq DESC LIMIT 1
+) h
+LEFT JOIN search_returns s ON s.return_no = r.return_no
+WHERE r.return_id = %s
+
+-- name: rows
+-- history_pkey backwards, one range.
+SELECT seq, source, id, type, code, milestone, occurred_at, recorded_at, verdict, reason, zone_source,
+       topic, partition, "offset", data, utc_offset
+FROM history
+WHERE return_no = %s AND seq < %s
+ORDER BY seq DESC
+LIMIT %s
+
+-- name: past
+-- history_pkey, one range.
+SELECT source, id, type, occurred_at, milestone, reason, verdict, data
+FROM history
+WHERE return_no = %s
+ORDER BY seq
+LIMIT %s
+
+-- name: members
+-- connote_members_pkey, one range; returns_pkey and search_returns_pkey, a probe a member.
+SELECT m.return_no, r.return_id, s.status, s.retailer, s.connote, s.complete, s.status_recorded_at
+FROM connote_members m
+JOIN returns r ON r.return_no = m.return_no
+LEFT JOIN search_returns s ON s.return_no = m.return_no
+WHERE m.connote = %s AND m.return_no > %s
+ORDER BY m.return_no
+LIMIT %s
+
+-- name: statuses
+-- connote_members_pkey, one range; search_returns_pkey, a probe a member. Of as many members as anybody counts.
+SELECT s.status, count(*)
+FROM (SELECT return_no FROM connote_members WHERE connote = %s LIMIT 10000) m
+LEFT JOIN search_returns s ON s.return_no = m.return_no
+GROUP BY s.status
+
+-- name: deliveries
+-- connote_deliveries_pkey, one range, which is short.
+SELECT source, id, type, occurred_at, recorded_at, zone_source, topic, partition, "offset", data, utc_offset
+FROM connote_deliveries
+WHERE connote = %s
+ORDER BY recorded_at DESC, source, id
+LIMIT %s

@@ -1,0 +1,98 @@
+"""Declaring an event a mistake: a page that says what will change and asks why, and the deed.
+
+The session's token has to carry the scope `hub`: whoever may say that a parcel was processed may say that it was not.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+from fastapi.responses import Response
+
+from service import logs
+from service.application.audit import Action
+from service.application.desk import Dossier, EventView
+from service.application.voiding import Mistake, without
+from service.domain.milestones import Milestone
+from service.errors import InvalidEvent, Retryable
+from service.web.ops.desk import LARGEST_SEQ, Desk, Visit, clean, number
+from service.web.ops.dossier import TYPES, is_number, view_of
+
+_PATH: Final = "/ops/returns/{return_id}/events/{seq}/void"
+_MOST_PAST: Final = 1000  # events that the outlook is made from; of a longer history there is none
+_LONGEST_REASON: Final = 1024  # as the contract has it
+_LONGEST_NAME: Final = 256
+
+
+class VoidPages:
+    """Asks, then does."""
+
+    def __init__(self, desk: Desk) -> None:
+        desk.page(_PATH, self.ask, section="returns")
+        desk.act(_PATH, self.do, section="returns")
+
+    def ask(self, visit: Visit) -> Response:
+        """What it was, what the return will be without it, and a field for the reason."""
+        found = _target(visit)
+        return found if isinstance(found, Response) else self._page(visit, *found)
+
+    def do(self, visit: Visit) -> Response:
+        """Sends the void, and leads back to the return once Kafka has it."""
+        found = _target(visit)
+        if isinstance(found, Response):
+            return found
+        dossier, event = found
+        reason = clean(visit.form.get("reason", ""))
+        if not 0 < len(reason) <= _LONGEST_REASON:
+            return self._page(visit, dossier, event, "void.no_reason", reason)
+        by = visit.agent.who.name[:_LONGEST_NAME]
+        mistake = Mistake(dossier.return_id, event.row.source, event.row.id, by, reason)
+        voiding = visit.parts.operations.voiding
+        try:
+            message = voiding.prepare(mistake)
+        except InvalidEvent:
+            return self._page(visit, dossier, event, "void.no_reason", reason)
+        visit.note(Action.VOID, dossier.return_id, event=event.row.seq, void_id=mistake.void_id)
+        try:
+            voiding.publish(mistake, message)
+        except Retryable as error:
+            logs.get("web").warning("void_failed", cause=str(error))
+            return self._page(visit, dossier, event, "void.unsent", reason)
+        return visit.go(f"/ops/returns/{dossier.return_id}?voided={event.row.seq}")
+
+    def _page(
+        self, visit: Visit, dossier: Dossier, event: EventView, problem: str | None = None, reason: str = ""
+    ) -> Response:
+        status = {None: HTTPStatus.OK, "void.unsent": HTTPStatus.SERVICE_UNAVAILABLE}
+        past = visit.parts.reading.past(dossier.return_id, _MOST_PAST)
+        after = None if past is None else without(dossier.state, past, event.row.source, event.row.id)
+        before = dossier.state.timeline
+        return visit.show(
+            "ops/void.html",
+            status.get(problem, HTTPStatus.UNPROCESSABLE_ENTITY),
+            return_id=dossier.return_id,
+            event=event,
+            types=TYPES,
+            before=before,
+            after=after,
+            gone=[] if after is None else [each for each in Milestone if each in before.counts.keys() - after.counts],
+            new=[] if after is None else [each for each in Milestone if each in after.counts.keys() - before.counts],
+            problem=problem,
+            reason=reason,
+            longest=_LONGEST_REASON,
+        )
+
+
+def _target(visit: Visit) -> tuple[Dossier, EventView] | Response:
+    """The event, or why it is not to be voided by this agent."""
+    if not visit.may("hub"):
+        return visit.trouble(HTTPStatus.FORBIDDEN, "no_scope")
+    return_id, seq = visit.request.path_params["return_id"], number(visit.request.path_params["seq"], LARGEST_SEQ)
+    dossier = visit.parts.reading.dossier(return_id, seq + 1, 1) if is_number(return_id) and seq is not None else None
+    if dossier is None or not dossier.rows or dossier.rows[0].seq != seq:
+        return visit.trouble(HTTPStatus.NOT_FOUND, "unknown_event")
+    (event,) = view_of(visit, dossier).events
+    if not event.can_be_voided:
+        return visit.trouble(HTTPStatus.CONFLICT, "not_voidable")
+    return dossier, event
