@@ -18,10 +18,13 @@ from httpx import Client, Response
 
 from service.web.catalogue import LANGUAGES
 from service.wire.record import Record
-from tests.support.api import project, settings_for
+from tests.support.api import project, settings_for, token
 from tests.support.filling import Filler, world
 from tests.support.journals import RE, RP, creation, event, ingest, scan
-from tests.support.ops import ATTACKS, MARK, assert_escaped, audit, desk, fields, texts
+from tests.support.ops import ATTACKS, MARK, assert_escaped, audit, desk, fields, log_in, texts
+from tests.support.roles import user
+from tests.support.topics import Clients, Topics
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.postgres
 
@@ -365,3 +368,37 @@ def test_a_place_in_another_list_is_no_place_in_this_one(agent: Client, database
     answers = [agent.get(f"{path}?after={found[1]}").status_code for path in ("/ops/queues/held", "/ops/dead-letters")]
 
     assert answers == [404, 404]
+
+
+def test_the_lag_is_told_by_topic_while_kafka_answers(database: str, topics: Topics, clients: Clients) -> None:
+    scans = topics.create("scans", partitions=2)
+    for number in range(7):
+        clients.producer().send(scans, b"x", partition=number % 2).get(timeout=10)
+    execute(database, "INSERT INTO offsets VALUES (%s, 0, 1), (%s, 1, 3)", scans, scans)
+    names = {f"topic_{name}": topics.name(name) for name in ("returns", "scans", "hub_events", "deliveries")}
+
+    with desk(settings_for(database, topics.bootstrap_servers, **names), "ops") as agent:
+        eventually(lambda: f"{scans} 3" in texts(agent.get("/ops")), 30)
+        said = texts(agent.get("/ops"))
+
+    assert f"{topics.name('returns')} unknown" in said  # there is no such topic
+    assert "Kafka does not answer" not in said
+
+
+def test_the_desk_works_with_the_role_of_the_web_process(database: str) -> None:
+    ingest(database, [creation(), scan("DELIVERED", "10:00")])
+    project(database)
+    execute(database, "UPDATE search_returns SET status_recorded_at = '2026-01-01'")
+    (letter_no,) = bury(database, b"{")
+    mend(database, letter_no, scan("COLLECTED", "09:30"))
+    secret = token(settings_for(database), "ops")
+
+    with user(database, "returns_web") as url, desk(settings_for(url)) as agent:
+        assert log_in(agent, secret).status_code == 303
+        answers = [agent.get(path) for path in (*PAGES, f"/ops/dead-letters/{letter_no}")]
+        answers += [agent.get(f"{path}.csv") for path in LISTS]
+        action = f"/ops/dead-letters/{letter_no}/replay"
+        answers.append(agent.post(action, data=fields(agent.get(f"/ops/dead-letters/{letter_no}"), action)))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert execute(database, "SELECT resolved_at IS NULL FROM dead_letters") == [(False,)]

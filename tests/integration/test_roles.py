@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -20,32 +18,18 @@ from tests.support.api import settings_for, token
 from tests.support.commands import run, settings_of
 from tests.support.filling import Filler
 from tests.support.journals import creation, ingest, scan
+from tests.support.roles import user
 from tests.support.topics import Topics
 from tests.support.web import served
 
 
-@contextmanager
-def _user(database: str, role: str) -> Iterator[str]:
-    """The URL of the database for a user of its own who is in the role."""
-    name, password = f"{urlsplit(database).path.lstrip('/')}_{role}", "hush"
-    with psycopg.connect(database, autocommit=True) as owner:
-        owner.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(name), sql.Literal(password)))
-        try:
-            owner.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(name)))
-            parts = urlsplit(database)
-            yield urlunsplit(parts._replace(netloc=f"{name}:{password}@{parts.hostname}:{parts.port}"))
-        finally:
-            owner.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(name)))
-            owner.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
-
-
 def test_ingestion_and_the_api_work_with_roles_that_can_do_no_more(database: str) -> None:
-    with _user(database, "returns_ingest") as url:
+    with user(database, "returns_ingest") as url:
         ingest(url, [scan("COLLECTED", "10:00"), creation()])
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("SELECT extend_history()")
 
-    with _user(database, "returns_web") as url, open_pool(url, 1) as pool:
+    with user(database, "returns_web") as url, open_pool(url, 1) as pool:
         reading = PostgresReading(pool)
         document = find_return(reading, "R-1001")
         problems = reading.problems()
@@ -65,7 +49,7 @@ def test_the_api_creates_and_replays_with_its_role(database: str, topics: Topics
         owner.execute("UPDATE dead_letters SET value = %s", (event,))
     bearer = {"authorization": f"Bearer {token(settings_for(database), 'read', 'create', 'ops')}"}
     body = {"retailer": "acme", "route": "omnirps", "carrier": "generic", "tracking_number": "T-1"}
-    with _user(database, "returns_web") as url:
+    with user(database, "returns_web") as url:
         settings = settings_for(url, topics.bootstrap_servers, topic_returns=topics.create("returns"))
         with bootstrap.web(settings, Metrics(), Stop()) as app, served(app) as client:
             created = client.post("/v1/returns", json=body, headers={**bearer, "idempotency-key": "k"})
@@ -109,7 +93,7 @@ def test_a_role_cannot_do_what_is_not_its_business(database: str, role: str, sta
 
 def test_the_relay_and_the_projector_work_with_their_role(database: str, topics: Topics) -> None:
     ingest(database, [creation()])
-    with _user(database, "returns_relay") as url:
+    with user(database, "returns_relay") as url:
         settings = settings_of(url, topics)
         results = [
             run(*arguments, **settings) for arguments in (("topics",), ("relay", "--drain"), ("project", "--drain"))
