@@ -152,6 +152,7 @@ class Demo:
         ]
         if self._has_pages:
             lines += [f"  {paint('dim', 'What its consumer sees:')}", f"  {url}/track/{return_id}"]
+            lines += [f"  {paint('dim', 'The operations desk; log in with the token:')}", f"  {url}/ops"]
         self._screen.say(*lines, f"  {paint('dim', f'Logs: {relative(LOGS)}/*.log. Ctrl-C stops everything.')}", "")
 
     def _addresses(self, complete: str | None) -> dict[str, str]:

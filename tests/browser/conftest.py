@@ -1,4 +1,4 @@
-"""One browser a run, one service a file, and a profile of its own for each visit."""
+"""One browser and one service a file, and a profile of its own for each visit."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("browser")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """No longer than for a file: while its driver is there, nothing else in this thread can run an event loop."""
     with launched() as browser:
         yield browser
 

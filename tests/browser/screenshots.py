@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
 from playwright.sync_api import Browser
 
 from deploy.local.stack import LocalStack
@@ -22,18 +23,26 @@ from tests.support import debian
 from tests.support.chromium import launched
 from tests.support.databases import Databases
 from tests.support.returns import stored_timelines
-from tests.support.site import Site, rejected, running_site
+from tests.support.site import WORLD, Site, rejected, running_site
 from tests.support.waiting import eventually
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "deploy" / "screenshots"
 WIDE: Final = {"width": 1180, "height": 1120}
+DESK: Final = {"width": 1280, "height": 1000}
 PHONE: Final = {"width": 390, "height": 844}
-RP: Final = RANKED[4]
+RC, RT, RDTPF, _, RP, _, _ = RANKED
 
 
 def main() -> None:
     """Make all of them anew."""
     with _world() as site, launched() as browser:
+        desk = _logged_in(browser, site)
+        stuck = site.story(_at_the_door).return_id
+        _shoot(browser, site, "ops", "/ops", viewport=DESK, storage_state=desk)
+        _shoot(browser, site, "ops-return", f"/ops/returns/{stuck}", viewport=DESK, storage_state=desk)
+        _shoot(
+            browser, site, "ops-figures-dark", "/ops/figures", viewport=DESK, storage_state=desk, color_scheme="dark"
+        )
         number = site.story(_at_the_hub).return_id
         _shoot(browser, site, "track", f"/track/{number}", viewport=WIDE)
         _shoot(
@@ -48,6 +57,21 @@ def _at_the_hub(timeline: Timeline) -> bool:
     return timeline.status is RP and set(RANKED[:5]) <= timeline.counts.keys() and Milestone.RR not in timeline.counts
 
 
+def _at_the_door(timeline: Timeline) -> bool:
+    """The carrier says delivered, and no hub has seen it."""
+    return timeline.status is RDTPF and not timeline.complete and timeline.counts.keys() == {RC, RT, RDTPF}
+
+
+def _logged_in(browser: Browser, site: Site) -> Any:
+    token = site.service.done("token", "create", "--scopes", "ops,hub,read", "--label", "Aroha").strip()
+    page = browser.new_page(base_url=site.url)
+    page.goto("/ops/login")
+    page.locator("#token").fill(token)
+    page.keyboard.press("Enter")
+    page.locator("header .who").wait_for()
+    return page.context.storage_state()
+
+
 @contextmanager
 def _world() -> Iterator[Site]:
     stack = LocalStack()
@@ -57,12 +81,15 @@ def _world() -> Iterator[Site]:
         migrate(database)
         with (
             tempfile.TemporaryDirectory() as logs,
-            running_site(database, stack, Path(logs), "ingest", "project") as site,
+            running_site(database, stack, Path(logs), "ingest", "project", world=WORLD) as site,
         ):
             site.publish(*site.messages)
             known = len(site.answer.returns)
             eventually(lambda: len(stored_timelines(database)) >= known, 60, every=1)
             eventually(lambda: _is_projected(site), 60)
+            # All of it was published just now. The desk's ages are those of a service that heard of it as it happened.
+            with psycopg.connect(database) as connection:
+                connection.execute("UPDATE search_returns SET status_recorded_at = status_at")
             yield site
     finally:
         databases.drop(database)

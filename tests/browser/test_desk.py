@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -47,7 +49,18 @@ PAGES: Final = (
     "/ops/audit",
     "/ops/nowhere",
 )
-WIDTHS: Final = (320, 768, 1088, 1280)
+WIDTHS: Final = (320, 768, 1216, 1280)
+# What a generic integration's scans mean once somebody has said where its clocks are.
+MENDED: Final = """
+name = "Generic carrier"
+zone = "Pacific/Auckland"
+
+[collected]
+COLLECTED = "Collected from the consumer"
+
+[delivered]
+DELIVERED = "Delivered at the first-mile destination"
+"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -120,6 +133,85 @@ def log_in(page: Page, secret: str) -> None:
     page.locator("#token").fill(secret)
     page.keyboard.press("Enter")
     expect(page.locator("header .who")).to_be_visible()
+
+
+def test_an_agent_finds_a_stuck_return_replays_a_letter_and_sees_it_resolved(
+    site: Site, visit: Callable[..., Visitor], secret: str, tmp_path: Path
+) -> None:
+    page = visit().open("/ops/queues")
+    log_in(page, secret)
+
+    page.get_by_role("link", name=re.compile("In transit for too long")).click()
+    page.get_by_role("link", name="R-STUCK").click()
+    expect(page.locator("main")).to_contain_text("The carrier has it, and reports no delivery.")
+    page.get_by_role("link", name="Dead letters").click()
+    page.locator("[data-row]").first.click()
+    expect(page.locator("main")).to_contain_text("names no zone")
+    expect(page.locator("main")).to_contain_text("TR-STUCK")
+    page.get_by_role("button", name="Replay").click()
+    expect(page.locator(".notice.stop")).to_be_visible()
+
+    (tmp_path / "generic.toml").write_text(MENDED)
+    site.stop_serving()
+    site.serve(RETURNS_CARRIER_TABLES=str(tmp_path))
+    page.goto("/ops/dead-letters/1")
+    page.get_by_role("button", name="Replay").click()
+    expect(page.locator(".notice.good")).to_be_visible()
+    expect(page.locator(".head .chip")).to_have_text("Resolved")
+
+    page.get_by_role("link", name="R-STUCK").click()
+    expect(page.locator(".way [aria-current]")).to_contain_text("Transferred to Sorting Facility")
+    page.get_by_role("link", name="Queues").click()
+    page.get_by_role("link", name=re.compile("In transit for too long")).click()
+    expect(page.get_by_role("link", name="R-SLOW")).to_be_visible()
+    eventually(lambda: page.reload() and not page.get_by_role("link", name="R-STUCK").count())
+    page.get_by_role("link", name="Audit log").click()
+    expect(page.locator("main")).to_contain_text("Replayed a dead letter")
+
+
+def test_the_keyboard_is_enough(site: Site, visit: Callable[..., Visitor], secret: str) -> None:
+    page = visit().open("/ops/returns?status=RT")
+    focused = page.locator("*:focus")
+
+    page.keyboard.press("Tab")
+    expect(focused).to_have_text("Skip to the content")
+    page.locator("#token").focus()
+    page.keyboard.type(secret)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/ops/returns\?status=RT$"))
+
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    first = focused.inner_text()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text(first)
+    page.keyboard.press("/")
+    expect(focused).to_have_id("find")
+    page.keyboard.type("ORDER-7")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("R-DOOR")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_without_scripts_all_of_it_works(site: Site, enter: Callable[..., Visitor]) -> None:
+    page = enter(java_script_enabled=False).page
+
+    page.get_by_role("searchbox").first.fill("TR-DOOR")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="R-DOOR").first.click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("R-DOOR")
+    expect(page.locator(".history > li")).to_have_count(3)
+    page.get_by_text("As sent and as understood").first.click()
+    expect(page.locator("pre").first).to_contain_text("A_CODE_THAT_NO_TABLE_HAS_AND_THAT_IS_LONG")
+    page.get_by_role("link", name="Deutsch").click()
+    expect(page.locator("html")).to_have_attribute("lang", "de")
+    page.locator("header .who button").click()
+    expect(page.locator("#token")).to_be_visible()
 
 
 def test_a_token_that_opens_nothing_is_told_so(site: Site, visit: Callable[..., Visitor]) -> None:

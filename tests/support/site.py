@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -25,7 +26,8 @@ from tests.support.waiting import eventually
 
 RC, RT, RDTPF, DS, RP, RE, RDBTC = RANKED
 STRUCTURED: Final = (("content-type", b"application/cloudevents+json"),)
-_RETURNS: Final = 600  # enough for every kind of story
+WORLD: Final = Options(returns=600, seed=4)  # enough returns for every kind of story
+FLAWLESS: Final = replace(WORLD, late=0, repeated=0, skipped=0, wrong_code=0, invalid=0)
 
 
 class Story(NamedTuple):
@@ -46,16 +48,15 @@ class Story(NamedTuple):
 
 
 class Site:
-    """A running service with its pages at `url`."""
+    """A running service with its pages at `url`, and a simulated world to publish."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, world: Options) -> None:
         self.service = service
         self.database = service.database
         self.url = ""
         self._serving: subprocess.Popen[bytes] | None = None
         topics = InputTopics(*(service.topics.name(name) for name in INPUTS))
-        options = Options(returns=_RETURNS, seed=4, late=0, repeated=0, skipped=0, wrong_code=0, invalid=0)
-        self.messages = list(World(options, time.time, topics).messages())
+        self.messages = list(World(world, time.time, topics).messages())
         self.answer = Answer(self.messages)
 
     def serve(self, **settings: str) -> None:
@@ -104,7 +105,14 @@ def straight_to_retailer(timeline: Timeline) -> bool:
 
 
 @contextmanager
-def running_site(database: str, stack: LocalStack, logs: Path, *commands: str, **settings: str) -> Iterator[Site]:
+def running_site(
+    database: str,
+    stack: LocalStack,
+    logs: Path,
+    *commands: str,
+    world: Options = FLAWLESS,
+    **settings: str,
+) -> Iterator[Site]:
     """The pages on this database, and further processes of the service beside them."""
     topics, clients = Topics(stack.bootstrap_servers), Clients(stack.bootstrap_servers)
     try:
@@ -114,7 +122,7 @@ def running_site(database: str, stack: LocalStack, logs: Path, *commands: str, *
             service.variables.update(
                 {"RETURNS_PUBLIC_CLIENT_RATE": "100000", "RETURNS_PUBLIC_BURST": "1000", **settings}
             )
-            site = Site(service)
+            site = Site(service, world)
             for command in commands:
                 service.start(command)
             site.serve()

@@ -81,7 +81,7 @@ def torn(page: Page) -> list[str]:
             const told = [];
             const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
             for (let node = walker.nextNode(); node; node = walker.nextNode()) {
-                if (node.parentElement.closest(".unseen, .skip, bdi, code")) continue;
+                if (node.parentElement.closest(".unseen, .skip, bdi, code, pre")) continue;
                 for (const word of node.data.matchAll(/[\\p{L}\\p{M}\\u00ad]+/gu)) {
                     if (word[0].includes('\\u00ad')) continue; // says itself where it may be divided
                     const range = document.createRange();

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from babel.dates import format_skeleton, format_time, format_timedelta
 from babel.numbers import format_decimal, format_percent
@@ -16,6 +16,9 @@ from service.application.local_time import LocalTime
 from service.web.assets import Assets
 from service.web.catalogue import load
 from service.web.rendering import Templates, catalogue_of, isolate, zone_name
+
+# From here on a duration is said in days.
+_DAYS: Final = timedelta(hours=36)
 
 
 class DeskTemplates(Templates):
@@ -94,9 +97,11 @@ def _ago(context: Context, at: datetime | str) -> str:
 
 @pass_context
 def _lasting(context: Context, seconds: float) -> str:
-    return format_timedelta(
-        max(int(seconds), 0), granularity="minute", threshold=1.5, locale=catalogue_of(context).locale
-    )
+    locale, duration = catalogue_of(context).locale, timedelta(seconds=max(int(seconds), 0))
+    if duration < _DAYS:
+        return format_timedelta(duration, granularity="minute", threshold=1.5, locale=locale)
+    # A threshold beyond reach keeps it in days: in weeks, nobody would tell 11 days from 17.
+    return format_timedelta(duration, granularity="day", threshold=1e9, locale=locale)
 
 
 @pass_context

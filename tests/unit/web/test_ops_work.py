@@ -13,11 +13,13 @@ from service.application.pace import StepTimes
 from service.application.queues import MOST_COUNTED, DayCount, Size
 from service.application.replay import Fate
 from service.domain.milestones import Milestone, Reason, Route
+from service.web.assets import Assets
 from service.web.catalogue import LANGUAGES, load
 from service.web.ops import drawing
 from service.web.ops.desk import CATALOGUES
 from service.web.ops.letters import show_bytes
 from service.web.ops.queues import together
+from service.web.ops.rendering import DeskTemplates
 from service.wire.reasons import Invalid
 
 WEB = Path(__file__).parents[3] / "service" / "web"
@@ -168,3 +170,19 @@ def test_a_lag_that_is_not_known_has_no_bar() -> None:
 
     assert known.bar[0].width == "100%"
     assert (unknown.messages, unknown.bar[0].width) == (None, "0%")
+
+
+@pytest.mark.parametrize(
+    ("lasted", "said"),
+    (
+        ({"seconds": 50}, "1 minute"),
+        ({"hours": 30}, "30 hours"),
+        ({"days": 11}, "11 days"),
+        ({"days": 400}, "400 days"),
+    ),
+)
+def test_what_lasts_is_said_in_days_however_long_it_is(lasted: dict[str, float], said: str) -> None:
+    templates = DeskTemplates(Assets(), CATALOGUES)
+    template = templates._environment.from_string("{{ seconds | lasting }}")
+
+    assert template.render(seconds=timedelta(**lasted).total_seconds(), t=templates.catalogues["en"]) == said
