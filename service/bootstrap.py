@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 # What `run` starts. Those with metrics of their own get RETURNS_METRICS_PORT and the ports after it, in this order.
 PROCESSES: Final = ("ingest", "relay", "project", "serve")
 _CREATION_SECONDS: Final = 8.0  # Kafka gets this long to take the event of a new return
-_FULL_COLLECTION: Final = 60  # of so many collections of a worker one is full
+_FULL_COLLECTION: Final = 20  # of so many collections of a worker one is full
 _STOP_SECONDS: Final = 10  # requests that are being answered get this long when `serve` stops
 
 

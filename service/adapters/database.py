@@ -9,6 +9,7 @@ from typing import Final
 import psycopg
 from psycopg import Connection, sql
 
+from service.adapters.working import WorkingConnection
 from service.errors import Conflict, Fatal, RejectedValue, Retryable, ServiceError, SettingsError
 
 # A server that is away, overloaded, shutting down, read-only, that chose this transaction as a deadlock's victim, or
@@ -27,11 +28,11 @@ _SESSION: Final = {
 }
 
 
-def connect(url: str, application_name: str, *, autocommit: bool = True) -> Connection:
+def connect(url: str, application_name: str, *, autocommit: bool = True) -> WorkingConnection:
     """A connection with the service's session settings; errors are ours, SettingsError for a malformed URL."""
     options = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
     try:
-        return psycopg.connect(
+        return WorkingConnection.connect(
             url,
             autocommit=autocommit,
             application_name=application_name,

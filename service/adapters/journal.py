@@ -6,7 +6,7 @@ transaction ends with its number in the batch log. Nothing here decides anything
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -64,6 +64,7 @@ class PostgresJournal:
         self, url: str, tables: CarrierTables, application_name: str = "returns-ingest", *, remembered: int = 0
     ) -> None:
         """`remembered` is how many returns' states to keep in memory."""
+        self.meanwhile: Callable[[], bool] | None = None
         self._url = url
         self._tables = tables
         self._application_name = application_name
@@ -127,6 +128,7 @@ class PostgresJournal:
     def _connected(self) -> Connection:
         if self._connection is None or self._connection.closed:
             connection = connect(self._url, self._application_name)
+            connection.meanwhile = self.meanwhile
             set_json_loads(from_json, connection)
             # psycopg's own choice is a class in Python, which takes a wrapper of the DB-API as well.
             connection.adapters.register_dumper(bytes, BytesBinaryDumper)
@@ -267,7 +269,9 @@ class PostgresTransaction:
 
     def _note(self, rows: Iterable[HistoryRow]) -> None:
         """The states after these rows, which stand in order."""
-        self._states.update((row.return_no, row.entry.state) for row in rows)
+        states = self._states
+        for return_no, entry, _ in rows:
+            states[return_no] = entry.state
 
     def _copy(self, name: str, rows: Iterable[HistoryRow]) -> None:
         with self._connection.cursor() as cursor, cursor.copy(_Q[name]) as copy:

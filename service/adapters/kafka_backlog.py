@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Sequence
-from itertools import chain
+from itertools import chain, islice
 from math import inf
 from typing import Final
 
@@ -16,6 +16,7 @@ from service.application.ports import Partition
 from service.wire.record import Record
 
 PATIENCE: Final = 20  # turns
+_ENOUGH: Final = 4096  # records, to tell the time of the last one that is taken
 
 
 class Backlog:
@@ -27,7 +28,7 @@ class Backlog:
 
     def __init__(self) -> None:
         self._waiting: dict[Partition, deque[Record]] = {}
-        self._newest: dict[Partition, int] = {}  # Kafka's time of the last record that was fetched
+        self._last: dict[Partition, Record] = {}  # that was fetched
         self._passed: dict[Partition, int] = {}  # how often in a row others were taken and this one had to wait
 
     def __len__(self) -> int:
@@ -36,12 +37,12 @@ class Backlog:
     def add(self, partition: Partition, records: Sequence[Record]) -> None:
         """These were fetched next."""
         self._waiting.setdefault(partition, deque()).extend(records)
-        self._newest[partition] = records[-1].timestamp
+        self._last[partition] = records[-1]
 
     def forget(self, partition: Partition) -> None:
         """The partition is another worker's, or is read from elsewhere."""
         self._waiting.pop(partition, None)
-        self._newest.pop(partition, None)
+        self._last.pop(partition, None)
         self._passed.pop(partition, None)
 
     def size(self, partition: Partition) -> int:
@@ -55,7 +56,13 @@ class Backlog:
 
     def newest(self, partition: Partition) -> float:
         """Kafka's time of the last record that was fetched of this partition."""
-        return self._newest.get(partition, -inf)
+        last = self._last.get(partition)
+        return -inf if last is None else last.timestamp
+
+    def end(self, partition: Partition) -> int | None:
+        """The offset behind the last record that was fetched of this partition."""
+        last = self._last.get(partition)
+        return None if last is None else last.offset + 1
 
     def take(self, partitions: Collection[Partition], limit: int, horizon: float = inf) -> list[Record]:
         """Up to so many records of these partitions, not younger than the horizon; the oldest of them, if not all.
@@ -65,10 +72,12 @@ class Backlog:
         queues = {partition: queue for partition in partitions if (queue := self._waiting.get(partition))}
         share = limit // max(1, len(queues)) + 1
         bound = horizon
-        if sum(map(len, queues.values())) > limit:
-            # Runs that are sorted already, or nearly: cheap.
-            times = sorted(chain.from_iterable([record.timestamp for record in queue] for queue in queues.values()))
-            bound = min(horizon, times[limit - 1])
+        total = sum(map(len, queues.values()))
+        if total > limit:
+            # Of many, some stand for all. They come as runs that are sorted already, or nearly: cheap.
+            step = 1 + total // _ENOUGH
+            heads = chain.from_iterable(islice(queue, 0, None, step) for queue in queues.values())
+            bound = min(horizon, sorted(record.timestamp for record in heads)[(limit - 1) // step])
         taken: list[Record] = []
         for partition, queue in queues.items():
             before = len(taken)

@@ -31,7 +31,7 @@ _RECEIVE_BUFFER_BYTES = 1024 * 1024
 _REQUEST_TIMEOUT_MS = 30_000
 _BOOTSTRAP_TIMEOUT_MS = 5_000  # the loop tries again, and reads the stop flag in between
 _ALL: Final = 2**31  # records; the client is never left with a part of a fetch, which it would forget on a pause
-_LITTLE: Final = 5000  # records over all partitions: with less than its share of that left, one is fetched on
+_LITTLE: Final = 10_000  # records over all partitions: with less than its share of that left, one is fetched on
 
 
 class _Noting(ConsumerRebalanceListener):  # type: ignore[misc] # kafka-python has no types
@@ -150,8 +150,10 @@ class KafkaSource:
 
     def _has_more(self, partition: Partition) -> bool:
         """Whether Kafka holds more of it than was fetched, or nothing is known of it yet."""
-        position, high_water = self._fetched(partition), self.high_water(partition)
-        return position is None or high_water is None or position < high_water
+        high_water, end = self.high_water(partition), self._backlog.end(partition)
+        if end is None or not self._backlog.size(partition):
+            end = self._fetched(partition)  # which is past transaction markers, but takes long to tell
+        return high_water is None or end is None or end < high_water
 
     def _forget(self, partition: Partition) -> None:
         self._backlog.forget(partition)

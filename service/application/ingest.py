@@ -121,7 +121,11 @@ def take_in(tx: Transaction, items: Sequence[Item], step: Step = lambda _: None)
 
 def verdicts(rows: Iterable[HistoryRow]) -> dict[tuple[str, Verdict], int]:
     """How many rows there are, by topic and verdict."""
-    return Counter((row.arrival.record.topic, row.entry.verdict) for row in rows)
+    counts = dict[tuple[str, Verdict], int]()
+    for _, (_, verdict, *_), (_, (topic, *_)) in rows:
+        key = topic, verdict
+        counts[key] = counts.get(key, 0) + 1
+    return counts
 
 
 def _place(tx: Transaction, arrivals: Sequence[Arrival]) -> tuple[list[Placed], list[Arrival], list[Arrival]]:
@@ -220,8 +224,10 @@ def append(tx: Transaction, placed: Sequence[Placed], step: Step) -> Appended:
 
 
 def _join_connotes(tx: Transaction, rows: Iterable[HistoryRow]) -> None:
-    events = ((row.entry.event, row.return_no) for row in rows)
-    members = [(e.connote, number) for e, number in events if e.milestone is Milestone.RE and e.connote is not None]
+    members = list[tuple[str, int]]()
+    for return_no, (event, *_), _ in rows:
+        if event.milestone is Milestone.RE and event.connote is not None:
+            members.append((event.connote, return_no))
     if members:
         tx.join_connotes(members)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
@@ -130,6 +130,9 @@ class SweepTransaction(Transaction, Protocol):
 
 class Journal(Protocol):
     """The append-only store of events, verdicts and states."""
+
+    meanwhile: Callable[[], bool] | None
+    """Called while the journal waits for its server, until it says that there is nothing left to do."""
 
     def transaction(self) -> AbstractContextManager[SweepTransaction]:
         """A transaction that commits at the end of the block, or rolls back on an exception."""

@@ -1,14 +1,14 @@
 """The ingest loop: records from Kafka into the journal, whatever goes wrong in between.
 
-The caller's thread owns the consumer, a second one the journal, so that the next batch is read and decoded while
-PostgreSQL is at work on the last. `run_once` is a tick, the unit of testing; its order is the guarantee:
+One thread owns the consumer. `run_once` is a tick, the unit of testing; its order is the guarantee:
 
 1. poll and decode (everything paused while a batch is held, so that the group keeps this member);
-2. wait for the batch before, and act on what became of it;
-3. act on what the rebalance listener noted: drop held records of lost partitions, read the stored offsets of gained
+2. act on what the rebalance listener noted: drop held records of lost partitions, read the stored offsets of gained
    ones, seek and resume;
-4. tell Kafka the offsets that are stored, for those who look there; they are never read back; watch over progress;
-5. hand over the batch: decide, append and COMMIT it together with the offsets, then sweep.
+3. decide, append and COMMIT the batch together with the offsets; behind, poll before and decode the next batch while
+   PostgreSQL is at work;
+4. tell Kafka the same offsets, for those who look there; they are never read back;
+5. sweep, metrics, watch over progress.
 """
 
 from __future__ import annotations
@@ -16,29 +16,28 @@ from __future__ import annotations
 import faulthandler
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from service import logs
 from service.application import ingest, sweep
 from service.application.ports import DeadLetter, Item, Journal, Move, Partition, Source
-from service.errors import BrokenSource, Conflict, Fatal, RejectedValue, Retryable, ServiceError
+from service.errors import BrokenSource, Conflict, Fatal, RejectedValue, Retryable
 from service.metrics import Metrics
+from service.runtime.ahead import Ahead
 from service.runtime.backoff import Backoff
 from service.runtime.fuse import Fuse
 from service.runtime.lifecycle import Stop
-from service.runtime.observer import Observer, StepTimes
+from service.runtime.observer import Observer
 from service.runtime.progress import Drain, Progress
 from service.wire.reasons import Invalid
 from service.wire.record import Record
 
 _HOUSEKEEPING_SECONDS: Final = 1.0
 _IDLE_SWEEP_SECONDS: Final = 0.25  # how long an event may wait that a crash or a race left to the sweep
-_TIDY_SECONDS: Final = 10.0
+_TIDY_SECONDS: Final = 30.0
 _DRAIN_SECONDS: Final = 1.0
-_SWEEPS_A_BATCH: Final = 4
+_SWEEPS_A_TICK: Final = 4
 _BEHIND_SWEEP_SECONDS: Final = 1.0  # few large sweeps take less time than many small ones
 
 
@@ -58,7 +57,7 @@ class LoopOptions:
 class IngestLoop:
     """One worker. Raises Fatal when a supervisor should start a new one.
 
-    `tidy` is called every few seconds between batches, `alive` at each tick. `executor` runs one job at a time.
+    `tidy` is called every few seconds between batches, `alive` at each tick.
     """
 
     def __init__(
@@ -73,7 +72,6 @@ class IngestLoop:
         clock: Callable[[], float] = time.monotonic,
         tidy: Callable[[], object] = lambda: None,
         alive: Callable[[], object] = lambda: None,
-        executor: Executor | None = None,
     ) -> None:
         self._open_source = open_source
         self._journal = journal
@@ -87,19 +85,18 @@ class IngestLoop:
         self._log = logs.get("ingest")
         self._backoff = Backoff(clock)
         self._fuse = Fuse(options.fuse_run, options.fuse_ratio)
+        self._ahead = Ahead(self._decode)
+        journal.meanwhile = self._work_ahead
         self._source: Source | None = None
         self._positions: dict[Partition, int] = {}  # the stored offsets of the partitions that are read
         self._gained: set[Partition] = set()  # whose stored offset is still to be read
         self._blown: set[Partition] = set()
-        self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="journal")
-        self._job: Future[None] | None = None  # while there is one, what is held and the positions are its own
         self._held: list[Item] = []
-        self._fresh: list[Item] = []  # came since the job began
         self._uncertain = False  # a transaction failed: it is not known whether it was committed
         self._idle = False  # the last poll brought nothing, though it could
         self._drain: Drain | None = None
         self._progress = Progress(clock)
-        self._last = dict.fromkeys(("housekeeping", "markers", "sweep", "tidy", "drain"), clock())
+        self._last = dict.fromkeys(("housekeeping", "sweep", "tidy", "drain"), clock())
 
     def run(self) -> None:
         """Work until asked to stop, or until everything is drained."""
@@ -117,18 +114,15 @@ class IngestLoop:
             if source is None:
                 return
             self._poll(source)
-            self._finish()
             self._rebalance(source)
             if self._backoff.remaining():
                 return
             self._settle(source)
-            if not self._backoff.failures:
-                self._housekeeping(source)
-            self._record(source)
-            if self._backoff.failures or (self._job is not None and self._job.done()):
-                self._finish()
-            if self._job is None:
-                self._carry_on(source)
+            is_behind = self._is_behind
+            wrote = self._record(source)
+            self._carry_on(source)
+            self._sweep(after=_BEHIND_SWEEP_SECONDS if is_behind else 0 if wrote else _IDLE_SWEEP_SECONDS)
+            self._housekeeping(source)
         except BrokenSource as error:
             self._reopen(error)
         except Conflict as error:
@@ -137,15 +131,9 @@ class IngestLoop:
             self._hold(error)
 
     def close(self) -> None:
-        """Finish the batch, and leave the group. What could not be committed is read again by the next owner."""
-        try:
-            self._finish()
-        except ServiceError as error:
-            self._log.warning("left_uncommitted", records=len(self._held), error=str(error))
-        finally:
-            self._drop_source()
-            self._executor.shutdown()
-            self._journal.close()
+        """Leave the group. What is held was not committed: the next owner reads it again."""
+        self._drop_source()
+        self._journal.close()
 
     # 1. poll
 
@@ -159,7 +147,12 @@ class IngestLoop:
         return self._source
 
     def _poll(self, source: Source) -> None:
-        waiting = (self._job is None and bool(self._held)) or self._backoff.remaining() > 0
+        waiting = bool(self._held) or self._backoff.remaining() > 0
+        if self._ahead and not waiting:
+            self._idle = False
+            with self._observer.timed("decode"):
+                self._hold_items(self._ahead.take())
+            return
         timeout_ms = self._options.poll_timeout_ms
         if waiting:
             timeout_ms = max(1, min(timeout_ms, int(self._backoff.remaining() * 1000)))
@@ -168,12 +161,34 @@ class IngestLoop:
             if records and not waiting:
                 records += self._company(source, records)
         self._idle = not records and not waiting
-        with self._observer.timed("decode"):
-            items = ingest.decode(self._parser, records)
+        self._ahead.add(records)
+        if not waiting:
+            with self._observer.timed("decode"):
+                self._hold_items(self._ahead.take())
+
+    @property
+    def _is_behind(self) -> bool:
+        """With so much in hand there is more to come."""
+        return len(self._held) * 2 >= self._options.batch_size
+
+    def _decode(self, records: Iterable[Record]) -> list[Item]:
+        return ingest.decode(self._parser, records)
+
+    def _hold_items(self, items: Sequence[Item]) -> None:
         if self._fuse.is_watching or any(isinstance(item, DeadLetter) for item in items):
             for item in items:
                 self._fuse.feed(*_place(item), invalid=isinstance(item, DeadLetter))
-        self._fresh += items
+        self._held += items
+
+    def _read_ahead(self, source: Source) -> None:
+        """Let the next batch be decoded while PostgreSQL is at work on this one."""
+        if self._is_behind and not self._ahead and not self._backoff.failures:
+            with self._observer.timed("poll", of_next=True):
+                self._ahead.add(source.poll(0, self._options.batch_size))
+
+    def _work_ahead(self) -> bool:
+        with self._observer.timed("decode", of_next=True):
+            return self._ahead.work()
 
     def _company(self, source: Source, records: Sequence[Record]) -> list[Record]:
         """What else comes within the batch's wait, up to its size."""
@@ -242,45 +257,25 @@ class IngestLoop:
 
     def _drop_held(self, partitions: Collection[Partition]) -> None:
         self._held = [item for item in self._held if _place(item)[0] not in partitions]
+        self._ahead.drop(partitions)
 
-    # 5. record
+    # 3. record
 
-    def _record(self, source: Source) -> None:
-        if self._held:
-            self._stop_blown(source)
-        markers = {} if self._held or not self._idle else self._markers(source)
-        is_behind = len(self._held) >= self._options.batch_size
-        pause = _BEHIND_SWEEP_SECONDS if is_behind else 0 if self._held or markers else _IDLE_SWEEP_SECONDS
-        is_due = self._due("sweep", pause)
-        if self._held or markers or is_due:
-            times = self._observer.take_times()
-            self._job = self._executor.submit(self._work, markers, times, sweep=is_due)
+    def _record(self, source: Source) -> bool:
+        if not self._held:
+            return self._idle and self._skip_markers(source)
+        self._stop_blown(source)
+        self._read_ahead(source)
+        self._write()
+        return True
 
-    def _work(self, markers: Mapping[Partition, int], times: StepTimes, *, sweep: bool) -> None:
-        """The job: all that the second thread does."""
-        if markers:
-            self._commit([], markers, times)
-        self._write(times)
-        if sweep:
-            self._sweep()
-
-    def _finish(self) -> None:
-        """Wait for the job, and raise what it raised; then what is held and the positions are this thread's again."""
-        job, self._job = self._job, None
-        try:
-            if job is not None:
-                job.result()
-        finally:
-            self._held += self._fresh
-            self._fresh = []
-
-    def _write(self, times: StepTimes) -> None:
+    def _write(self) -> None:
         """Commit what is held, in its order. Whatever is raised: what is not committed is still held."""
         sizes = [len(self._held)]
         while self._held:
             items = self._held[: sizes.pop()]
             try:
-                self._commit(items, _ends(items), times)
+                self._commit(items, _ends(items))
             except RejectedValue as error:
                 # Find the one record that PostgreSQL refuses; its neighbours are kept.
                 if len(items) > 1:
@@ -288,15 +283,15 @@ class IngestLoop:
                     sizes += [len(items) - middle, middle]
                     continue
                 letter = DeadLetter(items[0].record, Invalid.REJECTED_VALUE, str(error))
-                self._commit([letter], _ends(items), times)
+                self._commit([letter], _ends(items))
             self._held = self._held[len(items) :]
 
-    def _commit(self, items: Sequence[Item], ends: Mapping[Partition, int], times: StepTimes) -> None:
+    def _commit(self, items: Sequence[Item], ends: Mapping[Partition, int]) -> None:
         moves = {partition: Move(self._positions[partition], end) for partition, end in ends.items()}
-        times.begin()
-        outcome = ingest.write(self._journal, items, moves, times.step)
+        self._observer.begin()
+        outcome = ingest.write(self._journal, items, moves, self._observer.step)
         self._positions |= ends
-        self._observer.batch(items, outcome, times)
+        self._observer.batch(items, outcome)
 
     def _stop_blown(self, source: Source) -> None:
         if not self._fuse.is_watching:
@@ -308,14 +303,18 @@ class IngestLoop:
                 self._give_back(source, [partition])
                 self._observer.blown(partition)
 
-    def _markers(self, source: Source) -> dict[Partition, int]:
-        """Where stored offsets go past transaction markers at the end of partitions, so that lag is told right."""
-        if not self._due("markers", 0 if self._options.drain else _HOUSEKEEPING_SECONDS):
-            return {}
-        positions = {partition: source.position(partition) for partition in self._positions.keys() - self._blown}
-        return {
-            p: position for p, position in positions.items() if position is not None and position > self._positions[p]
-        }
+    def _skip_markers(self, source: Source) -> bool:
+        """Move stored offsets past transaction markers at the end of partitions, so that lag is told right."""
+        if not self._due("housekeeping", 0 if self._options.drain else _HOUSEKEEPING_SECONDS, peek=True):
+            return False
+        ends = {}
+        for partition, stored in self._positions.items():
+            position = source.position(partition)
+            if position is not None and position > stored and partition not in self._blown:
+                ends[partition] = position
+        if ends:
+            self._commit([], ends)
+        return bool(ends)
 
     # when something is away, or somebody else was first
 
@@ -350,22 +349,23 @@ class IngestLoop:
         self._backoff.fail()
 
     def _drop_source(self) -> None:
-        with suppress(ServiceError):  # whether it was committed is asked of the journal
-            self._finish()
         source, self._source = self._source, None
         if source is not None:
             source.close()
         self._positions, self._gained, self._blown, self._held = {}, set(), set(), []
+        self._ahead = Ahead(self._decode)
         self._progress.clear()
 
-    def _sweep(self) -> None:
-        for _ in range(_SWEEPS_A_BATCH):
+    # 5. sweep, housekeeping, drain
+
+    def _sweep(self, *, after: float) -> None:
+        if not self._due("sweep", after):
+            return
+        for _ in range(_SWEEPS_A_TICK):
             outcome = sweep.sweep(self._journal)
             if outcome is None:
                 return
             self._observer.swept(outcome)
-
-    # 4. housekeeping, drain
 
     def _housekeeping(self, source: Source) -> None:
         if self._due("tidy", _TIDY_SECONDS):
@@ -391,15 +391,15 @@ class IngestLoop:
             faulthandler.dump_traceback()
             raise Fatal(f"{partition[0]} {partition[1]} has a lag of {lag} and did not move for {seconds:.0f} s")
 
-    def _due(self, what: str, seconds: float) -> bool:
-        now = self._clock()
-        is_due = now - self._last[what] >= seconds
-        if is_due:
-            self._last[what] = now
-        return is_due
+    def _due(self, what: str, seconds: float, *, peek: bool = False) -> bool:
+        if self._clock() - self._last[what] < seconds:
+            return False
+        if not peek:
+            self._last[what] = self._clock()
+        return True
 
     def _is_drained(self) -> bool:
-        if self._drain is None or self._backoff.failures or self._job is not None:
+        if self._drain is None or self._backoff.failures:
             return False
         # The publishers may go on all the while: without a pause in what comes, it is asked now and then.
         if not self._idle and not self._due("drain", _DRAIN_SECONDS):

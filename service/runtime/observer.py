@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -17,25 +17,6 @@ from service.metrics import Metrics, RetryCause, Step
 _TIMED_A_BATCH: Final = 100
 
 
-class StepTimes:
-    """How long a batch took, step by step."""
-
-    def __init__(self, clock: Callable[[], float], seconds: Mapping[Step, float]) -> None:
-        self._clock = clock
-        self._since = clock()
-        self.seconds: defaultdict[Step, float] = defaultdict(float, seconds)
-
-    def begin(self) -> None:
-        """A transaction starts."""
-        self._since = self._clock()
-
-    def step(self, name: Step) -> None:
-        """A step of it has ended."""
-        now = self._clock()
-        self.seconds[name] += now - self._since
-        self._since = now
-
-
 class Observer:
     """Never a payload: topics, offsets, counts and seconds."""
 
@@ -45,23 +26,35 @@ class Observer:
         self._wall = wall
         self._log = logs.get("ingest")
         self._seconds: defaultdict[Step, float] = defaultdict(float)
+        self._next_seconds: defaultdict[Step, float] = defaultdict(float)
+        self._since = clock()
 
     @contextmanager
-    def timed(self, step: Step) -> Iterator[None]:
-        """Add the block's time to a step of the batch that comes."""
+    def timed(self, step: Step, *, of_next: bool = False) -> Iterator[None]:
+        """Add the block's time to a step of the batch that comes; or of the one behind it, not of this one's."""
         started = self._clock()
         yield
-        self._seconds[step] += self._clock() - started
+        seconds = self._clock() - started
+        if of_next:
+            self._next_seconds[step] += seconds
+            self._since += seconds
+        else:
+            self._seconds[step] += seconds
 
-    def take_times(self) -> StepTimes:
-        """The times so far are of the batch that begins now."""
-        seconds, self._seconds = self._seconds, defaultdict(float)
-        return StepTimes(self._clock, seconds)
+    def begin(self) -> None:
+        """A transaction starts."""
+        self._since = self._clock()
 
-    def batch(self, items: Sequence[Item], outcome: Outcome, times: StepTimes) -> None:
+    def step(self, name: Step) -> None:
+        """A step of it has ended."""
+        now = self._clock()
+        self._seconds[name] += now - self._since
+        self._since = now
+
+    def batch(self, items: Sequence[Item], outcome: Outcome) -> None:
         """A batch is committed."""
         letters = [item for item in items if isinstance(item, DeadLetter)]
-        self._count(items, letters, outcome, times)
+        self._count(items, letters, outcome)
         verdicts: Counter[str] = Counter()
         for (_, verdict), number in outcome.verdicts.items():
             verdicts[verdict] += number
@@ -74,9 +67,9 @@ class Observer:
             deliveries=outcome.deliveries,
             invalid=len(letters),
             conflicts=outcome.conflicts,
-            ms={step: round(seconds * 1000, 1) for step, seconds in times.seconds.items()},
+            ms={step: round(seconds * 1000, 1) for step, seconds in self._seconds.items()},
         )
-        times.seconds.clear()
+        self._seconds, self._next_seconds = self._next_seconds, defaultdict(float)
         for letter in letters:
             record = letter.record
             self._log.warning(
@@ -88,7 +81,7 @@ class Observer:
                 error=letter.error,
             )
 
-    def _count(self, items: Sequence[Item], letters: Sequence[DeadLetter], outcome: Outcome, times: StepTimes) -> None:
+    def _count(self, items: Sequence[Item], letters: Sequence[DeadLetter], outcome: Outcome) -> None:
         metrics = self._metrics
         for (topic, verdict), number in outcome.verdicts.items():
             metrics.events.labels(topic, verdict.value).inc(number)
@@ -102,7 +95,7 @@ class Observer:
             metrics.conflicts.labels("history").inc(outcome.conflicts)
         if items:
             metrics.batch_size.observe(len(items))
-        for step, seconds in times.seconds.items():
+        for step, seconds in self._seconds.items():
             metrics.step_seconds.labels(step).observe(seconds)
         now = self._wall()
         for item in items[:: len(items) // _TIMED_A_BATCH + 1]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
 import pydantic_core
 
 from service.errors import InvalidEvent
@@ -22,6 +23,8 @@ STRUCTURED_HEADERS: Final[tuple[tuple[str, bytes], ...]] = (("content-type", MED
 
 _STRUCTURED: Final = MEDIA_TYPE.encode()
 _PREFIX: Final = "ce_"
+_SHALLOW: Final = 150  # brackets; with so few nothing is nested too deep
+_decode: Final = msgspec.json.Decoder().decode
 
 
 def decode(record: Record) -> dict[str, Any]:
@@ -118,13 +121,23 @@ def _require_json_format(content_type: str) -> None:
 
 def _json(value: bytes, where: str) -> Any:
     try:
-        parsed = pydantic_core.from_json(value, allow_inf_nan=False)
+        parsed = _parse(value)
     except ValueError as error:
         raise _not_json(value, str(error)) from None
     # One scan of the bytes; an escaped backslash before the same digits is no NUL, so look again on a hit.
     if b"\\u0000" in value and _holds_nul(parsed):
         raise InvalidEvent(Invalid.NUL_CHARACTER, f"{where or 'the event'}: a text holds the character U+0000")
     return parsed
+
+
+def _parse(value: bytes) -> Any:
+    """The value. With msgspec it takes half the time; only of what is deep, or too large for a double, it thinks otherwise."""
+    if value.count(b"{") + value.count(b"[") <= _SHALLOW:
+        try:
+            return _decode(value)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            pass
+    return pydantic_core.from_json(value, allow_inf_nan=False)
 
 
 def _not_json(value: bytes, parser_says: str) -> InvalidEvent:

@@ -22,7 +22,7 @@ def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("what", nargs="*", metavar="NAME", help=", ".join(NAMES))
-    parser.add_argument("--returns", type=int, default=30_000, help="size of the simulated world")
+    parser.add_argument("--returns", type=int, default=60_000, help="size of the simulated world")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each, in turn")
     parser.add_argument("--rate", type=int, default=500, help="events a second, for latency")
     parser.add_argument("--seconds", type=float, default=40, help="how long, for latency")

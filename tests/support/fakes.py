@@ -11,10 +11,9 @@ import copy
 import json
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from service.application.ports import (
     Arrival,
@@ -35,7 +34,6 @@ from service.runtime.lifecycle import Stop
 from service.wire.inbound import SubjectKind
 from service.wire.record import Record
 
-T = TypeVar("T")
 STRUCTURED = (("content-type", b"application/cloudevents+json"),)
 
 
@@ -62,34 +60,6 @@ class ClockStop(Stop):
     def wait(self, seconds: float) -> bool:
         self._clock.pass_(seconds)
         return bool(self)
-
-
-class SameThread(Executor):
-    """Does a job at once, so that a tick ends with its batch."""
-
-    def submit(self, job: Callable[..., T], /, *arguments: Any, **named: Any) -> Future[T]:
-        future = Future[T]()
-        try:
-            future.set_result(job(*arguments, **named))
-        except BaseException as error:
-            future.set_exception(error)
-        return future
-
-
-class WhenAsked(Executor):
-    """Does a job only when its result is asked for: as late as a second thread can be."""
-
-    def submit(self, job: Callable[..., T], /, *arguments: Any, **named: Any) -> Future[T]:
-        return _Late(lambda: job(*arguments, **named))
-
-
-class _Late(Future[T]):
-    def __init__(self, job: Callable[[], T]) -> None:
-        super().__init__()
-        self._job = job
-
-    def result(self, timeout: float | None = None) -> T:  # noqa: ARG002 - it takes as long as it takes
-        return self._job()
 
 
 class FakeKafka:
@@ -253,11 +223,14 @@ class MemoryJournal:
         self.commits: list[dict[Partition, Move]] = []
         self.story = [] if story is None else story
         self.closed = 0
+        self.meanwhile: Callable[[], bool] | None = None
 
     @contextmanager
     def transaction(self) -> Iterator[MemoryTransaction]:
         tx = MemoryTransaction(self, copy.deepcopy(self.tables))
         yield tx
+        if self.meanwhile is not None:
+            self.meanwhile()  # the server takes its time to commit, though not for ever
         when, error = (tx.is_append and self.failures and self.failures.popleft()) or (None, None)
         if error and when == "before":
             raise error

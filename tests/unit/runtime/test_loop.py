@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Executor
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from service.runtime.loop import IngestLoop, LoopOptions
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser
 from service.wire.record import Record
-from tests.support.fakes import Clock, ClockStop, FakeKafka, FakeSource, MemoryJournal, SameThread, WhenAsked
+from tests.support.fakes import Clock, ClockStop, FakeKafka, FakeSource, MemoryJournal
 from tests.support.journals import creation, scan
 
 A, B = ("in", 0), ("in", 1)
@@ -28,7 +27,7 @@ TABLES = CarrierTables.load()
 class Bench:
     """A loop, its surroundings, and what tests ask of them."""
 
-    def __init__(self, *partitions: Partition, executor: Executor | None = None, **options: Any) -> None:
+    def __init__(self, *partitions: Partition, **options: Any) -> None:
         self.story: list[str] = []
         self.clock = Clock()
         self.stop = ClockStop(self.clock)
@@ -43,7 +42,6 @@ class Bench:
             stop=self.stop,
             metrics=self.metrics,
             clock=self.clock,
-            executor=executor or SameThread(),
         )
 
     def tick(self, times: int = 1) -> None:
@@ -70,17 +68,16 @@ def returns(first: int, last: int) -> list[dict[str, Any]]:
 
 
 class TestTick:
-    def test_polls_then_commits_and_in_the_next_tick_tells_kafka_what_it_committed(self) -> None:
+    def test_polls_then_commits_then_resumes_nothing_then_tells_kafka_what_it_committed(self) -> None:
         bench = Bench()
         bench.kafka.put(A, *returns(1, 3))
         bench.tick()  # gains the partition
+        bench.clock.pass_(2)
         bench.story.clear()
 
         bench.tick()
-        bench.clock.pass_(2)
-        bench.tick()
 
-        assert [step for step in bench.story if step != "resume"] == ["poll", "commit", "poll", "tell Kafka"]
+        assert [step for step in bench.story if step != "resume"] == ["poll", "commit", "tell Kafka"]
         assert bench.offsets == {A: 3}
         assert bench.kafka.source.committed == {A: 3}
         assert bench.journal.commits == [{A: (0, 3)}]
@@ -719,10 +716,9 @@ class TestDrain:
         assert len(bench.journal.tables.history) == 3
 
 
-@pytest.mark.parametrize("executor", (SameThread, WhenAsked))
-def test_a_record_is_never_written_twice_whatever_fails_around_it(executor: type[Executor]) -> None:
+def test_a_record_is_never_written_twice_whatever_fails_around_it() -> None:
     # Every commit moves each of its offsets on from where the one before it left it.
-    bench = Bench(A, B, batch_size=4, executor=executor())
+    bench = Bench(A, B, batch_size=4)
     bench.kafka.put(A, *returns(1, 20))
     bench.kafka.put(B, *returns(21, 40))
     pattern = [None, ("before", AWAY), ("after", AWAY), None, ("before", Conflict("x")), ("after", AWAY)]
@@ -737,85 +733,90 @@ def test_a_record_is_never_written_twice_whatever_fails_around_it(executor: type
     assert isinstance(bench.kafka.logs[A][0], Record)
 
 
-class TestBatchUnderWay:
-    """The second thread is at work on one batch while the next is read."""
+class TestReadingAhead:
+    """Behind, the next batch is read before the one in hand is written, and decoded meanwhile."""
 
-    def test_is_waited_for_after_the_next_one_was_read(self) -> None:
-        bench = Bench(batch_size=2, executor=WhenAsked())
-        bench.kafka.put(A, *returns(1, 4))
+    def test_reads_the_next_batch_before_it_writes_this_one(self) -> None:
+        bench = Bench(batch_size=4)
+        bench.kafka.put(A, *returns(1, 9))
         bench.tick()
         bench.story.clear()
 
         bench.tick(3)
 
-        assert [step for step in bench.story if step != "resume"] == ["poll", "poll", "commit", "poll", "commit"]
-        assert bench.journal.commits == [{A: (0, 2)}, {A: (2, 4)}]
+        assert [step for step in bench.story if step != "resume"] == [
+            "poll",
+            "poll",
+            "commit",
+            "poll",
+            "commit",
+            "commit",
+        ]
+        assert bench.journal.commits == [{A: (0, 4)}, {A: (4, 8)}, {A: (8, 9)}]
 
-    def test_is_finished_before_the_worker_leaves(self) -> None:
-        bench = Bench(executor=WhenAsked())
+    def test_does_not_when_it_keeps_up(self) -> None:
+        bench = Bench(batch_size=10)
         bench.kafka.put(A, *returns(1, 3))
-        bench.tick(2)
-        assert bench.journal.commits == []
+        bench.tick()
+        bench.story.clear()
 
-        bench.loop.close()
+        bench.tick()
 
-        assert bench.journal.commits == [{A: (0, 3)}]
-        assert bench.kafka.source.closed
+        assert [step for step in bench.story if step != "resume"] == ["poll", "commit"]
 
-    def test_that_fails_as_the_worker_leaves_is_the_next_owners(self) -> None:
-        bench = Bench(executor=WhenAsked())
-        bench.kafka.put(A, *returns(1, 3))
-        bench.tick(2)
-        bench.journal.failures.append(("before", AWAY))
-
-        bench.loop.close()
-
-        assert bench.offsets == {A: 0}
-        assert bench.kafka.source.closed
-
-    def test_that_fails_is_written_again_together_with_what_was_read_meanwhile(self) -> None:
-        bench = Bench(batch_size=2, executor=WhenAsked())
+    def test_a_batch_that_fails_is_written_before_what_was_read_ahead(self) -> None:
+        bench = Bench(batch_size=2)
         bench.kafka.put(A, *returns(1, 4))
-        bench.tick(2)
         bench.journal.failures.append(("before", AWAY))
 
         bench.until(lambda: bench.offsets == {A: 4})
 
-        assert bench.journal.commits == [{A: (0, 4)}]
-
-    def test_of_a_partition_that_is_lost_meanwhile_is_finished_and_what_was_read_of_it_is_dropped(self) -> None:
-        bench = Bench(A, B, batch_size=2, executor=WhenAsked())
-        bench.kafka.put(A, *returns(1, 4))
-        bench.tick(2)
-        bench.tick()  # has read the second batch of A
-        bench.kafka.source.at_poll.append(lambda source: source.revoke(A))
-
-        bench.tick(3)
-
         assert bench.journal.commits == [{A: (0, 2)}, {A: (2, 4)}]
 
-    def test_that_meets_another_owner_gives_all_of_its_partitions_back(self) -> None:
-        bench = Bench(batch_size=2, executor=WhenAsked())
-        bench.kafka.put(A, *returns(1, 6))
+    def test_what_was_read_ahead_of_a_partition_that_is_lost_is_dropped(self) -> None:
+        bench = Bench(A, B, batch_size=4)
+        bench.kafka.put(A, *returns(1, 8))
+        bench.tick()
+        source = bench.kafka.source
+        source.at_poll.extend([lambda _: None, lambda _: None])
+        bench.tick()  # wrote half of A and has read the other half
+        source.revoke(A)
+
         bench.tick(2)
-        bench.journal.tables.offsets[A] = 4  # another worker's doing
+
+        assert bench.journal.commits == [{A: (0, 4)}]
+
+    def test_what_was_read_ahead_is_read_again_where_another_worker_was_first(self) -> None:
+        bench = Bench(batch_size=2)
+        bench.kafka.put(A, *returns(1, 6))
+        bench.tick()
+        bench.journal.tables.offsets[A] = 3  # another worker's doing
 
         bench.until(lambda: bench.offsets == {A: 6})
 
-        assert bench.journal.recorded("R-0005") == ["R-0005-rc"]
+        assert [bench.journal.recorded(f"R-000{number}") for number in (4, 5, 6)] == [
+            [f"R-000{number}-rc"] for number in (4, 5, 6)
+        ]
         assert "R-0001" not in bench.journal.tables.returns
 
-    def test_is_finished_before_a_broken_consumer_is_replaced(self) -> None:
-        bench = Bench(batch_size=2, executor=WhenAsked())
+    def test_a_consumer_that_breaks_as_it_reads_ahead_loses_nothing(self) -> None:
+        bench = Bench(batch_size=2)
         bench.kafka.put(A, *returns(1, 4))
-        bench.tick(2)
+        bench.tick()
 
         def broken(_: FakeSource) -> None:
             raise BrokenSource("Kafka: KafkaTimeoutError")
 
-        bench.kafka.source.at_poll.append(broken)
-        bench.tick()
+        bench.kafka.source.at_poll.extend([lambda _: None, broken])
 
-        assert bench.journal.commits == [{A: (0, 2)}]
         bench.until(lambda: bench.offsets == {A: 4})
-        assert bench.journal.commits == [{A: (0, 2)}, {A: (2, 4)}]
+
+        assert {len(rows) for rows in bench.journal.tables.history.values()} == {1}
+
+    def test_the_fuse_counts_what_was_read_ahead_once_and_in_its_order(self) -> None:
+        bench = Bench(batch_size=3, fuse_run=6)
+        bench.kafka.put(A, *returns(1, 3), *[b"broken"] * 9)
+
+        bench.until(lambda: bench.value("returns_fuse_tripped", topic="in", partition=0) == 1)
+
+        assert len(bench.journal.letters()) < 6
