@@ -64,7 +64,7 @@ class PostgresDeskReading:
             deliveries = connection.execute(_QUERIES["deliveries"], (connote, _MOST_DELIVERIES)).fetchall()
         if not statuses and not deliveries:
             return None
-        return Connote([Member(*row) for row in members], dict(statuses), [Delivery(*row) for row in deliveries])
+        return Connote([Member(*row) for row in members], list(statuses), [Delivery(*row) for row in deliveries])
 
 
 def _event(

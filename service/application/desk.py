@@ -88,10 +88,10 @@ class Delivery(NamedTuple):
 
 
 class Connote(NamedTuple):
-    """A connote, a page of its members, how many there are in each status, and its deliveries, the newest first."""
+    """A connote, a page of its members, how many of all there are in each status, and its deliveries, the newest first."""
 
     members: Sequence[Member]
-    statuses: Mapping[str | None, int]
+    statuses: Sequence[tuple[str | None, int, bool]]  # how many members, and whether all of them are complete
     deliveries: Sequence[Delivery]
 
 

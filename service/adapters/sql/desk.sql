@@ -1,25 +1,49 @@
 -- What the operations desk asks of one return, one connote, or a number that could be anything. Lists are in listing.sql.
 
 -- name: find
--- returns_return_id_key; labels_tracking_number and returns_pkey; then one short range each of
+-- returns_return_id_key; labels_tracking_number and returns_pkey; then for each number the beginning of one range of
 -- search_returns_tracking_number, _order_number, _connote and _retailer. Two of a kind tell that there are many.
 -- The labels know a tracking number at once, the search table also the returns that another one was faster than.
+-- The ranges are bounded by the index's columns, not by their values: with an equality the planner may take a value for
+-- so common that it reads the table until it has met two, which a value that nobody has lets it do to the end.
 SELECT kind, value, return_id
 FROM (
-    SELECT 'return_id' AS kind, return_id AS value, return_id FROM returns WHERE return_id = ANY (%(numbers)s)
+    SELECT 'return_id' AS kind, return_id AS value, return_id FROM returns WHERE return_id = ANY (%(numbers)s::text[])
     UNION
     SELECT 'tracking_number', tracking_number, returns.return_id
-    FROM labels JOIN returns USING (return_no) WHERE tracking_number = ANY (%(numbers)s)
+    FROM labels JOIN returns USING (return_no) WHERE tracking_number = ANY (%(numbers)s::text[])
     UNION
-    (SELECT 'tracking_number', tracking_number, return_id FROM search_returns
-     WHERE tracking_number = ANY (%(numbers)s) LIMIT 2)
+    SELECT 'tracking_number', number, known.return_id
+    FROM unnest(%(numbers)s::text[]) AS asked (number)
+    CROSS JOIN LATERAL (
+        SELECT return_id FROM search_returns
+        WHERE ROW (tracking_number, return_no) > ROW (number, 0::int8)
+            AND ROW (tracking_number, return_no) < ROW (number, 9223372036854775807)
+        ORDER BY tracking_number, return_no LIMIT 2
+    ) known
     UNION
-    (SELECT 'order_number', order_number, return_id FROM search_returns
-     WHERE order_number = ANY (%(orders)s) LIMIT 2)
+    SELECT 'order_number', number, known.return_id
+    FROM unnest(%(orders)s::text[]) AS asked (number)
+    CROSS JOIN LATERAL (
+        SELECT return_id FROM search_returns
+        WHERE order_number IS NOT NULL AND ROW (order_number, return_no) > ROW (number, 0::int8)
+            AND ROW (order_number, return_no) < ROW (number, 9223372036854775807)
+        ORDER BY order_number, return_no LIMIT 2
+    ) known
     UNION
-    (SELECT 'connote', connote, return_id FROM search_returns WHERE connote = ANY (%(numbers)s) LIMIT 2)
+    SELECT 'connote', number, known.return_id
+    FROM unnest(%(numbers)s::text[]) AS asked (number)
+    CROSS JOIN LATERAL (
+        SELECT return_id FROM search_returns
+        WHERE connote IS NOT NULL AND ROW (connote, return_no) > ROW (number, 0::int8)
+            AND ROW (connote, return_no) < ROW (number, 9223372036854775807)
+        ORDER BY connote, return_no LIMIT 2
+    ) known
     UNION
-    (SELECT 'retailer', retailer, return_id FROM search_returns WHERE retailer = %(retailer)s LIMIT 2)
+    (SELECT 'retailer', retailer, return_id FROM search_returns
+     WHERE ROW (retailer, return_no) > ROW (%(retailer)s::text, 0::int8)
+         AND ROW (retailer, return_no) < ROW (%(retailer)s::text, 9223372036854775807)
+     ORDER BY search_returns.retailer, return_no LIMIT 2)
 ) found
 ORDER BY kind, value, return_id
 
@@ -68,7 +92,7 @@ LIMIT %s
 
 -- name: statuses
 -- connote_members_pkey, one range; search_returns_pkey, a probe a member. Of as many members as anybody counts.
-SELECT s.status, count(*)
+SELECT s.status, count(*), coalesce(bool_and(s.complete), false)
 FROM (SELECT return_no FROM connote_members WHERE connote = %s LIMIT 10000) m
 LEFT JOIN search_returns s ON s.return_no = m.return_no
 GROUP BY s.status
