@@ -251,6 +251,7 @@ def test_nothing_is_cut_off_at_any_width(site: Site, enter: Callable[..., Visito
 
     for path in PAGES:
         page.goto(path)
+        page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 800})
             found[f"{path} at {width}"] = [*overflowing(page), *torn(page)]
