@@ -290,7 +290,11 @@ def test_figures_are_drawn_and_told_as_tables(database: str) -> None:
     filler.close()
     project(database)
     execute(database, "UPDATE search_days SET day = current_date - (EXTRACT(day FROM day)::int - 1)")
-    execute(database, "UPDATE search_minutes SET minute = date_trunc('minute', now()) - interval '3 minutes'")
+    execute(
+        database,
+        "WITH gone AS (DELETE FROM search_minutes RETURNING events) INSERT INTO search_minutes"
+        " SELECT date_trunc('minute', now()) - interval '3 minutes', sum(events) FROM gone",
+    )
     (events,) = execute(database, "SELECT sum(events) FROM search_minutes")[0]
     delivered = execute(database, "SELECT returns FROM search_counts WHERE route = 'omnirps' AND status = 'RDBTC'")[0][
         0
@@ -321,6 +325,17 @@ def test_figures_that_lack_something_say_so(agent: Client, database: str) -> Non
     assert empty.count("There is nothing to draw yet.") == 3
     assert "Too few returns are complete" in empty
     assert "These figures do not hold returns from before" in texts(agent.get("/ops/figures"))
+
+
+def test_tables_that_have_fallen_behind_for_a_minute_say_so(agent: Client, database: str) -> None:
+    ingest(database, [creation()])
+    before = texts(agent.get("/ops"))
+    execute(database, "UPDATE batches SET recorded_at = now() - interval '10 minutes'")
+
+    after = texts(agent.get("/ops"))
+
+    assert "have been behind" not in before
+    assert "Lists and figures have been behind for 10 minutes: 1 batches" in after
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
