@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
-from typing import Final
+from typing import Any, Final
 
 from playwright.sync_api import Page
 
-_TAGS: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
+_TAGS: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+_RULES_ON_COLOURS: Final = ["color-contrast", "link-in-text-block"]
 
 
 def violations(page: Page) -> list[str]:
     """What axe finds wrong with a page as it is shown now, one line each."""
+    return _run(page, {"type": "tag", "values": _TAGS})
+
+
+def violations_in_both_lights(page: Page) -> list[str]:
+    """The same, and then in the other light what depends on colours; all that is folded is unfolded for it."""
+    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    page.emulate_media(color_scheme="light")
+    found = violations(page)
+    page.emulate_media(color_scheme="dark")
+    return found + [f"dark: {each}" for each in _run(page, {"type": "rule", "values": _RULES_ON_COLOURS})]
+
+
+def _run(page: Page, only: dict[str, Any]) -> list[str]:
     page.evaluate(_script())
-    found = page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", list(_TAGS))
+    found = page.evaluate("only => axe.run(document, {runOnly: only})", only)
     assert found["passes"], "axe looked at nothing"
     return [
         f"{each['id']}: {each['help']}: {'; '.join(node['html'][:150] for node in each['nodes'])}"
