@@ -64,6 +64,8 @@ def configure(
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(_LIBRARIES if libraries else logging.CRITICAL)
+    # It takes its thread for stuck when that waits for the interpreter's lock, as it does while a worker catches up.
+    logging.getLogger("kafka.net.selector").setLevel(logging.ERROR)
     logging.captureWarnings(True)
 
 

@@ -58,6 +58,13 @@ def test_an_exception_shows_where_it_came_from_and_no_value(form: str) -> None:
         assert [link["type"] for link in json.loads(said)["exception"]] == ["Fatal", "ValueError"]
 
 
+def test_a_client_that_waited_for_the_interpreter_is_not_called_stuck() -> None:
+    with logged() as stream:
+        logging.getLogger("kafka.net.selector").warning("Task ran for 0.130s (>0.100s threshold)")
+
+    assert stream.getvalue() == ""
+
+
 def test_exceptions_that_libraries_log_show_no_value_either() -> None:
     with logged() as stream:
         try:
