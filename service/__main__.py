@@ -353,6 +353,33 @@ def token_create(
         print(tokens.create_token(connection, wanted, label))
 
 
+@token_app.command("list")
+def token_list() -> None:
+    """Print what tokens there are: number, scopes, when made, when revoked, label."""
+    from service.adapters import tokens
+    from service.adapters.database import connect
+
+    url = _settings("token", libraries=False).database_url.get_secret_value()
+    with connect(url, "returns-token") as connection:
+        for number, label, scopes, created_at, revoked_at in tokens.list_tokens(connection):
+            state = f"revoked {revoked_at:%Y-%m-%d %H:%M}" if revoked_at else "valid"
+            print(f"{number:>6}  {','.join(scopes):<22}  {created_at:%Y-%m-%d %H:%M}  {state:<24}  {label}")
+
+
+@token_app.command("revoke")
+def token_revoke(
+    number: Annotated[int, typer.Argument(help="As `token list` shows it.", min=1, max=2**63 - 1)],
+) -> None:
+    """End a token, and the sessions at the desk that began with it. It is refused within two seconds."""
+    from service.adapters import tokens
+    from service.adapters.database import connect
+
+    url = _settings("token", libraries=False).database_url.get_secret_value()
+    with connect(url, "returns-token") as connection:
+        if not tokens.revoke_token(connection, number):
+            _fail(f"there is no token {number}", EXIT_FAILED)
+
+
 def main() -> None:
     """Run the command line and exit."""
     try:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
 from psycopg import Connection
 
@@ -28,6 +29,28 @@ def create_token(connection: Connection, scopes: Iterable[str], label: str = "")
     with translated():
         connection.execute(_QUERIES["create_token"], (digest(token), sorted(scopes), label))
     return token
+
+
+class Token(NamedTuple):
+    """What is known of a token."""
+
+    number: int
+    label: str
+    scopes: Sequence[str]
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+def list_tokens(connection: Connection) -> list[Token]:
+    """All tokens that were ever made, in that order."""
+    with translated():
+        return [Token(*row) for row in connection.execute(_QUERIES["tokens"])]
+
+
+def revoke_token(connection: Connection, number: int) -> bool:
+    """End a token, and the sessions at the desk that began with it; False if there is none of this number."""
+    with translated():
+        return connection.execute(_QUERIES["revoke_token"], (number,)).fetchone() is not None
 
 
 def scopes_of(connection: Connection, token: str) -> frozenset[str] | None:

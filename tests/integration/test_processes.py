@@ -43,6 +43,26 @@ def test_a_token_is_all_that_is_printed_and_only_its_hash_is_kept(database: str)
     assert row[1] == "test"
 
 
+def test_a_token_is_listed_and_once_revoked_it_is_none(database: str) -> None:
+    def tell(*command: str) -> str:
+        result = run("token", *command, RETURNS_DATABASE_URL=database)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    token = tell("create", "--scopes", "read,ops", "--label", "Aroha's desk").strip()
+    number, scopes, *_, valid = tell("list").removesuffix("  Aroha's desk\n").split()
+    tell("revoke", number)
+    tell("revoke", number)
+
+    assert (scopes, valid) == ("ops,read", "valid")
+    assert "revoked 20" in tell("list")
+    assert token not in tell("list")
+    with connect(database, "test") as connection:
+        assert scopes_of(connection, token) is None
+    missing = run("token", "revoke", "99", RETURNS_DATABASE_URL=database)
+    assert (missing.returncode, missing.stderr) == (1, "Error: there is no token 99\n")
+
+
 @pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT))
 def test_serve_answers_until_it_is_told_to_stop(database: str, tmp_path: Path, number: signal.Signals) -> None:
     ingest(database, [creation()])
