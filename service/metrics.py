@@ -134,6 +134,12 @@ class Metrics:
             ["reader"],
             registry=self.registry,
         )
+        self.reader_ready = Gauge(
+            "returns_reader_ready",
+            "1 while a reader of the journal (relay, project) does its work or stands by, 0 while a server is away.",
+            ["reader"],
+            registry=self.registry,
+        )
         self.relay_seconds = Histogram(
             "returns_relay_delay_seconds",
             "From the record of a batch in the journal to its commit in Kafka.",

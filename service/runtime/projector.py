@@ -49,6 +49,16 @@ class Projector:
         self._is_up_to, self._newest = 0, 0
         self.is_ready = False
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it works or stands by; the metrics say it too."""
+        return self._is_ready
+
+    @is_ready.setter
+    def is_ready(self, ready: bool) -> None:
+        self._is_ready = ready
+        self._metrics.reader_ready.labels("project").set(ready)
+
     def run(self, *, drain: bool = False) -> None:
         """Project until told to stop; with `drain` until the tables hold what the journal held at the start."""
         self._log.info("project_starts", drain=drain)

@@ -72,6 +72,16 @@ class Relay:
         self._stop_seen_at: float | None = None
         self.is_ready = False
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it works or stands by; the metrics say it too."""
+        return self._is_ready
+
+    @is_ready.setter
+    def is_ready(self, ready: bool) -> None:
+        self._is_ready = ready
+        self._metrics.reader_ready.labels("relay").set(ready)
+
     def run(self, *, drain: bool = False) -> None:
         """Relay until told to stop; with `drain` until what the journal held at the start is published, by whomever.
 

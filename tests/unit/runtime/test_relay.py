@@ -81,11 +81,12 @@ class Bench:
     def __init__(self, batches: int = 3, options: RelayOptions | None = None) -> None:
         self.kafka, self.stop, self.log = FakeKafka(), Stop(), FakeLog(FakeKafka(), batches)
         self.log._kafka = self.kafka
+        self.metrics = Metrics()
         self.relay = Relay(
             Servers(lambda: self.log, lambda waiting: FakeSink(self.kafka, waiting), lambda: self.kafka.position),
             TOPICS,
             self.stop,
-            Metrics(),
+            self.metrics,
             options=options,
         )
 
@@ -136,6 +137,23 @@ def test_a_relay_without_the_lead_opens_no_producer() -> None:
     assert pause == 1.0
     assert bench.relay.is_ready
     assert bench.kafka.happened == []
+
+
+def test_the_metrics_say_whether_a_relay_is_ready() -> None:
+    bench = Bench()
+    said: list[float | None] = []
+
+    def note() -> None:
+        said.append(bench.metrics.registry.get_sample_value("returns_reader_ready", {"reader": "relay"}))
+
+    note()
+    bench.relay.run_once()
+    note()
+    bench.kafka.fails = [Retryable("Kafka: away")]
+    bench.relay._guarded()
+    note()
+
+    assert said == [0.0, 1.0, 0.0]
 
 
 def test_drained_is_also_what_another_relay_has_published() -> None:
