@@ -29,7 +29,7 @@ class PostgresDeskReading:
 
     def find(self, asked: Asked) -> list[Match]:
         parameters = asked._asdict() | {"numbers": list(asked.numbers), "orders": list(asked.orders)}
-        with translated(), self._pool.connection() as connection:
+        with translated(), self._pool.connection() as connection, connection.transaction():
             rows = connection.execute(_QUERIES["find"], parameters).fetchall()
             connotes = [number for (number,) in connection.execute(_QUERIES["connotes"], parameters).fetchall()]
         found = [
@@ -40,7 +40,7 @@ class PostgresDeskReading:
         return found + [Match("connote", number, ()) for number in connotes if number not in known]
 
     def dossier(self, return_id: str, before: int | None, limit: int) -> Dossier | None:
-        with translated(), self._pool.connection() as connection:
+        with translated(), self._pool.connection() as connection, connection.transaction():
             row = connection.execute(_QUERIES["head"], (return_id,)).fetchone()
             if row is None:
                 return None
@@ -52,13 +52,13 @@ class PostgresDeskReading:
         return Dossier(return_id, state, standing, [RecordedEvent(*each) for each in rows])
 
     def past(self, return_id: str, limit: int) -> list[Event] | None:
-        with translated(), self._pool.connection() as connection:
+        with translated(), self._pool.connection() as connection, connection.transaction():
             row = connection.execute(_QUERIES["head"], (return_id,)).fetchone()
             rows = [] if row is None else connection.execute(_QUERIES["past"], (row[0], limit + 1)).fetchall()
         return [_event(*each) for each in rows] if len(rows) <= limit else None
 
     def connote(self, connote: str, after: int, limit: int) -> Connote | None:
-        with translated(), self._pool.connection() as connection:
+        with translated(), self._pool.connection() as connection, connection.transaction():
             members = connection.execute(_QUERIES["members"], (connote, after, limit)).fetchall()
             statuses = connection.execute(_QUERIES["statuses"], (connote,)).fetchall()
             deliveries = connection.execute(_QUERIES["deliveries"], (connote, _MOST_DELIVERIES)).fetchall()
