@@ -36,8 +36,8 @@ _SESSION: Final = {
     "default_transaction_read_only": "on",
     # To plan the probe for one return takes four times as long as to make it, so its plan is kept; one that was made
     # while the tables were small must not scan or compare everything once they are large. Queries of which the filters
-    # decide the plan are not prepared.
-    **dict.fromkeys(("enable_seqscan", "enable_hashjoin", "enable_mergejoin"), "off"),
+    # decide the plan are not prepared; they go along an index in the order of the list, and do not gather first.
+    **dict.fromkeys(("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"), "off"),
 }
 
 

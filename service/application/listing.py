@@ -1,14 +1,16 @@
 """Lists: returns by what they are now, exceptions, and dead letters, each a page at a time.
 
 A page goes on where the last one ended, by the key of its last row: it costs the same however far into a list it is,
-and nothing is repeated or skipped when rows come while somebody turns pages.
+and nothing is repeated or skipped when rows come while somebody turns pages. No page looks at more than so many rows of a
+list: where a combination of filters lets few of very many through, it holds fewer than were asked for, and the next one
+goes on from where it stopped looking.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from service.domain.milestones import Milestone
 
@@ -152,30 +154,46 @@ class Letter(NamedTuple):
     headers: Sequence[Sequence[str | None]]  # names and base64
 
 
+Row = TypeVar("Row")
+
+
+class Looked(NamedTuple, Generic[Row]):
+    """The rows that were found, and how far was looked.
+
+    `upto` is the key of the last row that was looked at, where there may be more behind it; None: there are no more,
+    or as many were found as were asked for.
+    """
+
+    rows: list[Row]
+    upto: tuple[Any, ...] | None = None
+
+
 class Listing(Protocol):
     """The lists. `after` is the key of the row before; every method may raise Retryable."""
 
     def returns(
         self, wanted: ReturnFilter, due: Mapping[str, datetime], after: int | None, limit: int
-    ) -> list[ListedReturn]:
+    ) -> Looked[ListedReturn]:
         """The newest first. `due` says since when a return of that status is stuck."""
 
     def stuck_returns(
         self, wanted: ReturnFilter, due: Mapping[str, datetime], after: tuple[datetime, int] | None, limit: int
-    ) -> list[ListedReturn]:
+    ) -> Looked[ListedReturn]:
         """Those that moved before `due` and are not complete, the one that has not moved for longest first."""
 
     def exceptions(
         self, wanted: ExceptionFilter, after: tuple[datetime, int, int] | None, limit: int
-    ) -> list[ListedException]:
+    ) -> Looked[ListedException]:
         """The newest first, by (`recorded_at`, `return_no`, `seq`)."""
 
     def parked(
         self, wanted: ExceptionFilter, after: tuple[datetime, str, str, str, str] | None, limit: int
-    ) -> list[ParkedEvent]:
+    ) -> Looked[ParkedEvent]:
         """The newest first, by (`recorded_at`, `kind`, `subject`, `source`, `id`)."""
 
-    def letters(self, wanted: LetterFilter, after: tuple[datetime, int] | None, limit: int, most: int) -> list[Letter]:
+    def letters(
+        self, wanted: LetterFilter, after: tuple[datetime, int] | None, limit: int, most: int
+    ) -> Looked[Letter]:
         """The newest first, with the values of up to `most` bytes."""
 
     def letter(self, letter_no: int) -> Letter | None:

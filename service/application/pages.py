@@ -16,6 +16,7 @@ from service.application.listing import (
     ListedException,
     ListedReturn,
     Listing,
+    Looked,
     ParkedEvent,
     ReturnFilter,
 )
@@ -41,7 +42,7 @@ _Row = TypeVar("_Row")
 
 
 class Page(NamedTuple):
-    """The items of a page, and where it ends if there is another one behind it."""
+    """The items of a page, and where it ends if there may be another one behind it."""
 
     items: list[dict[str, Any]]
     end: Place | None
@@ -61,21 +62,32 @@ def list_returns(
     """Returns, the newest first; of the stuck ones, the one that has not moved for longest. Raises WrongPlace."""
     if wanted.stuck:
         key = None if after is None else _checked(after, "s", _moment, _integer(8))
-        rows = listing.stuck_returns(wanted, due, key, limit + 1)
-        return _page(rows, limit, return_item(due), lambda row: ("s", to_micros(row.status_recorded_at), row.return_no))
+        stuck = listing.stuck_returns(wanted, due, key, limit + 1)
+        return _page(stuck, "s", limit, return_item(due), lambda row: (row.status_recorded_at, row.return_no))
     (return_no,) = (None,) if after is None else _checked(after, "r", _integer(8))
-    rows = listing.returns(wanted, due, return_no, limit + 1)
-    return _page(rows, limit, return_item(due), lambda row: ("r", row.return_no))
+    found = listing.returns(wanted, due, return_no, limit + 1)
+    return _page(found, "r", limit, return_item(due), lambda row: (row.return_no,))
 
 
 def list_exceptions(listing: Listing, wanted: ExceptionFilter, limit: int, after: Place | None) -> Page:
     """Exceptions and parked events, the newest first; of one moment the parked ones last. Raises WrongPlace."""
     recorded_key, parked_key = _exception_keys(after)
-    recorded = listing.exceptions(wanted, recorded_key, limit + 1) if wanted.wants_recorded else []
-    parked = listing.parked(wanted, parked_key, limit + 1) if wanted.wants_parked else []
-    rows: list[ListedException | ParkedEvent] = [*recorded, *parked]
+    recorded = listing.exceptions(wanted, recorded_key, limit + 1) if wanted.wants_recorded else Looked([])
+    parked = listing.parked(wanted, parked_key, limit + 1) if wanted.wants_parked else Looked([])
+    # Of the one that was looked through further, what is behind the other's end has to wait for another page.
+    ends = [
+        (upto[0], is_recorded, _place(kind, upto))
+        for kind, is_recorded, upto in (("e", True, recorded.upto), ("p", False, parked.upto))
+        if upto is not None
+    ]
+    end = max(ends, key=lambda each: each[:2], default=None)
+    rows: list[ListedException | ParkedEvent] = [*recorded.rows, *parked.rows]
+    if end is not None:
+        rows = [row for row in rows if (row.recorded_at, isinstance(row, ListedException)) >= end[:2]]
     rows.sort(key=lambda row: row.recorded_at, reverse=True)  # stable: each keeps its own order within a moment
-    return _page(rows, limit, exception_item, _exception_place)
+    if len(rows) > limit:
+        return Page([exception_item(row) for row in rows[:limit]], _exception_place(rows[limit - 1]))
+    return Page([exception_item(row) for row in rows], None if end is None else end[2])
 
 
 def list_letters(
@@ -83,8 +95,8 @@ def list_letters(
 ) -> Page:
     """Dead letters, the newest first, with values of up to so many bytes. Raises WrongPlace."""
     key = None if after is None else _checked(after, "d", _moment, _integer(8))
-    rows = listing.letters(wanted, key, limit + 1, value_bytes)
-    return _page(rows, limit, letter_item, lambda row: ("d", to_micros(row.recorded_at), row.letter_no))
+    found = listing.letters(wanted, key, limit + 1, value_bytes)
+    return _page(found, "d", limit, letter_item, lambda row: (row.recorded_at, row.letter_no))
 
 
 def due_times(stuck_hours: Mapping[Milestone, float], now: datetime) -> dict[str, datetime]:
@@ -208,16 +220,27 @@ def _text(moment: datetime | None) -> str | None:
     return None if moment is None else rfc3339(to_micros(moment))
 
 
-def _page(rows: list[_Row], limit: int, item: Callable[[_Row], dict[str, Any]], place: Callable[[_Row], Place]) -> Page:
+def _page(
+    found: Looked[_Row],
+    kind: str,
+    limit: int,
+    item: Callable[[_Row], dict[str, Any]],
+    key: Callable[[_Row], tuple[Any, ...]],
+) -> Page:
     """One row more than the page holds tells that there is another page."""
-    return Page([item(row) for row in rows[:limit]], place(rows[limit - 1]) if len(rows) > limit else None)
+    rows = found.rows
+    end = key(rows[limit - 1]) if len(rows) > limit else found.upto
+    return Page([item(row) for row in rows[:limit]], None if end is None else _place(kind, end))
+
+
+def _place(kind: str, key: tuple[Any, ...]) -> Place:
+    return (kind, *(to_micros(value) if isinstance(value, datetime) else value for value in key))
 
 
 def _exception_place(row: ListedException | ParkedEvent) -> Place:
-    at = to_micros(row.recorded_at)
     if isinstance(row, ParkedEvent):
-        return ("p", at, row.kind, row.subject, row.source, row.id)
-    return ("e", at, row.return_no, row.seq)
+        return _place("p", (row.recorded_at, row.kind, row.subject, row.source, row.id))
+    return _place("e", (row.recorded_at, row.return_no, row.seq))
 
 
 def _exception_keys(

@@ -31,6 +31,12 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_is_rfc3339)]
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 
 
+NEXT_CURSOR: Final = (
+    "Give it as `cursor` to get the next page; null on the last one. A page that is not the last may be short, or empty: "
+    "no page looks at more than some thousands of rows for those that all filters let through."
+)
+
+
 class _Query(BaseModel):
     """A parameter that nobody knows is an error: a filter that is misspelt would give everything."""
 
@@ -132,7 +138,7 @@ class ReturnsPage(Answer):
     )
 
     items: list[ListedReturn]
-    next_cursor: str | None = Field(description="Give it as `cursor` to get the next page; null on the last one.")
+    next_cursor: str | None = Field(description=NEXT_CURSOR)
 
 
 _EXAMPLE_EXCEPTION: Final[JsonValue] = {
@@ -190,7 +196,7 @@ class ExceptionsPage(Answer):
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_EXAMPLE_EXCEPTION], "next_cursor": None}]})
 
     items: list[Exceptional]
-    next_cursor: str | None = Field(description="Give it as `cursor` to get the next page; null on the last one.")
+    next_cursor: str | None = Field(description=NEXT_CURSOR)
 
 
 class Octets(Answer):
@@ -257,7 +263,7 @@ class LettersPage(Answer):
     """Dead letters, the newest first."""
 
     items: list[DeadLetter]
-    next_cursor: str | None = Field(description="Give it as `cursor` to get the next page; null on the last one.")
+    next_cursor: str | None = Field(description=NEXT_CURSOR)
 
 
 class Replayed(Answer):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, LiteralString
+from typing import Any
 
 import psycopg
 import pytest
-from psycopg import Connection, sql
+from psycopg import Connection
 
 from service.adapters.listing import PostgresListing
+from service.adapters.reading import open_pool
 from service.application.listing import STUCK_HOURS, ExceptionFilter, LetterFilter, ReturnFilter
 from service.application.pages import due_times
+from tests.support.plans import Explained, indexes, scans
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -61,27 +64,8 @@ def connection(database: str) -> Iterator[Connection[Any]]:
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(FILL.encode())
         connection.execute("ANALYZE")
+    with open_pool(database, 1) as pool, pool.connection() as connection:
         yield connection
-
-
-class Planned(PostgresListing):
-    """Asks for the plan of each query instead of its rows."""
-
-    def __init__(self, connection: Connection[Any]) -> None:
-        self._connection = connection
-        self.plan = ""
-
-    def _ask(self, query: LiteralString | sql.Composed, parameters: Any) -> list[tuple[Any, ...]]:
-        explain = sql.SQL("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) ")
-        text = explain + (sql.SQL(query) if isinstance(query, str) else query)
-        rows = self._connection.execute(text, parameters).fetchall()
-        # Of the history's partitions one is looked at, the others stand in the plan all the same.
-        self.plan = "\n".join(row[0] for row in rows if "never executed" not in row[0])
-        return []
-
-    @property
-    def indexes(self) -> set[str]:
-        return set(re.findall(r"(?:using|Index Scan on) (\w+)", self.plan))
 
 
 DUE = due_times(STUCK_HOURS, NOW)
@@ -93,7 +77,9 @@ RETURN_LISTS: dict[str, tuple[ReturnFilter, set[str]]] = {
     "retailer and status": (ReturnFilter(retailer="retailer-7", status="RR"), {"search_returns_retailer_status"}),
     "carrier": (ReturnFilter(carrier="carrier-3"), {"search_returns_carrier"}),
     "hub": (ReturnFilter(hub="hub-4"), {"search_returns_hub"}),
-    "hub and status": (ReturnFilter(hub="hub-4", status="RR"), {"search_returns_hub"}),
+    "hub and status": (ReturnFilter(hub="hub-4", status="RR"), {"search_returns_hub_status"}),
+    "carrier and status": (ReturnFilter(carrier="carrier-3", status="RR"), {"search_returns_carrier_status"}),
+    "hub and carrier": (ReturnFilter(hub="hub-4", carrier="carrier-3"), {"search_returns_hub"}),
     "tracking number": (ReturnFilter(tracking_number="T-77"), {"search_returns_tracking_number"}),
     "order number": (ReturnFilter(order_number="O-77"), {"search_returns_order_number"}),
     "connote": (ReturnFilter(connote="CN-7"), {"search_returns_connote"}),
@@ -103,16 +89,21 @@ RETURN_LISTS: dict[str, tuple[ReturnFilter, set[str]]] = {
 EXCEPTION_LISTS: dict[str, tuple[ExceptionFilter, set[str]]] = {
     "all": (ExceptionFilter(), {"search_exceptions_recorded_at"}),
     "open": (ExceptionFilter(open=True), {"search_exceptions_all_open"}),
-    "verdict": (ExceptionFilter(verdict="held"), {"search_exceptions_verdict", "search_exceptions_recorded_at"}),
+    "resolved": (ExceptionFilter(open=False), {"search_exceptions_resolved"}),
+    "verdict": (ExceptionFilter(verdict="held"), {"search_exceptions_verdict"}),
     "open and verdict": (ExceptionFilter(verdict="held", open=True), {"search_exceptions_open"}),
-    "reason": (ExceptionFilter(reason="unknown_code"), {"search_exceptions_reason", "search_exceptions_recorded_at"}),
-    "carrier": (ExceptionFilter(carrier="carrier-3"), {"search_exceptions_carrier", "search_exceptions_recorded_at"}),
+    "reason": (ExceptionFilter(reason="unknown_code"), {"search_exceptions_reason"}),
+    "open and reason": (ExceptionFilter(reason="unknown_code", open=True), {"search_exceptions_open_reason"}),
+    "carrier": (ExceptionFilter(carrier="carrier-3"), {"search_exceptions_carrier"}),
     "code": (ExceptionFilter(code="code-3"), {"search_exceptions_code"}),
+    "code and carrier": (ExceptionFilter(code="code-3", carrier="carrier-3"), {"search_exceptions_code"}),
     "return": (ExceptionFilter(return_id="R-77"), {"search_exceptions_pkey"}),
 }
 LETTER_LISTS: dict[str, tuple[LetterFilter, set[str]]] = {
     "all": (LetterFilter(), {"dead_letters_recorded_at"}),
     "open": (LetterFilter(open=True), {"dead_letters_open_recorded_at"}),
+    "resolved": (LetterFilter(open=False), {"dead_letters_resolved"}),
+    "open and reason": (LetterFilter(reason="reason-3", open=True), {"dead_letters_open_reason"}),
     "reason": (LetterFilter(reason="reason-3"), {"dead_letters_reason"}),
     "topic": (LetterFilter(topic="topic-3"), {"dead_letters_topic"}),
     "time": (
@@ -122,36 +113,70 @@ LETTER_LISTS: dict[str, tuple[LetterFilter, set[str]]] = {
 }
 
 
+@pytest.mark.usefixtures("few")
 def test_every_list_goes_by_an_index_of_its_own(connection: Connection[Any]) -> None:
-    listing = Planned(connection)
+    explained = Explained(connection)
+    listing = PostgresListing(explained.pool)
     middle = datetime(2026, 11, 8, tzinfo=UTC)
 
     for name, (wanted, expected) in RETURN_LISTS.items():
         for after in (None, RETURNS // 2):
-            listing.returns(wanted, DUE, after, PAGE)
-            check(listing, f"returns, {name}", expected)
+            with planned(explained, f"returns, {name}", expected):
+                listing.returns(wanted, DUE, after, PAGE)
     for place in (None, (middle, 100)):
-        listing.stuck_returns(ReturnFilter(), DUE, place, PAGE)
-        check(listing, "stuck returns", {"search_returns_stuck"})
+        with planned(explained, "stuck returns", {"search_returns_stuck"}):
+            listing.stuck_returns(ReturnFilter(), DUE, place, PAGE)
+        with planned(explained, "stuck returns of a retailer", {"search_returns_retailer_stuck"}):
+            listing.stuck_returns(ReturnFilter(retailer="retailer-7"), DUE, place, PAGE)
     for name, (among, expected) in EXCEPTION_LISTS.items():
         for key in (None, (middle, 100, 1)):
-            listing.exceptions(among, key, PAGE)
-            check(listing, f"exceptions, {name}", expected)
+            with planned(explained, f"exceptions, {name}", expected):
+                listing.exceptions(among, key, PAGE)
     for parked_key in (None, (middle, "return", "R-1", "", "")):
-        listing.parked(ExceptionFilter(), parked_key, PAGE)
-        check(listing, "parked", {"parked_recorded_at"})
-    listing.parked(ExceptionFilter(return_id="R-77"), None, PAGE)
-    check(listing, "parked of a return", {"parked_pkey"})
+        with planned(explained, "parked", {"parked_recorded_at"}):
+            listing.parked(ExceptionFilter(), parked_key, PAGE)
+    with planned(explained, "parked of a return", {"parked_pkey"}):
+        listing.parked(ExceptionFilter(return_id="R-77"), None, PAGE)
     for name, (which, expected) in LETTER_LISTS.items():
         for letter_key in (None, (middle, 100)):
-            listing.letters(which, letter_key, PAGE, 4096)
-            check(listing, f"letters, {name}", expected)
+            with planned(explained, f"letters, {name}", expected):
+                listing.letters(which, letter_key, PAGE, 4096)
 
 
-def check(listing: Planned, name: str, expected: set[str]) -> None:
-    """By one of the indexes, reading not many more rows than a page has."""
-    plan = listing.plan
-    assert "Seq Scan" not in plan, f"{name}\n{plan}"
-    assert listing.indexes & expected, f"{name}\n{plan}"
-    read = [float(number) for number in re.findall(r"rows=([\d.]+)", plan)]
-    assert max(read) <= 15 * PAGE, f"{name}\n{plan}"
+@pytest.mark.usefixtures("few")
+def test_no_question_looks_at_more_than_so_many_rows(connection: Connection[Any]) -> None:
+    explained = Explained(connection)
+    listing = PostgresListing(explained.pool)
+    no_such = ReturnFilter(hub="hub-4", carrier="carrier-5", route="first_mile_only")  # never together
+
+    for wanted in (no_such, no_such._replace(status="RDBTC")):
+        with planned(explained, str(wanted), set()):
+            found = listing.returns(wanted, DUE, None, PAGE)
+
+        assert found.rows == []
+        assert found.upto is not None or wanted.status is not None  # of those there are not that many
+    with planned(explained, "stuck", set()):
+        listing.stuck_returns(no_such, DUE, None, PAGE)
+    with planned(explained, "exceptions", set()):
+        listing.exceptions(ExceptionFilter(verdict="held", carrier="nobody", open=True), None, PAGE)
+    with planned(explained, "parked", set()):
+        listing.parked(ExceptionFilter(code="none"), None, PAGE)
+    with planned(explained, "letters", set()):
+        listing.letters(LetterFilter(topic="topic-3", open=True), None, PAGE, 4096)
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.adapters.listing.MOST_LOOKED_AT", 10 * PAGE)
+
+
+@contextmanager
+def planned(explained: Explained, name: str, expected: set[str]) -> Iterator[None]:
+    """Each question of the block goes by one of the indexes, reading not many more rows than a page has."""
+    explained.plans = []
+    yield
+    for plan in explained.plans:
+        assert not scans(plan), f"{name}\n{plan}"
+        assert indexes(plan) & expected or not expected, f"{name}\n{plan}"
+        read = [float(number) for number in re.findall(r"rows=([\d.]+)", plan)]
+        assert max(read) <= 15 * PAGE, f"{name}\n{plan}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +11,9 @@ import psycopg
 import pytest
 from httpx import Client
 
+from service.wire.record import Record
 from tests.support.api import api, project, settings_for, walk
+from tests.support.filling import NOW, Filler, world
 from tests.support.journals import DS, RE, RP, RR, creation, event, ingest, scan
 
 pytestmark = pytest.mark.postgres
@@ -231,3 +234,54 @@ def test_only_operations_see_what_went_wrong(database: str, path: str) -> None:
 
     assert answer.status_code == 403
     assert answer.headers["www-authenticate"] == 'Bearer error="insufficient_scope", scope="ops"'
+
+
+@pytest.mark.parametrize(
+    ("path", "filters"),
+    (
+        ("/v1/returns", {"route": "first_mile_only", "carrier": "generic"}),
+        ("/v1/returns", {"route": "omnirps", "carrier": "generic", "stuck": "true"}),
+        ("/v1/exceptions", {"carrier": "generic"}),  # of which there are few among the parked ones
+    ),
+)
+def test_pages_that_stop_looking_early_lead_to_every_row_once(
+    database: str, monkeypatch: pytest.MonkeyPatch, path: str, filters: dict[str, str]
+) -> None:
+    filler = Filler(database)
+    filler.fill(world(250, seed=11, wrong_code=0.1, skipped=0.3))
+    filler.write([Record("first-mile.scans", 0, 10**6 + n, int(NOW * 1000), None, scan_of(n)) for n in range(100)])
+    filler.close()
+    with psycopg.connect(database) as connection:
+        # As if recorded at different times, with parked events and exceptions side by side.
+        connection.execute(
+            "UPDATE history SET recorded_at = timestamptz '2026-01-01' + (return_no * 7919 % 1000) * interval '1 minute'"
+        )
+        connection.execute(
+            "UPDATE parked SET recorded_at = timestamptz '2026-01-01' + random() * interval '1000 minutes'"
+        )
+    project(database)
+    settings = settings_for(database)
+    with api(settings, "read", "ops") as client:
+        expected = [item for items in walk(client, path, limit=500, **filters) for item in items]
+        assert len(expected) > 10
+        monkeypatch.setattr("service.adapters.listing.MOST_LOOKED_AT", 15)
+
+        pages = walk(client, path, limit=10, **filters)
+
+    assert [item for items in pages for item in items] == expected
+    assert any(len(items) < 10 for items in pages[:-1])
+
+
+def scan_of(number: int) -> bytes:
+    """A scan of a parcel that nobody has created."""
+    carrier = "omniparcel" if number % 9 else "generic"
+    return json.dumps(
+        {
+            "specversion": "1.0",
+            "type": "com.omnirps.carrier.scanned.v1",
+            "source": "/carriers/x",
+            "id": f"lonely-{number}",
+            "time": "2026-01-01T00:00:00Z",
+            "data": {"carrier": carrier, "tracking_number": f"LONELY-{number}", "code": "COLLECTED"},
+        }
+    ).encode()

@@ -80,5 +80,5 @@ def _sent(visit: Visit, found: Dossier) -> dict[str, Any]:
 def _unknown(visit: Visit, return_id: str) -> Response:
     """There may be events that wait for it all the same."""
     wanted = ExceptionFilter(verdict=PARKED, return_id=return_id)
-    parked = visit.parts.operations.listing.parked(wanted, None, _MOST_PARKED)
+    parked = visit.parts.operations.listing.parked(wanted, None, _MOST_PARKED).rows
     return visit.show("ops/unknown.html", HTTPStatus.NOT_FOUND, return_id=return_id, parked=parked, types=TYPES)

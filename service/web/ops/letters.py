@@ -147,6 +147,6 @@ def _whereabouts(visit: Visit, event: Inbound) -> Whereabouts | None:
         return Whereabouts("connote", event.subject, f"/ops/connotes/{event.subject}")
     carrier, _, tracking_number = event.subject.partition("/")
     wanted = ReturnFilter(carrier=carrier, tracking_number=tracking_number)
-    for row in visit.parts.operations.listing.returns(wanted, {}, None, 1):
+    for row in visit.parts.operations.listing.returns(wanted, {}, None, 1).rows:
         return Whereabouts("return", row.return_id, f"/ops/returns/{row.return_id}")
     return None
