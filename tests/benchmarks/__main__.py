@@ -10,12 +10,12 @@ import argparse
 import json
 from pathlib import Path
 
-from tests.benchmarks import ingest, latency, memory, read, relay, report
+from tests.benchmarks import ingest, latency, memory, read, relay, report, search
 from tests.benchmarks.bed import Bed
 from tests.benchmarks.measure import machine
 
 OUTPUT = Path(".local/bench.json")
-NAMES = ("ingest", "relay", "latency", "read", "memory")
+NAMES = ("ingest", "relay", "latency", "read", "memory", "search")
 
 
 def main() -> None:
@@ -24,6 +24,8 @@ def main() -> None:
     parser.add_argument("what", nargs="*", metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--returns", type=int, default=60_000, help="size of the simulated world")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each, in turn")
+    parser.add_argument("--search-returns", type=int, default=5_000_000, help="size of the database for search")
+    parser.add_argument("--search-on", metavar="URL", help="a database that `multiply` filled before, for search")
     parser.add_argument("--rate", type=int, default=500, help="events a second, for latency")
     parser.add_argument("--seconds", type=float, default=40, help="how long, for latency")
     arguments = parser.parse_args()
@@ -43,6 +45,9 @@ def main() -> None:
             figures["latency"] = report.latency(latency.run(bed, arguments.rate, arguments.seconds), arguments.rate)
         if "read" in wanted:
             figures["read"] = report.read(read.run(bed, min(arguments.seconds, 10), arguments.repeats))
+        if "search" in wanted:
+            found = search.run(bed, arguments.search_returns, arguments.search_on)
+            figures["search"] = report.search(*found)
         if "memory" in wanted:
             figures["memory"] = report.memory(*memory.run(bed, max(arguments.returns, 220_000)))
     finally:

@@ -10,6 +10,10 @@ from tests.benchmarks.measure import spread
 from tests.benchmarks.memory import Reading
 from tests.benchmarks.read import Run as ReadRun
 from tests.benchmarks.relay import Run as RelayRun
+from tests.benchmarks.search import Call
+
+SEARCH_SECONDS = 0.05  # a call that takes longer is marked
+_SLOWEST_SHOWN = 8
 
 
 def ingest(results: Mapping[str, Sequence[Run]]) -> dict[str, object]:
@@ -86,6 +90,38 @@ def read(results: Mapping[str, Sequence[ReadRun]]) -> dict[str, object]:
         )
         figures[name] = {"per_second": rates, "ratio": ratio, "p50_ms": p50, "p99_ms": p99, "cpu": cpu}
     return figures
+
+
+def search(sizes: Mapping[str, int], calls: Sequence[Call]) -> dict[str, object]:
+    """The slowest call of each kind and what it went by; all of them in the file."""
+    print("\nsearch: " + ", ".join(f"{number:,} {table}" for table, number in sizes.items()))
+    print(f"{len(calls):,} calls; of each kind those with the highest medians\n")
+    print(f"{'':<78}{'median ms':>10}{'worst ms':>10}   by")
+    kinds: dict[str, list[Call]] = {}
+    for call in calls:
+        kinds.setdefault(call.name.partition(":")[0], []).append(call)
+    for of_kind in kinds.values():
+        for call in sorted(of_kind, key=lambda call: call.median, reverse=True)[:_SLOWEST_SHOWN]:
+            mark = " !" if call.median > SEARCH_SECONDS else ""
+            by = ", ".join([*call.indexes, *(f"all of {table}" for table in call.scans)])
+            print(f"{call.name:<78}{call.median * 1000:>10.1f}{max(call.seconds) * 1000:>10.1f}   {by}{mark}")
+    slow = [call.name for call in calls if call.median > SEARCH_SECONDS]
+    medians = [call.median for call in calls]
+    print(
+        f"\nmedian of all: {statistics.median(medians) * 1000:.1f} ms; highest: {max(medians) * 1000:.1f} ms; "
+        f"over {SEARCH_SECONDS * 1000:.0f} ms (!): {len(slow)}"
+    )
+    details = [
+        {
+            "call": c.name,
+            "median_ms": c.median * 1000,
+            "ms": [s * 1000 for s in c.seconds],
+            "by": c.indexes,
+            "all_of": c.scans,
+        }
+        for c in calls
+    ]
+    return {"rows": dict(sizes), "slow": slow, "calls": details}
 
 
 def memory(events: int, readings: Sequence[Reading]) -> dict[str, object]:
