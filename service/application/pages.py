@@ -38,6 +38,7 @@ _LARGEST: Final = {4: 2**31 - 1, 8: 2**63 - 1}  # by bytes
 
 # Where a page ends: the key of its last row, as JSON has it. Moments are microseconds since 1970-01-01 UTC.
 Place = tuple[int | str, ...]
+_EMPTY_PAGES: Final = 20  # in a row; a person waits no longer
 _Row = TypeVar("_Row")
 
 
@@ -97,6 +98,16 @@ def list_letters(
     key = None if after is None else _checked(after, "d", _moment, _integer(8))
     found = listing.letters(wanted, key, limit + 1, value_bytes)
     return _page(found, "d", limit, letter_item, lambda row: (row.recorded_at, row.letter_no))
+
+
+def read_on(read: Callable[[Place | None], Page], after: Place | None) -> Page:
+    """The next page with anything on it, for a person: within reason, past those on which looking found nothing."""
+    page = read(after)
+    for _ in range(_EMPTY_PAGES):
+        if page.items or page.end is None:
+            break
+        page = read(page.end)
+    return page
 
 
 def due_times(stuck_hours: Mapping[Milestone, float], now: datetime) -> dict[str, datetime]:

@@ -11,7 +11,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from service.application.audit import Action
 from service.application.export import csv_chunks
-from service.application.pages import Page, Place
+from service.application.pages import Page, Place, read_on
 from service.web.headers import PAGE_HEADERS
 from service.web.ops import asked
 from service.web.ops.desk import Desk, Visit
@@ -45,7 +45,7 @@ def register(
     def show(visit: Visit) -> Response:
         wanted = ask(visit)
         place = asked.place(visit)
-        page = wanted.read(place, PAGE_ROWS)
+        page = read_on(lambda after: wanted.read(after, PAGE_ROWS), place)
         return visit.show(
             template,
             items=page.items,

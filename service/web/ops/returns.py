@@ -11,7 +11,7 @@ from fastapi.responses import Response
 
 from service.application.export import RETURN_COLUMNS
 from service.application.listing import ReturnFilter
-from service.application.pages import WrongPlace, list_returns
+from service.application.pages import WrongPlace, list_returns, read_on
 from service.domain.milestones import Milestone, Route
 from service.web.answers import decode_cursor, encode_cursor
 from service.web.ops.asked import WrongQuestion, address
@@ -81,7 +81,8 @@ class ReturnsPage:
             return visit.show("ops/returns.html", HTTPStatus.UNPROCESSABLE_ENTITY, items=[], next=None, **values)
         try:
             place = decode_cursor(cursor[:_MOST_OF_A_CURSOR]) if cursor else None
-            found = list_returns(visit.parts.operations.listing, wanted(given), _ROWS, place, visit.due)
+            listing, due = visit.parts.operations.listing, visit.due
+            found = read_on(lambda after: list_returns(listing, wanted(given), _ROWS, after, due), place)
         except (Problem, WrongPlace):
             return visit.trouble(HTTPStatus.NOT_FOUND, "nowhere")
         next_page = None if found.end is None else urlencode({**given, "cursor": encode_cursor(found.end)})
