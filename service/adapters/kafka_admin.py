@@ -16,7 +16,7 @@ from kafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
-from service.adapters.kafka_options import connection_options
+from service.adapters.kafka_options import connection_options, opened
 from service.config import Settings
 from service.errors import Fatal, Retryable
 
@@ -63,7 +63,9 @@ def ensure_topics(settings: Settings) -> list[str]:
 @contextmanager
 def _admin(settings: Settings) -> Iterator[Any]:
     try:
-        admin = KafkaAdminClient(**connection_options(settings, "returns-topics"), bootstrap_timeout_ms=_BOOTSTRAP_MS)
+        admin = opened(
+            KafkaAdminClient, **connection_options(settings, "returns-topics"), bootstrap_timeout_ms=_BOOTSTRAP_MS
+        )
     except KafkaError as error:
         raise Retryable(f"cannot connect to Kafka at {settings.kafka_bootstrap_servers}: {_text(error)}") from error
     try:

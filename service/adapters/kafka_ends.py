@@ -11,9 +11,8 @@ from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
-from kafka.net.compat import KafkaNetClient
 
-from service.adapters.kafka_options import connection_options
+from service.adapters.kafka_options import connection_options, opened
 from service.application.ports import Bounds, Partition
 from service.config import Settings
 
@@ -117,27 +116,16 @@ class KafkaEnds:
         return False
 
     def _open(self) -> Any:
-        clients: list[Any] = []
-
-        def client(**options: Any) -> Any:
-            clients.append(KafkaNetClient(**options))
-            return clients[0]
-
-        try:
-            return KafkaConsumer(
-                **connection_options(self._settings, "returns-web-lag"),
-                group_id=None,
-                enable_auto_commit=False,
-                allow_auto_create_topics=False,
-                bootstrap_timeout_ms=_BOOTSTRAP_MS,
-                request_timeout_ms=_REQUEST_MS,
-                metadata_max_age_ms=_METADATA_MS,
-                kafka_client=client,
-            )
-        except KafkaError:
-            for each in clients:  # a consumer that fails to begin leaves its thread behind
-                each.close()
-            raise
+        return opened(
+            KafkaConsumer,
+            **connection_options(self._settings, "returns-web-lag"),
+            group_id=None,
+            enable_auto_commit=False,
+            allow_auto_create_topics=False,
+            bootstrap_timeout_ms=_BOOTSTRAP_MS,
+            request_timeout_ms=_REQUEST_MS,
+            metadata_max_age_ms=_METADATA_MS,
+        )
 
     def _retire(self) -> None:
         consumer, self._consumer = self._consumer, None

@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from service.adapters.kafka_options import connection_options
+from service.adapters.kafka_options import connection_options, opened
 from service.config import Settings
 from service.errors import Retryable
 
@@ -101,7 +101,8 @@ class Publishing:
             names = ("bootstrap_timeout_ms", "max_block_ms", "delivery_timeout_ms")
             options = dict.fromkeys(names, patience_ms) | {"request_timeout_ms": patience_ms - self._lingering_ms}
         try:
-            return KafkaProducer(
+            return opened(
+                KafkaProducer,
                 **connection_options(self._settings, self._client_id),
                 acks="all",
                 enable_idempotence=True,

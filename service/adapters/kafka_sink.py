@@ -18,7 +18,7 @@ from kafka.errors import AuthorizationError, KafkaError, MessageSizeTooLargeErro
 from kafka.partitioner.default import murmur2
 from kafka.structs import OffsetAndMetadata
 
-from service.adapters.kafka_options import connection_options
+from service.adapters.kafka_options import connection_options, opened
 from service.application.publish import Outgoing, OutputTopics
 from service.application.slices import Position
 from service.config import Settings
@@ -139,7 +139,8 @@ class KafkaSink:
         self._settings, self._options, self._topics, self._waiting = settings, options, topics, waiting
         self._home = TopicPartition(topics.status_changes, 0)
         with _translated():
-            self._producer = _Producer(
+            self._producer = opened(
+                _Producer,
                 **connection_options(settings, options.transactional_id),
                 transactional_id=options.transactional_id,
                 transaction_timeout_ms=options.transaction_timeout_ms,
@@ -226,7 +227,8 @@ def read_position(
 
 @contextmanager
 def _consumer(settings: Settings, options: SinkOptions) -> Iterator[Any]:
-    consumer = KafkaConsumer(
+    consumer = opened(
+        KafkaConsumer,
         **connection_options(settings, options.group_id),
         group_id=options.group_id,
         isolation_level="read_committed",

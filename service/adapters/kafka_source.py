@@ -19,7 +19,7 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from service.adapters.kafka_backlog import Backlog
-from service.adapters.kafka_options import connection_options
+from service.adapters.kafka_options import connection_options, opened
 from service.adapters.kafka_records import PartitionRecords
 from service.application.ports import Bounds, Partition
 from service.config import Settings
@@ -69,7 +69,8 @@ class KafkaSource:
         self._open = set[Partition]()  # those that the loop wants records of
         self._dry = set[Partition]()  # those that hold more, and give nothing of it
         try:
-            self._consumer: Any = KafkaConsumer(
+            self._consumer: Any = opened(
+                KafkaConsumer,
                 **connection_options(settings, "returns-ingest"),
                 group_id=settings.group_id,
                 # Positions come from PostgreSQL; what is committed to Kafka is for people who look at lag there.
