@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from itertools import takewhile
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -26,6 +28,7 @@ _TITLES: Final = {
     422: "Unprocessable Content",
 }
 _RETRY_AFTER_SECONDS: Final = "5"
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -111,7 +114,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     def of_request(_: Request, error: RequestValidationError) -> JSONResponse:
         # pydantic's messages say what is expected, not what came.
-        errors = [{"field": ".".join(map(str, each["loc"])), "detail": each["msg"]} for each in error.errors()]
+        errors = [{"field": _field(each["loc"]), "detail": each["msg"]} for each in error.errors()]
         problem = Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", "The request is not valid: see errors.", errors=errors
         )
@@ -126,6 +129,11 @@ def install(app: FastAPI) -> None:
             return response(Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers))
         logs.get("web").error("request_failed", cause=str(error))
         return response(internal())
+
+
+def _field(location: Sequence[str | int]) -> str:
+    """Where it is, up to what nobody would call a field: a member that we do not know has the name that somebody sent."""
+    return ".".join(takewhile(_NAME.fullmatch, map(str, location)))
 
 
 def _allowed(request: Request) -> list[str]:
