@@ -9,7 +9,7 @@ ARGS ?=
 # Modules that keep generated files true. Each is run with --check and fails when its files are stale.
 CHECKS := deploy.local.lock tests.checks.schemas tests.checks.reference tests.checks.diagram
 
-.PHONY: help venv up down demo test check format bench faults lock clean
+.PHONY: help venv up down demo test check format bench faults fuzz lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,10 @@ bench: venv ## measure throughput and latency
 
 faults: venv ## kill, freeze and cut things while the service works (minutes)
 	@$(PY) -m pytest tests/faults -o faulthandler_timeout=1400 $(ARGS)
+
+fuzz: venv ## make up more than 5,000 requests from the OpenAPI document (minutes)
+	@RETURNS_TEST_API_CASES=$${RETURNS_TEST_API_CASES:-600} $(PY) -m deploy.local.stack during \
+		$(PY) -m pytest -s -o faulthandler_timeout=0 tests/contract/test_openapi.py $(ARGS)
 
 lock: ## write the locks anew after a change of pyproject.toml
 	@[[ -x .venv/bin/uv ]] || deploy/local/venv.sh || true

@@ -1,8 +1,8 @@
 """Requests made up from the OpenAPI document, good ones and bad ones, against the real application on real servers.
 
 Nothing may fail, every answer must be one that the document describes, what the document allows must be accepted and
-what it forbids refused. RETURNS_TEST_API_CASES sets how many requests are made up for each call; RETURNS_TEST_SEED
-makes other ones.
+what it forbids refused. RETURNS_TEST_API_CASES sets how many requests are made up for each call (`make fuzz` makes more
+than 5,000 in all); RETURNS_TEST_SEED makes other ones.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ from tests.support.filling import Filler, world
 from tests.support.topics import Topics
 
 CASES = int(os.environ.get("RETURNS_TEST_API_CASES", "12"))  # made up for each call, beside the systematic ones
+SECONDS = max(1100, 8 * CASES)
 SEED = os.environ.get("RETURNS_TEST_SEED", "20261123")
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(SECONDS + 100)
 def test_every_answer_is_one_that_the_document_describes(client: Client, tmp_path: Path) -> None:
     # A cursor and a key that was used before are refused, whatever they look like: see below for what is accepted.
     cases = attack(client, tmp_path, openapi(client), CASES, "--exclude-checks=positive_data_acceptance")
@@ -38,7 +39,7 @@ def test_every_answer_is_one_that_the_document_describes(client: Client, tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(SECONDS + 100)
 def test_what_the_document_allows_is_accepted(client: Client, tmp_path: Path) -> None:
     document = openapi(client)
     for calls in document["paths"].values():
@@ -97,7 +98,7 @@ def attack(client: Client, folder: Path, document: dict[str, Any], cases: int, *
         env={**os.environ, "COLUMNS": "160"},
         capture_output=True,
         text=True,
-        timeout=1100,
+        timeout=SECONDS,
         check=False,
     )
     print(result.stdout[-6000:])
