@@ -42,7 +42,8 @@ CROSS JOIN LATERAL (
 ) position
 
 -- name: completed
--- search_returns_status backwards, one range a route; then history_pkey, one probe a return.
+-- search_returns_status backwards, one range a route, or search_returns_pkey where most returns have that status; then
+-- history_pkey, one probe a return.
 SELECT h.seq, h.version, h.state
 FROM (
     (SELECT return_no, seq FROM search_returns WHERE status = 'RDBTC' ORDER BY return_no DESC LIMIT %(limit)s)
