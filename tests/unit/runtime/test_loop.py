@@ -729,7 +729,7 @@ def test_a_record_is_never_written_twice_whatever_fails_around_it() -> None:
     for partition in (A, B):
         moves = [commit[partition] for commit in bench.journal.commits if partition in commit]
         assert [move.expected for move in moves] == [0, *(move.next for move in moves[:-1])]
-    assert {len(rows) for rows in bench.journal.tables.history.values()} == {1}
+    assert [len(rows) for rows in bench.journal.tables.history.values()] == [1] * 40
     assert isinstance(bench.kafka.logs[A][0], Record)
 
 
@@ -799,6 +799,30 @@ class TestReadingAhead:
         ]
         assert "R-0001" not in bench.journal.tables.returns
 
+    def test_what_was_read_ahead_does_not_overtake_a_batch_that_collided(self) -> None:
+        bench = Bench(batch_size=2)
+        bench.kafka.put(A, *returns(1, 4))
+        bench.journal.failures.append(("before", Conflict("history_pkey")))
+
+        bench.until(lambda: bench.offsets == {A: 4})
+
+        assert sorted(bench.journal.tables.returns) == ["R-0001", "R-0002", "R-0003", "R-0004"]
+        assert bench.journal.commits == [{A: (0, 2)}, {A: (2, 4)}]
+
+    def test_what_was_read_ahead_goes_with_a_partition_that_is_lost_while_a_batch_is_held(self) -> None:
+        bench = Bench(batch_size=2)
+        bench.kafka.put(A, *returns(1, 4))
+        bench.journal.failures.append(("before", AWAY))
+        bench.tick(2)  # holds the first batch, and has read the second
+        source = bench.kafka.source
+        source.at_poll.append(lambda source: source.revoke(A))
+        bench.tick()
+        source.at_poll.append(lambda source: source.assign(A))
+
+        bench.until(lambda: bench.offsets == {A: 4})
+
+        assert bench.journal.commits == [{A: (0, 2)}, {A: (2, 4)}]
+
     def test_a_consumer_that_breaks_as_it_reads_ahead_loses_nothing(self) -> None:
         bench = Bench(batch_size=2)
         bench.kafka.put(A, *returns(1, 4))
@@ -812,6 +836,21 @@ class TestReadingAhead:
         bench.until(lambda: bench.offsets == {A: 4})
 
         assert {len(rows) for rows in bench.journal.tables.history.values()} == {1}
+
+    def test_what_was_read_ahead_goes_with_a_consumer_that_breaks_while_a_batch_is_held(self) -> None:
+        bench = Bench(batch_size=2)
+        bench.kafka.put(A, *returns(1, 4))
+        bench.journal.failures.append(("before", AWAY))
+        bench.tick(2)  # holds the first batch, and has read the second
+
+        def broken(_: FakeSource) -> None:
+            raise BrokenSource("Kafka: KafkaTimeoutError")
+
+        bench.kafka.source.at_poll.append(broken)
+
+        bench.until(lambda: bench.offsets == {A: 4})
+
+        assert bench.journal.commits == [{A: (0, 2)}, {A: (2, 4)}]
 
     def test_the_fuse_counts_what_was_read_ahead_once_and_in_its_order(self) -> None:
         bench = Bench(batch_size=3, fuse_run=6)
