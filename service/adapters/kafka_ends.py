@@ -108,7 +108,7 @@ class KafkaEnds:
         return {(each.topic, each.partition): Bounds(begin[each], end[each]) for each in partitions}
 
     def _listens(self) -> bool:
-        """Whether any broker accepts a connection: a client that finds none leaves a socket behind for each attempt."""
+        """Whether any broker accepts a connection: a client that finds none tries for two seconds, and logs each try."""
         for server in self._settings.kafka_bootstrap_servers.split(","):
             host, _, port = server.rpartition(":")
             with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS):
