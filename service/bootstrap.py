@@ -136,6 +136,7 @@ def run_ingest(settings: Settings, metrics: Metrics, stop: Stop, *, drain: bool 
     gc.freeze()
     gc.disable()
     loop.run()
+    gc.freeze()  # Python would look through all that was remembered once more before it ends, for more than a second
     faulthandler.cancel_dump_traceback_later()
 
 

@@ -270,8 +270,8 @@ class PostgresTransaction:
     def _note(self, rows: Iterable[HistoryRow]) -> None:
         """The states after these rows, which stand in order."""
         states = self._states
-        for return_no, entry, _ in rows:
-            states[return_no] = entry.state
+        for row in rows:
+            states[row.return_no] = row.entry.state
 
     def _copy(self, name: str, rows: Iterable[HistoryRow]) -> None:
         with self._connection.cursor() as cursor, cursor.copy(_Q[name]) as copy:

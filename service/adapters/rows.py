@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
-from operator import itemgetter
+from operator import attrgetter
 from typing import Any, Final
 
 from pydantic_core import to_json
@@ -36,15 +36,16 @@ def published_at(record: Record) -> int:
 
 
 # The order of all writes to the history: by return; the rows of one return stand in order already.
-place_in_history: Final = itemgetter(HistoryRow._fields.index("return_no"))
+place_in_history: Final = attrgetter("return_no")
 
 
 def history_columns(row: HistoryRow) -> tuple[Any, ...]:
     """The values of a history row, as `copy_history` names its columns."""
-    return_no, (event, verdict, reason, changes, state), (inbound, record) = row
+    entry, inbound, record = row.entry, row.arrival.inbound, row.arrival.record
+    event, state, changes = entry.event, entry.state, entry.changes
     seen = state.seen
     return (
-        return_no,
+        row.return_no,
         state.seq,
         event.source,
         event.id,
@@ -60,8 +61,8 @@ def history_columns(row: HistoryRow) -> tuple[Any, ...]:
         record.partition,
         record.offset,
         published_at(record) * 1000 - _PG_EPOCH,
-        verdict,
-        reason,
+        entry.verdict,
+        entry.reason,
         encode_changes(changes) if changes else None,
         state.version,
         state.timeline.status,

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol
+
+from msgspec import Struct
 
 from service.application.ports import (
     Arrival,
@@ -24,10 +27,13 @@ from service.application.ports import (
 )
 from service.domain.events import Event
 from service.domain.journey import NEW, State, has_seen, needs_past, re_evaluate, record
-from service.domain.milestones import Milestone, Reason, Verdict
+from service.domain.milestones import Reason, Verdict
+from service.domain.timeline import RC, RE
 from service.errors import InvalidEvent
 from service.wire.inbound import Inbound, SubjectKind
 from service.wire.record import Record
+
+_RETURN, _LABEL, _CONNOTE = SubjectKind.RETURN, SubjectKind.LABEL, SubjectKind.CONNOTE
 
 
 class Parser(Protocol):
@@ -52,7 +58,7 @@ class Outcome(NamedTuple):
         return sum(self.verdicts.values())
 
 
-class Placed(NamedTuple):
+class Placed(Struct, frozen=True, gc=False):
     """An event with the return that it concerns."""
 
     return_no: int
@@ -122,8 +128,8 @@ def take_in(tx: Transaction, items: Sequence[Item], step: Step = lambda _: None)
 def verdicts(rows: Iterable[HistoryRow]) -> dict[tuple[str, Verdict], int]:
     """How many rows there are, by topic and verdict."""
     counts = dict[tuple[str, Verdict], int]()
-    for _, (_, verdict, *_), (_, (topic, *_)) in rows:
-        key = topic, verdict
+    for row in rows:
+        key = row.arrival.record.topic, row.entry.verdict
         counts[key] = counts.get(key, 0) + 1
     return counts
 
@@ -135,14 +141,15 @@ def _place(tx: Transaction, arrivals: Sequence[Arrival]) -> tuple[list[Placed], 
     # Creations first: a scan may stand before the one that made its return known in this very batch.
     creations, placed, parked, deliveries = list[Placed](), list[Placed](), list[Arrival](), list[Arrival]()
     for arrival in arrivals:
-        kind, subject, event, *_ = arrival.inbound
-        if kind is SubjectKind.CONNOTE:
+        inbound = arrival.inbound
+        kind = inbound.kind
+        if kind is _CONNOTE:
             deliveries.append(arrival)
             continue
-        return_no = returns.get(subject) if kind is SubjectKind.RETURN else labels.get(_pair(subject))
+        return_no = returns.get(inbound.subject) if kind is _RETURN else labels.get(_pair(inbound.subject))
         if return_no is None:
             parked.append(arrival)
-        elif (attributes := event.attributes) is not None:
+        elif (attributes := inbound.event.attributes) is not None:
             # A label that nobody owns was named by a duplicate.
             taken = labels.get((attributes.carrier, attributes.tracking_number), return_no) != return_no
             creations.append(Placed(return_no, arrival, taken))
@@ -155,11 +162,11 @@ def _returns(tx: Transaction, arrivals: Iterable[Arrival]) -> tuple[dict[str, in
     """The numbers of the returns that are named and exist, and which of them exist since now."""
     named, created = set[str](), set[str]()
     for arrival in arrivals:
-        kind, subject, event, *_ = arrival.inbound
-        if kind is SubjectKind.RETURN:
-            named.add(subject)
-            if event.milestone is Milestone.RC:
-                created.add(subject)
+        inbound = arrival.inbound
+        if inbound.kind is _RETURN:
+            named.add(inbound.subject)
+            if inbound.event.milestone is RC:
+                created.add(inbound.subject)
     known = tx.find_returns(named) if named else {}
     wanted = created - known.keys()
     new = tx.create_returns(wanted) if wanted else {}
@@ -173,7 +180,7 @@ def _labels(
     scanned, claims, created = set[Pair](), list[tuple[Pair, int, bytes]](), set[tuple[int, bytes]]()
     for arrival in arrivals:
         inbound = arrival.inbound
-        if inbound.kind is SubjectKind.LABEL:
+        if inbound.kind is _LABEL:
             scanned.add(_pair(inbound.subject))
         elif (attributes := inbound.event.attributes) is not None:
             creation = returns[inbound.subject], inbound.event.key
@@ -225,9 +232,10 @@ def append(tx: Transaction, placed: Sequence[Placed], step: Step) -> Appended:
 
 def _join_connotes(tx: Transaction, rows: Iterable[HistoryRow]) -> None:
     members = list[tuple[str, int]]()
-    for return_no, (event, *_), _ in rows:
-        if event.milestone is Milestone.RE and event.connote is not None:
-            members.append((event.connote, return_no))
+    for row in rows:
+        event = row.entry.event
+        if event.milestone is RE and event.connote is not None:
+            members.append((event.connote, row.return_no))
     if members:
         tx.join_connotes(members)
 
@@ -238,16 +246,16 @@ def decide(
     """The rows that these events add on top of the states, and those events that are duplicates."""
     rows, repeats = list[HistoryRow](), list[Placed]()
     for item in placed:
-        return_no, arrival, label_taken, recorded = item
+        return_no, arrival = item.return_no, item.arrival
         state = states.get(return_no, NEW)
         event = arrival.inbound.event
-        past = _past(tx, return_no, rows) if needs_past(state, event) else ()
-        entry = re_evaluate(state, event) if recorded else record(state, event, past)
+        past = _past(tx, return_no, rows) if event.voids is not None and needs_past(state, event) else ()
+        entry = re_evaluate(state, event) if item.recorded else record(state, event, past)
         if entry is None:
             repeats.append(item)
             continue
-        if label_taken:
-            entry = entry._replace(reason=Reason.TRACKING_NUMBER_IN_USE)
+        if item.label_taken:
+            entry = replace(entry, reason=Reason.TRACKING_NUMBER_IN_USE)
         states[return_no] = entry.state
         rows.append(HistoryRow(return_no, entry, arrival))
     return rows, repeats

@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
+from msgspec import Struct
+
 from service.domain.events import Event
 from service.domain.journey import Entry, State
 from service.wire.inbound import Inbound
@@ -15,14 +17,14 @@ Pair = tuple[str, str]  # a carrier and its tracking number
 Partition = tuple[str, int]  # a topic and the number of one of its partitions
 
 
-class Arrival(NamedTuple):
+class Arrival(Struct, frozen=True, gc=False):
     """An understood event and the record that it came in (of one that waited: without its bytes)."""
 
     inbound: Inbound
     record: Record
 
 
-class DeadLetter(NamedTuple):
+class DeadLetter(Struct, frozen=True, gc=False):
     """A message that is no event, why (a stable word), and in a sentence."""
 
     record: Record
@@ -33,7 +35,7 @@ class DeadLetter(NamedTuple):
 Item = Arrival | DeadLetter  # what a record turned out to be
 
 
-class HistoryRow(NamedTuple):
+class HistoryRow(Struct, frozen=True, gc=False):
     """One row of the history to be."""
 
     return_no: int
@@ -48,7 +50,7 @@ class Move(NamedTuple):
     next: int
 
 
-class Waiting(NamedTuple):
+class Waiting(Struct, frozen=True, gc=False):
     """An event that waited for a return (parked, or a delivery of its connote) and has found it."""
 
     return_no: int

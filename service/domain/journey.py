@@ -8,7 +8,7 @@ history row; the one question it cannot answer by itself is what remains once an
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from service.domain.events import KEY_DIGEST_BYTES, Event, Sense, key_digest
 from service.domain.milestones import RANKS, Kind, Milestone, Reason, Route, Verdict
@@ -25,12 +25,14 @@ from service.domain.timeline import (
     is_complete,
     status_of,
 )
+from service.domain.values import value
 
 _HELD: Final = frozenset({Reason.AWAITING_PROCESSED, Reason.AWAITING_EXPORTED})
 _RE_EVALUATED: Final = "\0re-evaluated"  # NUL cannot occur in an event's id
 
 
-class Change(NamedTuple):
+@value(frozen=True, slots=True)
+class Change:
     """The timeline moved by one milestone; `status`, `previous_status` and `complete` hold once this one is applied.
 
     `version` counts a return's changes from 1 without gaps. `cause` is the (source, id) of the event that asserts the
@@ -48,7 +50,8 @@ class Change(NamedTuple):
     complete: bool
 
 
-class State(NamedTuple):
+@value(frozen=True, slots=True)
+class State:
     """A return after `seq` history rows and `version` changes.
 
     `seen` holds the key digests of the recorded events, end to end; `voided` those that a void names, come or not.
@@ -63,7 +66,8 @@ class State(NamedTuple):
     timeline: Timeline
 
 
-class Entry(NamedTuple):
+@value(frozen=True, slots=True)
+class Entry:
     """What the history records of one event."""
 
     event: Event

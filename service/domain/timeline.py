@@ -7,10 +7,12 @@ for every order and every repetition of the events, and so is all that follows f
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from service.domain.events import Attributes, Event, Sense
 from service.domain.milestones import FIRST_MILE, LAST, RANKED, RANKS, Milestone, Reason, Route
+from service.domain.values import value
 
 RC, RT, RDTPF, DS, RP, RE, RDBTC = RANKED
 RR: Final = Milestone.RR
@@ -30,7 +32,8 @@ class Sighting(NamedTuple):
         return (self.at, self.source, self.id)
 
 
-class Evidence(NamedTuple):
+@value(frozen=True, slots=True)
+class Evidence:
     """The earliest event of each milestone, with what else the earliest ones say.
 
     `earliest` stands in rank order, RR last. It has no RDBTC: deliveries are kept by connote, since only those of the
@@ -43,7 +46,8 @@ class Evidence(NamedTuple):
     connote: str | None
 
 
-class Timeline(NamedTuple):
+@value(frozen=True, slots=True)
+class Timeline:
     """What counts of a return, in rank order, and why the rest of what was asserted does not."""
 
     route: Route | None
@@ -111,7 +115,7 @@ def _add_delivery(evidence: Evidence, event: Event) -> Evidence:
     if known is not None and known.order <= event.order:
         return evidence
     sighting = Sighting(event.at, event.source, event.id, event.location)
-    return evidence._replace(deliveries={**evidence.deliveries, event.connote: sighting})
+    return replace(evidence, deliveries={**evidence.deliveries, event.connote: sighting})
 
 
 def decide(evidence: Evidence) -> Timeline:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import heapq
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count
 from random import Random
 from typing import Final
@@ -118,5 +119,5 @@ class World:
     def _miscode(self, fact: Fact) -> Fact:
         strange = cast.CARRIERS[fact.data["carrier"]].strange
         code = strange[int(self._mishaps.random() * len(strange))]
-        event = fact.event._replace(sense=Sense.UNMAPPED, milestone=None, unmapped_because=Reason.UNKNOWN_CODE)
+        event = replace(fact.event, sense=Sense.UNMAPPED, milestone=None, unmapped_because=Reason.UNKNOWN_CODE)
         return fact._replace(data={**fact.data, "code": code}, event=event)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum, unique
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 import pydantic_core
+from msgspec import Struct
 from pydantic import TypeAdapter
 
 from service.domain.events import Attributes, Event, Sense
@@ -34,7 +35,7 @@ class SubjectKind(StrEnum):
     CONNOTE = "connote"  # by connote
 
 
-class Inbound(NamedTuple):
+class Inbound(Struct, frozen=True, gc=False):
     """A valid input message: the event as the domain sees it, and what the history keeps beside it.
 
     `type` is the CloudEvent's, `code` a scan's own. `zone_source` is "event" where `time` carried its offset,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct
 
 
-class Record(NamedTuple):
+class Record(Struct, frozen=True, gc=False):
     """One message of an input topic. `timestamp` is Kafka's, in milliseconds since 1970-01-01 UTC."""
 
     topic: str

@@ -6,6 +6,7 @@ The form is compact and private to the service; `decode_state(encode_state(s), .
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -41,12 +42,12 @@ def from_micros(micros: int) -> datetime:
 
 def encode_state(state: State) -> bytes:
     """The part of a state that has no column of its own (seq, version and seen do)."""
-    earliest, deliveries, attributes, connote = state.evidence
-    document: dict[str, Any] = {"m": earliest, "a": attributes}
-    if connote is not None:
-        document["c"] = connote
-    if deliveries:
-        document["d"] = deliveries
+    evidence = state.evidence
+    document: dict[str, Any] = {"m": evidence.earliest, "a": evidence.attributes}
+    if evidence.connote is not None:
+        document["c"] = evidence.connote
+    if evidence.deliveries:
+        document["d"] = evidence.deliveries
     if state.voided:
         document["v"] = sorted(key.hex() for key in state.voided)
     return _encode(document)
@@ -79,9 +80,8 @@ def encode_changes(changes: Sequence[Change]) -> bytes | None:
 
 
 def _plain(change: Change) -> tuple[Any, ...]:
-    _, kind, milestone, at, location, _, status, previous, complete = change
-    common = (kind, milestone, status, previous, complete)
-    return (*common, at, location) if kind is Kind.REVOKED else common
+    common = (change.kind, change.milestone, change.status, change.previous_status, change.complete)
+    return (*common, change.occurred_at, change.location) if change.kind is Kind.REVOKED else common
 
 
 def decode_changes(document: Sequence[Sequence[Any]] | None, state: State, cause: tuple[str, str]) -> list[Change]:
@@ -168,6 +168,6 @@ def stored_inbound(
     event = stored_event(source, event_id, event_type, occurred_at, milestone, members)
     if code is not None:
         said = tables.understand(members["carrier"], code)
-        event = event._replace(sense=said.sense, milestone=said.milestone, unmapped_because=said.unmapped_because)
+        event = replace(event, sense=said.sense, milestone=said.milestone, unmapped_because=said.unmapped_because)
     raw = None if extensions is None else extensions.encode()
     return Inbound(SubjectKind(kind), subject, event, event_type, code, zone_source, utc_offset, data.encode(), raw)

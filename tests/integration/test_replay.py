@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from service.adapters.letters import MendingJournal
 from service.application.ingest import decode, write
@@ -134,7 +135,9 @@ def test_a_letter_that_is_understood_now_is_recorded_where_it_once_stood(
             "advanced",
             "carrier_table",
             datetime(2026, 11, 20, 10, tzinfo=UTC),
-            *original[:3],
+            original.topic,
+            original.partition,
+            original.offset,
             datetime.fromtimestamp(AT / 1000, UTC),
         )
     ]
@@ -358,7 +361,7 @@ class Spoiling(Parser):
 
     def parse(self, record: Record) -> Inbound:
         inbound = super().parse(record)
-        return inbound._replace(extensions=b"{") if inbound.event.id == "spoilt" else inbound
+        return replace(inbound, extensions=b"{") if inbound.event.id == "spoilt" else inbound
 
 
 def test_a_value_that_only_the_database_refuses_fails_alone(

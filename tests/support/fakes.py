@@ -264,7 +264,10 @@ class MemoryJournal:
 
     def letters(self) -> list[tuple[Partition, int, str]]:
         """Where each dead letter came from, and why."""
-        return [((r.topic, r.partition), r.offset, reason) for r, reason, _ in self.tables.letters]
+        return [
+            ((each.record.topic, each.record.partition), each.record.offset, each.reason)
+            for each in self.tables.letters
+        ]
 
 
 class MemoryTransaction:

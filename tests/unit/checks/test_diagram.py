@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def test_the_diagram_follows_the_domain(monkeypatch: pytest.MonkeyPatch) -> None
         kept: dict[Milestone, Sighting] = {
             code: sighting for code, sighting in evidence.earliest.items() if code is not Milestone.RR
         }
-        return decide(evidence._replace(earliest=kept))
+        return decide(replace(evidence, earliest=kept))
 
     before = diagram.section()
     monkeypatch.setattr(diagram, "decide", without_rejections)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from hypothesis import settings
@@ -71,7 +72,7 @@ def key_of(event: Event) -> Key:
 
 def not_understood(event: Event) -> Event:
     """The event as it looks while the carrier's table does not know its code."""
-    return event._replace(sense=Sense.UNMAPPED, milestone=None, unmapped_because=Reason.UNKNOWN_CODE)
+    return replace(event, sense=Sense.UNMAPPED, milestone=None, unmapped_because=Reason.UNKNOWN_CODE)
 
 
 def reloaded(state: State) -> State:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -272,7 +273,7 @@ def test_an_unmapped_event_is_re_evaluated_once(data: st.DataObject, events: lis
 def test_a_key_is_seen_only_where_one_begins(keys: list[bytes], other: bytes, start: int) -> None:
     together = b"".join(keys)
     astride = together[start : start + 8]
-    state = replay([])._replace(seen=together)
+    state = replace(replay([]), seen=together)
 
     assert all(has_seen(state, key) for key in keys)
     assert has_seen(state, other) == (other in keys)

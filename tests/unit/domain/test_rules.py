@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -220,7 +221,7 @@ def test_a_known_code_without_a_milestone_is_informational() -> None:
 
 @pytest.mark.parametrize("because", (Reason.UNKNOWN_CODE, Reason.UNKNOWN_CARRIER))
 def test_an_unknown_code_is_unmapped_and_never_guessed(because: Reason) -> None:
-    entry = last_entry([*story("RC@1"), UNMAPPED_SCAN._replace(unmapped_because=because)])
+    entry = last_entry([*story("RC@1"), replace(UNMAPPED_SCAN, unmapped_because=because)])
 
     assert (entry.verdict, entry.reason, entry.changes) == ("unmapped", because, ())
     assert counting(entry.state) == "RC@1"
@@ -229,14 +230,14 @@ def test_an_unknown_code_is_unmapped_and_never_guessed(because: Reason) -> None:
 def test_the_same_source_and_id_again_changes_nothing_whatever_else_it_says() -> None:
     state = replay(story("RC@1 RT@3"))
 
-    assert record(state, story("RT@3")[0]._replace(at=2)) is None
+    assert record(state, replace(story("RT@3")[0], at=2)) is None
     assert record(state, void(("s", "RC@1"), source="s", id="RT@3")) is None
 
 
 def test_the_same_id_from_another_source_is_another_event() -> None:
     state = replay(story("RC@1 RT@3"))
 
-    assert record(state, story("RT@3")[0]._replace(source="another")) is not None
+    assert record(state, replace(story("RT@3")[0], source="another")) is not None
 
 
 CHANGES = (
@@ -420,7 +421,7 @@ def test_to_void_a_recorded_event_the_past_is_needed() -> None:
 
 def test_a_delivery_names_its_connote() -> None:
     with pytest.raises(ValueError, match="connote"):
-        record(NEW, story("RDBTC@7")[0]._replace(connote=None))
+        record(NEW, replace(story("RDBTC@7")[0], connote=None))
 
 
 def test_the_eight_milestones_are_named_ranked_and_asserted_as_told() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -59,13 +60,13 @@ def in_row(**values: Any) -> Damage:
 
 
 def in_state(**values: Any) -> Damage:
-    return lambda row: row._replace(state=row.state._replace(**values))
+    return lambda row: row._replace(state=replace(row.state, **values))
 
 
 def in_evidence(**values: Any) -> Damage:
     def damage(row: StoredRow) -> StoredRow:
-        evidence = row.state.evidence._replace(**values)
-        return row._replace(state=row.state._replace(evidence=evidence, timeline=decide(evidence)))
+        evidence = replace(row.state.evidence, **values)
+        return row._replace(state=replace(row.state, evidence=evidence, timeline=decide(evidence)))
 
     return damage
 
@@ -76,7 +77,7 @@ def in_changes(field: str, *values: Any) -> Damage:
     def damage(row: StoredRow) -> StoredRow:
         *others, last = row.changes
         value = next(value for value in values if value != getattr(last, field))
-        return row._replace(changes=(*others, last._replace(**{field: value})))
+        return row._replace(changes=(*others, replace(last, **{field: value})))
 
     return damage
 
@@ -87,20 +88,20 @@ ANYWHERE: Final[dict[str, Damage]] = {
     "no verdict": in_row(verdict=""),
     "a verdict with another status": lambda row: row._replace(verdict=f"{row.verdict} with status RC"),
     "another reason": lambda row: row._replace(reason="voided" if row.reason != "voided" else "unknown_code"),
-    "a later version": lambda row: row._replace(state=row.state._replace(version=row.state.version + 1)),
-    "a version that did not move": lambda row: row._replace(state=row.state._replace(version=row.state.version - 1)),
-    "a state of another row": lambda row: row._replace(state=row.state._replace(seq=row.state.seq + 1)),
-    "an event forgotten": lambda row: row._replace(state=row.state._replace(seen=row.state.seen[:-8])),
-    "another event seen": lambda row: row._replace(state=row.state._replace(seen=row.state.seen[:-1] + b"?")),
-    "an event voided": lambda row: row._replace(state=row.state._replace(voided=row.state.voided | {b"01234567"})),
+    "a later version": lambda row: row._replace(state=replace(row.state, version=row.state.version + 1)),
+    "a version that did not move": lambda row: row._replace(state=replace(row.state, version=row.state.version - 1)),
+    "a state of another row": lambda row: row._replace(state=replace(row.state, seq=row.state.seq + 1)),
+    "an event forgotten": lambda row: row._replace(state=replace(row.state, seen=row.state.seen[:-8])),
+    "another event seen": lambda row: row._replace(state=replace(row.state, seen=row.state.seen[:-1] + b"?")),
+    "an event voided": lambda row: row._replace(state=replace(row.state, voided=row.state.voided | {b"01234567"})),
     "an earlier milestone in the state": in_evidence(earliest={Milestone.RC: Sighting(-1, "s", "x", None)}),
     "no milestone in the state": in_evidence(earliest={}),
     "a delivery in the state": in_evidence(deliveries={"CN-Z": Sighting(0, "s", "x", None)}),
     "another connote in the state": in_evidence(connote="CN-Z"),
     "other attributes in the state": in_evidence(attributes=ACME._replace(retailer="somebody else")),
-    "a timeline that does not follow": in_state(timeline=UNKNOWN._replace(status=Milestone.DS)),
-    "another event's id": lambda row: row._replace(event=row.event._replace(id="another")),
-    "another event's source": lambda row: row._replace(event=row.event._replace(source="another")),
+    "a timeline that does not follow": in_state(timeline=replace(UNKNOWN, status=Milestone.DS)),
+    "another event's id": lambda row: row._replace(event=replace(row.event, id="another")),
+    "another event's source": lambda row: row._replace(event=replace(row.event, source="another")),
     "a change too many": lambda row: row._replace(changes=(*row.changes, SOME_CHANGE)),
 }
 WHERE_SOMETHING_CHANGED: Final[dict[str, Damage]] = {
@@ -196,13 +197,13 @@ def test_damage_to_an_event_that_counts_is_found(at: int, values: dict[str, Any]
     if rows[at].event.milestone is Milestone.RP and "attributes" in values:
         return  # a processing says nothing else
 
-    rows[at] = rows[at]._replace(event=rows[at].event._replace(**values))
+    rows[at] = rows[at]._replace(event=replace(rows[at].event, **values))
 
     assert complaints(rows) != []
 
 
 def renumbered(rows: Rows) -> list[StoredRow]:
-    return [row._replace(seq=n, state=row.state._replace(seq=n)) for n, row in enumerate(rows, start=1)]
+    return [row._replace(seq=n, state=replace(row.state, seq=n)) for n, row in enumerate(rows, start=1)]
 
 
 @QUICK
