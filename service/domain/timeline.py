@@ -81,7 +81,7 @@ def add(evidence: Evidence, event: Event) -> Evidence:
     if milestone is RDBTC:
         return _add_delivery(evidence, event)
     known = evidence.earliest.get(milestone)
-    if known is not None and known.order <= event.order:
+    if known is not None and (known.at < event.at or known.order <= event.order):
         return evidence
     sighting = Sighting(event.at, event.source, event.id, event.location)
     earliest = _with(evidence.earliest, milestone, sighting)
@@ -98,7 +98,7 @@ def _with(
 ) -> dict[Milestone, Sighting]:
     """The sightings with this one at its place in the order of ranks."""
     new = {**sightings, milestone: sighting}
-    if milestone in sightings or all(RANKS[known] < RANKS[milestone] for known in sightings):
+    if milestone in sightings or not sightings or RANKS[list(sightings)[-1]] < RANKS[milestone]:
         return new
     return in_rank_order(new)
 
@@ -130,7 +130,7 @@ def decide(evidence: Evidence) -> Timeline:
     counts = asserted
     if denied:
         counts = {milestone: sighting for milestone, sighting in asserted.items() if milestone not in denied}
-    status = next(reversed(list(counts)), None)  # they stand in rank order, RR last
+    status = list(counts)[-1] if counts else None  # they stand in rank order, RR last
     return Timeline(route, counts, denied, status, is_complete(route, counts))
 
 

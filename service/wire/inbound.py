@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum, unique
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
+import msgspec
 import pydantic_core
-from msgspec import Struct
 from pydantic import TypeAdapter
 
 from service.domain.events import Attributes, Event, Sense
@@ -18,8 +18,6 @@ from service.wire.carriers import CarrierTables
 from service.wire.reasons import Invalid
 from service.wire.record import Record
 from service.wire.times import instant, local_micros
-
-T = TypeVar("T")
 
 FUTURE_LIMIT_HOURS: Final = 48
 _FUTURE_LIMIT: Final = FUTURE_LIMIT_HOURS * 3_600_000_000  # microseconds
@@ -35,7 +33,7 @@ class SubjectKind(StrEnum):
     CONNOTE = "connote"  # by connote
 
 
-class Inbound(Struct, frozen=True, gc=False):
+class Inbound(msgspec.Struct, frozen=True, gc=False):
     """A valid input message: the event as the domain sees it, and what the history keeps beside it.
 
     `type` is the CloudEvent's, `code` a scan's own. `zone_source` is "event" where `time` carried its offset,
@@ -67,6 +65,7 @@ _MILESTONES: Final[dict[str, Milestone]] = {
 _VALIDATORS: Final[dict[str, Callable[[Any], Any]]] = {
     event_type: TypeAdapter(model).validator.validate_python for event_type, model in models.MODELS.items()
 }
+_compact: Final = msgspec.json.Encoder().encode
 _CORE_ATTRIBUTES: Final = frozenset(
     {"specversion", "id", "source", "type", "time", "datacontenttype", "data", "data_base64"}
 )
@@ -81,14 +80,17 @@ class Parser:
 
     def __init__(self, tables: CarrierTables, types_by_topic: Mapping[str, Collection[str]] | None = None) -> None:
         self._tables = tables
-        self._types_by_topic = {topic: frozenset(types) for topic, types in (types_by_topic or {}).items()}
+        self._validators = {
+            topic: {event_type: _VALIDATORS[event_type] for event_type in types}
+            for topic, types in (types_by_topic or {}).items()
+        }
 
     def parse(self, record: Record) -> Inbound:
         """The record's event. Raises InvalidEvent, and nothing else, whatever the record holds."""
         envelope = cloudevents.decode(record)
-        event_type = self._type(envelope, record.topic)
+        event_type, validate = self._type(envelope, record.topic)
         try:
-            _VALIDATORS[event_type](envelope)
+            validate(envelope)
         except pydantic_core.ValidationError as error:
             raise _invalid(error) from None
         # The dictionary as it came, not the validated copy: the models only judge.
@@ -99,7 +101,10 @@ class Parser:
             zone_source = "carrier_table"
             at = self._local_time(text, data)
         else:
-            at, utc_offset = _instant(text, "time", instant)
+            try:
+                at, utc_offset = instant(text)  # type: ignore[arg-type] # the model has seen to it
+            except ValueError:
+                raise InvalidEvent(Invalid.BAD_TIME, "time: no such date or time") from None
         if at > record.timestamp * 1000 + _FUTURE_LIMIT:
             raise InvalidEvent(
                 Invalid.TIME_OUT_OF_RANGE, f"time: over {FUTURE_LIMIT_HOURS} h after the message's arrival in Kafka"
@@ -108,26 +113,25 @@ class Parser:
             raise InvalidEvent(Invalid.TIME_OUT_OF_RANGE, "time: before the year 2000")
         kind, subject, event = self._event(event_type, envelope, data, at)
         extensions = None
-        if not envelope.keys() <= _CORE_ATTRIBUTES:
+        if not _CORE_ATTRIBUTES.issuperset(envelope):
             kept = {k: v for k, v in envelope.items() if k not in _CORE_ATTRIBUTES and v is not None}
-            extensions = _compact(kept, "an extension attribute") if kept else None
+            extensions = _compact(kept) if kept else None
         code = data["code"] if kind is SubjectKind.LABEL else None
-        return Inbound(
-            kind, subject, event, event_type, code, zone_source, utc_offset, _compact(data, "data"), extensions
-        )
+        return Inbound(kind, subject, event, event_type, code, zone_source, utc_offset, _compact(data), extensions)
 
-    def _type(self, envelope: dict[str, Any], topic: str) -> str:
+    def _type(self, envelope: dict[str, Any], topic: str) -> tuple[str, Callable[[Any], Any]]:
+        """The event's type and what validates it."""
         if envelope["specversion"] != "1.0":
             raise InvalidEvent(Invalid.UNSUPPORTED_SPECVERSION, 'specversion: the string "1.0" is expected')
         event_type = envelope.get("type")
+        if event_type is None:
+            raise InvalidEvent(Invalid.MISSING_FIELD, "type: missing")
         if type(event_type) is not str or event_type not in _VALIDATORS:
-            if event_type is None:
-                raise InvalidEvent(Invalid.MISSING_FIELD, "type: missing")
             raise InvalidEvent(Invalid.UNKNOWN_TYPE, "type: not one that this service takes in")
-        allowed = self._types_by_topic.get(topic)
-        if allowed is not None and event_type not in allowed:
+        validate = self._validators.get(topic, _VALIDATORS).get(event_type)
+        if validate is None:
             raise InvalidEvent(Invalid.WRONG_TOPIC, f"type: {event_type} does not belong on this topic")
-        return event_type
+        return event_type, validate
 
     def _local_time(self, time: str | None, data: dict[str, Any]) -> int:
         local = data.get("local_time")
@@ -140,7 +144,10 @@ class Parser:
             raise InvalidEvent(
                 Invalid.NO_ZONE, "data.local_time: the carrier's table names no zone; send time with its offset"
             )
-        return _instant(local, "data.local_time", lambda text: local_micros(text, zone))
+        try:
+            return local_micros(local, zone)
+        except ValueError:
+            raise InvalidEvent(Invalid.BAD_TIME, "data.local_time: no such date or time") from None
 
     def _event(
         self, event_type: str, envelope: dict[str, Any], data: dict[str, Any], at: int
@@ -150,9 +157,11 @@ class Parser:
         if event_type == models.CARRIER_SCANNED:
             carrier = data["carrier"]
             said = self._tables.understand(carrier, data["code"])
+            # fmt: off
             event = Event(
-                source, event_id, at, said.sense, said.milestone, location, unmapped_because=said.unmapped_because
+                source, event_id, at, said.sense, said.milestone, location, None, None, None, said.unmapped_because
             )
+            # fmt: on
             return SubjectKind.LABEL, f"{carrier}/{data['tracking_number']}", event
         if event_type == models.CONNOTE_DELIVERED:
             connote = data["connote"]
@@ -172,22 +181,6 @@ def _attributes(data: dict[str, Any]) -> Attributes:
     return Attributes(
         data["retailer"], _ROUTES[data["route"]], data["carrier"], data["tracking_number"], data.get("order_number")
     )
-
-
-def _instant(text: Any, where: str, read: Callable[[str], T]) -> T:
-    try:
-        return read(text)
-    except ValueError:
-        raise InvalidEvent(Invalid.BAD_TIME, f"{where}: no such date or time") from None
-
-
-def _compact(members: dict[str, Any], where: str) -> bytes:
-    text = pydantic_core.to_json(members)
-    # 1e400 is JSON, reads as infinity and would be written as what is not JSON; looked for again on a hit, because
-    # the word may stand in a text.
-    if b"Infinity" in text and b"Infinity" not in pydantic_core.to_json(members, inf_nan_mode="null"):
-        raise InvalidEvent(Invalid.NUMBER_OUT_OF_RANGE, f"{where}: a number is too large for a double")
-    return text
 
 
 _REASONS: Final[dict[str, Invalid]] = {

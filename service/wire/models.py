@@ -330,5 +330,8 @@ def location_of(event_type: str, data: Mapping[str, Any]) -> dict[str, str] | No
     location = data.get("location") if event_type in _WITH_LOCATION else None
     if not location:
         return None
-    known = {member: location[member] for member in _LOCATION_MEMBERS if location.get(member)}
+    known = {}
+    for member in _LOCATION_MEMBERS:
+        if said := location.get(member):
+            known[member] = said
     return known or None

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_UTC: Final = EPOCH.replace(tzinfo=None)  # arithmetic without a zone is twice as fast
 _MICROSECONDS_A_DAY: Final = 86_400_000_000
-_MINUTES_A_DAY: Final = 1_440
+_MICROSECONDS_A_MINUTE: Final = 60_000_000
+_EPOCH_DAY: Final = EPOCH.toordinal()
+_MINUTE: Final = timedelta(minutes=1)
 _NO_OFFSET: Final = timedelta()
+_OFFSETS: Final = dict[tzinfo | None, int]()  # in minutes east of UTC, of zones that are one offset: a day has 2,879
 
 
 def micros(text: str) -> int:
@@ -24,8 +27,13 @@ def instant(text: str) -> tuple[int, int]:
     `text` has the form of RFC 3339 already (`models.TIME_PATTERN`). Raises ValueError for an impossible date.
     """
     moment = datetime.fromisoformat(text.upper())
-    offset = moment.utcoffset() or _NO_OFFSET
-    return _since_epoch(moment), offset.days * _MINUTES_A_DAY + offset.seconds // 60
+    zone = moment.tzinfo
+    offset = _OFFSETS.get(zone)
+    if offset is None:
+        offset = _OFFSETS[zone] = (moment.utcoffset() or _NO_OFFSET) // _MINUTE
+    # By hand: twice as fast as to subtract two dates with a zone and to take the difference apart.
+    minutes = ((moment.toordinal() - _EPOCH_DAY) * 24 + moment.hour) * 60 + moment.minute - offset
+    return minutes * _MICROSECONDS_A_MINUTE + moment.second * 1_000_000 + moment.microsecond, offset
 
 
 def local_micros(text: str, zone: ZoneInfo) -> int:
