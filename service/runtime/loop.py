@@ -418,4 +418,8 @@ def _place(item: Item) -> tuple[Partition, int]:
 
 def _ends(items: Iterable[Item]) -> dict[Partition, int]:
     """The offset after the last record of each partition; the items are in the order of their partitions."""
-    return {partition: offset + 1 for partition, offset in map(_place, items)}
+    ends = dict[Partition, int]()
+    for item in items:
+        record = item.record
+        ends[record.topic, record.partition] = record.offset + 1
+    return ends

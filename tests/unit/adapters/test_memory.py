@@ -6,14 +6,25 @@ from hypothesis import strategies as st
 from service.adapters.memory import Recent
 
 
-def test_what_was_not_asked_for_longest_is_forgotten_first() -> None:
-    recent: Recent[str, int] = Recent(2)
+def test_what_was_not_asked_for_long_is_forgotten() -> None:
+    recent: Recent[str, int] = Recent(4)
     recent.keep({"a": 1, "b": 2})
-
-    assert recent.find(["a", "unknown"]) == {"a": 1}
     recent.keep({"c": 3})
 
-    assert recent.find(["a", "b", "c"]) == {"a": 1, "c": 3}
+    assert recent.find(["b"]) == {"b": 2}
+    recent.keep({"d": 4})
+
+    assert recent.find(["a"]) == {}
+    assert recent.find(["b"]) == {"b": 2}
+
+
+def test_what_is_asked_for_all_the_time_stays() -> None:
+    recent: Recent[int, int] = Recent(10)
+    recent.keep({0: 0})
+
+    for number in range(1, 100):
+        recent.keep({number: number})
+        assert recent.find([0]) == {0: 0}
 
 
 @given(st.integers(0, 5), st.lists(st.dictionaries(st.integers(0, 9), st.integers(1, 9), max_size=8), max_size=8))
