@@ -7,7 +7,7 @@ transaction ends with its number in the batch log. Nothing here decides anything
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Final
 
 import psycopg
@@ -16,7 +16,7 @@ from psycopg.types.json import set_json_loads
 from psycopg.types.string import BytesBinaryDumper
 from pydantic_core import from_json
 
-from service.adapters.database import connect, probe_indexes, translated
+from service.adapters.database import connect, probe_indexes, set_local, translated
 from service.adapters.memory import Memory
 from service.adapters.queries import load_queries
 from service.adapters.rows import (
@@ -54,6 +54,10 @@ SWEEP_LOCK: Final = 0x72_74_73_02
 # waits for the other worker and then fails, and more than one that succeeds.
 WARY_BATCHES: Final = 16
 
+# What is appended after a first collision may be out of the order that all workers keep. Two that wait for each other
+# would be told so after a second (deadlock_timeout, which a superuser alone may change); who waits this long gives way.
+_IMPATIENT: Final = "50ms"
+
 _Q: Final = load_queries("journal.sql")
 
 
@@ -82,8 +86,12 @@ class PostgresJournal:
                 yield transaction
         except Retryable:
             self.close()
+            self._watch_out(transaction)
             raise
         transaction.remember()
+        self._watch_out(transaction)
+
+    def _watch_out(self, transaction: PostgresTransaction) -> None:
         self._wary = WARY_BATCHES if transaction.has_collided else max(0, self._wary - 1)
 
     def stored_offsets(self, starts: Mapping[Partition, int]) -> dict[Partition, int]:
@@ -152,6 +160,7 @@ class PostgresTransaction:
         self._memory = memory or Memory(0)
         self._is_wary = is_wary
         self.has_collided = False
+        self._has_appended = False
         self._states: dict[int, State] = {}
         self._returns: dict[str, int] = {}
         self._labels: dict[Pair, int] = {}
@@ -260,12 +269,20 @@ class PostgresTransaction:
         self._connection.execute(_Q["make_contested"])
         self._connection.execute(_Q["clear_contested"])
         self._copy("copy_contested", first.values())
-        won = {return_no for (return_no,) in self._rows("append_first")}
+        with self._impatient() if self._has_appended else nullcontext():
+            won = {return_no for (return_no,) in self._rows("append_first")}
+        self._has_appended = True
         self.has_collided |= len(won) < len(first)
         # Nobody can have built on a first row that is not committed, so the rest cannot collide.
         self._copy("copy_history", [row for row in rest if row.return_no in won])
         self._note(row for row in rows if row.return_no in won)
         return first.keys() - won
+
+    @contextmanager
+    def _impatient(self) -> Iterator[None]:
+        set_local(self._connection, "lock_timeout", _IMPATIENT)
+        yield
+        self._connection.execute("SET LOCAL lock_timeout TO DEFAULT")
 
     def _note(self, rows: Iterable[HistoryRow]) -> None:
         """The states after these rows, which stand in order."""

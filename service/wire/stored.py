@@ -5,12 +5,13 @@ The form is compact and private to the service; `decode_state(encode_state(s), .
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from msgspec.json import Encoder
+from msgspec import Struct, convert
+from msgspec.json import Decoder, Encoder
 from pydantic_core import from_json
 
 from service.domain.events import Attributes, Event, Sense
@@ -21,12 +22,11 @@ from service.wire.carriers import CarrierTables
 from service.wire.inbound import Inbound, SubjectKind
 from service.wire.models import EVENT_VOIDED, location_of
 
-# Takes named tuples and enumerations as they are, in half the time that others need for plain ones.
+# Takes named tuples and enumerations as they are, and gives them back, in half the time that others need for plain ones.
 _encode: Final = Encoder().encode
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 # Looking a member up costs a fraction of calling its class.
-_MILESTONES: Final = {milestone.value: milestone for milestone in Milestone}
 _ROUTES: Final = {route.value: route for route in Route}
 
 
@@ -40,29 +40,31 @@ def from_micros(micros: int) -> datetime:
     return _EPOCH + timedelta(microseconds=micros)
 
 
+class _Stored(Struct, omit_defaults=True, frozen=True, gc=False):
+    """The members of a stored state."""
+
+    m: Mapping[Milestone, Sighting]
+    a: Attributes | None
+    c: str | None = None  # the connote
+    d: Mapping[str, Sighting] = {}
+    v: Sequence[str] = ()  # what is voided
+
+
+_decode: Final = Decoder(_Stored).decode
+
+
 def encode_state(state: State) -> bytes:
     """The part of a state that has no column of its own (seq, version and seen do)."""
-    evidence = state.evidence
-    document: dict[str, Any] = {"m": evidence.earliest, "a": evidence.attributes}
-    if evidence.connote is not None:
-        document["c"] = evidence.connote
-    if evidence.deliveries:
-        document["d"] = evidence.deliveries
-    if state.voided:
-        document["v"] = sorted(key.hex() for key in state.voided)
-    return _encode(document)
+    evidence, voided = state.evidence, state.voided
+    keys = sorted(key.hex() for key in voided) if voided else ()
+    return _encode(_Stored(evidence.earliest, evidence.attributes, evidence.connote, evidence.deliveries, keys))
 
 
-def decode_state(document: dict[str, Any], seq: int, version: int, seen: bytes) -> State:
-    """The state from its columns; `document` is the parsed JSON of `encode_state`."""
-    attributes, sighting = document["a"], Sighting._make
-    evidence = Evidence(
-        in_rank_order({_MILESTONES[code]: sighting(seen_first) for code, seen_first in document["m"].items()}),
-        {connote: sighting(seen_first) for connote, seen_first in document["d"].items()} if "d" in document else {},
-        _attributes(*attributes) if attributes else None,
-        document.get("c"),
-    )
-    voided = frozenset(bytes.fromhex(key) for key in document.get("v", ()))
+def decode_state(document: str | dict[str, Any], seq: int, version: int, seen: bytes) -> State:
+    """The state from its columns; `document` is the JSON of `encode_state`, parsed or, which is faster, as it is."""
+    stored = _decode(document) if isinstance(document, str) else convert(document, _Stored)
+    evidence = Evidence(in_rank_order(stored.m), stored.d, stored.a, stored.c)
+    voided = frozenset(map(bytes.fromhex, stored.v))
     return State(seq, version, evidence, seen, voided, decide(evidence))
 
 

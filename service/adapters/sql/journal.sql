@@ -54,7 +54,7 @@ RETURNING carrier, tracking_number, return_no
 
 -- name: load_states
 -- history_pkey, backwards, one row a return
-SELECT wanted.return_no, last.seq, last.version, last.seen, last.state
+SELECT wanted.return_no, last.seq, last.version, last.seen, last.state::text
 FROM unnest(%b::int8[]) AS wanted (return_no)
 CROSS JOIN LATERAL (
     SELECT seq, version, seen, state FROM history
