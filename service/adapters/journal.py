@@ -49,10 +49,13 @@ from service.wire.stored import decode_state, stored_event, stored_inbound
 # Any two numbers that nothing else in this database locks.
 BATCH_LOG_LOCK: Final = 0x72_74_73_01
 SWEEP_LOCK: Final = 0x72_74_73_02
+TURN_LOCK: Final = 0x72_74_73_03
 
-# After a collision so many batches go the way that a collision does not undo: it costs a batch less than a COPY that
-# waits for the other worker and then fails, and more than one that succeeds.
+# After a collision so many batches decide by turns with the other workers that collided: states are read, decided on
+# and appended by one at a time, while the others decode what comes next. The number doubles with each collision that
+# comes right after them. By turns a batch takes a little longer, because no state in memory is trusted.
 WARY_BATCHES: Final = 16
+MOST_WARY_BATCHES: Final = 256
 
 # What is appended after a first collision may be out of the order that all workers keep. Two that wait for each other
 # would be told so after a second (deadlock_timeout, which a superuser alone may change); who waits this long gives way.
@@ -75,6 +78,7 @@ class PostgresJournal:
         self._connection: Connection | None = None
         self._memory = Memory(remembered)
         self._wary = 0
+        self._caution = WARY_BATCHES
 
     @contextmanager
     def transaction(self) -> Iterator[PostgresTransaction]:
@@ -92,7 +96,12 @@ class PostgresJournal:
         self._watch_out(transaction)
 
     def _watch_out(self, transaction: PostgresTransaction) -> None:
-        self._wary = WARY_BATCHES if transaction.has_collided else max(0, self._wary - 1)
+        if transaction.has_collided:
+            self._wary, self._caution = self._caution, min(2 * self._caution, MOST_WARY_BATCHES)
+        elif self._wary:
+            self._wary -= 1
+        else:
+            self._caution = WARY_BATCHES
 
     def stored_offsets(self, starts: Mapping[Partition, int]) -> dict[Partition, int]:
         """Where to read on in these partitions; one that was never read starts at the offset given for it."""
@@ -148,8 +157,7 @@ class PostgresJournal:
 class PostgresTransaction:
     """`ports.SweepTransaction`.
 
-    One that `is_wary` expects other workers on the same returns: it trusts no state in memory, and does not try what a
-    collision would undo.
+    One that `is_wary` expects other workers on the same returns: it trusts no state in memory, and takes turns.
     """
 
     def __init__(
@@ -227,6 +235,10 @@ class PostgresTransaction:
         others = claims.keys() - owners.keys()
         return owners | self.find_labels(others) if others else owners
 
+    def take_turn(self) -> None:
+        if self._is_wary:
+            self._connection.execute(_Q["lock"], (TURN_LOCK,))
+
     def load(self, return_nos: Collection[int]) -> dict[int, State]:
         if self._is_wary or self.has_collided:
             return self._load(return_nos)
@@ -252,8 +264,6 @@ class PostgresTransaction:
         ]
 
     def append(self, rows: Sequence[HistoryRow]) -> bool:
-        if self._is_wary:
-            return False
         try:
             with self._connection.transaction():  # a savepoint
                 self._copy("copy_history", rows)
@@ -327,7 +337,7 @@ class PostgresTransaction:
         )
 
     def seal(self, events: int) -> None:
-        self._connection.execute(_Q["lock_batches"], (BATCH_LOG_LOCK,))
+        self._connection.execute(_Q["lock"], (BATCH_LOG_LOCK,))
         self._connection.execute(_Q["number_batch"], (events,))
 
     def begin_sweep(self, batches: int, events: int) -> Swept | None:

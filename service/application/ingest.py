@@ -212,6 +212,7 @@ def append(tx: Transaction, placed: Sequence[Placed], step: Step) -> Appended:
     """
     if not placed:
         return Appended([], [], 0)
+    tx.take_turn()
     states = tx.load({item.return_no for item in placed})
     step("load")
     rows, repeats = decide(tx, placed, states)

@@ -89,6 +89,9 @@ class Transaction(Protocol):
     def claim_labels(self, claims: Mapping[Pair, int]) -> dict[Pair, int]:
         """Claim labels for returns; answers with each label's owner, who may have been another one, first."""
 
+    def take_turn(self) -> None:
+        """Wait for the others that append to the same returns, if some are expected; from here to the commit."""
+
     def load(self, return_nos: Collection[int]) -> dict[int, State]:
         """The states of returns that have a history."""
 

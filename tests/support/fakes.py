@@ -302,6 +302,9 @@ class MemoryTransaction:
     def claim_labels(self, claims: Mapping[Pair, int]) -> dict[Pair, int]:
         return {pair: self.tables.labels.setdefault(pair, return_no) for pair, return_no in claims.items()}
 
+    def take_turn(self) -> None:
+        """One worker at a time, always."""
+
     def load(self, return_nos: Collection[int]) -> dict[int, State]:
         history = self.tables.history
         return {number: history[number][-1].entry.state for number in return_nos if number in history}

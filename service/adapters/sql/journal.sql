@@ -143,7 +143,7 @@ FROM unnest(%b::text[], %b::int4[], %b::int8[], %b::int8[], %b::bytea[], %b::byt
     AS new (topic, partition, "offset", published_at, key, value, headers, reason, error)
 ON CONFLICT DO NOTHING
 
--- name: lock_batches
+-- name: lock
 SELECT pg_advisory_xact_lock(%b::int8)
 
 -- name: number_batch
