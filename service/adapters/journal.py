@@ -33,7 +33,6 @@ from service.application.ports import (
     DeadLetter,
     HistoryRow,
     Move,
-    Pair,
     Partition,
     SweepProgress,
     Swept,
@@ -43,6 +42,7 @@ from service.domain.events import Event
 from service.domain.journey import State
 from service.errors import LostPartition, Retryable
 from service.wire.carriers import CarrierTables
+from service.wire.inbound import label
 from service.wire.record import Record
 from service.wire.stored import decode_state, stored_event, stored_inbound
 
@@ -171,7 +171,7 @@ class PostgresTransaction:
         self._has_appended = False
         self._states: dict[int, State] = {}
         self._returns: dict[str, int] = {}
-        self._labels: dict[Pair, int] = {}
+        self._labels: dict[str, int] = {}
 
     def remember(self) -> None:
         """Keep what this transaction found and made, now that it is committed."""
@@ -216,24 +216,22 @@ class PostgresTransaction:
         others = wanted - made.keys()
         return made | self.find_returns(others) if others else made
 
-    def find_labels(self, pairs: Collection[Pair]) -> dict[Pair, int]:
-        known = self._memory.labels.find(pairs)
-        if others := [pair for pair in pairs if pair not in known]:
-            rows = self._rows("find_labels", [carrier for carrier, _ in others], [number for _, number in others])
-            found = {(carrier, number): return_no for carrier, number, return_no in rows}
+    def find_labels(self, labels: Collection[str]) -> dict[str, int]:
+        known = self._memory.labels.find(labels)
+        if others := [name for name in labels if name not in known]:
+            found = self._label_rows("find_labels", *_carriers_and_numbers(others))
             self._labels |= found
             known |= found
         return known
 
-    def claim_labels(self, claims: Mapping[Pair, int]) -> dict[Pair, int]:
-        pairs = sorted(claims)
-        rows = self._rows(
-            "claim_labels", [c for c, _ in pairs], [n for _, n in pairs], [claims[pair] for pair in pairs]
-        )
-        owners = {(carrier, number): return_no for carrier, number, return_no in rows}
+    def claim_labels(self, claims: Mapping[str, int]) -> dict[str, int]:
+        owners = self._label_rows("claim_labels", *_carriers_and_numbers(claims), list(claims.values()))
         self._labels |= owners
         others = claims.keys() - owners.keys()
         return owners | self.find_labels(others) if others else owners
+
+    def _label_rows(self, name: str, *parameters: Any) -> dict[str, int]:
+        return {label(carrier, number): return_no for carrier, number, return_no in self._rows(name, *parameters)}
 
     def take_turn(self) -> None:
         if self._is_wary:
@@ -367,3 +365,8 @@ class PostgresTransaction:
         inbound = stored_inbound(kind, subject, *event, tables=self._tables)
         record = Record(topic, partition, offset, round(published_at.timestamp() * 1000), None, None)
         return Arrival(inbound, record)
+
+
+def _carriers_and_numbers(labels: Iterable[str]) -> tuple[list[str], list[str]]:
+    parts = [name.split("/", 1) for name in labels]
+    return [carrier for carrier, _ in parts], [number for _, number in parts]

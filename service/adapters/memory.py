@@ -11,7 +11,6 @@ from collections.abc import Collection, Mapping
 from itertools import islice
 from typing import Generic, TypeVar
 
-from service.application.ports import Pair
 from service.domain.journey import State
 
 K = TypeVar("K")
@@ -69,4 +68,4 @@ class Memory:
     def __init__(self, size: int) -> None:
         self.states: Recent[int, State] = Recent(size)
         self.returns: Recent[str, int] = Recent(size)
-        self.labels: Recent[Pair, int] = Recent(size)
+        self.labels: Recent[str, int] = Recent(size)

@@ -21,7 +21,6 @@ from service.application.ports import (
     Item,
     Journal,
     Move,
-    Pair,
     Partition,
     Transaction,
 )
@@ -30,7 +29,7 @@ from service.domain.journey import NEW, State, has_seen, needs_past, re_evaluate
 from service.domain.milestones import Reason, Verdict
 from service.domain.timeline import RC, RE
 from service.errors import InvalidEvent
-from service.wire.inbound import Inbound, SubjectKind
+from service.wire.inbound import Inbound, SubjectKind, label
 from service.wire.record import Record
 
 _RETURN, _LABEL, _CONNOTE = SubjectKind.RETURN, SubjectKind.LABEL, SubjectKind.CONNOTE
@@ -146,12 +145,12 @@ def _place(tx: Transaction, arrivals: Sequence[Arrival]) -> tuple[list[Placed], 
         if kind is _CONNOTE:
             deliveries.append(arrival)
             continue
-        return_no = returns.get(inbound.subject) if kind is _RETURN else labels.get(_pair(inbound.subject))
+        return_no = returns.get(inbound.subject) if kind is _RETURN else labels.get(inbound.subject)
         if return_no is None:
             parked.append(arrival)
         elif (attributes := inbound.event.attributes) is not None:
             # A label that nobody owns was named by a duplicate.
-            taken = labels.get((attributes.carrier, attributes.tracking_number), return_no) != return_no
+            taken = labels.get(label(attributes.carrier, attributes.tracking_number), return_no) != return_no
             creations.append(Placed(return_no, arrival, taken))
         else:
             placed.append(Placed(return_no, arrival))
@@ -175,34 +174,29 @@ def _returns(tx: Transaction, arrivals: Iterable[Arrival]) -> tuple[dict[str, in
 
 def _labels(
     tx: Transaction, arrivals: Iterable[Arrival], returns: Mapping[str, int], new: Collection[int]
-) -> dict[Pair, int]:
+) -> dict[str, int]:
     """Whose the named labels are, those of creations claimed: scans may name labels that nobody has claimed yet."""
-    scanned, claims, created = set[Pair](), list[tuple[Pair, int, bytes]](), set[tuple[int, bytes]]()
+    scanned, claims, created = set[str](), list[tuple[str, int, bytes]](), set[tuple[int, bytes]]()
     for arrival in arrivals:
         inbound = arrival.inbound
         if inbound.kind is _LABEL:
-            scanned.add(_pair(inbound.subject))
+            scanned.add(inbound.subject)
         elif (attributes := inbound.event.attributes) is not None:
             creation = returns[inbound.subject], inbound.event.key
             if creation not in created:  # else a duplicate, which changes nothing, whatever it names
                 created.add(creation)
-                claims.append(((attributes.carrier, attributes.tracking_number), *creation))
-    named = scanned.union(pair for pair, _, _ in claims)
+                claims.append((label(attributes.carrier, attributes.tracking_number), *creation))
+    named = scanned.union(name for name, _, _ in claims)
     owners = tx.find_labels(named) if named else {}
     claims = [claim for claim in claims if claim[0] not in owners]
     # Of a return that was known before, a creation that names a new label may be a duplicate too.
     known = {return_no for _, return_no, _ in claims}.difference(new)
     states = tx.load(known) if known else {}
-    fresh = dict[Pair, int]()
-    for pair, return_no, key in claims:
+    fresh = dict[str, int]()
+    for name, return_no, key in claims:
         if return_no not in states or not has_seen(states[return_no], key):
-            fresh.setdefault(pair, return_no)
+            fresh.setdefault(name, return_no)
     return owners | tx.claim_labels(fresh) if fresh else owners
-
-
-def _pair(subject: str) -> Pair:
-    carrier, _, tracking_number = subject.partition("/")
-    return carrier, tracking_number
 
 
 def append(tx: Transaction, placed: Sequence[Placed], step: Step) -> Appended:

@@ -13,7 +13,6 @@ from service.domain.journey import Entry, State
 from service.wire.inbound import Inbound
 from service.wire.record import Record
 
-Pair = tuple[str, str]  # a carrier and its tracking number
 Partition = tuple[str, int]  # a topic and the number of one of its partitions
 
 
@@ -83,10 +82,10 @@ class Transaction(Protocol):
     def create_returns(self, return_ids: Iterable[str]) -> dict[str, int]:
         """The numbers of these returns, made where they do not exist."""
 
-    def find_labels(self, pairs: Collection[Pair]) -> dict[Pair, int]:
-        """The returns that claimed these labels."""
+    def find_labels(self, labels: Collection[str]) -> dict[str, int]:
+        """The returns that claimed these labels, as `inbound.label` writes them."""
 
-    def claim_labels(self, claims: Mapping[Pair, int]) -> dict[Pair, int]:
+    def claim_labels(self, claims: Mapping[str, int]) -> dict[str, int]:
         """Claim labels for returns; answers with each label's owner, who may have been another one, first."""
 
     def take_turn(self) -> None:

@@ -33,6 +33,11 @@ class SubjectKind(StrEnum):
     CONNOTE = "connote"  # by connote
 
 
+def label(carrier: str, tracking_number: str) -> str:
+    """A label in one word; a carrier has no slash."""
+    return f"{carrier}/{tracking_number}"
+
+
 class Inbound(msgspec.Struct, frozen=True, gc=False):
     """A valid input message: the event as the domain sees it, and what the history keeps beside it.
 
@@ -162,7 +167,7 @@ class Parser:
                 source, event_id, at, said.sense, said.milestone, location, None, None, None, said.unmapped_because
             )
             # fmt: on
-            return SubjectKind.LABEL, f"{carrier}/{data['tracking_number']}", event
+            return SubjectKind.LABEL, label(carrier, data["tracking_number"]), event
         if event_type == models.CONNOTE_DELIVERED:
             connote = data["connote"]
             event = Event(source, event_id, at, Sense.ASSERTS, Milestone.RDBTC, location, connote=connote)

@@ -21,7 +21,6 @@ from service.application.ports import (
     DeadLetter,
     HistoryRow,
     Move,
-    Pair,
     Partition,
     SweepProgress,
     Swept,
@@ -197,7 +196,7 @@ class Tables:
 
     offsets: dict[Partition, int] = field(default_factory=dict)
     returns: dict[str, int] = field(default_factory=dict)
-    labels: dict[Pair, int] = field(default_factory=dict)
+    labels: dict[str, int] = field(default_factory=dict)
     history: dict[int, list[HistoryRow]] = field(default_factory=dict)
     parked: dict[tuple[SubjectKind, str, bytes], Arrival] = field(default_factory=dict)
     deliveries: dict[tuple[str, bytes], Arrival] = field(default_factory=dict)
@@ -296,11 +295,11 @@ class MemoryTransaction:
         returns = self.tables.returns
         return {return_id: returns.setdefault(return_id, len(returns) + 1) for return_id in sorted(set(return_ids))}
 
-    def find_labels(self, pairs: Collection[Pair]) -> dict[Pair, int]:
-        return {pair: self.tables.labels[pair] for pair in pairs if pair in self.tables.labels}
+    def find_labels(self, labels: Collection[str]) -> dict[str, int]:
+        return {name: self.tables.labels[name] for name in labels if name in self.tables.labels}
 
-    def claim_labels(self, claims: Mapping[Pair, int]) -> dict[Pair, int]:
-        return {pair: self.tables.labels.setdefault(pair, return_no) for pair, return_no in claims.items()}
+    def claim_labels(self, claims: Mapping[str, int]) -> dict[str, int]:
+        return {name: self.tables.labels.setdefault(name, return_no) for name, return_no in claims.items()}
 
     def take_turn(self) -> None:
         """One worker at a time, always."""
@@ -350,8 +349,7 @@ class MemoryTransaction:
         waiting: list[Waiting] = []
         for key, arrival in list(tables.parked.items()):
             kind, subject, _ = key
-            carrier, _, number = subject.partition("/")
-            owner = tables.returns.get(subject) if kind is SubjectKind.RETURN else tables.labels.get((carrier, number))
+            owner = tables.returns.get(subject) if kind is SubjectKind.RETURN else tables.labels.get(subject)
             if owner is not None:
                 waiting.append(Waiting(owner, arrival))
                 del tables.parked[key]
