@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from service.adapters.database import translated
-from service.adapters.journal import PostgresJournal, PostgresTransaction
+from service.adapters.journal import PostgresJournal
 from service.adapters.queries import load_queries
+from service.adapters.transaction import PostgresTransaction
 from service.application.ports import Waiting
 from service.application.remap import Place, Unmapped, UnmappedScan
 from service.application.replay import BuriedLetter, Extent, Failure, Selection

@@ -19,10 +19,11 @@ from pydantic import SecretStr
 
 from deploy.local.stack import LocalStack
 from service.adapters import kafka_source
-from service.adapters.journal import BATCH_LOG_LOCK, PostgresJournal
+from service.adapters.journal import PostgresJournal
 from service.adapters.migrations import migrate
-from service.application.ingest import decode, write
-from service.application.ports import Arrival, Move
+from service.adapters.transaction import BATCH_LOG_LOCK
+from service.application.ingest import Placed, decide, decode, write
+from service.application.ports import Arrival, HistoryRow, Move, Transaction
 from service.application.sweep import sweep
 from service.errors import LostPartition, Retryable
 from service.wire.carriers import CarrierTables
@@ -317,6 +318,65 @@ class TestCollisions:
         )
         assert dict(rows)["R-1001-rp"] == "advanced"
         assert dict(rows)["ds-intruder"] == "advanced"
+
+    def test_workers_that_have_collided_decide_by_turns(self, service: Service) -> None:
+        first, second, intruder = (PostgresJournal(service.database, TABLES) for _ in range(3))
+        write(intruder, arrivals(("in", 0), "R-1001"), {})
+        for name, journal in (("first", first), ("second", second)):
+
+            def intrude(step: str, name: str = name) -> None:
+                if step == "load":
+                    write(intruder, parsed(hub(DS, f"{name}-other", "13:00")), {})
+
+            assert write(journal, parsed(hub(DS, f"{name}-own", "12:00")), {}, intrude).conflicts == 1
+        outcomes: list[Any] = []
+        late = threading.Thread(target=lambda: outcomes.append(write(second, parsed(hub(RP, "second", "15:00")), {})))
+
+        def meanwhile(step: str) -> None:
+            if step == "load":
+                late.start()
+                waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = ("
+                waits += "SELECT oid FROM pg_database WHERE datname = current_database())"
+                eventually(lambda: service.query(waits) == [(1,)], why="the second worker does not wait for the first")
+
+        outcomes.append(write(first, parsed(hub(RP, "first", "14:00")), {}, meanwhile))
+        late.join(30)
+
+        assert [(outcome.recorded, outcome.conflicts) for outcome in outcomes] == [(1, 0), (1, 0)]
+        for journal in (first, second, intruder):
+            journal.close()
+
+    def test_who_would_wait_out_of_order_gives_way(self, service: Service) -> None:
+        journals = [PostgresJournal(service.database, TABLES) for _ in range(2)]
+        write(journals[0], arrivals(("in", 0), "R-1001", "R-1002"), {})
+        numbers = dict(service.query("SELECT return_id, return_no FROM returns"))
+
+        def rows(tx: Transaction, return_id: str) -> list[HistoryRow]:
+            return_no = numbers[return_id]
+            placed = [Placed(return_no, item) for item in parsed(hub(DS, f"{return_id}-ds", "12:00", return_id))]
+            return decide(tx, placed, tx.load([return_no]))[0]
+
+        failures: list[Retryable] = []
+
+        def wait_for_the_first() -> None:
+            try:
+                with journals[1].transaction() as tx:
+                    assert tx.append_contested(rows(tx, "R-1002")) == set()
+                    tx.append_contested(rows(tx, "R-1001"))
+            except Retryable as error:
+                failures.append(error)
+
+        with journals[0].transaction() as tx:
+            assert tx.append_contested(rows(tx, "R-1001")) == set()
+            late = threading.Thread(target=wait_for_the_first)
+            late.start()
+            late.join(10)  # lock_timeout is 20 s
+            assert [str(failure) for failure in failures] == ["PostgreSQL 55P03"]
+            assert tx.append_contested(rows(tx, "R-1002")) == set()
+            tx.seal(2)
+        assert service.query("SELECT id FROM history WHERE seq = 2 ORDER BY 1") == [("R-1001-ds",), ("R-1002-ds",)]
+        for journal in journals:
+            journal.close()
 
 
 def parsed(*documents: dict[str, Any]) -> list[Any]:
