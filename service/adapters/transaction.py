@@ -71,7 +71,7 @@ class PostgresTransaction:
 
     @property
     def has_appended(self) -> bool:
-        """Whether it met other workers' rows at all."""
+        """Whether it added anything to the history."""
         return bool(self._states)
 
     def remember(self) -> None:
@@ -257,7 +257,7 @@ class PostgresTransaction:
 
     def end_sweep(self, upto: int) -> None:
         # To sweep the same batches again after a crash finds nothing new: no need to wait for the disk.
-        if not self._states:  # nothing was appended that somebody might have read
+        if not self.has_appended:  # there is nothing that somebody might have read
             self._connection.execute("SET LOCAL synchronous_commit = off")
         self._count("end_sweep", upto)
 

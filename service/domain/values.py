@@ -7,14 +7,12 @@ ten times as much each time that a field is read.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as value
 else:
     from dataclasses import dataclass
-
-    T = TypeVar("T")
 
     def value(*, frozen: bool, slots: bool) -> Any:
         """What `dataclasses.dataclass` makes of a class, without the guard."""

@@ -162,11 +162,9 @@ class Parser:
         if event_type == models.CARRIER_SCANNED:
             carrier = data["carrier"]
             said = self._tables.understand(carrier, data["code"])
-            # fmt: off
             event = Event(
                 source, event_id, at, said.sense, said.milestone, location, None, None, None, said.unmapped_because
             )
-            # fmt: on
             return SubjectKind.LABEL, label(carrier, data["tracking_number"]), event
         if event_type == models.CONNOTE_DELIVERED:
             connote = data["connote"]
@@ -176,13 +174,14 @@ class Parser:
             event = Event(source, event_id, at, Sense.VOIDS, voids=(data["source"], data["id"]))
         else:
             milestone = _MILESTONES[event_type]
-            attributes = _attributes(data) if milestone is Milestone.RC else None
+            attributes = attributes_of(data) if milestone is Milestone.RC else None
             connote = data["connote"] if milestone is Milestone.RE else None
             event = Event(source, event_id, at, Sense.ASSERTS, milestone, location, attributes, connote)
         return SubjectKind.RETURN, data["return_id"], event
 
 
-def _attributes(data: dict[str, Any]) -> Attributes:
+def attributes_of(data: Mapping[str, Any]) -> Attributes:
+    """What the data of a valid creation says of its return."""
     return Attributes(
         data["retailer"], _ROUTES[data["route"]], data["carrier"], data["tracking_number"], data.get("order_number")
     )
