@@ -6,7 +6,8 @@ cd "$(dirname "$0")/../.."
 
 readonly here=deploy/local
 readonly stamp=.venv/.ready
-export UV_PYTHON_DOWNLOADS=never PIP_DISABLE_PIP_VERSION_CHECK=1
+# Compiled once, here: where Python may not write what it compiles, each start of a command would take twice as long.
+export UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 # The machine's own list of certificates: behind a company's proxy no other will do.
 if [[ -d /etc/ssl/certs ]]; then export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-true}; fi
 # A machine's extra places to look for packages are no part of the lock.

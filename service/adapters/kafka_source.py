@@ -31,6 +31,7 @@ _RECEIVE_BUFFER_BYTES = 1024 * 1024
 _REQUEST_TIMEOUT_MS = 30_000
 _BOOTSTRAP_TIMEOUT_MS = 5_000  # the loop tries again, and reads the stop flag in between
 _ALL: Final = 2**31  # records; the client is never left with a part of a fetch, which it would forget on a pause
+_GLANCE_MS: Final = 20
 _LITTLE: Final = 10_000  # records over all partitions: with less than its share of that left, one is fetched on
 
 
@@ -97,15 +98,17 @@ class KafkaSource:
         self._consumer._fetcher.PartitionRecords = PartitionRecords  # noqa: SLF001 - there is no public way
         self._listener.consumer = self._consumer
         try:
-            self._check_topics()
+            # In this order: the client takes what it learns of topics before they are subscribed for news once it has
+            # joined the group, and has the whole group join again.
             self._consumer.subscribe(self._topics, listener=self._listener)
+            self._check_topics()
         except BaseException:
             self.close()
             raise
 
     def _check_topics(self) -> None:
         try:
-            missing = sorted(set(self._topics) - self._consumer.topics())
+            missing = sorted(t for t in self._topics if not self._consumer.partitions_for_topic(t))
         except KafkaError as error:
             raise BrokenSource(f"Kafka: {type(error).__name__}") from error
         if missing:
@@ -115,6 +118,9 @@ class KafkaSource:
     def poll(self, timeout_ms: int, limit: int) -> list[Record]:
         """Records of the partitions that are not paused, in the order of each partition; behind, the oldest first."""
         deadline = time.monotonic() + timeout_ms / 1000
+        if not self._open:
+            self._await_partitions(deadline)
+            return []
         self._fetch(0 if self._backlog else timeout_ms)
         while not (records := self._backlog.take(self._open, limit, self._horizon())) and self._backlog:
             remaining_ms = int((deadline - time.monotonic()) * 1000)
@@ -124,6 +130,14 @@ class KafkaSource:
                 return self._backlog.take(self._open, limit)
             self._fetch(remaining_ms)
         return records
+
+    def _await_partitions(self, deadline: float) -> None:
+        """While none are read nothing can come but a rebalance, and that does not end the client's poll."""
+        while True:
+            remaining_ms = max(0, int((deadline - time.monotonic()) * 1000))
+            self._fetch(min(remaining_ms, _GLANCE_MS))
+            if remaining_ms <= _GLANCE_MS or self._listener.gained or self._listener.lost:
+                return
 
     def _fetch(self, timeout_ms: int) -> None:
         """Take over whatever the client has, and let it fetch on where little is left."""

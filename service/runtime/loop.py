@@ -36,7 +36,6 @@ from service.wire.record import Record
 _HOUSEKEEPING_SECONDS: Final = 1.0
 _IDLE_SWEEP_SECONDS: Final = 0.25  # how long an event may wait that a crash or a race left to the sweep
 _TIDY_SECONDS: Final = 30.0
-_DRAIN_SECONDS: Final = 1.0
 _SWEEPS_A_TICK: Final = 4
 _BEHIND_SWEEP_SECONDS: Final = 1.0  # few large sweeps take less time than many small ones
 
@@ -96,7 +95,7 @@ class IngestLoop:
         self._idle = False  # the last poll brought nothing, though it could
         self._drain: Drain | None = None
         self._progress = Progress(clock)
-        self._last = dict.fromkeys(("housekeeping", "sweep", "tidy", "drain"), clock())
+        self._last = dict.fromkeys(("housekeeping", "sweep", "tidy"), clock())
 
     def run(self) -> None:
         """Work until asked to stop, or until everything is drained."""
@@ -121,7 +120,8 @@ class IngestLoop:
             is_behind = self._is_behind
             wrote = self._record(source)
             self._carry_on(source)
-            self._sweep(after=_BEHIND_SWEEP_SECONDS if is_behind else 0 if wrote else _IDLE_SWEEP_SECONDS)
+            at_once = self._nears_the_end or (wrote and not is_behind)
+            self._sweep(after=0 if at_once else _BEHIND_SWEEP_SECONDS if is_behind else _IDLE_SWEEP_SECONDS)
             self._housekeeping(source)
         except BrokenSource as error:
             self._reopen(error)
@@ -398,11 +398,15 @@ class IngestLoop:
             self._last[what] = self._clock()
         return True
 
+    @property
+    def _nears_the_end(self) -> bool:
+        """Whether what is left of a drain is the sweep, or other workers' part."""
+        return self._drain is not None and self._drain.is_ingested(self._positions, self._blown)
+
     def _is_drained(self) -> bool:
         if self._drain is None or self._backoff.failures:
             return False
-        # The publishers may go on all the while: without a pause in what comes, it is asked now and then.
-        if not self._idle and not self._due("drain", _DRAIN_SECONDS):
+        if not self._idle and not self._nears_the_end:  # publishers may go on, so that it is never idle
             return False
         try:
             return self._drain.is_done(self._journal, self._blown)

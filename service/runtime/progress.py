@@ -41,6 +41,13 @@ class Drain:
         self._goal: Mapping[Partition, Bounds] = {p: each for p, each in bounds.items() if each.end > each.begin}
         self._batch: int | None = None  # once all is ingested: what the sweep must come to
 
+    def is_ingested(self, positions: Mapping[Partition, int], blown: Collection[Partition]) -> bool:
+        """Whether a worker whose partitions stand there has nothing left to do for it, but to sweep."""
+        return bool(positions) and not any(
+            partition in positions and positions[partition] < each.end and partition not in blown
+            for partition, each in self._goal.items()
+        )
+
     def is_done(self, journal: Journal, blown: Collection[Partition]) -> bool:
         """Whether it is all there. Raises Fatal if a partition that is missing was stopped by its fuse."""
         if self._batch is None:
