@@ -75,33 +75,42 @@ def _attributes(headers: tuple[tuple[str, bytes | None], ...]) -> tuple[str | No
     attributes: dict[str, Any] = {}
     size = 0
     for raw_name, value in headers:
-        name = raw_name if raw_name in _KNOWN_HEADERS else raw_name.lower()
-        if value is None or not (name.startswith(_PREFIX) or name == "content-type"):
+        name = _ATTRIBUTES.get(raw_name) or _attribute(raw_name.lower())
+        if value is None or name is None:
             continue
-        size += len(name) + len(value)
+        size += len(raw_name) + len(value)
         try:
             text = value.decode()
         except UnicodeDecodeError:
-            raise InvalidEvent(Invalid.NOT_UTF8, f"{_header(name)}: not UTF-8") from None
+            raise InvalidEvent(Invalid.NOT_UTF8, f"{_header(raw_name)}: not UTF-8") from None
         if "\0" in text or "\0" in name:
-            raise InvalidEvent(Invalid.NUL_CHARACTER, f"{_header(name)}: holds the character U+0000")
-        if name == "content-type":
+            raise InvalidEvent(Invalid.NUL_CHARACTER, f"{_header(raw_name)}: holds the character U+0000")
+        if name is _CONTENT_TYPE:
             content_type = text
         else:
-            attributes[name[len(_PREFIX) :]] = text
+            attributes[name] = text
     if size > MAX_BYTES:
         raise InvalidEvent(Invalid.TOO_LARGE, f"the attributes in the headers are larger than {MAX_BYTES} bytes")
     return content_type, attributes
 
 
+def _attribute(header: str) -> str | None:
+    """The attribute in a header whose name is in lower case; None for one that is not ours."""
+    known = _ATTRIBUTES.get(header)
+    return known or (header[len(_PREFIX) :] if header.startswith(_PREFIX) else None)
+
+
 def _header(name: str) -> str:
     # Names of attributes that CloudEvents does not define are the publisher's text: not repeated in errors.
-    return f"header {name}" if name in _KNOWN_HEADERS else "a ce_ header"
+    name = name.lower()
+    return f"header {name}" if name in _ATTRIBUTES else "a ce_ header"
 
 
-_KNOWN_HEADERS: Final = frozenset(
-    {"content-type", *(f"ce_{a}" for a in ("specversion", "id", "source", "type", "time", "subject", "dataschema"))}
-)
+_CONTENT_TYPE: Final = "Content-Type"  # no attribute's name, as those are in lower case
+_ATTRIBUTES: Final = {
+    f"{_PREFIX}{attribute}": attribute
+    for attribute in ("specversion", "id", "source", "type", "time", "subject", "dataschema")
+} | {"content-type": _CONTENT_TYPE}
 
 
 def _require_json_format(content_type: str) -> None:

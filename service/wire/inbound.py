@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum, unique
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -67,7 +68,7 @@ _MILESTONES: Final[dict[str, Milestone]] = {
     models.HUB_REJECTED: Milestone.RR,
     models.CONNOTE_DELIVERED: Milestone.RDBTC,
 }
-_VALIDATORS: Final[dict[str, Callable[[Any], Any]]] = {
+_VALIDATORS: Final[dict[str, Callable[..., Any]]] = {
     event_type: TypeAdapter(model).validator.validate_python for event_type, model in models.MODELS.items()
 }
 _compact: Final = msgspec.json.Encoder().encode
@@ -95,10 +96,10 @@ class Parser:
         envelope = cloudevents.decode(record)
         event_type, validate = self._type(envelope, record.topic)
         try:
-            validate(envelope)
+            # The models only judge: the data is taken from the dictionary as it came, and no copy of it is made whole.
+            validate(envelope, extra="ignore")
         except pydantic_core.ValidationError as error:
             raise _invalid(error) from None
-        # The dictionary as it came, not the validated copy: the models only judge.
         data: dict[str, Any] = envelope["data"]
         zone_source, utc_offset = "event", None
         text = envelope.get("time")
@@ -124,7 +125,7 @@ class Parser:
         code = data["code"] if kind is SubjectKind.LABEL else None
         return Inbound(kind, subject, event, event_type, code, zone_source, utc_offset, _compact(data), extensions)
 
-    def _type(self, envelope: dict[str, Any], topic: str) -> tuple[str, Callable[[Any], Any]]:
+    def _type(self, envelope: dict[str, Any], topic: str) -> tuple[str, Callable[..., Any]]:
         """The event's type and what validates it."""
         if envelope["specversion"] != "1.0":
             raise InvalidEvent(Invalid.UNSUPPORTED_SPECVERSION, 'specversion: the string "1.0" is expected')
@@ -157,7 +158,7 @@ class Parser:
     def _event(
         self, event_type: str, envelope: dict[str, Any], data: dict[str, Any], at: int
     ) -> tuple[SubjectKind, str, Event]:
-        source, event_id = envelope["source"], envelope["id"]
+        source, event_id = _shared(envelope["source"]), envelope["id"]
         location = models.location_of(event_type, data)
         if event_type == models.CARRIER_SCANNED:
             carrier = data["carrier"]
@@ -180,10 +181,20 @@ class Parser:
         return SubjectKind.RETURN, data["return_id"], event
 
 
+@lru_cache(4096)
+def _shared(text: str) -> str:
+    """The same text as one object, of texts that come with event after event."""
+    return text
+
+
 def attributes_of(data: Mapping[str, Any]) -> Attributes:
     """What the data of a valid creation says of its return."""
     return Attributes(
-        data["retailer"], _ROUTES[data["route"]], data["carrier"], data["tracking_number"], data.get("order_number")
+        _shared(data["retailer"]),
+        _ROUTES[data["route"]],
+        _shared(data["carrier"]),
+        data["tracking_number"],
+        data.get("order_number"),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, NotRequired
 
 from pydantic import BeforeValidator, ConfigDict, Field, with_config
@@ -319,19 +320,19 @@ TYPES_BY_TOPIC_SETTING: Final[dict[str, tuple[str, ...]]] = {
 }
 
 _WITH_LOCATION: Final = frozenset({CARRIER_SCANNED, HUB_DEPOT_SCANNED, CONNOTE_DELIVERED})
-_LOCATION_MEMBERS: Final = ("name", "code", "country")
 
 
-def location_of(event_type: str, data: Mapping[str, Any]) -> dict[str, str] | None:
+def location_of(event_type: str, data: Mapping[str, Any]) -> Mapping[str, str] | None:
     """The location in a valid event's data: its known members that say something; None where there are none.
 
     Only of types that have one: elsewhere a member of that name is unknown, so ignored.
     """
     location = data.get("location") if event_type in _WITH_LOCATION else None
-    if not location:
-        return None
-    known = {}
-    for member in _LOCATION_MEMBERS:
-        if said := location.get(member):
-            known[member] = said
-    return known or None
+    return _location(location.get("name"), location.get("code"), location.get("country")) if location else None
+
+
+@lru_cache(4096)
+def _location(name: str | None, code: str | None, country: str | None) -> Mapping[str, str] | None:
+    """One object for all events at a place: a worker remembers some hundred thousand of them."""
+    members = {"name": name, "code": code, "country": country}
+    return {member: said for member, said in members.items() if said} or None
