@@ -102,20 +102,20 @@ class PostgresTransaction:
             message = f"{len(keys) - moved} of {len(keys)} stored offsets were moved by another worker"
             raise LostPartition(message)
 
-    def find_returns(self, return_ids: Collection[str]) -> dict[str, int]:
+    def number_returns(self, return_ids: Collection[str], created: Collection[str]) -> tuple[dict[str, int], set[int]]:
         known = self._memory.returns.find(return_ids)
+        new: set[int] = set()
+        # What is created is new nearly always, so that is tried first.
+        if wanted := sorted(return_id for return_id in created if return_id not in known):
+            made = dict(self._rows("create_returns", wanted))
+            new.update(made.values())
+            self._returns |= made
+            known |= made
         if others := [return_id for return_id in return_ids if return_id not in known]:
             found = dict(self._rows("find_returns", others))
             self._returns |= found
             known |= found
-        return known
-
-    def create_returns(self, return_ids: Iterable[str]) -> dict[str, int]:
-        wanted = set(return_ids)
-        made = dict(self._rows("create_returns", sorted(wanted)))
-        self._returns |= made
-        others = wanted - made.keys()
-        return made | self.find_returns(others) if others else made
+        return known, new
 
     def find_labels(self, labels: Collection[str]) -> dict[str, int]:
         known = self._memory.labels.find(labels)

@@ -27,7 +27,7 @@ from service.application.ports import (
 from service.domain.events import Event
 from service.domain.journey import NEW, State, has_seen, needs_past, re_evaluate, record
 from service.domain.milestones import Reason, Verdict
-from service.domain.timeline import RC, RE
+from service.domain.timeline import RE
 from service.errors import InvalidEvent
 from service.wire.inbound import Inbound, SubjectKind, label
 from service.wire.record import Record
@@ -135,8 +135,18 @@ def verdicts(rows: Iterable[HistoryRow]) -> dict[tuple[str, Verdict], int]:
 
 def _place(tx: Transaction, arrivals: Sequence[Arrival]) -> tuple[list[Placed], list[Arrival], list[Arrival]]:
     """Find each event's return; (placed, to park, deliveries)."""
-    returns, new = _returns(tx, arrivals)
-    labels = _labels(tx, arrivals, returns, new)
+    named, scanned, created = set[str](), set[str](), list[Inbound]()
+    for arrival in arrivals:
+        inbound = arrival.inbound
+        kind = inbound.kind
+        if kind is _LABEL:
+            scanned.add(inbound.subject)
+        elif kind is _RETURN:
+            named.add(inbound.subject)
+            if inbound.event.attributes is not None:
+                created.append(inbound)
+    returns, new = tx.number_returns(named, {inbound.subject for inbound in created}) if named else ({}, set())
+    labels = _labels(tx, scanned, [(returns[inbound.subject], inbound.event) for inbound in created], new)
     # Creations first: a scan may stand before the one that made its return known in this very batch.
     creations, placed, parked, deliveries = list[Placed](), list[Placed](), list[Arrival](), list[Arrival]()
     for arrival in arrivals:
@@ -157,46 +167,38 @@ def _place(tx: Transaction, arrivals: Sequence[Arrival]) -> tuple[list[Placed], 
     return creations + placed, parked, deliveries
 
 
-def _returns(tx: Transaction, arrivals: Iterable[Arrival]) -> tuple[dict[str, int], set[int]]:
-    """The numbers of the returns that are named and exist, and which of them exist since now."""
-    named, created = set[str](), set[str]()
-    for arrival in arrivals:
-        inbound = arrival.inbound
-        if inbound.kind is _RETURN:
-            named.add(inbound.subject)
-            if inbound.event.milestone is RC:
-                created.add(inbound.subject)
-    known = tx.find_returns(named) if named else {}
-    wanted = created - known.keys()
-    new = tx.create_returns(wanted) if wanted else {}
-    return known | new, set(new.values())
-
-
 def _labels(
-    tx: Transaction, arrivals: Iterable[Arrival], returns: Mapping[str, int], new: Collection[int]
+    tx: Transaction, scanned: Collection[str], creations: Iterable[tuple[int, Event]], new: Collection[int]
 ) -> dict[str, int]:
     """Whose the named labels are, those of creations claimed: scans may name labels that nobody has claimed yet."""
-    scanned, claims, created = set[str](), list[tuple[str, int, bytes]](), set[tuple[int, bytes]]()
-    for arrival in arrivals:
-        inbound = arrival.inbound
-        if inbound.kind is _LABEL:
-            scanned.add(inbound.subject)
-        elif (attributes := inbound.event.attributes) is not None:
-            creation = returns[inbound.subject], inbound.event.key
-            if creation not in created:  # else a duplicate, which changes nothing, whatever it names
-                created.add(creation)
-                claims.append((label(attributes.carrier, attributes.tracking_number), *creation))
-    named = scanned.union(name for name, _, _ in claims)
-    owners = tx.find_labels(named) if named else {}
-    claims = [claim for claim in claims if claim[0] not in owners]
-    # Of a return that was known before, a creation that names a new label may be a duplicate too.
+    claims, known = list[tuple[str, int, Event]](), set[tuple[int, str, str]]()
+    for return_no, event in creations:
+        creation = return_no, event.source, event.id
+        attributes = event.attributes
+        if attributes is not None and creation not in known:  # else a duplicate, whatever it names
+            known.add(creation)
+            claims.append((label(attributes.carrier, attributes.tracking_number), return_no, event))
+    first = dict[str, int]()
+    for name, return_no, _ in claims:
+        first.setdefault(name, return_no)
+    # Most returns are new, and so are their labels.
+    fresh = {name: return_no for name, return_no in first.items() if return_no in new}
+    owners = tx.claim_labels(fresh) if fresh else {}
+    others = [name for name in first.keys() | scanned if name not in owners]
+    if others:
+        owners |= tx.find_labels(others)
+    return owners | _claim_anew(tx, [claim for claim in claims if claim[0] not in owners], new)
+
+
+def _claim_anew(tx: Transaction, claims: Iterable[tuple[str, int, Event]], new: Collection[int]) -> dict[str, int]:
+    """The labels that nobody has claimed: a creation of a return that was known before may be a duplicate."""
     known = {return_no for _, return_no, _ in claims}.difference(new)
     states = tx.load(known) if known else {}
     fresh = dict[str, int]()
-    for name, return_no, key in claims:
-        if return_no not in states or not has_seen(states[return_no], key):
+    for name, return_no, event in claims:
+        if return_no not in states or not has_seen(states[return_no], event.key):
             fresh.setdefault(name, return_no)
-    return owners | tx.claim_labels(fresh) if fresh else owners
+    return tx.claim_labels(fresh) if fresh else {}
 
 
 def append(tx: Transaction, placed: Sequence[Placed], step: Step) -> Appended:

@@ -76,11 +76,8 @@ class Transaction(Protocol):
     def advance(self, moves: Mapping[Partition, Move]) -> None:
         """Move the stored offsets; raises LostPartition if one is not where it is expected."""
 
-    def find_returns(self, return_ids: Collection[str]) -> dict[str, int]:
-        """The numbers of the returns that exist."""
-
-    def create_returns(self, return_ids: Iterable[str]) -> dict[str, int]:
-        """The numbers of these returns, made where they do not exist."""
+    def number_returns(self, return_ids: Collection[str], created: Collection[str]) -> tuple[dict[str, int], set[int]]:
+        """The numbers of those of these returns that exist, or are created; and which of them exist since now."""
 
     def find_labels(self, labels: Collection[str]) -> dict[str, int]:
         """The returns that claimed these labels, as `inbound.label` writes them."""

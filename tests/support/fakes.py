@@ -286,14 +286,13 @@ class MemoryTransaction:
                 raise LostPartition("a stored offset was moved by another worker")
             self.tables.offsets[partition] = move.next
 
-    def find_returns(self, return_ids: Collection[str]) -> dict[str, int]:
-        return {
-            return_id: self.tables.returns[return_id] for return_id in return_ids if return_id in self.tables.returns
-        }
-
-    def create_returns(self, return_ids: Iterable[str]) -> dict[str, int]:
+    def number_returns(self, return_ids: Collection[str], created: Collection[str]) -> tuple[dict[str, int], set[int]]:
         returns = self.tables.returns
-        return {return_id: returns.setdefault(return_id, len(returns) + 1) for return_id in sorted(set(return_ids))}
+        new = sorted(set(created) - returns.keys())
+        for return_id in new:
+            returns[return_id] = len(returns) + 1
+        known = {return_id: returns[return_id] for return_id in return_ids if return_id in returns}
+        return known, {returns[return_id] for return_id in new}
 
     def find_labels(self, labels: Collection[str]) -> dict[str, int]:
         return {name: self.tables.labels[name] for name in labels if name in self.tables.labels}
