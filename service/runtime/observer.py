@@ -57,7 +57,7 @@ class Observer:
         self._count(items, letters, outcome)
         verdicts: Counter[str] = Counter()
         for (_, verdict), number in outcome.verdicts.items():
-            verdicts[verdict] += number
+            verdicts[verdict.value] += number
         self._log.info(
             "batch",
             records=len(items),

@@ -59,6 +59,28 @@ def test_a_rebalance_comes_to_its_end_however_short_the_polls_are(
     assert {number for name, number in mine if name == topic} == set(range(6))
 
 
+def test_the_group_forms_once_for_one_worker_that_joins(service: Service) -> None:
+    # What the client learned of the topics before it had subscribed to them made it join twice, and others with it.
+    gained: list[set[Partition]] = []
+    with contextlib.closing(KafkaSource(service.settings, service.settings.input_topics)) as source:
+        end = time.monotonic() + 1.5  # the second time came when the metadata was a tenth of a second old
+        while time.monotonic() < end:
+            assert source.poll(20, 100) == []
+            if mine := source.take_gained():
+                gained.append(mine)
+
+    assert [len(mine) for mine in gained] == [12]
+
+
+def test_a_poll_ends_with_the_partitions_that_come(service: Service) -> None:
+    with contextlib.closing(KafkaSource(service.settings, service.settings.input_topics)) as source:
+        began = time.monotonic()
+        source.poll(20_000, 100)
+
+        assert len(source.take_gained()) == 12
+        assert time.monotonic() - began < 15, "it waited for records, of which none could come"
+
+
 def test_a_gained_partition_gives_nothing_until_it_is_resumed_at_its_place(service: Service) -> None:
     publish(service, *(creation(f"R-{number:04}") for number in range(12)))
     topic = service.topics.name("returns")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from service.application.ports import Partition
 from service.errors import BrokenSource, Conflict, Fatal, Retryable
@@ -81,6 +82,16 @@ class TestTick:
         assert bench.offsets == {A: 3}
         assert bench.kafka.source.committed == {A: 3}
         assert bench.journal.commits == [{A: (0, 3)}]
+
+    def test_logs_a_batch_in_plain_words(self) -> None:
+        bench = Bench()
+        bench.kafka.put(A, *returns(1, 3))
+
+        with capture_logs() as lines:
+            bench.tick(2)
+
+        (batch,) = [line for line in lines if line["event"] == "batch"]
+        assert (batch["records"], str(batch["verdicts"])) == (3, "{'advanced': 3}")
 
     def test_reads_a_gained_partition_from_its_stored_offset(self) -> None:
         bench = Bench()
@@ -696,6 +707,16 @@ class TestDrain:
         bench.loop.run()
 
         assert 3 <= bench.offsets[A] <= 40
+
+    def test_ends_with_the_batch_that_completes_it(self) -> None:
+        # It once waited for a poll that brought nothing, and for the next sweep after that.
+        bench = Bench(drain=True)
+        bench.kafka.put(A, scan("COLLECTED", "10:00"), *returns(1, 2))
+
+        bench.loop.run()
+
+        assert bench.story.count("poll") == 2  # one that brings the partition, and one the batch
+        assert bench.journal.tables.swept == bench.journal.tables.batches
 
     def test_cannot_end_well_with_a_partition_that_the_fuse_stopped(self) -> None:
         bench = Bench(drain=True, fuse_run=5)
