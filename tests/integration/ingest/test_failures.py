@@ -188,19 +188,19 @@ class TestWorkers:
         assert metric(first, "returns_conflicts_total", kind="offset") == 0
 
     def test_sigterm_in_mid_batch_ends_well_and_loses_nothing(self, service: Service) -> None:
-        documents = world(250)
+        documents = world(500)
         publish(service, *documents)
 
         for wanted in (150, 600):
-            worker = service.start("ingest", RETURNS_BATCH_SIZE="40")
+            worker = service.start("ingest", RETURNS_BATCH_SIZE="10")
             eventually(lambda wanted=wanted: recorded(service) >= wanted, 30)  # type: ignore[misc]
             assert service.stop(worker) == 0, service.log_text()
 
         before = recorded(service)
-        assert before < len(documents) + 249
+        assert before < len(documents) + 499
         drain(service)
         assert_right(service, documents)
-        assert recorded(service) == len(documents) + 249
+        assert recorded(service) == len(documents) + 499
 
     def test_sigterm_ends_a_worker_that_waits_for_kafka(self, service: Service) -> None:
         worker = service.start("ingest", RETURNS_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
