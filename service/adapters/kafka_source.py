@@ -124,6 +124,8 @@ class KafkaSource:
         self._fetch(0 if self._backlog else timeout_ms)
         while not (records := self._backlog.take(self._open, limit, self._horizon())) and self._backlog:
             remaining_ms = int((deadline - time.monotonic()) * 1000)
+            if not timeout_ms:
+                return []  # a look at what is there; the next poll takes the time to wait for older ones
             if remaining_ms <= 0:
                 # What the others wait for does not come: an open transaction, a leader that is away.
                 self._dry.update(self._open)
