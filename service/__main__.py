@@ -6,18 +6,13 @@ Heavy imports stand in the commands, so that help and usage errors come at once.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from service.errors import ServiceError, SettingsError
-
-if TYPE_CHECKING:
-    from service.config import Settings
-    from service.metrics import Metrics
-    from service.runtime.lifecycle import Stop
+from service.start import load_settings, process
+from service.token_commands import token_app
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -36,7 +31,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # its tracebacks show local variables, and with them secrets
     rich_markup_mode=None,
 )
-token_app = typer.Typer(help="Tokens for the HTTP API.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(token_app, name="token")
 
 Drain = Annotated[
@@ -48,38 +42,6 @@ def _share(what: str) -> Any:
     return typer.Option(min=0, max=1, help=f"Share of {what}.")
 
 
-class Process(NamedTuple):
-    """What every long-running command works with."""
-
-    settings: Settings
-    metrics: Metrics
-    stop: Stop
-
-
-@contextmanager
-def process(name: str, *, with_metrics_server: bool = True) -> Iterator[Process]:
-    """Settings, logs, metrics and signals of one process."""
-    from service.runtime.lifecycle import Stop
-
-    # First of all: a signal that comes during the rest of the start is not to be lost.
-    with Stop().install() as stop:
-        from service import bootstrap
-        from service.metrics import Metrics
-
-        settings, metrics = _settings(name), Metrics()
-        with bootstrap.metrics_server(settings, metrics if with_metrics_server else None):
-            yield Process(settings, metrics, stop)
-
-
-def _settings(name: str, *, libraries: bool = True) -> Settings:
-    """Settings, and logs as they say; without `libraries` for commands that say themselves what went wrong."""
-    from service import config, logs
-
-    settings = config.load()
-    logs.configure(settings.log_level, settings.log_format, process=name, libraries=libraries)
-    return settings
-
-
 @app.command()
 def migrate() -> None:
     """Bring the database to the wanted state.
@@ -88,7 +50,7 @@ def migrate() -> None:
     """
     from service.adapters import migrations
 
-    settings = _settings("migrate", libraries=False)
+    settings = load_settings("migrate", libraries=False)
     applied = migrations.migrate(settings.database_url.get_secret_value())
     print(f"applied {', '.join(f'{number:04}' for number in applied)}" if applied else "nothing to do")
 
@@ -102,7 +64,7 @@ def topics() -> None:
     """
     from service.adapters import kafka_admin
 
-    for line in kafka_admin.ensure_topics(_settings("topics", libraries=False)) or ["nothing to do"]:
+    for line in kafka_admin.ensure_topics(load_settings("topics", libraries=False)) or ["nothing to do"]:
         print(line)
 
 
@@ -112,9 +74,9 @@ def ingest(*, drain: Drain = False) -> None:
 
     With --drain: stop once every input partition is ingested up to where it ended at the start, by whichever worker.
     """
-    from service import bootstrap
-
     with process("ingest") as (settings, metrics, stop):
+        from service import bootstrap
+
         bootstrap.run_ingest(settings, metrics, stop, drain=drain)
 
 
@@ -130,9 +92,9 @@ def relay(
 
     Any number may run: one works, the others stand by to take over.
     """
-    from service import bootstrap
-
     with process("relay") as (settings, metrics, stop):
+        from service import bootstrap
+
         bootstrap.relay(settings, metrics, stop, start_at=start_at).run(drain=drain)
 
 
@@ -149,9 +111,9 @@ def project(
 
     Any number may run: one works at a time.
     """
-    from service import bootstrap
-
     with process("project") as (settings, metrics, stop):
+        from service import bootstrap
+
         projector = bootstrap.project(settings, metrics, stop)
         if rebuild:
             projector.rebuild()
@@ -168,10 +130,10 @@ def serve() -> None:
     \b
         curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8080/v1/returns/R-1001
     """  # noqa: D301 - the command line needs the character
-    from service import bootstrap
-
     with process("serve", with_metrics_server=False) as (settings, metrics, stop):
-        bootstrap.serve(settings, metrics, stop)
+        from service import serving
+
+        serving.serve(settings, metrics, stop)
 
 
 @app.command()
@@ -298,7 +260,7 @@ def verify() -> None:
     """
     from service import bootstrap
 
-    checked, differences = bootstrap.verify(_settings("verify"))
+    checked, differences = bootstrap.verify(load_settings("verify"))
     for difference in differences:
         print(difference)
     found = f"{len(differences)} differences" if differences else "no difference"
@@ -313,9 +275,9 @@ def run() -> None:
 
     If one of them ends, the others are stopped and the exit status is 1. SIGTERM or Ctrl-C stops all.
     """
-    from service import bootstrap
-
     with process("run", with_metrics_server=False) as (settings, _, stop):
+        from service import bootstrap
+
         if not bootstrap.run_all(settings, stop):
             raise typer.Exit(EXIT_FAILED)
 
@@ -326,58 +288,6 @@ def settings() -> None:
     from service import config
 
     print(config.reference())
-
-
-@token_app.command("create")
-def token_create(
-    scopes: Annotated[str, typer.Option(help="What the token allows, separated by commas: read, create, hub, ops.")],
-    label: Annotated[str, typer.Option(help="Whom or what it is for, to know it again.")] = "",
-) -> None:
-    """Make an API token and print it, alone, on standard output. It cannot be shown again: only its hash is stored.
-
-    An example:
-
-    \b
-        TOKEN=$(returns-status token create --scopes read,ops --label "customer service")
-    """  # noqa: D301 - the command line needs the character
-    from service.adapters import tokens
-    from service.adapters.database import connect
-    from service.application.access import parse_scopes
-
-    try:
-        wanted = parse_scopes(scopes)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--scopes") from None
-    url = _settings("token", libraries=False).database_url.get_secret_value()
-    with connect(url, "returns-token") as connection:
-        print(tokens.create_token(connection, wanted, label))
-
-
-@token_app.command("list")
-def token_list() -> None:
-    """Print what tokens there are: number, scopes, when made, when revoked, label."""
-    from service.adapters import tokens
-    from service.adapters.database import connect
-
-    url = _settings("token", libraries=False).database_url.get_secret_value()
-    with connect(url, "returns-token") as connection:
-        for number, label, scopes, created_at, revoked_at in tokens.list_tokens(connection):
-            state = f"revoked {revoked_at:%Y-%m-%d %H:%M}" if revoked_at else "valid"
-            print(f"{number:>6}  {','.join(scopes):<22}  {created_at:%Y-%m-%d %H:%M}  {state:<24}  {label}")
-
-
-@token_app.command("revoke")
-def token_revoke(
-    number: Annotated[int, typer.Argument(help="As `token list` shows it.", min=1, max=2**63 - 1)],
-) -> None:
-    """End a token, and the sessions at the desk that began with it. It is refused within two seconds."""
-    from service.adapters import tokens
-    from service.adapters.database import connect
-
-    url = _settings("token", libraries=False).database_url.get_secret_value()
-    with connect(url, "returns-token") as connection:
-        if not tokens.revoke_token(connection, number):
-            _fail(f"there is no token {number}", EXIT_FAILED)
 
 
 def main() -> None:

@@ -1,29 +1,23 @@
-"""The composition root: from settings to wired processes. The only place that knows every part."""
+"""The composition root: from settings to wired processes. With `serving`, the only place that knows every part."""
 
 from __future__ import annotations
 
 import faulthandler
 import gc
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from service import logs
 from service.config import PREFIX, Settings
 from service.errors import Fatal
 from service.metrics import Metrics
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-
-    from service.adapters.reading import Pool
     from service.application.remap import Order, Remapped
     from service.application.replay import Pace, Selection, Tally
     from service.application.verify import Checked
@@ -32,16 +26,12 @@ if TYPE_CHECKING:
     from service.runtime.projector import Projector
     from service.runtime.relay import Relay
     from service.simulator.options import Options
-    from service.web.operations import Operations
-    from service.web.ops.desk import Parts
     from service.wire.carriers import CarrierTables
     from service.wire.inbound import Parser
 
 # What `run` starts. Those with metrics of their own get RETURNS_METRICS_PORT and the ports after it, in this order.
 PROCESSES: Final = ("ingest", "relay", "project", "serve")
-_CREATION_SECONDS: Final = 8.0  # Kafka gets this long to take the event of a new return
 _FULL_COLLECTION: Final = 20  # of so many collections of a worker one is full
-_STOP_SECONDS: Final = 10  # requests that are being answered get this long when `serve` stops
 
 
 @contextmanager
@@ -214,130 +204,6 @@ def remap(settings: Settings, order: Order, stop: Stop, tell: Callable[[int, int
     tables = carrier_tables(settings)
     with closing(MendingJournal(settings.database_url.get_secret_value(), tables, "returns-remap")) as scans:
         return re_evaluate(scans, tables, order, lambda: bool(stop), tell)
-
-
-@contextmanager
-def web(settings: Settings, metrics: Metrics, stop: Stop) -> Iterator[FastAPI]:
-    """The web application on a pool of connections, which is closed at the end of the block."""
-    from service.adapters.public_reading import PostgresPublicReading
-    from service.adapters.reading import PostgresReading, open_pool
-    from service.web.app import create_app
-    from service.web.limits import Rate
-    from service.web.pages import Limits, Public
-
-    limits = Limits(
-        client=Rate(settings.public_client_rate, settings.public_burst),
-        number=Rate(settings.public_number_rate, settings.public_burst),
-        streams=settings.public_streams,
-    )
-    with open_pool(settings.database_url.get_secret_value(), settings.database_pool_size) as pool:
-        public = Public(PostgresPublicReading(pool), carrier_tables(settings), limits, lambda: bool(stop))
-        with operations(settings, pool) as does, desk(settings, pool, does) as parts:
-            yield create_app(PostgresReading(pool), metrics, public, does, parts)
-
-
-@contextmanager
-def operations(settings: Settings, pool: Pool) -> Iterator[Operations]:
-    """What the API does beyond reading one return; neither server need be there yet."""
-    from service.adapters.creations import PostgresCreations
-    from service.adapters.kafka_producing import Publishing
-    from service.adapters.letters import MendingJournal
-    from service.adapters.listing import PostgresListing
-    from service.application.creation import HEADERS, Creating
-    from service.application.replay import Replayed, replay_letter
-    from service.application.voiding import Voiding
-    from service.web.operations import Operations as Wired
-
-    tables = carrier_tables(settings)
-    understood = parser(settings, tables)
-    returns, hub_events = settings.topic_returns, settings.topic_hub_events
-
-    def replay_one(letter_no: int) -> Replayed | None:
-        with closing(MendingJournal(settings.database_url.get_secret_value(), tables, "returns-web")) as letters:
-            return replay_letter(letters, understood, letter_no)
-
-    with closing(Publishing(settings, "returns-web", patience_seconds=_CREATION_SECONDS)) as publishing:
-
-        def onto(topic: str) -> Callable[[str, bytes], None]:
-            return lambda key, event: publishing.publish_now(topic, key.encode(), event, list(HEADERS))
-
-        creating = Creating(PostgresCreations(pool), understood, returns, onto(returns))
-        voiding = Voiding(understood, hub_events, onto(hub_events))
-        yield Wired(PostgresListing(pool), creating, replay_one, voiding, settings.stuck_hours)
-
-
-@contextmanager
-def desk(settings: Settings, pool: Pool, does: Operations) -> Iterator[Parts]:
-    """What the operations desk is made of; neither server need be there yet."""
-    from service.adapters.audit import PostgresAudit
-    from service.adapters.desk_reading import PostgresDeskReading
-    from service.adapters.kafka_ends import KafkaEnds
-    from service.adapters.public_reading import PostgresPublicReading
-    from service.adapters.queues import PostgresQueues
-    from service.adapters.sessions import PostgresSessions
-    from service.application.pace import PaceKeeper
-    from service.application.sessions import SessionLimits
-    from service.web.limits import Rate
-    from service.web.ops.desk import Parts as Wired
-
-    limits = SessionLimits(timedelta(minutes=settings.ops_idle_minutes), timedelta(hours=settings.ops_session_hours))
-    tables = carrier_tables(settings)
-    with closing(KafkaEnds(settings)) as ends:
-        yield Wired(
-            sessions=PostgresSessions(pool, limits),
-            audit=PostgresAudit(pool),
-            reading=PostgresDeskReading(pool),
-            operations=does,
-            tables=tables,
-            public_url=settings.public_url,
-            failures=Rate(settings.ops_login_failures, settings.ops_login_failures),
-            queues=PostgresQueues(pool),
-            pace=PaceKeeper(PostgresPublicReading(pool), time.monotonic),
-            ends=ends,
-            parser=parser(settings, tables),
-            topics=settings.input_topics,
-            export_rows=settings.ops_export_rows,
-        )
-
-
-def serve(settings: Settings, metrics: Metrics, stop: Stop) -> None:
-    """Serve HTTP until asked to stop; what is being answered is answered first."""
-    import uvicorn
-
-    class Server(uvicorn.Server):
-        """Stops by our flag: with handlers of its own it would miss a signal that comes while it starts."""
-
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            logs.get("serve").info("serving", url=url)
-
-        async def on_tick(self, counter: int) -> bool:
-            return bool(stop) or await super().on_tick(counter)
-
-        @contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            yield
-
-    with _listen(settings.http_host, settings.http_port) as listener, web(settings, metrics, stop) as application:
-        config = uvicorn.Config(
-            application,
-            log_config=None,
-            access_log=False,  # the application logs requests itself, without query strings
-            server_header=False,
-            forwarded_allow_ips=settings.http_trusted_proxies,
-            timeout_graceful_shutdown=_STOP_SECONDS,
-        )
-        host, port = listener.getsockname()[:2]
-        url = settings.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        Server(config).run(sockets=[listener])
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise Fatal(f"cannot listen on {host}:{port}: {error.strerror}") from error
 
 
 def simulate(settings: Settings, options: Options, stop: Stop) -> str:

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from httpx import Client, Request, Response
 from starlette.routing import Route
 
-from service import bootstrap
+from service import serving
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
 from tests.support.api import settings_for, token
@@ -38,7 +38,7 @@ PARAMETERS = ("after", "before", "cursor", "lang", "limit", "next", "number", "o
 def app(database: str) -> Iterator[FastAPI]:
     ingest(database, [creation()])
     settings = settings_for(database, public_client_rate=10**5, public_number_rate=10**5, public_burst=10**5)
-    with bootstrap.web(settings, Metrics(), Stop()) as app:
+    with serving.web(settings, Metrics(), Stop()) as app:
         yield app
 
 

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from httpx import Client
 
-from service import bootstrap
+from service import serving
 from service.adapters.database import connect
 from service.adapters.tokens import create_token
 from service.errors import Retryable
@@ -358,7 +358,7 @@ def test_the_desk_works_with_the_role_of_the_web_process_which_cannot_rewrite_th
 
 
 def test_the_application_without_a_desk_has_none(database: str) -> None:
-    with bootstrap.web(settings_for(database), Metrics(), Stop()) as app, served(app) as client:
+    with serving.web(settings_for(database), Metrics(), Stop()) as app, served(app) as client:
         paths = client.get("/openapi.json").json()["paths"]
 
     assert not [path for path in paths if path.startswith("/ops")]

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from service import bootstrap
+from service import serving
 from service.adapters.migrations import migrate, shipped
 from service.adapters.reading import PostgresReading, open_pool
 from service.application.tracking import find_return
@@ -51,7 +51,7 @@ def test_the_api_creates_and_replays_with_its_role(database: str, topics: Topics
     body = {"retailer": "acme", "route": "omnirps", "carrier": "generic", "tracking_number": "T-1"}
     with user(database, "returns_web") as url:
         settings = settings_for(url, topics.bootstrap_servers, topic_returns=topics.create("returns"))
-        with bootstrap.web(settings, Metrics(), Stop()) as app, served(app) as client:
+        with serving.web(settings, Metrics(), Stop()) as app, served(app) as client:
             created = client.post("/v1/returns", json=body, headers={**bearer, "idempotency-key": "k"})
             (letter,) = client.get("/v1/dead-letters", headers=bearer).json()["items"]
             replayed = client.post(f"/v1/dead-letters/{letter['id']}/replay", headers=bearer)

@@ -9,7 +9,7 @@ from typing import Any
 from httpx import Client
 from pydantic import SecretStr
 
-from service import bootstrap
+from service import serving
 from service.adapters.database import connect
 from service.adapters.search import PostgresSearch
 from service.adapters.tokens import create_token
@@ -30,7 +30,7 @@ def settings_for(database: str, bootstrap_servers: str = "127.0.0.1:1", **others
 def api(settings: Settings, *scopes: str) -> Iterator[Client]:
     """A client of the application, with a token of these scopes."""
     stop = Stop()
-    with bootstrap.web(settings, Metrics(), stop) as app, served(app, token(settings, *scopes)) as client:
+    with serving.web(settings, Metrics(), stop) as app, served(app, token(settings, *scopes)) as client:
         client.timeout = 30
         yield client
 

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from httpx import Client, Response
 
-from service import bootstrap
+from service import serving
 from service.config import Settings
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
@@ -47,7 +47,7 @@ ATTACKS = (
 @contextmanager
 def desk(settings: Settings, *scopes: str, **headers: str) -> Iterator[Client]:
     """A browser that is logged in with a new token of these scopes; of none, it is not."""
-    with bootstrap.web(settings, Metrics(), Stop()) as app, served(app) as client:
+    with serving.web(settings, Metrics(), Stop()) as app, served(app) as client:
         client.timeout = 30
         client.headers.update(headers)
         if scopes:

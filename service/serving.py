@@ -1,0 +1,150 @@
+"""The composition root of `serve`: the web application, and what it reads and does, wired from the settings."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+
+from service import logs
+from service.adapters.audit import PostgresAudit
+from service.adapters.creations import PostgresCreations
+from service.adapters.desk_reading import PostgresDeskReading
+from service.adapters.kafka_ends import KafkaEnds
+from service.adapters.kafka_producing import Publishing
+from service.adapters.letters import MendingJournal
+from service.adapters.listing import PostgresListing
+from service.adapters.public_reading import PostgresPublicReading
+from service.adapters.queues import PostgresQueues
+from service.adapters.reading import PostgresReading, open_pool
+from service.adapters.sessions import PostgresSessions
+from service.application.creation import HEADERS, Creating
+from service.application.pace import PaceKeeper
+from service.application.replay import Replayed, replay_letter
+from service.application.sessions import SessionLimits
+from service.application.voiding import Voiding
+from service.bootstrap import carrier_tables, parser
+from service.errors import Fatal
+from service.web.app import create_app
+from service.web.limits import Rate
+from service.web.operations import Operations
+from service.web.ops.desk import Parts
+from service.web.pages import Limits, Public
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from service.adapters.reading import Pool
+    from service.config import Settings
+    from service.metrics import Metrics
+    from service.runtime.lifecycle import Stop
+
+_CREATION_SECONDS: Final = 8.0  # Kafka gets this long to take the event of a new return
+_STOP_SECONDS: Final = 10  # requests that are being answered get this long when `serve` stops
+
+
+@contextmanager
+def web(settings: Settings, metrics: Metrics, stop: Stop) -> Iterator[FastAPI]:
+    """The web application on a pool of connections, which is closed at the end of the block."""
+    limits = Limits(
+        client=Rate(settings.public_client_rate, settings.public_burst),
+        number=Rate(settings.public_number_rate, settings.public_burst),
+        streams=settings.public_streams,
+    )
+    with open_pool(settings.database_url.get_secret_value(), settings.database_pool_size) as pool:
+        public = Public(PostgresPublicReading(pool), carrier_tables(settings), limits, lambda: bool(stop))
+        with operations(settings, pool) as does, desk(settings, pool, does) as parts:
+            yield create_app(PostgresReading(pool), metrics, public, does, parts)
+
+
+@contextmanager
+def operations(settings: Settings, pool: Pool) -> Iterator[Operations]:
+    """What the API does beyond reading one return; neither server need be there yet."""
+    tables = carrier_tables(settings)
+    understood = parser(settings, tables)
+    returns, hub_events = settings.topic_returns, settings.topic_hub_events
+
+    def replay_one(letter_no: int) -> Replayed | None:
+        with closing(MendingJournal(settings.database_url.get_secret_value(), tables, "returns-web")) as letters:
+            return replay_letter(letters, understood, letter_no)
+
+    with closing(Publishing(settings, "returns-web", patience_seconds=_CREATION_SECONDS)) as publishing:
+
+        def onto(topic: str) -> Callable[[str, bytes], None]:
+            return lambda key, event: publishing.publish_now(topic, key.encode(), event, list(HEADERS))
+
+        creating = Creating(PostgresCreations(pool), understood, returns, onto(returns))
+        voiding = Voiding(understood, hub_events, onto(hub_events))
+        yield Operations(PostgresListing(pool), creating, replay_one, voiding, settings.stuck_hours)
+
+
+@contextmanager
+def desk(settings: Settings, pool: Pool, does: Operations) -> Iterator[Parts]:
+    """What the operations desk is made of; neither server need be there yet."""
+    limits = SessionLimits(timedelta(minutes=settings.ops_idle_minutes), timedelta(hours=settings.ops_session_hours))
+    tables = carrier_tables(settings)
+    with closing(KafkaEnds(settings)) as ends:
+        yield Parts(
+            sessions=PostgresSessions(pool, limits),
+            audit=PostgresAudit(pool),
+            reading=PostgresDeskReading(pool),
+            operations=does,
+            tables=tables,
+            public_url=settings.public_url,
+            failures=Rate(settings.ops_login_failures, settings.ops_login_failures),
+            queues=PostgresQueues(pool),
+            pace=PaceKeeper(PostgresPublicReading(pool), time.monotonic),
+            ends=ends,
+            parser=parser(settings, tables),
+            topics=settings.input_topics,
+            export_rows=settings.ops_export_rows,
+        )
+
+
+class _Server(uvicorn.Server):
+    """Stops by our flag: with handlers of its own it would miss a signal that comes while it starts."""
+
+    def __init__(self, config: uvicorn.Config, stop: Stop, url: str) -> None:
+        super().__init__(config)
+        self._stop = stop
+        self._url = url
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        logs.get("serve").info("serving", url=self._url)
+
+    async def on_tick(self, counter: int) -> bool:
+        return bool(self._stop) or await super().on_tick(counter)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def serve(settings: Settings, metrics: Metrics, stop: Stop) -> None:
+    """Serve HTTP until asked to stop; what is being answered is answered first."""
+    with _listen(settings.http_host, settings.http_port) as listener, web(settings, metrics, stop) as application:
+        config = uvicorn.Config(
+            application,
+            log_config=None,
+            access_log=False,  # the application logs requests itself, without query strings
+            server_header=False,
+            forwarded_allow_ips=settings.http_trusted_proxies,
+            timeout_graceful_shutdown=_STOP_SECONDS,
+        )
+        host, port = listener.getsockname()[:2]
+        url = settings.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        _Server(config, stop, url).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise Fatal(f"cannot listen on {host}:{port}: {error.strerror}") from error
