@@ -127,7 +127,7 @@ class PostgresSearchTransaction:
     def end(self, after: int, n: int) -> None:
         self._connection.execute(_QUERIES["count_minutes"], {"after": after, "upto": n})
         self._connection.execute(_QUERIES["end_minutes"], (n,))
-        self._connection.execute(_QUERIES["resolve_mapped"], (after, n))
+        self._connection.execute(_QUERIES["resolve_untold"], (after, n))
         self._connection.execute(_QUERIES["end"], (n,))
 
 

@@ -97,8 +97,10 @@ class SearchTransaction(Protocol):
         """Move the figures."""
 
     def end(self, after: int, n: int) -> None:
-        """Move the cursor from `after` to `n`, count the events of the batches between, and resolve the unmapped scans
-        that they mapped.
+        """Move the cursor from `after` to `n` and count the events of the batches between.
+
+        Also resolve what they resolve without a change of the return: unmapped scans that they mapped, and labels in
+        use of returns that they gave a label of their own.
         """
 
 
@@ -251,7 +253,7 @@ def _is_over(exception: SearchException, row: LogRow, state: State) -> bool:
         if voided == (exception.source, exception.id):
             return True
     if exception.milestone is None or exception.reason == Reason.TRACKING_NUMBER_IN_USE:
-        return False  # unmapped scans are resolved by their second row
+        return False  # they are resolved by rows of which nobody is told, see `SearchTransaction.end`
     milestone = Milestone(exception.milestone)
     if exception.verdict != Verdict.HELD:
         return milestone in state.timeline.counts and _is_own(exception, milestone, state)

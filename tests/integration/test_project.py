@@ -144,6 +144,28 @@ def test_an_unmapped_scan_and_a_label_in_use_are_open(database: str, project: Ca
     assert (unmapped["carrier"], unmapped["code"]) == ("generic", "WHAT")
 
 
+def test_a_label_in_use_is_open_until_the_return_gets_one_of_its_own(
+    database: str, project: Callable[..., None]
+) -> None:
+    def again(number: int, label: str) -> dict[str, Any]:
+        return creation("R-2002", tracking_number=label) | {"id": f"R-2002-rc-{number}"}
+
+    project(creation(), creation("R-3003"))
+    project(again(1, "TR-1001"))
+    project(again(2, "TR-3003"), scan("COLLECTED", "10:00", "R-2002"))
+    assert the_exceptions(database) == [
+        ("advanced", "tracking_number_in_use", True),
+        ("repeated", "tracking_number_in_use", True),
+    ]
+
+    project(again(3, "TR-2002"))
+
+    assert the_exceptions(database) == [
+        ("advanced", "tracking_number_in_use", False),
+        ("repeated", "tracking_number_in_use", False),
+    ]
+
+
 def test_a_scan_whose_code_became_known_is_open_no_more(database: str, project: Callable[..., None]) -> None:
     project(creation(), scan("WHAT", "10:00"))
     with psycopg.connect(database) as connection:  # what a re-evaluation appends

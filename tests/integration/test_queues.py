@@ -178,7 +178,7 @@ INSERT INTO search_minutes SELECT timestamptz '2026-11-01' + i * interval '1 min
 PLANS = {
     "stuck": {"search_returns_stuck"},
     "exceptions": {"search_exceptions_open"},
-    "in_use": {"search_exceptions_reason"},
+    "in_use": {"search_exceptions_open_reason"},
     "parked": {"parked_recorded_at"},
     "letters": {"dead_letters_open_reason"},
     "unmapped": {"search_exceptions_unmapped"},

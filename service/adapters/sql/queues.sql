@@ -27,12 +27,11 @@ CROSS JOIN LATERAL (
 ) queue
 
 -- name: in_use
--- search_exceptions_reason. They stay open for good, for a creation cannot be voided; to ask for the open ones would let the
--- planner walk over all others that are open.
+-- search_exceptions_open_reason. They stay open until their return is created with a label of its own.
 SELECT count(*), min(recorded_at)
 FROM (
     SELECT recorded_at FROM search_exceptions
-    WHERE reason = 'tracking_number_in_use' ORDER BY recorded_at LIMIT %(most)s::int4
+    WHERE reason = 'tracking_number_in_use' AND resolved_at IS NULL ORDER BY recorded_at LIMIT %(most)s::int4
 ) few
 
 -- name: parked
