@@ -256,6 +256,7 @@ def remap(
 def verify() -> None:
     """Recompute every timeline from its history and compare it with what is stored.
 
+    Lists and figures are held against the history too, as far as `project` has come.
     Prints each difference and exits with 1 if there is one. Reads one consistent snapshot; workers may go on.
     """
     from service import bootstrap

@@ -13,6 +13,7 @@ from pydantic_core import from_json
 
 from service.adapters.database import connect, translated
 from service.adapters.queries import load_queries
+from service.application.figures import MILESTONES
 from service.application.verify import StoredReturn, StoredRow
 from service.wire.stored import decode_changes, decode_state, stored_event
 
@@ -51,6 +52,24 @@ class PostgresHistories:
             yield f"event {id_} of {source} is parked although its {kind} {subject} is known"
         for connote, source, id_, return_id in self._connection.execute(_Q["undelivered_members"]):
             yield f"{return_id}: lacks delivery {id_} of {source} of its connote {connote}"
+
+    def misread(self) -> Iterator[str]:
+        for return_id, listed, version, listed_status, status in self._connection.execute(_Q["listed_otherwise"]):
+            yield (
+                f"{return_id}: listed as {_standing(listed, listed_status)}, and its history says"
+                f" {_standing(version, status)}"
+            )
+        for route, status, held, counted in self._connection.execute(_Q["miscounted_returns"]):
+            yield f"figures: {held} returns of {route} with status {status}, and there are {counted}"
+        milestones = [milestone.value for milestone in MILESTONES]
+        for day, milestone, route, held, counted in self._connection.execute(_Q["miscounted_days"], (milestones,)):
+            yield f"figures: {held} returns of {route} reached {milestone} on {day}, and {counted} did"
+        for minute, held, counted in self._connection.execute(_Q["miscounted_minutes"]):
+            yield f"figures: {held} events in the minute {minute:%Y-%m-%d %H:%M}, and there were {counted}"
+
+
+def _standing(version: int | None, status: str | None) -> str:
+    return "nothing" if version is None else f"version {version} with status {status}"
 
 
 def _stored_rows(rows: Iterator[Sequence[Any]]) -> Iterator[StoredRow]:

@@ -1,7 +1,8 @@
 """Recompute every return from its own history and compare with what is stored.
 
 Two independent readings: the events replayed one by one must give each row's verdict, reason, changes and state as
-they were recorded; and the timeline of the last row must be the function of the set of the return's events.
+they were recorded; and the timeline of the last row must be the function of the set of the return's events. What is
+kept for readers, search tables and figures, is held against the history as far as it has come.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ class Histories(Protocol):
     def strays(self) -> Iterator[str]:
         """A sentence for each event that is parked although its return is known, or a delivery that a member lacks."""
 
+    def misread(self) -> Iterator[str]:
+        """A sentence for each return that lists show otherwise than its history has it, and each wrong figure."""
+
 
 class Checked(NamedTuple):
     """How much was compared."""
@@ -59,6 +63,7 @@ def verify(histories: Histories, differences: list[str], limit: int = 100) -> Ch
         events += len(stored.rows)
         _extend(differences, (f"{stored.return_id or stored.return_no}: {what}" for what in check(stored)), limit)
     _extend(differences, histories.strays(), limit)
+    _extend(differences, histories.misread(), limit)
     return Checked(returns, events)
 
 

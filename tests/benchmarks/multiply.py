@@ -103,7 +103,10 @@ _FINISH: Final[LiteralString] = """
 UPDATE cursors SET n = (SELECT max(n) FROM batches) WHERE name <> 'figures';
 UPDATE search_counts SET returns = returns * {copies};
 UPDATE search_days SET returns = returns * {copies};
-UPDATE search_minutes SET events = events * {copies};
+UPDATE batches SET events = own.events FROM (SELECT xid, count(*) AS events FROM history GROUP BY xid) AS own
+WHERE own.xid = batches.xid;
+DELETE FROM search_minutes;
+INSERT INTO search_minutes SELECT date_trunc('minute', recorded_at), sum(events) FROM batches WHERE events > 0 GROUP BY 1;
 SELECT setval(pg_get_serial_sequence('returns', 'return_no'), max(return_no)) FROM returns;
 SELECT setval(pg_get_serial_sequence('dead_letters', 'letter_no'), max(letter_no)) FROM dead_letters;
 DROP SCHEMA small CASCADE

@@ -29,3 +29,51 @@ WHERE NOT EXISTS (
         AND history.source = d.source AND history.id = d.id
 )
 ORDER BY d.connote, returns.return_id
+
+-- name: listed_otherwise
+-- Each return as lists show it, beside the last row of its history up to the batch that `project` has come to.
+SELECT returns.return_id, listed.version, last.version, listed.status, last.status
+FROM (
+    SELECT DISTINCT ON (history.return_no) history.return_no, history.version, history.status
+    FROM history JOIN batches ON batches.xid = history.xid
+    WHERE batches.n <= (SELECT n FROM cursors WHERE name = 'search')
+    ORDER BY history.return_no, history.seq DESC
+) AS last
+FULL JOIN search_returns AS listed ON listed.return_no = last.return_no
+JOIN returns ON returns.return_no = coalesce(last.return_no, listed.return_no)
+WHERE listed.version IS DISTINCT FROM last.version OR listed.status IS DISTINCT FROM last.status
+ORDER BY returns.return_id
+
+-- name: miscounted_returns
+-- Figures of returns beside what they hold of each. From before there were figures, they hold nothing (`reached`).
+SELECT route, status, coalesce(held.returns, 0), coalesce(counted.returns, 0)
+FROM search_counts AS held
+FULL JOIN (
+    SELECT route, status, count(*) AS returns FROM search_returns WHERE reached IS NOT NULL GROUP BY route, status
+) AS counted USING (route, status)
+WHERE coalesce(held.returns, 0) <> coalesce(counted.returns, 0)
+ORDER BY route, status
+
+-- name: miscounted_days
+SELECT day, milestone, route, coalesce(held.returns, 0), coalesce(counted.returns, 0)
+FROM search_days AS held
+FULL JOIN (
+    SELECT reached.day, milestones.milestone, listed.route, count(*) AS returns
+    FROM search_returns AS listed
+    CROSS JOIN LATERAL unnest(listed.reached) WITH ORDINALITY AS reached (day, place)
+    JOIN unnest(%b::text[]) WITH ORDINALITY AS milestones (milestone, place) ON milestones.place = reached.place
+    WHERE reached.day IS NOT NULL
+    GROUP BY reached.day, milestones.milestone, listed.route
+) AS counted USING (day, milestone, route)
+WHERE coalesce(held.returns, 0) <> coalesce(counted.returns, 0)
+ORDER BY day, milestone, route
+
+-- name: miscounted_minutes
+SELECT minute, coalesce(held.events, 0), coalesce(counted.events, 0)
+FROM search_minutes AS held
+FULL JOIN (
+    SELECT date_trunc('minute', recorded_at) AS minute, sum(events) AS events FROM batches
+    WHERE n <= coalesce((SELECT n FROM cursors WHERE name = 'minutes'), 0) AND events > 0 GROUP BY 1
+) AS counted USING (minute)
+WHERE coalesce(held.events, 0) <> coalesce(counted.events, 0)
+ORDER BY minute

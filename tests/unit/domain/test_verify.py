@@ -257,14 +257,17 @@ def test_a_history_without_its_return_and_a_return_without_its_history_are_found
 
 
 class FakeHistories:
-    def __init__(self, *returns: StoredReturn, strays: Sequence[str] = ()) -> None:
-        self._returns, self._strays = returns, strays
+    def __init__(self, *returns: StoredReturn, strays: Sequence[str] = (), misread: Sequence[str] = ()) -> None:
+        self._returns, self._strays, self._misread = returns, strays, misread
 
     def returns(self) -> Iterator[StoredReturn]:
         return iter(self._returns)
 
     def strays(self) -> Iterator[str]:
         return iter(self._strays)
+
+    def misread(self) -> Iterator[str]:
+        return iter(self._misread)
 
 
 def test_verify_names_the_return_and_counts_what_it_compared() -> None:
