@@ -108,7 +108,7 @@ def test_the_first_scan_is_in_the_history(checkout: Path, environment: dict[str,
 
     def answers() -> list[Any]:
         assert bash.poll() is None, (checkout / "said").read_text()
-        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
+        with contextlib.suppress(FileNotFoundError, ValueError):  # half of it may be there
             history, document = documents((checkout / "answers").read_text())
             return [history, document] if document.get("status") == "RT" else []
         return []

@@ -122,6 +122,20 @@ def test_of_a_source_that_is_closed_nothing_is_assigned_any_more(service: Servic
         assert len(gained(second, 12, 100)) == 12
 
 
+def test_a_source_that_is_closed_leaves_no_socket_whatever_waits_to_be_sent(service: Service) -> None:
+    source = KafkaSource(service.settings, service.settings.input_topics)
+    gained(source, 12, 100)
+    connections = list(source._consumer._client._manager._conns.values())
+    sockets = [connection.transport._sock for connection in connections if connection.transport]
+    assert sockets
+    for connection in connections:
+        connection.transport._write_buffer.append(b"")  # the connection will be closed once this is sent
+
+    source.close()
+
+    assert [each.fileno() for each in sockets] == [-1] * len(sockets)
+
+
 def test_a_partition_that_was_paused_among_others_is_read_to_its_end_once_resumed(service: Service) -> None:
     # The client keeps what it had parsed of a partition that is paused, and once gave it back only when it held
     # nothing of any other: with records on all sides that partition stood still, and the worker with it.
