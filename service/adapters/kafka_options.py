@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from kafka.errors import KafkaError
@@ -30,6 +29,24 @@ def connection_options(settings: Settings, client_id: str) -> dict[str, Any]:
     return options
 
 
+class _Client(KafkaNetClient):  # type: ignore[misc] # kafka-python has no types
+    """Leaves no socket once it is closed.
+
+    By itself kafka-python 3.0.12 leaves a connection open on which something waits to be sent: the loop that would send
+    it and close the connection has ended by then.
+    """
+
+    def close(self, node_id: Any = None) -> None:
+        connections = list(self._manager._conns.values()) if node_id is None else []  # noqa: SLF001 - of a version that is pinned
+        sockets = [connection.transport._sock for connection in connections if connection.transport]  # noqa: SLF001
+        try:
+            super().close(node_id)
+        finally:
+            for each in sockets:
+                if each is not None:
+                    each.close()
+
+
 def opened(kind: Callable[..., Any], **options: Any) -> Any:
     """A consumer, producer or admin client with these options; one that cannot begin leaves nothing behind.
 
@@ -39,7 +56,7 @@ def opened(kind: Callable[..., Any], **options: Any) -> Any:
     clients: list[Any] = []
 
     def client(**found: Any) -> Any:
-        clients.append(KafkaNetClient(**found))
+        clients.append(_Client(**found))
         return clients[-1]
 
     try:
@@ -51,20 +68,3 @@ def opened(kind: Callable[..., Any], **options: Any) -> Any:
     clients.clear()
     gc.collect(0)  # refused sockets, which refer to each other; a worker collects seldom
     raise failed
-
-
-@contextmanager
-def leaving_no_socket(client: Any) -> Iterator[None]:
-    """For the block that closes a consumer.
-
-    By itself kafka-python 3.0.12 leaves a connection open on which something waits to be sent: the loop that would send
-    it and close the connection has ended by then.
-    """
-    connections = list(client._client._manager._conns.values())  # noqa: SLF001 - of a version that is pinned
-    sockets = [connection.transport._sock for connection in connections if connection.transport]  # noqa: SLF001
-    try:
-        yield
-    finally:
-        for each in sockets:
-            if each is not None:
-                each.close()

@@ -19,7 +19,7 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from service.adapters.kafka_backlog import Backlog
-from service.adapters.kafka_options import connection_options, leaving_no_socket, opened
+from service.adapters.kafka_options import connection_options, opened
 from service.adapters.kafka_records import PartitionRecords
 from service.application.ports import Bounds, Partition
 from service.config import Settings
@@ -252,7 +252,7 @@ class KafkaSource:
     def close(self) -> None:
         """Leave the group."""
         # Whatever goes wrong, it is gone; the group notices by the session timeout.
-        with suppress(Exception), leaving_no_socket(self._consumer):
+        with suppress(Exception):
             self._consumer.close(autocommit=False, timeout_ms=5000)
 
     def _go_on_joining(self) -> None:
