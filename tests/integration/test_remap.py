@@ -12,15 +12,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from service.adapters.histories import open_histories
 from service.adapters.letters import MendingJournal
 from service.adapters.reading import PostgresReading, open_pool
 from service.application.remap import Order, Remapped, remap
 from service.application.tracking import find_history
-from service.application.verify import verify
 from service.wire.carriers import CarrierTables
 from tests.support.ingesting import drain, hub, publish
-from tests.support.journals import DS, RP, SCAN, VOID, creation, event, ingest, scan
+from tests.support.journals import DS, RP, SCAN, VOID, creation, differences, event, ingest, scan
 from tests.support.relaying import told, truth
 from tests.support.service import Service
 
@@ -58,13 +56,6 @@ def scanned(code: str, time: str, return_id: str = "R-1001") -> dict[str, Any]:
 def history(database: str, columns: str = "id, verdict") -> list[tuple[Any, ...]]:
     with psycopg.connect(database) as connection:
         return connection.execute(f"SELECT {columns} FROM history ORDER BY return_no, seq".encode()).fetchall()
-
-
-def differences(database: str) -> list[str]:
-    found: list[str] = []
-    with open_histories(database) as histories:
-        verify(histories, found)
-    return found
 
 
 def test_a_scan_that_is_understood_now_gets_a_second_row(database: str, again: Remap) -> None:

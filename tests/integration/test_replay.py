@@ -26,7 +26,7 @@ from service.wire.inbound import Inbound, Parser
 from service.wire.record import Record
 from tests.support.commands import run
 from tests.support.ingesting import STRUCTURED, drain, message
-from tests.support.journals import SCAN, creation, event, ingest
+from tests.support.journals import SCAN, creation, differences, event, ingest
 from tests.support.relaying import told, truth
 from tests.support.service import Service
 
@@ -103,16 +103,6 @@ def send(
     return tally
 
 
-def verified(database: str) -> list[str]:
-    from service.adapters.histories import open_histories
-    from service.application.verify import verify
-
-    differences: list[str] = []
-    with open_histories(database) as histories:
-        verify(histories, differences)
-    return differences
-
-
 def test_a_letter_that_is_understood_now_is_recorded_where_it_once_stood(
     database: str, letters: MendingJournal, tables_with_zone: CarrierTables
 ) -> None:
@@ -141,7 +131,7 @@ def test_a_letter_that_is_understood_now_is_recorded_where_it_once_stood(
             datetime.fromtimestamp(AT / 1000, UTC),
         )
     ]
-    assert verified(database) == []
+    assert differences(database) == []
 
 
 def test_a_letter_that_fails_again_is_the_same_letter_with_one_more_attempt(
@@ -194,7 +184,7 @@ def test_an_event_of_a_return_to_come_waits_for_it(
         ("R-1001-rc", "advanced"),
         ("s-1", "advanced"),
     ]
-    assert verified(database) == []
+    assert differences(database) == []
 
 
 def test_one_letter_may_be_tried_by_its_number(
@@ -328,7 +318,7 @@ def test_many_may_replay_at_a_time(database: str, letters: MendingJournal, table
     assert sum(tally.resolved for tally in tallies) == 300
     assert {row[1:] for row in stored(letters)} == {(2, "no_zone", True)}
     assert rows(letters, "SELECT count(*) FROM history WHERE code = '1'") == [(300,)]
-    assert verified(database) == []
+    assert differences(database) == []
 
 
 def test_what_was_done_before_the_database_went_stays_done(
@@ -379,7 +369,7 @@ def test_a_value_that_only_the_database_refuses_fails_alone(
         (2, "no_zone", True),
     ]
     assert (tally.tried, tally.resolved, tally.failed) == (3, 2, {"rejected_value": 1})
-    assert verified(database) == []
+    assert differences(database) == []
 
 
 def test_the_commands_say_what_they_do_and_nobody_is_told_of_a_letter_twice(

@@ -5,21 +5,8 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from service.adapters.histories import open_histories
-from service.adapters.search import PostgresSearch
-from service.application.slices import Limits
-from service.application.verify import verify
-from service.metrics import Metrics
-from service.runtime.lifecycle import Stop
-from service.runtime.projector import Projector
-from tests.support.journals import creation, event, ingest, scan
-
-
-def said(database: str) -> list[str]:
-    differences: list[str] = []
-    with open_histories(database) as histories:
-        verify(histories, differences)
-    return differences
+from tests.support.api import project
+from tests.support.journals import creation, differences, event, ingest, scan
 
 
 def change(database: str, statement: str) -> None:
@@ -31,13 +18,13 @@ def change(database: str, statement: str) -> None:
 def listed(database: str) -> str:
     """A database with two returns in its lists, and more events than those have come to."""
     ingest(database, [creation("R-1"), creation("R-2", route="first_mile_only"), scan("COLLECTED", "10:00", "R-1")])
-    Projector(PostgresSearch(database, Limits()), Stop(), Metrics()).run(drain=True)
+    project(database)
     ingest(database, [scan("DELIVERED", "11:00", "R-1"), creation("R-3")])
     return database
 
 
 def test_lists_and_figures_that_are_behind_are_right_as_far_as_they_are(listed: str) -> None:
-    assert said(listed) == []
+    assert differences(listed) == []
 
 
 @pytest.mark.parametrize(
@@ -69,23 +56,23 @@ def test_lists_and_figures_that_are_behind_are_right_as_far_as_they_are(listed: 
         ),
     ),
 )
-def test_what_readers_see_wrongly_is_said(listed: str, statement: str, sentence: str) -> None:
+def test_what_readers_see_wrongly_is_differences(listed: str, statement: str, sentence: str) -> None:
     change(listed, statement)
 
-    assert sentence in said(listed)
+    assert sentence in differences(listed)
 
 
-def test_events_that_a_minute_lacks_are_said(listed: str) -> None:
+def test_events_that_a_minute_lacks_are_differences(listed: str) -> None:
     change(listed, "UPDATE search_minutes SET events = events + 4")
 
-    (sentence,) = said(listed)
+    (sentence,) = differences(listed)
 
     assert sentence.startswith("figures: 7 events in the minute ")
     assert sentence.endswith(", and there were 3")
 
 
-def test_an_event_that_is_parked_although_its_return_is_known_is_said(database: str) -> None:
+def test_an_event_that_is_parked_although_its_return_is_known_is_differences(database: str) -> None:
     ingest(database, [event("com.omnirps.hub.depot-scanned.v1", "ds-1", "10:00", return_id="R-1", hub="akl-1")])
     change(database, "INSERT INTO returns (return_id) VALUES ('R-1')")
 
-    assert "event ds-1 of /test is parked although its return R-1 is known" in said(database)
+    assert "event ds-1 of /test is parked although its return R-1 is known" in differences(database)

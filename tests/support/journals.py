@@ -7,10 +7,12 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from service.adapters.histories import open_histories
 from service.adapters.journal import PostgresJournal
 from service.application.ingest import decode, write
 from service.application.ports import Arrival
 from service.application.sweep import sweep
+from service.application.verify import verify
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser
 from service.wire.record import Record
@@ -77,3 +79,11 @@ def ingest(database_url: str, events: Iterable[dict[str, Any]]) -> None:
 
 def _bytes(document: dict[str, Any]) -> bytes:
     return json.dumps(document).encode()
+
+
+def differences(database: str) -> list[str]:
+    """What `verify` says of the database."""
+    found: list[str] = []
+    with open_histories(database) as histories:
+        verify(histories, found)
+    return found
