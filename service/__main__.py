@@ -269,7 +269,9 @@ def reconcile(
 
     with process("reconcile", with_metrics_server=False) as (settings, _, stop):
         with mending.progress() as tell:
-            done = bootstrap.reconcile(settings, stop, dry_run=dry_run, wait=wait, say=print, tell=tell)
+            done = bootstrap.reconcile(
+                settings, stop, dry_run=dry_run, wait=wait, say=print, tell=tell, warn=mending.warn
+            )
         if done is None:
             raise Retryable("stopped before it began; nothing was changed")
         print(mending.reconcile_summary(done, dry_run=dry_run))
