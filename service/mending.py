@@ -44,7 +44,7 @@ def progress(
 
 def warn(text: str) -> None:
     """Something that must not be missed, nor be taken for a result."""
-    print(text, file=sys.stderr, flush=True)
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - to the person who runs the command
 
 
 def moment(text: str | None) -> datetime | None:
