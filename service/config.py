@@ -146,7 +146,10 @@ class Settings(BaseSettings):
         default="returns.dead-letters", pattern=_TOPIC, description="Output: messages that are no events, as they came."
     )
     topic_partitions: int = Field(
-        default=12, ge=1, le=1000, description="Partitions of a topic that `topics` creates; raised, never lowered."
+        default=12,
+        ge=1,
+        le=1000,
+        description="Partitions of a topic that `topics` creates; raised, never lowered, outputs only while empty.",
     )
     topic_replication_factor: int = Field(
         default=-1, ge=-1, le=15, description="Copies of a topic that `topics` creates; -1: the brokers' default."

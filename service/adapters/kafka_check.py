@@ -13,6 +13,7 @@ from service.application.safety import TOPIC_SETTINGS, Checked, Role, TopicFacts
 from service.config import Settings
 
 _UNKNOWN: Final = UnknownTopicOrPartitionError.errno
+_INTERNAL: Final = ("__consumer_offsets", "__transaction_state")
 _OUTPUTS: Final[tuple[Role, ...]] = ("status_changes", "current_status", "exceptions", "dead_letters")
 
 
@@ -21,9 +22,13 @@ def check(settings: Settings) -> Checked:
     roles: dict[str, Role] = {
         **dict.fromkeys(settings.input_topics, "input"),
         **dict(zip(settings.output_topics, _OUTPUTS, strict=True)),
+        **dict.fromkeys(_INTERNAL, "internal"),
     }
     with connected(settings) as admin:
         described = {topic["name"]: topic for topic in admin.describe_topics(list(roles))}
+        for name in _INTERNAL:  # made by Kafka when it needs them, and not everybody may look at them
+            if described[name]["error_code"]:
+                del described[name]
         unchecked = [
             f"{name}: {for_code(topic['error_code']).__name__}"
             for name, topic in described.items()

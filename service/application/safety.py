@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
-Role = Literal["input", "status_changes", "current_status", "exceptions", "dead_letters"]
+# "internal" are Kafka's own, where the relay's position and its transactions are kept.
+Role = Literal["input", "status_changes", "current_status", "exceptions", "dead_letters", "internal"]
 
 DAY_MS: Final = 86_400_000
 CHANGES_KEPT_MS: Final = 400 * DAY_MS
@@ -109,8 +110,9 @@ def _settings(topic: TopicFacts) -> Iterator[Finding]:
         needs = "false: a broker that lags would become leader, and what it lacks be lost"
         setting = "unclean.leader.election.enable"
         yield Finding(topic.name, setting, "true", needs, _alter(topic, f"{setting}=false"))
-    yield from _cleanup(topic)
-    yield from _retention(topic)
+    if topic.role != "internal":
+        yield from _cleanup(topic)
+        yield from _retention(topic)
     if topic.role == "input" and topic.settings.get("message.timestamp.type") == "CreateTime":
         needs = "nothing; the times of its records are what its publishers' clocks say"
         remedy = _alter(topic, "message.timestamp.type=LogAppendTime")

@@ -211,14 +211,17 @@ class IngestLoop:
         if not lost and not gained:
             return
         # An eager rebalance takes all away and gives some back: those are read again from their stored offsets.
-        for partition in lost | gained:
+        self._forget(lost | gained)
+        self._gained = (self._gained - lost) | gained
+        self._log.info("rebalanced", gained=len(gained), lost=len(lost - gained), held=len(self._held))
+
+    def _forget(self, partitions: Collection[Partition]) -> None:
+        for partition in partitions:
             self._positions.pop(partition, None)
             for memory in (self._progress, self._fuse, self._observer):
                 memory.forget(partition)
-        self._blown -= lost | gained
-        self._drop_held(lost | gained)
-        self._gained = (self._gained - lost) | gained
-        self._log.info("rebalanced", gained=len(gained), lost=len(lost - gained), held=len(self._held))
+        self._blown.difference_update(partitions)
+        self._drop_held(partitions)
 
     def _settle(self, source: Source) -> None:
         """Make positions certain: after a failure, and where partitions were gained."""
@@ -229,7 +232,9 @@ class IngestLoop:
             self._positions |= {partition: each.next for partition, each in stored.items()}
             self._give_back(source, moved)
             # Bound to another topic meanwhile: either that one, or the one that this worker reads, is of the past.
-            self._gained |= {p for p, each in stored.items() if ids[p] not in {None, each.topic_id}}
+            rebound = {p for p, each in stored.items() if ids[p] not in {None, each.topic_id}}
+            self._forget(rebound)
+            self._gained |= rebound
             self._uncertain = False
         if self._gained:
             self._take_up(source)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,8 +12,13 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from service.adapters import kafka_source
+from service.adapters.journal import PostgresJournal
+from service.application.ingest import write
+from service.application.ports import Move, Rebinding, Stored
+from service.errors import LostPartition
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
+from service.wire.carriers import CarrierTables
 from tests.support.ingesting import STRUCTURED, loop, publish, working
 from tests.support.journals import creation, scan
 from tests.support.service import Service
@@ -176,3 +183,63 @@ def test_what_retention_took_is_counted(service: Service) -> None:
     assert recorded(service) == 54
     assert value(metrics, "returns_offsets_out_of_range_total", topic=topic, reason="retention") == 3
     assert value(metrics, "returns_records_lost_total", topic=topic) == 6
+
+
+class TestCompareAndSet:
+    PARTITION = ("in", 0)
+    OLD, NEW = Stored(5, b"1" * 16, 2), Stored(0, b"2" * 16)
+
+    @pytest.fixture
+    def journal(self, database: str) -> Iterator[PostgresJournal]:
+        with contextlib.closing(PostgresJournal(database, CarrierTables.load())) as journal:
+            assert journal.stored_offsets({self.PARTITION: self.OLD}) == {self.PARTITION: self.OLD._replace(epoch=-1)}
+            yield journal
+
+    def rebind(self, journal: PostgresJournal, before: Stored, after: Stored) -> None:
+        with journal.transaction() as tx:
+            tx.rebind({self.PARTITION: Rebinding(before, after)})
+
+    def stored(self, journal: PostgresJournal) -> Stored:
+        return journal.stored_offsets({self.PARTITION: Stored(99)})[self.PARTITION]
+
+    def test_a_batch_keeps_the_epoch_of_its_last_record(self, journal: PostgresJournal) -> None:
+        write(journal, [], {self.PARTITION: Move(5, 7, self.OLD.topic_id, 3)})
+        assert self.stored(journal) == Stored(7, self.OLD.topic_id, 3)
+
+        write(journal, [], {self.PARTITION: Move(7, 8, self.OLD.topic_id, -1)})
+
+        assert self.stored(journal) == Stored(8, self.OLD.topic_id, -1), "an older one would be taken for a cut"
+
+    def test_a_commit_for_another_topic_of_the_name_hits_no_row(self, journal: PostgresJournal) -> None:
+        self.rebind(journal, self.OLD, self.NEW)
+
+        with pytest.raises(LostPartition):
+            write(journal, [], {self.PARTITION: Move(0, 1, self.OLD.topic_id)})
+
+        assert self.stored(journal) == self.NEW
+
+    def test_of_two_that_bind_a_row_anew_one_loses(self, journal: PostgresJournal) -> None:
+        self.rebind(journal, self.OLD, self.NEW)
+
+        with pytest.raises(LostPartition):
+            self.rebind(journal, self.OLD, self.NEW)
+
+    def test_an_offset_that_moved_meanwhile_is_not_bound_anew(self, journal: PostgresJournal) -> None:
+        write(journal, [], {self.PARTITION: Move(5, 7, self.OLD.topic_id)})
+
+        with pytest.raises(LostPartition):
+            self.rebind(journal, self.OLD, self.NEW)
+
+    def test_a_worker_whose_broker_tells_no_ids_moves_a_row_that_has_one(self, journal: PostgresJournal) -> None:
+        write(journal, [], {self.PARTITION: Move(5, 7)})
+
+        assert self.stored(journal) == Stored(7, self.OLD.topic_id)
+
+    def test_a_row_from_before_there_were_ids_is_moved_by_nobody_who_knows_one(self, journal: PostgresJournal) -> None:
+        self.rebind(journal, self.OLD, Stored(5))
+
+        with pytest.raises(LostPartition):
+            write(journal, [], {self.PARTITION: Move(5, 7, self.OLD.topic_id)})
+        self.rebind(journal, Stored(5), self.OLD)
+
+        write(journal, [], {self.PARTITION: Move(5, 7, self.OLD.topic_id)})

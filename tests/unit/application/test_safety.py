@@ -26,7 +26,10 @@ def found(
     return [(each.setting, each.value, each.is_note) for each in checked.findings]
 
 
-@pytest.mark.parametrize("role", ("input", "status_changes", "current_status", "exceptions", "dead_letters"))
+ROLES: tuple[Role, ...] = ("input", "status_changes", "current_status", "exceptions", "dead_letters", "internal")
+
+
+@pytest.mark.parametrize("role", ROLES)
 def test_nothing_is_found_where_all_is_well(role: Role) -> None:
     assert found(role) == []
 
@@ -43,6 +46,7 @@ def test_nothing_is_found_where_all_is_well(role: Role) -> None:
         ("current_status", ("cleanup.policy", "compact,delete")),
         ("current_status", ("unclean.leader.election.enable", "true")),
         ("dead_letters", ("max.message.bytes", "1048588")),
+        ("internal", ("unclean.leader.election.enable", "true")),
     ),
 )
 def test_what_would_lose_messages_is_wrong(role: Role, changed: tuple[str, str]) -> None:
