@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from service.application.listing import STUCK_HOURS
@@ -146,7 +146,10 @@ class Settings(BaseSettings):
         default="returns.dead-letters", pattern=_TOPIC, description="Output: messages that are no events, as they came."
     )
     topic_partitions: int = Field(
-        default=12, ge=1, le=1000, description="Partitions of a topic that `topics` creates; raised, never lowered."
+        default=12,
+        ge=1,
+        le=1000,
+        description="Partitions of a topic that `topics` creates; raised, never lowered, outputs only while empty.",
     )
     topic_replication_factor: int = Field(
         default=-1, ge=-1, le=15, description="Copies of a topic that `topics` creates; -1: the brokers' default."
@@ -260,6 +263,20 @@ class Settings(BaseSettings):
                 raise ValueError("must be host:port, several separated by commas")
         return ",".join(servers)
 
+    @model_validator(mode="after")
+    def _names_are_different(self) -> Self:
+        """Two topics of one name are one topic: each message of it would be wrong to somebody."""
+        topics = [name for name in type(self).model_fields if name.startswith("topic_")]
+        for kind in ([name for name in topics if isinstance(getattr(self, name), str)], ["group_id", "relay_group_id"]):
+            known: dict[str, str] = {}
+            for name in kind:
+                value = getattr(self, name)
+                if value in known:
+                    first = f"{PREFIX}{known[value]}".upper()
+                    raise ValueError(f"{first} and {PREFIX}{name.upper()}: must not have the same value")
+                known[value] = name
+        return self
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Like `load`, with pydantic's own error."""
@@ -308,8 +325,10 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def _sentence(location: tuple[int | str, ...], message: str) -> str:
-    name = "_".join(str(part) for part in location[:1]).upper() or "SETTINGS"
-    return f"{PREFIX}{name}: {message.removeprefix('Value error, ')}"
+    said = message.removeprefix("Value error, ")
+    if not location:
+        return said  # of several settings, which it names
+    return f"{PREFIX}{str(location[0]).upper()}: {said}"
 
 
 def reference() -> str:
