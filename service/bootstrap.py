@@ -76,6 +76,7 @@ def parser(settings: Settings, tables: CarrierTables) -> Parser:
             settings.topic_hub_events: {*hub, models.EVENT_VOIDED},
             settings.topic_deliveries: {models.CONNOTE_DELIVERED},
         },
+        lambda: time.time_ns() // 1000,
     )
 
 

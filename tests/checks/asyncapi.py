@@ -195,8 +195,8 @@ def _message(
     if topic.is_input:
         description += (
             " Binary mode (ce_ headers, data as the value) is taken as well."
-            f" Beyond the schema: at most 256 KiB, and time at most {FUTURE_LIMIT_HOURS} h after the message's"
-            " timestamp in Kafka and not before the year 2000."
+            f" Beyond the schema: at most 256 KiB, and time at most {FUTURE_LIMIT_HOURS} h after its receipt"
+            " (the later of Kafka's timestamp and the service's clock) and not before the year 2000."
         )
     return {
         "name": event_type,
