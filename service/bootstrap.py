@@ -134,6 +134,7 @@ def run_ingest(settings: Settings, metrics: Metrics, stop: Stop, *, drain: bool 
 def relay(settings: Settings, metrics: Metrics, stop: Stop, *, start_at: int | None = None) -> Relay:
     """A relay; its `run` publishes until asked to stop, or until everything is drained."""
     from service.adapters.batch_log import RelayLog
+    from service.adapters.kafka_limits import MessageLimits
     from service.adapters.kafka_sink import KafkaSink, SinkOptions, read_position
     from service.application.publish import OutputTopics
     from service.application.slices import Limits
@@ -141,11 +142,12 @@ def relay(settings: Settings, metrics: Metrics, stop: Stop, *, start_at: int | N
 
     topics = OutputTopics(*settings.output_topics)
     limits = Limits(rows=settings.relay_slice_rows)
+    largest = MessageLimits(settings, topics)
     sink = SinkOptions(settings.relay_transactional_id, settings.relay_group_id, settings.relay_transaction_timeout_ms)
     return Relay(
         Servers(
             lambda: RelayLog(settings.database_url.get_secret_value(), limits),
-            lambda waiting: KafkaSink(settings, sink, topics, waiting),
+            lambda waiting: KafkaSink(settings, sink, topics, waiting, largest),
             lambda: read_position(settings, sink, topics),
         ),
         topics,

@@ -51,8 +51,11 @@ class SliceReader:
         asked = {"numbers": [n for n, _, _ in batches], "xids": [xid for _, xid, _ in batches]} | position._asdict()
         # One more than fits tells whether there is more.
         rows = self._rows(asked | {"limit": self._limits.rows + 1, "voided": EVENT_VOIDED})
-        letters = self._letters(asked | {"limit": self._limits.letters + 1})
-        found = cut(position, batches[-1][0], rows, letters, self._limits)
+        letters, fitting = self._letters(
+            asked | {"limit": self._limits.letters + 1, "bytes": self._limits.letter_bytes}
+        )
+        limits = self._limits._replace(letters=min(self._limits.letters, fitting)) if letters else self._limits
+        found = cut(position, batches[-1][0], rows, letters, limits)
         self._adapt(len(batches), len(rows) + len(letters), found)
         touched = sum(n <= found.position.n for n, _, _ in batches)
         return found._replace(batches=touched, recorded_at=batches[0][2])
@@ -60,8 +63,10 @@ class SliceReader:
     def _rows(self, parameters: Mapping[str, Any]) -> list[LogRow]:
         return [LogRow._make(row) for row in self._cursor.execute(_QUERIES["rows"], parameters)]
 
-    def _letters(self, parameters: Mapping[str, Any]) -> list[Letter]:
-        return [_letter(row) for row in self._cursor.execute(_QUERIES["letters"], parameters)]
+    def _letters(self, parameters: Mapping[str, Any]) -> tuple[list[Letter], int]:
+        """The next letters, and how many of them are whole."""
+        rows = self._cursor.execute(_QUERIES["letters"], parameters).fetchall()
+        return [_letter(row[:-1]) for row in rows], sum(row[-1] for row in rows)
 
     def _adapt(self, batches: int, read: int, found: Slice) -> None:
         if not found.position.is_whole:
@@ -89,10 +94,10 @@ def cut(position: Position, last: int, rows: Sequence[LogRow], letters: Sequence
 
 
 def _letter(row: Sequence[Any]) -> Letter:
-    n, letter_no, topic, partition, offset, published_at, key, value, headers, reason, error, attempts = row
+    n, letter_no, topic, partition, offset, published_at, key, value, headers, reason, error, attempts, size = row
     decoded = tuple((name, None if text is None else b64decode(text)) for name, text in headers)
     record = Record(topic, partition, offset, to_micros(published_at) // 1000, key, value, decoded)
-    return Letter(n, letter_no, record, reason, error, attempts)
+    return Letter(n, letter_no, record, reason, error, attempts, size)
 
 
 class RelayLog:
