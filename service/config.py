@@ -181,7 +181,7 @@ class Settings(BaseSettings):
         ge=1024 * 1024,
         le=1024**3,
         description="Most memory that one batch of a producer may take once it is unpacked; a larger one becomes dead "
-        "letters without bodies. A worker holds up to six of that size.",
+        "letters without bodies. A worker may come to hold seven times that.",
     )
     fuse_ratio: float = Field(
         default=0.9,

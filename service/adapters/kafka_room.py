@@ -10,7 +10,7 @@ from service.config import MAX_BATCH_BYTES
 
 # So many batches of the largest size at a time. Bytes in Kafka say little: a fetch of 300 kB may hold a hundred batches of
 # 3 kB that take 60 MB each.
-BATCHES: Final = 4
+BATCHES: Final = 2
 
 
 class Room:

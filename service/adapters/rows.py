@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from service.application.ports import Arrival, HistoryRow
+from service.application.ports import Arrival, DeadLetter, HistoryRow
 from service.domain.events import KEY_DIGEST_BYTES
 from service.wire.record import Record
 from service.wire.stored import encode_changes, encode_state
@@ -20,6 +20,7 @@ MAX_KEYS_IN_ROW: Final = 64
 _PG_EPOCH: Final = 946_684_800_000_000  # 2000-01-01 UTC in microseconds; what PostgreSQL counts from
 _FIRST_MS: Final = -62_135_596_800_000  # 0001-01-01 UTC in milliseconds since 1970: what Python can read back
 _LAST_MS: Final = 253_402_300_799_999  # 9999-12-31
+_PIECE_BYTES: Final = 8 * 1024 * 1024  # of dead letters, in one statement
 # timestamptz goes as the integer, and json as the bytes, that they are on the wire: both spare a slower conversion.
 # fmt: off
 HISTORY_TYPES: Final = (
@@ -96,6 +97,20 @@ def others(arrivals: Iterable[Arrival], kept: Iterable[tuple[str, int, int]]) ->
     """The arrivals whose coordinates are not among those that were kept now."""
     coordinates = set(kept)
     return [a for a in arrivals if (a.record.topic, a.record.partition, a.record.offset) not in coordinates]
+
+
+def pieces(letters: Iterable[DeadLetter]) -> Iterator[list[DeadLetter]]:
+    """The letters in their order, so many bytes at a time: what goes to the server is copied several times on its way."""
+    piece, size = list[DeadLetter](), 0
+    for letter in letters:
+        record = letter.record
+        weight = len(record.value or b"") + len(record.key or b"") + sum(len(v or b"") for _, v in record.headers)
+        if piece and size + weight > _PIECE_BYTES:
+            yield piece
+            piece, size = [], 0
+        piece.append(letter)
+        size += weight
+    yield piece
 
 
 def headers_text(headers: Iterable[tuple[str, bytes | None]]) -> str:

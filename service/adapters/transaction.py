@@ -18,6 +18,7 @@ from service.adapters.rows import (
     history_columns,
     kept_columns,
     others,
+    pieces,
     place_in_history,
     published_at,
 )
@@ -221,6 +222,10 @@ class PostgresTransaction:
         self._count("join_connotes", [connote for connote, _ in unique], [return_no for _, return_no in unique])
 
     def bury(self, letters: Sequence[DeadLetter]) -> None:
+        for piece in pieces(letters):
+            self._bury(piece)
+
+    def _bury(self, letters: Sequence[DeadLetter]) -> None:
         records = [letter.record for letter in letters]
         self._count(
             "bury",

@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from aiokafka.codec import lz4_encode, snappy_encode, zstd_encode
-from kafka import KafkaProducer
-from kafka import codec as kafka_codec
-from kafka.record import default_records
 
+from tests.support.bombs import with_every_codec
 from tests.support.ingesting import STRUCTURED, assert_right, drain, publish
 from tests.support.journals import creation
 from tests.support.service import Service
@@ -20,12 +17,7 @@ CODECS = ("gzip", "snappy", "lz4", "zstd")
 
 @pytest.fixture
 def codecs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """kafka-python's producer with every codec; it brings gzip alone."""
-    for name, encode in (("snappy", snappy_encode), ("lz4", lz4_encode), ("zstd", zstd_encode)):
-        monkeypatch.setattr(kafka_codec, f"has_{name}", lambda: True)
-        known = KafkaProducer._COMPRESSORS
-        monkeypatch.setitem(known, name, (lambda: True, known[name][1]))
-        monkeypatch.setattr(default_records, f"{name}_encode", encode)
+    with_every_codec(monkeypatch)
 
 
 def send(service: Service, codec: str | None, *values: bytes) -> None:

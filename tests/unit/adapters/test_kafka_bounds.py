@@ -133,7 +133,7 @@ class TestUnpacking:
             unpack(4, memoryview(zstd), MIB)
 
     def test_a_block_of_no_length_is_not_read_for_ever(self) -> None:
-        # aiokafka's decoder did: the worker hung.
+        # One of a negative length would lead back to itself.
         header = b"\x82SNAPPY\0" + struct.pack(">ii", 1, 1)
 
         for length in (0, -4, -1, 2**31 - 1):
