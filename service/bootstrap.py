@@ -81,6 +81,7 @@ def parser(settings: Settings, tables: CarrierTables) -> Parser:
             settings.topic_hub_events: {*hub, models.EVENT_VOIDED},
             settings.topic_deliveries: {models.CONNOTE_DELIVERED},
         },
+        lambda: time.time_ns() // 1000,
     )
 
 
@@ -138,16 +139,18 @@ def run_ingest(settings: Settings, metrics: Metrics, stop: Stop, *, drain: bool 
 def relay(settings: Settings, metrics: Metrics, stop: Stop) -> Relay:
     """A relay; its `run` publishes until asked to stop, or until everything is drained."""
     from service.adapters.batch_log import RelayLog
+    from service.adapters.kafka_limits import MessageLimits
     from service.adapters.kafka_sink import KafkaSink, read_position
     from service.application.slices import Limits
     from service.runtime.relay import Relay, RelayOptions, Servers
 
     topics, sink = _output_topics(settings), _sink_options(settings)
     limits = Limits(rows=settings.relay_slice_rows)
+    largest = MessageLimits(settings, topics)
     return Relay(
         Servers(
             lambda: RelayLog(_database(settings), limits),
-            lambda waiting: KafkaSink(settings, sink, topics, waiting),
+            lambda waiting: KafkaSink(settings, sink, topics, waiting, largest),
             lambda: read_position(settings, sink, topics),
         ),
         topics,

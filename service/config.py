@@ -15,6 +15,9 @@ from service.domain.milestones import NAMES, Milestone
 from service.errors import SettingsError
 
 PREFIX: Final = "RETURNS_"
+MAX_BATCH_BYTES: Final = (
+    64 * 1024 * 1024
+)  # a batch of 1 MiB that compresses 20 to 1, and what its records take as objects
 _TOPIC: Final = r"^[A-Za-z0-9._-]{1,249}$"
 
 
@@ -175,6 +178,13 @@ class Settings(BaseSettings):
     fetch_max_wait_ms: int = Field(default=50, ge=1, le=60_000, description="See fetch_min_bytes.")
     max_partition_fetch_bytes: int = Field(
         default=300_000, ge=300_000, description="Most that one fetch takes of one partition; two of each are kept."
+    )
+    max_batch_bytes: int = Field(
+        default=MAX_BATCH_BYTES,
+        ge=1024 * 1024,
+        le=1024**3,
+        description="Most memory that one batch of a producer may take once it is unpacked; a larger one becomes dead "
+        "letters without bodies. A worker may come to hold seven times that.",
     )
     fuse_ratio: float = Field(
         default=0.9,

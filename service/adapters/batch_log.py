@@ -54,8 +54,11 @@ class SliceReader:
         asked = {"numbers": list(ids), "ids": list(ids.values())} | position._asdict()
         # One more than fits tells whether there is more.
         rows = self._rows(asked | {"limit": self._limits.rows + 1, "always": [EVENT_VOIDED, RECONCILED]})
-        letters = self._letters(asked | {"limit": self._limits.letters + 1})
-        found = cut(position, batches[-1][0], rows, letters, self._limits)
+        letters, fitting = self._letters(
+            asked | {"limit": self._limits.letters + 1, "bytes": self._limits.letter_bytes}
+        )
+        limits = self._limits._replace(letters=min(self._limits.letters, fitting)) if letters else self._limits
+        found = cut(position, batches[-1][0], rows, letters, limits)
         self._adapt(len(batches), len(rows) + len(letters), found)
         touched = sum(n <= found.position.n for n, _, _ in batches)
         ends = found.position._replace(batch_id=ids[found.position.n])
@@ -64,8 +67,10 @@ class SliceReader:
     def _rows(self, parameters: Mapping[str, Any]) -> list[LogRow]:
         return [LogRow._make(row) for row in self._cursor.execute(_QUERIES["rows"], parameters)]
 
-    def _letters(self, parameters: Mapping[str, Any]) -> list[Letter]:
-        return [letter_of(row) for row in self._cursor.execute(_QUERIES["letters"], parameters)]
+    def _letters(self, parameters: Mapping[str, Any]) -> tuple[list[Letter], int]:
+        """The next letters, and how many of them are whole."""
+        rows = self._cursor.execute(_QUERIES["letters"], parameters).fetchall()
+        return [letter_of(row[:-1]) for row in rows], sum(row[-1] for row in rows)
 
     def _adapt(self, batches: int, read: int, found: Slice) -> None:
         if not found.position.is_whole:
@@ -94,10 +99,10 @@ def cut(position: Position, last: int, rows: Sequence[LogRow], letters: Sequence
 
 def letter_of(row: Sequence[Any]) -> Letter:
     """The letter in a row of `letters`."""
-    n, letter_no, topic, partition, offset, published_at, key, value, headers, reason, error, attempts = row
+    n, letter_no, topic, partition, offset, published_at, key, value, headers, reason, error, attempts, size = row
     decoded = tuple((name, None if text is None else b64decode(text)) for name, text in headers)
     record = Record(topic, partition, offset, to_micros(published_at) // 1000, key, value, decoded)
-    return Letter(n, letter_no, record, reason, error, attempts)
+    return Letter(n, letter_no, record, reason, error, attempts, size)
 
 
 class RelayLog:

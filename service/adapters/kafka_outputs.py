@@ -12,7 +12,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from service.adapters.kafka_options import connection_options, opened
-from service.application.reconcile import Change, Document, Raised, Stood
+from service.application.reconcile import Change, Document, Raised, Stood, ToldLetter
 from service.config import Settings
 from service.errors import Fatal, Retryable
 from service.wire.outbound import SOURCE
@@ -96,12 +96,13 @@ class KafkaOutputs:
             with suppress(KeyError, TypeError):
                 yield Raised(data["return_id"], data["cause"]["source"], data["cause"]["id"], data["reason"])
 
-    def letters(self) -> Iterator[tuple[str, int, int]]:
-        """Where the dead letters stood that were published: topic, partition and offset."""
+    def letters(self) -> Iterator[ToldLetter]:
+        """The dead letters that were published."""
         for record in self._records(self._letters):
             headers = {name: value for name, value in record.headers if name.startswith("dlq.")}
             with suppress(KeyError, TypeError, ValueError):
-                yield headers["dlq.topic"].decode(), int(headers["dlq.partition"]), int(headers["dlq.offset"])
+                numbers = (int(headers[f"dlq.{name}"]) for name in ("partition", "offset", "timestamp"))
+                yield ToldLetter(headers["dlq.topic"].decode(), *numbers)
 
     def kept_since(self, *, letters: bool) -> datetime | None:
         """What was recorded before this may have been published and deleted since; None: nothing was deleted."""

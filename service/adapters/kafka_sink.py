@@ -14,10 +14,11 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import AuthorizationError, KafkaError, MessageSizeTooLargeError
+from kafka.errors import AuthorizationError, KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 from kafka.partitioner.default import murmur2
 from kafka.structs import OffsetAndMetadata
 
+from service.adapters.kafka_limits import MessageLimits
 from service.adapters.kafka_options import connection_options, opened
 from service.adapters.kafka_position import from_offset, to_offset
 from service.adapters.kafka_tails import read_tails
@@ -26,9 +27,11 @@ from service.application.publish import Outgoing, OutputTopics, Tail
 from service.application.slices import Position
 from service.config import Settings
 from service.errors import Fatal, Refused, Retryable
+from service.wire.stubs import LARGEST
 
 _WAIT_SECONDS: Final = 0.5  # between two calls of `waiting`
 _BLOCK_MS: Final = 10_000
+_BATCH_SIZE: Final = 128 * 1024
 
 _PRODUCER: Final = {
     "bootstrap_timeout_ms": _BLOCK_MS,
@@ -37,15 +40,17 @@ _PRODUCER: Final = {
     "delivery_timeout_ms": 25_000,
     # The sender polls for so long between the steps of a transaction: 100 ms by default.
     "retry_backoff_ms": 5,
-    # Batches go when they are full, the rest with the flush at the end of a slice.
+    # Batches (of _BATCH_SIZE) go when they are full, the rest with the flush at the end of a slice.
     "linger_ms": 50,
-    "batch_size": 128 * 1024,
     # A dead letter may be larger than what the input topics take: it has more headers.
-    "max_request_size": 8 * 1024 * 1024,
+    "max_request_size": LARGEST,
     # A topic that is missing is not made by the way, with one partition and the wrong clean-up.
     "allow_auto_create_topics": False,
     "metrics_enabled": False,
 }
+
+
+_TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 
 class SinkOptions(NamedTuple):
@@ -135,12 +140,19 @@ class KafkaSink:
     """A transactional producer with its position. After any exception it is of no use: close it and open another."""
 
     def __init__(
-        self, settings: Settings, options: SinkOptions, topics: OutputTopics, waiting: Callable[[], None]
+        self,
+        settings: Settings,
+        options: SinkOptions,
+        topics: OutputTopics,
+        waiting: Callable[[], None],
+        limits: MessageLimits | None = None,
     ) -> None:
         """Connects, and ends whatever transaction an earlier sink left open. Raises Retryable.
 
         `waiting` is called during long waits; an exception from it ends the wait.
         """
+        self._limits = limits or MessageLimits(settings, topics)
+        self._limits.ask()
         self._settings, self._options, self._topics, self._waiting = settings, options, topics, waiting
         self._home = TopicPartition(topics.status_changes, 0)
         with _translated():
@@ -150,6 +162,7 @@ class KafkaSink:
                 transactional_id=options.transactional_id,
                 transaction_timeout_ms=options.transaction_timeout_ms,
                 **_PRODUCER,
+                batch_size=min(_BATCH_SIZE, self._limits.smallest),
             )
         try:
             with _translated():
@@ -214,7 +227,11 @@ class KafkaSink:
         producer = self._producer
         with _translated():
             producer.begin_transaction()
-            targets = [TopicPartition(topic, _partition(out.key, self._partitions[topic])) for topic, out in messages]
+            fitted = [self._limits.fitted(outgoing) for outgoing in messages]
+            targets = [
+                TopicPartition(topic, _partition(out.key, self._partitions[topic]))
+                for (topic, *_), out in zip(messages, fitted, strict=True)
+            ]
             # All at once, before the first message: each request of the protocol is a round trip of its own. They
             # go their way while the messages are encoded.
             for partition in dict.fromkeys(targets):
@@ -222,12 +239,19 @@ class KafkaSink:
             offset_sent = None
             if position is not None:
                 offset_sent = producer.offsets_sent({self._home: self._offset(position)}, self._options.group_id)
-            futures = [producer.append(target, *out) for target, (_, out) in zip(targets, messages, strict=True)]
+            futures = [producer.append(target, *out) for target, out in zip(targets, fitted, strict=True)]
             if futures:
-                producer.flushed(futures, self._patience())
+                self._flush(futures)
             if offset_sent is not None:
                 self._wait(offset_sent)
             self._wait(producer.committed())
+
+    def _flush(self, futures: Sequence[Any]) -> None:
+        try:
+            self._producer.flushed(futures, self._patience())
+        except _TOO_LARGE:
+            self._limits.refused()  # the next sink asks again, and sends stubs
+            raise
 
     def close(self) -> None:
         """Stop the producer; a transaction that is open will be aborted by the next one, or by its time-out."""
@@ -313,8 +337,11 @@ def _translated() -> Iterator[None]:
     """kafka-python's errors in our words."""
     try:
         yield
-    except MessageSizeTooLargeError as error:
-        raise Fatal("a message is larger than its topic takes: raise the topic's max.message.bytes") from error
+    except _TOO_LARGE as error:
+        raise Retryable(
+            "Kafka: a message is larger than its topic takes; should this come again and again, raise the topic's "
+            "max.message.bytes"
+        ) from error
     except AuthorizationError as error:
         raise Fatal(f"Kafka does not allow this to the relay: {type(error).__name__}") from error
     except KafkaError as error:

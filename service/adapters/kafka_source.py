@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from math import inf
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from service.adapters.kafka_backlog import Backlog
 from service.adapters.kafka_epochs import Epochs, ask_ends
 from service.adapters.kafka_options import connection_options, opened
 from service.adapters.kafka_records import records_of
+from service.adapters.kafka_room import Room
 from service.application.ports import Bounds, Partition
 from service.config import Settings
 from service.errors import BrokenSource, ChangedTopics, Fatal
@@ -71,6 +73,7 @@ class KafkaSource:
         self._backlog = Backlog()
         self._epochs = Epochs()
         self._ids: dict[str, bytes | None] = {}  # of the topics that are read; one source reads one topic of a name
+        self._room = Room(settings.max_batch_bytes)
         self._open = set[Partition]()  # those that the loop wants records of
         self._dry = set[Partition]()  # those that hold more, and give nothing of it
         try:
@@ -99,7 +102,8 @@ class KafkaSource:
             )
         except KafkaError as error:
             raise BrokenSource(f"Kafka: {type(error).__name__}") from error
-        self._consumer._fetcher.PartitionRecords = records_of(self._ids, self._epochs)  # noqa: SLF001 - no public way
+        # There is no public way.
+        self._consumer._fetcher.PartitionRecords = partial(records_of(self._ids, self._epochs), room=self._room)  # noqa: SLF001
         self._listener.consumer = self._consumer
         try:
             # In this order: the client takes what it learns of topics before they are subscribed for news once it has
@@ -140,13 +144,19 @@ class KafkaSource:
         if not self._open:
             self._await_partitions(deadline)
             return []
+        records = self._poll(deadline, timeout_ms, limit)
+        for partition in self._open:
+            self._room.release(partition, self._backlog.next_offset(partition))
+        return records
+
+    def _poll(self, deadline: float, timeout_ms: int, limit: int) -> list[Record]:
         self._fetch(0 if self._backlog else timeout_ms)
         while not (records := self._backlog.take(self._open, limit, self._horizon())) and self._backlog:
             remaining_ms = int((deadline - time.monotonic()) * 1000)
             if not timeout_ms:
                 return []  # a look at what is there; the next poll takes the time to wait for older ones
-            if remaining_ms <= 0:
-                # What the others wait for does not come: an open transaction, a leader that is away.
+            if remaining_ms <= 0 or self._room.is_full:
+                # What the others wait for does not come: an open transaction, a leader that is away, or no room for it.
                 self._dry.update(self._open)
                 return self._backlog.take(self._open, limit)
             self._fetch(remaining_ms)
@@ -163,7 +173,8 @@ class KafkaSource:
     def _fetch(self, timeout_ms: int) -> None:
         """Take over whatever the client has, and let it fetch on where little is left."""
         little = _LITTLE // max(1, len(self._open))
-        enough = {partition for partition in self._open if self._backlog.size(partition) > little}
+        is_full = self._room.is_full
+        enough = {partition for partition in self._open if is_full or self._backlog.size(partition) > little}
         try:
             self._consumer.pause(*(TopicPartition(*partition) for partition in enough))
             self._consumer.resume(*(TopicPartition(*partition) for partition in self._open - enough))
@@ -195,6 +206,7 @@ class KafkaSource:
     def _forget(self, partition: Partition) -> None:
         self._backlog.forget(partition)
         self._epochs.forget(partition)
+        self._room.release(partition, None)
         self._dry.discard(partition)
 
     def take_gained(self) -> set[Partition]:

@@ -15,7 +15,9 @@ from service.application.ports import Waiting
 from service.application.remap import Place, Unmapped, UnmappedScan
 from service.application.replay import BuriedLetter, Extent, Failure, Selection
 from service.errors import Retryable
-from service.wire.record import Record
+from service.wire.cloudevents import MAX_BYTES
+from service.wire.reasons import Invalid
+from service.wire.record import Record, Unread
 from service.wire.stored import to_micros
 
 _Q: Final = load_queries("letters.sql")
@@ -39,7 +41,7 @@ class MendingJournal(PostgresJournal):
         return Extent(*self._ask("extent", _asked(selection))[0])
 
     def read(self, selection: Selection, after: int, upto: int, limit: int) -> list[BuriedLetter]:
-        asked = _asked(selection) | {"after": after, "upto": upto, "limit": limit}
+        asked = _asked(selection) | {"after": after, "upto": upto, "limit": limit, "most": MAX_BYTES}
         return [_letter(row) for row in self._ask("read", asked)]
 
     def count_unmapped(self, carrier: str | None, code: str | None) -> list[Unmapped]:
@@ -61,11 +63,11 @@ class MendingTransaction(PostgresTransaction):
     """`replay.LettersTransaction` and `remap.RemapTransaction`."""
 
     def take(self, selection: Selection, after: int, upto: int, limit: int) -> list[BuriedLetter]:
-        asked = _asked(selection) | {"after": after, "upto": upto, "limit": limit}
+        asked = _asked(selection) | {"after": after, "upto": upto, "limit": limit, "most": MAX_BYTES}
         return [_letter(row) for row in self._connection.execute(_Q["take"], asked)]
 
     def take_one(self, letter_no: int) -> BuriedLetter | None:
-        row = self._connection.execute(_Q["take_one"], (letter_no,)).fetchone()
+        row = self._connection.execute(_Q["take_one"], (MAX_BYTES, letter_no)).fetchone()
         return None if row is None else _letter(row)
 
     def resolve(self, letter_nos: Sequence[int]) -> None:
@@ -95,6 +97,8 @@ def _letter(row: Sequence[Any]) -> BuriedLetter:
     letter_no, topic, topic_id, partition, offset, published_at, key, value, headers, *rest = row
     reason, error, attempts, resolved_at = rest
     decoded = tuple((name, None if text is None else b64decode(text)) for name, text in headers)
+    # No body, and yet no tombstone: it was never kept, or is larger than an event may be. The reason stays what it was.
+    unread = Unread(reason, error, offset) if value is None and reason != Invalid.EMPTY else None
     at, id_ = to_micros(published_at) // 1000, topic_id and topic_id.bytes
-    record = Record(topic, partition, offset, at, key, value, decoded, id_)
+    record = Record(topic, partition, offset, at, key, value, decoded, id_, unread=unread)
     return BuriedLetter(letter_no, record, reason, error, attempts, resolved_at is not None)

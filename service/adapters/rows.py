@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic_core import to_json
 
-from service.application.ports import Arrival, HistoryRow
+from service.application.ports import Arrival, DeadLetter, HistoryRow
 from service.domain.events import KEY_DIGEST_BYTES
 from service.wire.record import Record
 from service.wire.stored import encode_changes, encode_state
@@ -22,6 +22,7 @@ MAX_KEYS_IN_ROW: Final = 64
 _PG_EPOCH: Final = 946_684_800_000_000  # 2000-01-01 UTC in microseconds; what PostgreSQL counts from
 _FIRST_MS: Final = -62_135_596_800_000  # 0001-01-01 UTC in milliseconds since 1970: what Python can read back
 _LAST_MS: Final = 253_402_300_799_999  # 9999-12-31
+_PIECE_BYTES: Final = 8 * 1024 * 1024  # of dead letters, in one statement
 # timestamptz and xid8 go as the integer, and json and uuid as the bytes, that they are on the wire: a spared conversion each.
 # fmt: off
 HISTORY_TYPES: Final = (
@@ -34,7 +35,12 @@ HISTORY_TYPES: Final = (
 def published_at(record: Record) -> int:
     """Kafka's timestamp. Publishers set it, to any 64 bits; what is no date we can keep becomes the first or last."""
     timestamp = record.timestamp
-    return timestamp if _FIRST_MS <= timestamp <= _LAST_MS else min(max(timestamp, _FIRST_MS), _LAST_MS)
+    return timestamp if _FIRST_MS <= timestamp <= _LAST_MS else clamped(timestamp)
+
+
+def clamped(timestamp: int) -> int:
+    """The nearest timestamp that is a date we can keep, in milliseconds since 1970."""
+    return min(max(timestamp, _FIRST_MS), _LAST_MS)
 
 
 # The order of all writes to the history: by return; the rows of one return stand in order already.
@@ -117,6 +123,20 @@ def others(arrivals: Iterable[Arrival], kept: Iterable[tuple[str, UUID | None, i
     """The arrivals whose coordinates are not among those that were kept now."""
     now = set(kept)
     return [arrival for arrival in arrivals if coordinates(arrival.record) not in now]
+
+
+def pieces(letters: Iterable[DeadLetter]) -> Iterator[list[DeadLetter]]:
+    """The letters in their order, so many bytes at a time: what goes to the server is copied several times on its way."""
+    piece, size = list[DeadLetter](), 0
+    for letter in letters:
+        record = letter.record
+        weight = len(record.value or b"") + len(record.key or b"") + sum(len(v or b"") for _, v in record.headers)
+        if piece and size + weight > _PIECE_BYTES:
+            yield piece
+            piece, size = [], 0
+        piece.append(letter)
+        size += weight
+    yield piece
 
 
 def headers_text(headers: Iterable[tuple[str, bytes | None]]) -> str:

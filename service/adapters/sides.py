@@ -15,8 +15,9 @@ from pydantic_core import from_json, to_json
 from service.adapters.batch_log import RELAY_LOCK, letter_of
 from service.adapters.database import connect, translated
 from service.adapters.queries import load_queries
+from service.adapters.rows import clamped
 from service.adapters.transaction import PostgresTransaction
-from service.application.reconcile import Beside, Change, Document, Held, Raised, Standing, Stood
+from service.application.reconcile import Beside, Change, Document, Held, Raised, Standing, Stood, ToldLetter
 from service.application.slices import Letter, LogRow, Position
 from service.errors import Fatal
 from service.wire.carriers import CarrierTables
@@ -101,10 +102,9 @@ class PostgresSides:
         self._copy("copy_raised", raised)
         yield from self._streamed("untold_exceptions", {"n": upto.n, "since": since}, LogRow._make)
 
-    def untold_letters(
-        self, told: Iterable[tuple[str, int, int]], upto: Position, since: datetime | None
-    ) -> Iterator[Letter]:
-        self._copy("copy_told_letters", told)
+    def untold_letters(self, told: Iterable[ToldLetter], upto: Position, since: datetime | None) -> Iterator[Letter]:
+        at = (each._replace(timestamp=clamped(each.timestamp)) for each in told)
+        self._copy("copy_told_letters", at)
         yield from self._streamed("untold_letters", {"n": upto.n, "since": since}, letter_of)
 
     def differences(self, position: Position) -> Iterator[Beside]:

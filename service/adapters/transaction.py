@@ -21,6 +21,7 @@ from service.adapters.rows import (
     history_columns,
     kept_columns,
     others,
+    pieces,
     place_in_history,
     published_at,
     topic_ids,
@@ -264,6 +265,9 @@ class PostgresTransaction:
         )
 
     def bury(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+        return [letter for piece in pieces(letters) for letter in self._bury(piece)]
+
+    def _bury(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         records = [letter.record for letter in letters]
         rows = self._rows(
             "bury",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Final, NamedTuple, Protocol
 
-from service.application.slices import LogRow, Position, Slice
+from service.application.slices import Letter, LogRow, Position, Slice
 from service.domain.journey import State
 from service.domain.milestones import Reason, Verdict
 from service.wire import outbound
 from service.wire.outbound import Message
+from service.wire.stubs import LARGEST, stub_of
 
 _EXCEPTIONAL: Final = frozenset({Verdict.HELD, Verdict.REFUSED, Verdict.UNMAPPED})
 
@@ -24,10 +26,11 @@ class OutputTopics(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """A message and the topic it goes to."""
+    """A message and the topic it goes to; `stub` is what goes there in its place, where it takes only so many bytes."""
 
     topic: str
     message: Message
+    stub: Callable[[int], Message] | None = None
 
 
 class Told(NamedTuple):
@@ -131,9 +134,16 @@ def messages_of(piece: Slice, topics: OutputTopics) -> list[Outgoing]:
     for row, state in latest.values():
         current = outbound.current_status(row.return_id, state, row.recorded_at)
         outgoing.append(Outgoing(topics.current_status, current))
-    for letter in piece.letters:
-        outgoing.append(Outgoing(topics.dead_letters, outbound.dead_letter(letter.record, letter.reason, letter.error)))
+    outgoing += (of_letter(letter, topics) for letter in piece.letters)
     return outgoing
+
+
+def of_letter(letter: Letter, topics: OutputTopics) -> Outgoing:
+    """What subscribers are told of a dead letter: the message as it came, or a stub where that is larger than any may be."""
+    stub = partial(stub_of, letter.record, letter.reason, letter.error, letter.letter_no, letter.size or 0)
+    if letter.record.value is None and letter.size:  # not read: it is larger than any message may be
+        return Outgoing(topics.dead_letters, stub(LARGEST), stub)
+    return Outgoing(topics.dead_letters, outbound.dead_letter(letter.record, letter.reason, letter.error), stub)
 
 
 def _of_row(row: LogRow, state: State, topics: OutputTopics) -> Iterator[Outgoing]:

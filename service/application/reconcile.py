@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from service.application.ports import Arrival, HistoryRow, Transaction
-from service.application.publish import Outgoing, OutputTopics, Sink
+from service.application.publish import Outgoing, OutputTopics, Sink, of_letter
 from service.application.slices import Letter, LogRow, Position
 from service.domain.events import Event, Published, Sense
 from service.domain.journey import State, record
@@ -72,6 +72,15 @@ class Raised(NamedTuple):
     reason: str
 
 
+class ToldLetter(NamedTuple):
+    """Where a dead letter stood that was published, and Kafka's timestamp of it: a topic made anew has new ones."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+
+
 class Held(NamedTuple):
     """What subscribers hold of a return, and which message says so; `is_document`: one of the compacted topic."""
 
@@ -121,8 +130,8 @@ class Outputs(Protocol):
     def raised(self) -> Iterator[Raised]:
         """What the exceptions tell of."""
 
-    def letters(self) -> Iterator[tuple[str, int, int]]:
-        """Where the dead letters stood that were published: topic, partition and offset."""
+    def letters(self) -> Iterator[ToldLetter]:
+        """The dead letters that were published."""
 
     def kept_since(self, *, letters: bool) -> datetime | None:
         """What was recorded before this may have been published and deleted since; None: nothing was deleted."""
@@ -171,9 +180,7 @@ class Sides(Protocol):
     def untold_exceptions(self, raised: Iterable[Raised], upto: Position, since: datetime | None) -> Iterator[LogRow]:
         """Exceptional rows up to there, recorded since then, that were not published."""
 
-    def untold_letters(
-        self, told: Iterable[tuple[str, int, int]], upto: Position, since: datetime | None
-    ) -> Iterator[Letter]:
+    def untold_letters(self, told: Iterable[ToldLetter], upto: Position, since: datetime | None) -> Iterator[Letter]:
         """Dead letters, likewise."""
 
 
@@ -254,8 +261,7 @@ def reconcile(
         done = done._replace(exceptions=done.exceptions + len(rows))
     letters = sides.untold_letters(outputs.letters(), upto, outputs.kept_since(letters=True))
     for piece in _pieces(letters, _LETTERS):
-        told = (outbound.dead_letter(letter.record, letter.reason, letter.error) for letter in piece)
-        sink.publish([Outgoing(topics.dead_letters, message) for message in told], None)
+        sink.publish([of_letter(letter, topics) for letter in piece], None)
         done = done._replace(letters=done.letters + len(piece))
     # Last of all: until then the relay refuses, and this can be run again.
     sink.publish((), upto)

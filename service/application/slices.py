@@ -98,7 +98,10 @@ class LogRow(NamedTuple):
 
 
 class Letter(NamedTuple):
-    """A dead letter: the message as it came, and what is wrong with it."""
+    """A dead letter: the message as it came, and what is wrong with it.
+
+    `size` is the length of the value, which is not read where it is longer than can be published.
+    """
 
     n: int
     letter_no: int
@@ -106,6 +109,7 @@ class Letter(NamedTuple):
     reason: str
     error: str
     attempts: int
+    size: int | None = None
 
 
 class Slice(NamedTuple):
@@ -122,8 +126,12 @@ class Slice(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What one slice holds at most. A letter may be large (up to 256 KiB), a row is not (about 1 KiB)."""
+    """What one slice holds at most. A letter may be large, a row is not (about 1 KiB).
+
+    The first letter of a slice may be larger than `letter_bytes`; its value is not read then.
+    """
 
     rows: int = 1500
     letters: int = 100
     batches: int = 200
+    letter_bytes: int = 8 * 1024 * 1024

@@ -180,6 +180,9 @@ class IngestLoop:
     def _hold_items(self, items: Sequence[Item]) -> None:
         if self._fuse.is_watching or any(isinstance(item, DeadLetter) for item in items):
             for item in items:
+                unread = item.record.unread
+                if unread is not None and unread.first != item.record.offset:
+                    continue  # one batch that cannot be read is one mishap
                 self._fuse.feed(*_place(item), invalid=isinstance(item, DeadLetter))
         self._held += items
 

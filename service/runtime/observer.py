@@ -16,6 +16,8 @@ from service.runtime.taking_up import Strayed
 
 # When a worker catches up, so many records of a batch stand for all of it in the end-to-end times.
 _TIMED_A_BATCH: Final = 100
+# An earlier timestamp is none: a publisher sent no time (-1), zero, or seconds. Each would count as half a century.
+_FIRST_MS: Final = 946_684_800_000  # 2000-01-01
 
 
 class Observer:
@@ -101,6 +103,8 @@ class Observer:
             metrics.step_seconds.labels(step).observe(seconds)
         now = self._wall()
         for item in items[:: len(items) // _TIMED_A_BATCH + 1]:
+            if item.record.timestamp < _FIRST_MS:
+                continue
             delay = max(0.0, now - item.record.timestamp / 1000)
             metrics.end_to_end_seconds.labels(item.record.topic).observe(delay)
 

@@ -254,9 +254,9 @@ class DeadLetter(Answer):
     recorded_at: AwareDatetime = Field(description="When it was kept.")
     attempts: int = Field(description="How often it was tried, the first time included.")
     resolved_at: AwareDatetime | None = Field(description="When a replay made an event of it.")
-    key: Octets | None
+    key: Octets | None = Field(description="In a list null where it is over 4 KiB.")
     value: LetterValue | None
-    headers: list[LetterHeader]
+    headers: list[LetterHeader] = Field(description="In a list none where they are over some 12 KiB.")
 
 
 class LettersPage(Answer):

@@ -33,6 +33,8 @@ def decode(record: Record) -> dict[str, Any]:
     """
     value = record.value
     if not value:
+        if (unread := record.unread) is not None:
+            raise InvalidEvent(unread.reason, unread.error)
         raise InvalidEvent(Invalid.EMPTY, "the message has no value")
     if len(value) > MAX_BYTES:
         raise InvalidEvent(Invalid.TOO_LARGE, f"the value is larger than {MAX_BYTES} bytes")

@@ -22,6 +22,8 @@ from service.wire.times import instant, local_micros
 
 FUTURE_LIMIT_HOURS: Final = 48
 _FUTURE_LIMIT: Final = FUTURE_LIMIT_HOURS * 3_600_000_000  # microseconds
+# So far ahead of the worker's clock a publisher's timestamp is believed, in case it is that clock which is slow.
+_TRUST: Final = _FUTURE_LIMIT
 _YEAR_2000: Final = 946_684_800_000_000  # microseconds
 
 
@@ -81,11 +83,18 @@ class Parser:
     """Turns records into events; built once, with the carrier tables.
 
     `types_by_topic` says which event types a topic may carry, because who may write a topic may assert what its
-    types assert. A topic that it does not name carries any.
+    types assert. A topic that it does not name carries any. `now` is the clock of who receives, in microseconds since
+    1970-01-01 UTC; without one Kafka's timestamp is all that the future is judged by.
     """
 
-    def __init__(self, tables: CarrierTables, types_by_topic: Mapping[str, Collection[str]] | None = None) -> None:
+    def __init__(
+        self,
+        tables: CarrierTables,
+        types_by_topic: Mapping[str, Collection[str]] | None = None,
+        now: Callable[[], int] | None = None,
+    ) -> None:
         self._tables = tables
+        self._now = now
         self._validators = {
             topic: {event_type: _VALIDATORS[event_type] for event_type in types}
             for topic, types in (types_by_topic or {}).items()
@@ -111,10 +120,8 @@ class Parser:
                 at, utc_offset = instant(text)  # type: ignore[arg-type] # the model has seen to it
             except ValueError:
                 raise InvalidEvent(Invalid.BAD_TIME, "time: no such date or time") from None
-        if at > record.timestamp * 1000 + _FUTURE_LIMIT:
-            raise InvalidEvent(
-                Invalid.TIME_OUT_OF_RANGE, f"time: over {FUTURE_LIMIT_HOURS} h after the message's arrival in Kafka"
-            )
+        if (self._now is None or at > self._now() + _FUTURE_LIMIT) and at > self._received(record) + _FUTURE_LIMIT:
+            raise InvalidEvent(Invalid.TIME_OUT_OF_RANGE, f"time: over {FUTURE_LIMIT_HOURS} h after its receipt")
         if at < _YEAR_2000:
             raise InvalidEvent(Invalid.TIME_OUT_OF_RANGE, "time: before the year 2000")
         kind, subject, event = self._event(event_type, envelope, data, at)
@@ -124,6 +131,17 @@ class Parser:
             extensions = _compact(kept) if kept else None
         code = data["code"] if kind is SubjectKind.LABEL else None
         return Inbound(kind, subject, event, event_type, code, zone_source, utc_offset, _compact(data), extensions)
+
+    def _received(self, record: Record) -> int:
+        """When the message came: the later of Kafka's timestamp and the clock, as far as the first is to be believed.
+
+        A publisher sets it to anything, seconds or the year 3000; the broker's own is believed without a bound.
+        """
+        at = record.timestamp * 1000
+        if self._now is None:
+            return at
+        now = self._now()
+        return max(now, at) if record.broker_time or at <= now + _TRUST else now
 
     def _type(self, envelope: dict[str, Any], topic: str) -> tuple[str, Callable[..., Any]]:
         """The event's type and what validates it."""

@@ -136,7 +136,14 @@ def exception(row: ExceptionalRow, state: State) -> Message:
 
 def dead_letter(record: Record, reason: str, error: str) -> Message:
     """The message as it came, byte for byte, with headers behind its own that say what is wrong and where it stood."""
-    told = {
+    told = told_of_letter(record, reason, error)
+    headers = (*record.headers, *((name, str(value).encode()) for name, value in told.items()))
+    return Message(record.key, record.value, headers)
+
+
+def told_of_letter(record: Record, reason: str, error: str) -> dict[str, object]:
+    """The headers that say what is wrong with a message and where it stood."""
+    return {
         "dlq.reason": reason,
         "dlq.error": error,
         "dlq.topic": record.topic,
@@ -144,8 +151,6 @@ def dead_letter(record: Record, reason: str, error: str) -> Message:
         "dlq.offset": record.offset,
         "dlq.timestamp": record.timestamp,
     }
-    headers = (*record.headers, *((name, str(value).encode()) for name, value in told.items()))
-    return Message(record.key, record.value, headers)
 
 
 def _message(event_type: str, return_id: str, event_id: str, recorded: str, data: Mapping[str, Any]) -> Message:

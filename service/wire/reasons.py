@@ -11,7 +11,7 @@ class Invalid(StrEnum):
     """The `reason` of an invalid message. Words are added, never renamed: people filter and replay by them."""
 
     EMPTY = "empty"  # no value (a tombstone), or one of zero bytes
-    TOO_LARGE = "too_large"  # value or headers over 256 KiB
+    TOO_LARGE = "too_large"  # value or headers over 256 KiB; over 8 MiB nothing of it is kept
     NOT_UTF8 = "not_utf8"  # value or an attribute's header is not UTF-8
     NOT_JSON = "not_json"  # the value is not one JSON text; NaN and Infinity are not JSON
     TOO_DEEP = "too_deep"  # nested beyond what a parser should follow
@@ -28,7 +28,9 @@ class Invalid(StrEnum):
     BAD_VALUE = "bad_value"  # a field's value breaks its pattern, list or length
     BAD_TIME = "bad_time"  # not RFC 3339 with an offset, an impossible date, or two times at once
     NO_ZONE = "no_zone"  # a local time, but the carrier's table names no zone
-    TIME_OUT_OF_RANGE = "time_out_of_range"  # over 48 h after its arrival in Kafka, or before the year 2000
+    TIME_OUT_OF_RANGE = "time_out_of_range"  # over 48 h after its receipt, or before the year 2000
+    BATCH_TOO_LARGE = "batch_too_large"  # it came in a batch that takes too much memory unpacked; known by coordinates
+    UNREADABLE_BATCH = "unreadable_batch"  # it came in a batch that is damaged as its producer wrote it; likewise
     REJECTED_VALUE = "rejected_value"  # passed every check here, and PostgreSQL refused it all the same
 
 
@@ -52,5 +54,7 @@ DESCRIPTIONS: Final[dict[Invalid, str]] = {
     Invalid.BAD_TIME: "A time is not RFC 3339 with an offset, or impossible.",
     Invalid.NO_ZONE: "A local time came from a carrier whose table names no zone.",
     Invalid.TIME_OUT_OF_RANGE: "The event's time lies too far in the future or before 2000.",
+    Invalid.BATCH_TOO_LARGE: "The batch it came in is too large once it is unpacked; nothing of it is kept.",
+    Invalid.UNREADABLE_BATCH: "The batch it came in is damaged, as its producer wrote it; nothing of it is kept.",
     Invalid.REJECTED_VALUE: "The database refused a value.",
 }

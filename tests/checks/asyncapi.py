@@ -111,6 +111,14 @@ _DLQ_HEADERS: Final = {
     "dlq.offset": "Its offset there, a decimal number.",
     "dlq.timestamp": "Its timestamp there, in milliseconds since 1970-01-01 UTC, a decimal number.",
 }
+_STUB_HEADERS: Final = {
+    "dlq.stub": "true: the letter is larger than the topic takes. It has no value here, nor what of key and headers does not fit.",
+    "dlq.size": "Of a stub: the length of the value in bytes, a decimal number.",
+    "dlq.letter": "Of a stub: the letter's number; GET /v1/dead-letters/{number} has the whole.",
+    "dlq.key_size": "Of a stub without its key: the length of the key in bytes, a decimal number.",
+    "dlq.key_sha256": "Of a stub without its key: the key's SHA-256, hexadecimal.",
+    "dlq.headers_left_out": "Of a stub without some of its headers: how many, a decimal number.",
+}
 
 
 def document(schemas: dict[str, dict[str, Any]], examples: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -195,8 +203,8 @@ def _message(
     if topic.is_input:
         description += (
             " Binary mode (ce_ headers, data as the value) is taken as well."
-            f" Beyond the schema: at most 256 KiB, and time at most {FUTURE_LIMIT_HOURS} h after the message's"
-            " timestamp in Kafka and not before the year 2000."
+            f" Beyond the schema: at most 256 KiB, and time at most {FUTURE_LIMIT_HOURS} h after its receipt"
+            " (the later of Kafka's timestamp and the service's clock) and not before the year 2000."
         )
     return {
         "name": event_type,
@@ -228,9 +236,11 @@ def _dead_letter() -> dict[str, Any]:
         "headers": {
             "type": "object",
             "required": list(_DLQ_HEADERS),
-            "properties": {name: {"type": "string", "description": text} for name, text in _DLQ_HEADERS.items()},
+            "properties": {
+                name: {"type": "string", "description": text} for name, text in (_DLQ_HEADERS | _STUB_HEADERS).items()
+            },
         },
-        "payload": {"description": "Whatever came; no value where none came."},
+        "payload": {"description": "Whatever came; no value where none came, none is kept, or it does not fit."},
         "bindings": {"kafka": {"key": _key(topic), "bindingVersion": BINDING_VERSION}},
     }
 

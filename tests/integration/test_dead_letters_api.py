@@ -58,6 +58,20 @@ def test_a_dead_letter_is_shown_byte_for_byte(client: Client, database: str) -> 
     assert whole.keys() == long.keys()
 
 
+def test_a_list_leaves_what_is_long_to_the_letter_by_itself(client: Client, database: str) -> None:
+    # A page of letters was as large as their publishers made keys and headers.
+    filler = Filler(database)
+    filler.write([Record("first-mile.scans", 0, 1, _AT, b"k" * 5000, b"{", (("long", b"h" * 20_000),))])
+    filler.close()
+
+    (listed,) = client.get("/v1/dead-letters").json()["items"]
+    whole = client.get(f"/v1/dead-letters/{listed['id']}").json()
+
+    assert (listed["key"], listed["headers"]) == (None, [])
+    assert b64decode(whole["key"]["base64"]) == b"k" * 5000
+    assert b64decode(whole["headers"][0]["base64"]) == b"h" * 20_000
+
+
 def test_dead_letters_are_filtered_and_come_in_pages(client: Client, database: str) -> None:
     bury(database, b"{", b"{}", b"[")
     bury(database, b"{", topic="final-mile.deliveries")

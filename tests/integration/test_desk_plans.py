@@ -11,7 +11,7 @@ import pytest
 from psycopg import Connection
 
 from service.adapters.queries import load_queries
-from tests.support.batches import ANY_BATCH
+from tests.support.any_batch import ANY_BATCH
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 

@@ -16,7 +16,7 @@ from service.adapters.listing import PostgresListing
 from service.adapters.reading import open_pool
 from service.application.listing import STUCK_HOURS, ExceptionFilter, LetterFilter, ReturnFilter
 from service.application.pages import due_times
-from tests.support.batches import ANY_BATCH
+from tests.support.any_batch import ANY_BATCH
 from tests.support.plans import Explained, indexes, scans
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]

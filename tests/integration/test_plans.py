@@ -13,7 +13,7 @@ import pytest
 
 from service.adapters.database import connect, probe_indexes
 from service.adapters.queries import load_queries
-from tests.support.batches import ANY_BATCH
+from tests.support.any_batch import ANY_BATCH
 
 QUERIES = load_queries("journal.sql")
 # What compares a row with all others, or reads a table from end to end.

@@ -17,8 +17,8 @@ from service.application.listing import STUCK_HOURS
 from service.application.pages import due_times
 from service.application.queues import MOST_COUNTED, Size
 from service.wire.record import Record
+from tests.support.any_batch import ANY_BATCH
 from tests.support.api import project
-from tests.support.batches import ANY_BATCH
 from tests.support.filling import Filler
 from tests.support.journals import RE, RP, creation, event, ingest, scan
 

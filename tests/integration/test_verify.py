@@ -5,8 +5,8 @@ from __future__ import annotations
 import psycopg
 import pytest
 
+from tests.support.any_batch import ANY_BATCH
 from tests.support.api import project
-from tests.support.batches import ANY_BATCH
 from tests.support.journals import creation, differences, event, ingest, scan
 
 

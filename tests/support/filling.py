@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
+import psycopg
+
 from service.adapters.journal import PostgresJournal
 from service.application.ingest import decode, write
 from service.application.sweep import sweep
@@ -21,6 +23,7 @@ class Filler:
     """Writes records to the journal of a database, in batches."""
 
     def __init__(self, database_url: str, remembered: int = 0) -> None:
+        self._url = database_url
         tables = CarrierTables.load()
         self._parser = Parser(tables)
         self._journal = PostgresJournal(database_url, tables, "test-filler", remembered=remembered)
@@ -43,6 +46,12 @@ class Filler:
             self.write(piece)
             total += len(piece)
         return total
+
+    def letter_numbers(self) -> dict[int, int]:
+        """The number of each dead letter of topic `in`, by its offset."""
+        with psycopg.connect(self._url) as connection:
+            rows = connection.execute("SELECT \"offset\", letter_no FROM dead_letters WHERE topic = 'in'").fetchall()
+        return dict(rows)
 
     def close(self) -> None:
         """Close the connection."""

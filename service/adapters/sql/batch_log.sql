@@ -27,14 +27,25 @@ ORDER BY b.n, h.return_no, h.seq
 LIMIT %(limit)s
 
 -- name: letters
--- The dead letters of these batches. dead_letters_batch_id.
-SELECT b.n, d.letter_no, d.topic, d.partition, d."offset", d.published_at, d.key, d.value, d.headers, d.reason, d.error,
-       d.attempts
-FROM unnest(%(numbers)s::bigint[], %(ids)s::text[]::xid8[]) AS b (n, batch_id)
-JOIN dead_letters d ON d.batch_id = b.batch_id
-WHERE (b.n, d.letter_no) > (%(n)s, %(letter_no)s)
-ORDER BY b.n, d.letter_no
-LIMIT %(limit)s
+-- The dead letters of these batches, those behind the first so many bytes without what they hold. The length of a value
+-- is known without reading it. dead_letters_batch_id.
+WITH picked AS (
+    SELECT b.n, d.*, octet_length(d.value) AS size
+    FROM unnest(%(numbers)s::bigint[], %(ids)s::text[]::xid8[]) AS b (n, batch_id)
+    JOIN dead_letters d ON d.batch_id = b.batch_id
+    WHERE (b.n, d.letter_no) > (%(n)s, %(letter_no)s)
+    ORDER BY b.n, d.letter_no
+    LIMIT %(limit)s
+), weighed AS (
+    SELECT *, row_number() OVER (ORDER BY n, letter_no) = 1 OR sum(
+        coalesce(octet_length(key), 0) + CASE WHEN size <= %(bytes)s THEN size ELSE 0 END + octet_length(headers::text)
+    ) OVER (ORDER BY n, letter_no) <= %(bytes)s AS fits
+    FROM picked
+)
+SELECT n, letter_no, topic, partition, "offset", published_at, CASE WHEN fits THEN key END,
+       CASE WHEN fits AND size <= %(bytes)s THEN value END, CASE WHEN fits THEN headers ELSE '[]'::json END, reason,
+       error, attempts, size, fits
+FROM weighed ORDER BY n, letter_no
 
 -- name: lead
 -- One relay works at a time; the lock goes with the session.

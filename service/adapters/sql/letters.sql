@@ -1,4 +1,5 @@
--- What `replay` and `remap` ask and write, beside what ingestion does; the session plans as ingestion's does.
+-- What `replay` and `remap` ask and write, beside what ingestion does; the session plans as ingestion's does. Values that
+-- are larger than any event may be are not fetched.
 
 -- name: extent
 -- dead_letters_open
@@ -12,8 +13,8 @@ WHERE resolved_at IS NULL
 
 -- name: read
 -- dead_letters_open; in the order of their numbers
-SELECT letter_no, topic, topic_id, partition, "offset", published_at, key, value, headers, reason, error, attempts,
-    resolved_at
+SELECT letter_no, topic, topic_id, partition, "offset", published_at, key,
+    CASE WHEN octet_length(value) <= %(most)s::int4 THEN value END, headers, reason, error, attempts, resolved_at
 FROM dead_letters
 WHERE resolved_at IS NULL AND letter_no > %(after)s::int8 AND letter_no <= %(upto)s::int8
     AND (%(reasons)s::text[] IS NULL OR reason = ANY (%(reasons)s::text[]))
@@ -25,8 +26,8 @@ ORDER BY letter_no LIMIT %(limit)s::int4
 
 -- name: take
 -- dead_letters_open; whoever else replays takes other letters
-SELECT letter_no, topic, topic_id, partition, "offset", published_at, key, value, headers, reason, error, attempts,
-    resolved_at
+SELECT letter_no, topic, topic_id, partition, "offset", published_at, key,
+    CASE WHEN octet_length(value) <= %(most)s::int4 THEN value END, headers, reason, error, attempts, resolved_at
 FROM dead_letters
 WHERE resolved_at IS NULL AND letter_no > %(after)s::int8 AND letter_no <= %(upto)s::int8
     AND (%(reasons)s::text[] IS NULL OR reason = ANY (%(reasons)s::text[]))
@@ -39,8 +40,8 @@ FOR UPDATE SKIP LOCKED
 
 -- name: take_one
 -- dead_letters_pkey
-SELECT letter_no, topic, topic_id, partition, "offset", published_at, key, value, headers, reason, error, attempts,
-    resolved_at
+SELECT letter_no, topic, topic_id, partition, "offset", published_at, key,
+    CASE WHEN octet_length(value) <= %b::int4 THEN value END, headers, reason, error, attempts, resolved_at
 FROM dead_letters WHERE letter_no = %b::int8 FOR UPDATE
 
 -- name: resolve

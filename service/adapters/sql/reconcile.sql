@@ -17,7 +17,9 @@ CREATE TEMPORARY TABLE held (
     topic text NOT NULL, partition integer NOT NULL, "offset" bigint NOT NULL, at bigint NOT NULL
 );
 CREATE TEMPORARY TABLE raised (return_id text NOT NULL, source text NOT NULL, id text NOT NULL, reason text NOT NULL);
-CREATE TEMPORARY TABLE told_letters (topic text NOT NULL, partition integer NOT NULL, "offset" bigint NOT NULL)
+CREATE TEMPORARY TABLE told_letters (
+    topic text NOT NULL, partition integer NOT NULL, "offset" bigint NOT NULL, at bigint NOT NULL
+)
 
 -- name: copy_documents
 COPY documents (return_id, version, seq, document, topic, partition, "offset", at) FROM STDIN
@@ -29,7 +31,7 @@ COPY told (return_id, version, partition, "offset") FROM STDIN
 COPY raised (return_id, source, id, reason) FROM STDIN
 
 -- name: copy_told_letters
-COPY told_letters (topic, partition, "offset") FROM STDIN
+COPY told_letters (topic, partition, "offset", at) FROM STDIN
 
 -- name: keep_newest
 -- Of a return's documents the newest.
@@ -100,13 +102,14 @@ ORDER BY b.n, h.return_no, h.seq
 
 -- name: untold_letters
 SELECT b.n, d.letter_no, d.topic, d.partition, d."offset", d.published_at, d.key, d.value, d.headers, d.reason, d.error,
-    d.attempts
+    d.attempts, octet_length(d.value)
 FROM dead_letters AS d
 JOIN batches AS b ON b.batch_id = d.batch_id
 WHERE b.n <= %(n)s AND (%(since)s::timestamptz IS NULL OR d.recorded_at >= %(since)s::timestamptz)
     AND NOT EXISTS (
         SELECT FROM told_letters AS t
         WHERE t.topic = d.topic AND t.partition = d.partition AND t."offset" = d."offset"
+            AND timestamptz 'epoch' + t.at * interval '1 millisecond' = d.published_at
     )
 ORDER BY b.n, d.letter_no
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +17,8 @@ from service.metrics import Metrics
 from service.runtime.loop import IngestLoop, LoopOptions
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser
-from service.wire.record import Record
+from service.wire.reasons import Invalid
+from service.wire.record import Record, Unread
 from tests.support.fakes import Clock, ClockStop, FakeKafka, FakeSource, MemoryJournal
 from tests.support.journals import creation, scan
 
@@ -92,6 +94,16 @@ class TestTick:
 
         (batch,) = [line for line in lines if line["event"] == "batch"]
         assert (batch["records"], str(batch["verdicts"])) == (3, "{'advanced': 3}")
+
+    @pytest.mark.parametrize("timestamp", (-1, 0, 1_795_600_000, -(2**63)))
+    def test_takes_a_timestamp_that_is_none_for_no_delay_of_half_a_century(self, timestamp: int) -> None:
+        bench = Bench()
+        value = json.dumps(creation()).encode()
+        bench.kafka.logs[A].append(Record(*A, 0, timestamp, None, value))
+
+        bench.until(lambda: bench.offsets == {A: 1})
+
+        assert not bench.value("returns_end_to_end_seconds_count", topic="in")
 
     def test_reads_a_gained_partition_from_its_stored_offset(self) -> None:
         bench = Bench()
@@ -275,6 +287,18 @@ class TestFuse:
         bench.until(lambda: bench.offsets.get(A) == 7)
 
         assert len(bench.journal.letters()) == 6
+
+    def test_counts_a_batch_that_could_not_be_read_once_however_many_records_it_held(self) -> None:
+        bench = Bench(fuse_run=10, fuse_ratio=0.5)
+        for n in range(40):
+            unread = Unread(Invalid.BATCH_TOO_LARGE, "the batch is too large", n // 10 * 10)
+            bench.kafka.logs[A].append(Record(*A, n, 0, None, None, unread=unread))
+        bench.kafka.put(A, *returns(1, 5))
+
+        bench.until(lambda: bench.offsets == {A: 45})
+
+        assert [letter.reason for letter in bench.journal.tables.letters] == ["batch_too_large"] * 40
+        assert len(bench.journal.tables.returns) == 5
 
     def test_looks_again_when_the_partition_comes_back(self) -> None:
         bench = Bench(fuse_run=10)

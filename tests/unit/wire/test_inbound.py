@@ -12,8 +12,10 @@ from service.domain.milestones import Milestone, Reason, Route
 from service.errors import InvalidEvent
 from service.wire import models
 from service.wire.carriers import CarrierTables, parse_table
+from service.wire.cloudevents import STRUCTURED_HEADERS
 from service.wire.inbound import Parser, SubjectKind
 from service.wire.reasons import Invalid
+from service.wire.record import Record
 from service.wire.times import micros, rfc3339
 from tests.unit.wire.events import DATA, NOW_MS, TIME, binary, envelope, record, with_data
 
@@ -360,3 +362,42 @@ def test_a_type_on_a_topic_that_is_not_its_own_is_refused() -> None:
 
 def test_kafkas_timestamp_in_the_tests_is_what_they_say() -> None:
     assert rfc3339(NOW_MS * 1000) == "2026-11-23T12:00:00Z"
+
+
+class TestTheFuture:
+    """A `time` over 48 h after its receipt; what a publisher says of the receipt is believed within bounds."""
+
+    HOUR_MS = 3_600_000
+    EVENT = "2026-11-26T12:00:00Z"  # 72 h behind NOW
+
+    def verdict(self, timestamp: int, now_hours: float, *, broker_time: bool = False) -> str:
+        """What becomes of the event, with Kafka's timestamp and so many hours on the clock since NOW."""
+        parser = Parser(CarrierTables.load(), now=lambda: int((NOW_MS + now_hours * self.HOUR_MS) * 1000))
+        event = envelope(models.HUB_PROCESSED, time=self.EVENT)
+        came = Record(
+            "in", 0, 0, timestamp, b"k", json.dumps(event).encode(), STRUCTURED_HEADERS, broker_time=broker_time
+        )
+        try:
+            parser.parse(came)
+        except InvalidEvent as error:
+            return error.reason
+        return "event"
+
+    @pytest.mark.parametrize(
+        "timestamp", (-1, 0, 1, NOW_MS // 1000, NOW_MS - 30 * 24 * HOUR_MS, -(2**63), NOW_MS, 2**63 - 1)
+    )
+    def test_is_judged_by_the_clock_whatever_a_publisher_says(self, timestamp: int) -> None:
+        assert self.verdict(timestamp, 25) == "event"
+        assert self.verdict(timestamp, 73) == "event"
+        assert self.verdict(timestamp, 23) == Invalid.TIME_OUT_OF_RANGE
+
+    def test_is_judged_by_kafkas_timestamp_where_the_clock_is_slow(self) -> None:
+        assert self.verdict(NOW_MS + 25 * self.HOUR_MS, -20) == "event"
+        assert self.verdict(NOW_MS + 23 * self.HOUR_MS, -20) == Invalid.TIME_OUT_OF_RANGE
+
+    def test_is_not_opened_to_those_who_date_their_messages_there(self) -> None:
+        assert self.verdict(NOW_MS + 72 * self.HOUR_MS, 0) == Invalid.TIME_OUT_OF_RANGE
+
+    def test_is_judged_by_the_brokers_own_time_however_slow_the_clock(self) -> None:
+        assert self.verdict(NOW_MS + 72 * self.HOUR_MS, -2000, broker_time=True) == "event"
+        assert self.verdict(NOW_MS + 72 * self.HOUR_MS, -2000) == Invalid.TIME_OUT_OF_RANGE
