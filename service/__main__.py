@@ -74,10 +74,10 @@ def ingest(*, drain: Drain = False) -> None:
 
     With --drain: stop once every input partition is ingested up to where it ended at the start, by whichever worker.
     """
-    with process("ingest") as (settings, metrics, stop):
+    with process("ingest") as started:
         from service import bootstrap
 
-        bootstrap.run_ingest(settings, metrics, stop, drain=drain)
+        bootstrap.run_ingest(started.settings, started.metrics, started.stop, started.monitor, drain=drain)
 
 
 @app.command()
@@ -92,10 +92,12 @@ def relay(
 
     Any number may run: one works, the others stand by to take over.
     """
-    with process("relay") as (settings, metrics, stop):
+    with process("relay") as started:
         from service import bootstrap
 
-        bootstrap.relay(settings, metrics, stop, start_at=start_at).run(drain=drain)
+        settings, metrics, stop = started
+        worker = bootstrap.relay(settings, metrics, stop, start_at=start_at)
+        bootstrap.run_relay(worker, settings, metrics, started.monitor, drain=drain)
 
 
 @app.command()
@@ -111,14 +113,12 @@ def project(
 
     Any number may run: one works at a time.
     """
-    with process("project") as (settings, metrics, stop):
+    with process("project") as started:
         from service import bootstrap
 
+        settings, metrics, stop = started
         projector = bootstrap.project(settings, metrics, stop)
-        if rebuild:
-            projector.rebuild()
-        else:
-            projector.run(drain=drain)
+        bootstrap.run_project(projector, settings, metrics, started.monitor, drain=drain, rebuild=rebuild)
 
 
 @app.command()
@@ -130,10 +130,10 @@ def serve() -> None:
     \b
         curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8080/v1/returns/R-1001
     """  # noqa: D301 - the command line needs the character
-    with process("serve", with_metrics_server=False) as (settings, metrics, stop):
+    with process("serve") as started:
         from service import serving
 
-        serving.serve(settings, metrics, stop)
+        serving.serve(started.settings, started.metrics, started.stop, started.monitor)
 
 
 @app.command()

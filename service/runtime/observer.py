@@ -11,7 +11,9 @@ from typing import Final
 from service import logs
 from service.application.ingest import Outcome
 from service.application.ports import DeadLetter, Item, Partition
-from service.metrics import Metrics, RetryCause, Step
+from service.errors import Cause
+from service.metrics import Metrics, Step
+from service.runtime.board import Board
 
 # When a worker catches up, so many records of a batch stand for all of it in the end-to-end times.
 _TIMED_A_BATCH: Final = 100
@@ -20,8 +22,15 @@ _TIMED_A_BATCH: Final = 100
 class Observer:
     """Never a payload: topics, offsets, counts and seconds."""
 
-    def __init__(self, metrics: Metrics, clock: Callable[[], float], wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        clock: Callable[[], float],
+        wall: Callable[[], float] = time.time,
+        board: Board | None = None,
+    ) -> None:
         self._metrics = metrics
+        self._board = Board(clock) if board is None else board
         self._clock = clock
         self._wall = wall
         self._log = logs.get("ingest")
@@ -110,9 +119,10 @@ class Observer:
         if outcome.recorded:
             self._log.info("swept", recorded=outcome.recorded, conflicts=outcome.conflicts)
 
-    def retry(self, cause: RetryCause) -> None:
+    def retry(self, cause: Cause) -> None:
         """Something is done again."""
         self._metrics.retries.labels(cause).inc()
+        self._board.fails(cause)
 
     def lost_partition(self) -> None:
         """Another worker moved an offset that was this one's to move."""
@@ -122,15 +132,16 @@ class Observer:
         """A partition is stopped: an alarm, because only a person can go on from here."""
         topic, number = partition
         self._metrics.tripped.labels(topic, number).set(1)
+        self._board.blown |= {partition}
         self._log.error("fuse_blown", topic=topic, partition=number, hint="nearly everything in it is invalid")
 
-    def lag(self, partition: Partition, records: int, seconds: float) -> None:
-        """How far a partition is behind, and for how long it has not moved."""
-        self._metrics.lag.labels(*partition).set(records)
-        self._metrics.stalled_seconds.labels(*partition).set(seconds if records else 0)
+    def out_of_range(self, partition: Partition) -> None:
+        """A stored offset is not within its partition."""
+        self._metrics.out_of_range.labels(partition[0]).inc()
 
     def forget(self, partition: Partition) -> None:
         """The partition is another worker's to tell of."""
-        for gauge in (self._metrics.lag, self._metrics.stalled_seconds, self._metrics.tripped):
-            if (partition[0], str(partition[1])) in gauge._metrics:  # noqa: SLF001 - remove() warns of what is not there
-                gauge.remove(*partition)
+        self._board.blown -= {partition}
+        tripped = self._metrics.tripped
+        if (partition[0], str(partition[1])) in tripped._metrics:  # noqa: SLF001 - remove() warns of what is not there
+            tripped.remove(*partition)
