@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
@@ -128,7 +128,7 @@ def run_ingest(settings: Settings, metrics: Metrics, stop: Stop, monitor: Monito
     gc.collect()
     gc.freeze()
     gc.disable()
-    with monitors.ingest(monitor, settings, metrics, board):
+    with monitors.ingest(monitor, settings, metrics, board) if settings.metrics_port else nullcontext():
         loop.run()
     gc.freeze()  # Python would look through all that was remembered once more before it ends, for more than a second
     faulthandler.cancel_dump_traceback_later()
@@ -162,7 +162,8 @@ def run_relay(worker: Relay, settings: Settings, metrics: Metrics, monitor: Moni
     """Relay until asked to stop, or until everything is drained, and tell of it."""
     from service import monitors
 
-    with monitors.relay(monitor, settings, metrics, worker, worker.read_position):
+    told = monitors.relay(monitor, settings, metrics, worker, worker.read_position)
+    with told if settings.metrics_port else nullcontext():
         worker.run(drain=drain)
 
 
@@ -178,7 +179,8 @@ def run_project(
     """Project until asked to stop, or until everything is drained, or make the tables anew; and tell of it."""
     from service import monitors
 
-    with monitors.project(monitor, settings, metrics, projector.board, in_turns=not rebuild):
+    told = monitors.project(monitor, settings, metrics, projector.board, in_turns=not rebuild)
+    with told if settings.metrics_port else nullcontext():
         if rebuild:
             projector.rebuild()
         else:

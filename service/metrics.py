@@ -142,7 +142,8 @@ class Metrics:
         )
         self.retries = Counter(
             "returns_retries",
-            f"Times that something was to be done again because a server could not do it, by cause: {', '.join(CAUSES)}.",
+            "Times that a server could not do something that is then tried again, questions about health among it, by "
+            f"cause: {', '.join(CAUSES)}.",
             ["cause"],
             registry=self.registry,
         )

@@ -51,6 +51,8 @@ class _Postgres:
             each(facts, at)
 
     def _note(self, facts: DatabaseFacts, at: float) -> None:
+        if facts.refused is not None:
+            self._metrics.retries.labels(facts.refused).inc()
         for reader, lag in self.lags.items():
             if (cursor := facts.cursors.get(_CURSORS[reader])) is not None:
                 lag.said(facts.end, cursor, at)

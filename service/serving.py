@@ -64,7 +64,7 @@ def web(
         public = Public(PostgresPublicReading(pool), carrier_tables(settings), limits, lambda: bool(stop))
         reading = PostgresReading(pool)
         with operations(settings, pool) as does, desk(settings, pool, does) as parts:
-            if monitor is None or board is None:
+            if monitor is None or board is None or not settings.metrics_port:
                 yield create_app(reading, metrics, public, does, parts)
                 return
             with monitors.serve(monitor, settings, metrics, board, pool, reading.problems):

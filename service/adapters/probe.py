@@ -16,7 +16,7 @@ from psycopg import Connection
 from service.adapters.database import refusal, translate
 from service.adapters.queries import load_queries
 from service.application.health import Counted, CursorFacts, DatabaseFacts
-from service.errors import Retryable
+from service.errors import Cause, Retryable
 
 MOST_COUNTED: Final = 10_000  # parked events and open letters are counted up to here
 _QUERIES: Final = load_queries("health.sql")
@@ -55,7 +55,7 @@ class PostgresProbe:
         self._url, self._with_offsets, self._with_counts, self._relay = url, with_offsets, with_counts, relay
         self._monotonic = monotonic
         self._connection: _Bounded | None = None
-        self._refused: str | None = None
+        self._refused: Cause | None = None
         self._opened_at = self._counted_at = float("-inf")
         self._counted: Counted | None = None
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from service.application.ports import Bounds, Partition
+from service.errors import Cause
 
 FRESH_SECONDS: Final = 8.0  # an answer that is older is none: its server has not answered since
 STANDS_SECONDS: Final = 10.0  # what waits and does not move for so long stands still
@@ -43,7 +44,7 @@ class DatabaseFacts(NamedTuple):
     cursors: Mapping[str, CursorFacts]
     offsets: Mapping[Partition, int]
     counted: Counted | None
-    refused: str | None = None
+    refused: Cause | None = None
 
 
 class Heads(Protocol):

@@ -83,6 +83,7 @@ class Watch(Generic[T]):
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._failure = "has not answered yet"
+        self.retried: Callable[[Cause], object] = lambda _cause: None  # called when a server is to be asked again
         self.answer: T | None = None
         self.answered_at: float | None = None
 
@@ -117,6 +118,7 @@ class Watch(Generic[T]):
             self._then(answer, began)
         except Retryable as error:
             self._failure = _WORDS[error.cause]
+            self.retried(error.cause)
         except ServiceError as error:
             self._failure = f"answers with an error ({error})"
         except Exception as error:  # noqa: BLE001 - whatever it is, the next question may be answered
@@ -162,12 +164,17 @@ class Monitor:
         self._checks = {"progress": self._turns, **checks}
         self._watches, self._refreshers = list(watches), list(refreshers)
         for watch in self._watches:
+            watch.retried = self.retried
             watch.start()
         try:
             yield
         finally:
             for watch in self._watches:
                 watch.stop()
+
+    def retried(self, cause: Cause) -> None:
+        """Something is to be asked again. Counted like work is: a loop that waits for a frozen server tries nothing."""
+        self._metrics.retries.labels(cause).inc()
 
     def stuck(self) -> str | None:
         """Why the process should be started anew; None: it lives."""
