@@ -9,7 +9,7 @@ import json
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -69,14 +69,13 @@ def bed(private_stack: LocalStack, tmp_path: Path) -> Iterator[Bed]:
     settings = settings_of(postgres.database_url, topics, RETURNS_STALL_SECONDS="120")
     assert run("topics", **settings).returncode == 0
     topics.admin.close()
-    with telling(tmp_path, settings) as tellers:
+    with closing(clients), telling(tmp_path, settings) as tellers:
         bed = Bed(private_stack, topics, clients)
         bed.tellers = tellers
         bed.publish()
-        eventually(bed.all_ready, 40)
+        eventually(bed.all_ready, AGAIN)
         eventually(lambda: tellers["project"].most("returns_cursor_lag_batches", reader="project") == 0, 20)
         yield bed
-    clients.close()
 
 
 def tells(bed: Bed, **expected: Callable[[Teller], object]) -> None:
