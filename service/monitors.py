@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from service.runtime.relay import Relay
 
 _HEADS_AT_ONCE: Final = 8
-_PATIENCE_SECONDS: Final = 4.0  # for Kafka's ends: two requests, and a connection
+# Kafka's ends: two requests, and a connection. A broker that is gone leaves the metadata after 9 s, by its default.
+_ASKED: Final[dict[str, Any]] = {"patience": 4.0, "fresh": 1.0, "metadata_ms": 3_000}
 _POSITION_SECONDS: Final = 5.0
 _POSITION_FRESH_SECONDS: Final = 12.0
 _NAMED: Final = 3  # partitions that a check names
@@ -217,7 +218,7 @@ def ingest(monitor: Monitor, settings: Settings, metrics: Metrics, board: Board)
     postgres = _Postgres(settings, metrics, "sweep", with_offsets=True, with_counts=True)
     postgres.then.append(inputs.stored)
     with ExitStack() as stack:
-        ends = KafkaEnds(settings, patience=_PATIENCE_SECONDS, fresh=1.0)
+        ends = KafkaEnds(settings, **_ASKED)
         stack.callback(ends.close)
         kafka, heads = _Kafka(metrics, ends, inputs.lag.ends_said), KafkaHeads(settings)
         watches = (
@@ -270,7 +271,7 @@ def relay(
         metrics.reader_ready.labels("relay").set(monitor.readiness().ready)
 
     with ExitStack() as stack:
-        ends = KafkaEnds(settings, topics=settings.output_topics, patience=_PATIENCE_SECONDS, fresh=1.0)
+        ends = KafkaEnds(settings, topics=settings.output_topics, **_ASKED)
         stack.callback(ends.close)
         kafka = _Kafka(metrics, ends)
         watches = (postgres.watch, kafka.watch, positions)
@@ -333,7 +334,7 @@ def serve(
         metrics.pool_waiting.set(waiting)
 
     with ExitStack() as stack:
-        ends = KafkaEnds(settings, patience=_PATIENCE_SECONDS, fresh=1.0)
+        ends = KafkaEnds(settings, **_ASKED)
         stack.callback(ends.close)
         kafka = _Kafka(metrics, ends)
         checks: Checks = {

@@ -256,7 +256,9 @@ def test_a_blown_fuse(bed: Bed) -> None:
 
 def test_partitions_that_a_foreign_consumer_took_still_have_their_lag(bed: Bed) -> None:
     """What: somebody else joins the group, gets half of the partitions, and reads nothing into the database."""
-    foreign = bed.clients.consumer(group_id=bed.topics.name("group"), session_timeout_ms=6000, enable_auto_commit=False)
+    foreign = bed.clients.consumer(
+        group_id=bed.topics.name("group"), session_timeout_ms=15_000, enable_auto_commit=False
+    )
     foreign.subscribe([bed.topics.name(name) for name in ("returns", "scans", "hub-events", "deliveries")])
     eventually(lambda: foreign.poll(timeout_ms=200) or foreign.assignment(), 40)
     taken = {(tp.topic, tp.partition) for tp in foreign.assignment()}

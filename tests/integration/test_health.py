@@ -251,9 +251,9 @@ def test_every_process_tells_of_itself_and_lag_is_the_groups_not_the_members(
     settings = settings_of(database, topics)
     assert run("topics", **settings).returncode == 0
     name = topics.name("scans")
-    foreign = clients.consumer(group_id=topics.name("group"), session_timeout_ms=6000)
+    foreign = clients.consumer(group_id=topics.name("group"), session_timeout_ms=15_000)
     foreign.subscribe([name])
-    eventually(lambda: foreign.poll(timeout_ms=200) or foreign.assignment(), 20)
+    eventually(lambda: foreign.poll(timeout_ms=200) or foreign.assignment(), 40)
     with telling(tmp_path, settings, "ingest") as tellers:
         ingest_ = tellers["ingest"]
 
@@ -262,7 +262,7 @@ def test_every_process_tells_of_itself_and_lag_is_the_groups_not_the_members(
             taken: set[TopicPartition] = foreign.assignment()
             return taken if len(taken) == 1 else set()
 
-        (taken,) = eventually(shared, 30)
+        (taken,) = eventually(shared, 45)
         producer = clients.producer()
         for _ in range(5):
             producer.send(name, b"{}", partition=taken.partition).get(timeout=10)
