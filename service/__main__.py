@@ -100,10 +100,10 @@ def ingest(*, drain: Drain = False) -> None:
 
     With --drain: stop once every input partition is ingested up to where it ended at the start, by whichever worker.
     """
-    with process("ingest") as (settings, metrics, stop):
+    with process("ingest") as started:
         from service import bootstrap
 
-        bootstrap.run_ingest(settings, metrics, stop, drain=drain)
+        bootstrap.run_ingest(started.settings, started.metrics, started.stop, started.monitor, drain=drain)
 
 
 @app.command()
@@ -114,10 +114,12 @@ def relay(*, drain: Drain = False) -> None:
     database or to these topics, nothing is published until `reconcile` has set it right; with --drain the exit status is
     then 1.
     """
-    with process("relay") as (settings, metrics, stop):
+    with process("relay") as started:
         from service import bootstrap
 
-        bootstrap.relay(settings, metrics, stop).run(drain=drain)
+        settings, metrics, stop = started
+        worker = bootstrap.relay(settings, metrics, stop)
+        bootstrap.run_relay(worker, settings, metrics, started.monitor, drain=drain)
 
 
 @app.command()
@@ -133,14 +135,12 @@ def project(
 
     Any number may run: one works at a time.
     """
-    with process("project") as (settings, metrics, stop):
+    with process("project") as started:
         from service import bootstrap
 
+        settings, metrics, stop = started
         projector = bootstrap.project(settings, metrics, stop)
-        if rebuild:
-            projector.rebuild()
-        else:
-            projector.run(drain=drain)
+        bootstrap.run_project(projector, settings, metrics, started.monitor, drain=drain, rebuild=rebuild)
 
 
 @app.command()
@@ -152,10 +152,10 @@ def serve() -> None:
     \b
         curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8080/v1/returns/R-1001
     """  # noqa: D301 - the command line needs the character
-    with process("serve", with_metrics_server=False) as (settings, metrics, stop):
+    with process("serve") as started:
         from service import serving
 
-        serving.serve(settings, metrics, stop)
+        serving.serve(started.settings, started.metrics, started.stop, started.monitor)
 
 
 @app.command()

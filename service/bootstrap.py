@@ -8,14 +8,14 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime
+from importlib.metadata import version
 from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from service.config import PREFIX, Settings
-from service.errors import Fatal
 from service.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from service.application.remap import Order, Remapped
     from service.application.replay import Pace, Selection, Tally
     from service.application.verify import Checked
+    from service.runtime.board import Board
+    from service.runtime.health import Monitor
     from service.runtime.lifecycle import Stop
     from service.runtime.loop import IngestLoop
     from service.runtime.projector import Projector
@@ -33,31 +35,25 @@ if TYPE_CHECKING:
     from service.wire.carriers import CarrierTables
     from service.wire.inbound import Parser
 
-# What `run` starts. Those with metrics of their own get RETURNS_METRICS_PORT and the ports after it, in this order.
+# What `run` starts. They get RETURNS_METRICS_PORT and the ports after it, in this order.
 PROCESSES: Final = ("ingest", "relay", "project", "serve")
 _LEAD_SECONDS: Final = 30.0  # a relay that refuses has the lead for a moment, now and then
 _FULL_COLLECTION: Final = 20  # of so many collections of a worker one is full
 
 
 @contextmanager
-def metrics_server(settings: Settings, metrics: Metrics | None) -> Iterator[None]:
-    """Show the metrics of a process without HTTP of its own, if a port is set for them."""
-    if metrics is None or settings.metrics_port == 0:
-        yield
-        return
-    from prometheus_client import start_http_server
+def health_server(settings: Settings, metrics: Metrics, *, listens: bool) -> Iterator[Monitor]:
+    """What tells of a process, at /livez, /readyz and /metrics if a port is set for them."""
+    from service.runtime.health import Monitor
+    from service.runtime.health_server import HealthServer
 
-    try:
-        server, thread = start_http_server(settings.metrics_port, settings.metrics_host, metrics.registry)
-    except OSError as error:
-        where = f"{settings.metrics_host}:{settings.metrics_port}"
-        raise Fatal(f"cannot listen for metrics on {where}: {error.strerror}") from error
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    monitor = Monitor(metrics, stall_seconds=settings.stall_seconds)
+    if not listens or settings.metrics_port == 0:
+        yield monitor
+        return
+    metrics.describe_process(version("returns-status"))
+    with closing(HealthServer(settings.metrics_host, settings.metrics_port, monitor.routes())):
+        yield monitor
 
 
 def carrier_tables(settings: Settings) -> CarrierTables:
@@ -85,7 +81,9 @@ def parser(settings: Settings, tables: CarrierTables) -> Parser:
     )
 
 
-def ingest(settings: Settings, metrics: Metrics, stop: Stop, *, drain: bool = False) -> IngestLoop:
+def ingest(
+    settings: Settings, metrics: Metrics, stop: Stop, *, drain: bool = False, board: Board | None = None
+) -> IngestLoop:
     """An ingest worker; its `run` works until asked to stop, or until everything is drained."""
     from service.adapters.journal import PostgresJournal
     from service.adapters.kafka_source import KafkaSource
@@ -110,6 +108,7 @@ def ingest(settings: Settings, metrics: Metrics, stop: Stop, *, drain: bool = Fa
         metrics=metrics,
         tidy=_collector(),
         alive=lambda: faulthandler.dump_traceback_later(settings.stall_seconds, exit=True),
+        board=board,
     )
 
 
@@ -123,15 +122,20 @@ def _collector() -> Callable[[], object]:
     return lambda: gc.collect(0 if next(turns) % _FULL_COLLECTION else 2)
 
 
-def run_ingest(settings: Settings, metrics: Metrics, stop: Stop, *, drain: bool = False) -> None:
+def run_ingest(settings: Settings, metrics: Metrics, stop: Stop, monitor: Monitor, *, drain: bool = False) -> None:
     """Be an ingest worker for the rest of the process."""
-    loop = ingest(settings, metrics, stop, drain=drain)
+    from service import monitors
+    from service.runtime.board import Board
+
+    board = Board()
+    loop = ingest(settings, metrics, stop, drain=drain, board=board)
     # A batch makes some hundred thousand objects without a cycle among them; collections in its middle cost a third
     # of the time. The loop collects between batches.
     gc.collect()
     gc.freeze()
     gc.disable()
-    loop.run()
+    with monitors.ingest(monitor, settings, metrics, board) if settings.metrics_port else nullcontext():
+        loop.run()
     gc.freeze()  # Python would look through all that was remembered once more before it ends, for more than a second
     faulthandler.cancel_dump_traceback_later()
 
@@ -158,6 +162,35 @@ def relay(settings: Settings, metrics: Metrics, stop: Stop) -> Relay:
         metrics,
         options=RelayOptions(poll_seconds=settings.relay_poll_ms / 1000),
     )
+
+
+def run_relay(worker: Relay, settings: Settings, metrics: Metrics, monitor: Monitor, *, drain: bool = False) -> None:
+    """Relay until asked to stop, or until everything is drained, and tell of it."""
+    from service import monitors
+
+    told = monitors.relay(monitor, settings, metrics, worker, worker.read_position)
+    with told if settings.metrics_port else nullcontext():
+        worker.run(drain=drain)
+
+
+def run_project(
+    projector: Projector,
+    settings: Settings,
+    metrics: Metrics,
+    monitor: Monitor,
+    *,
+    drain: bool = False,
+    rebuild: bool = False,
+) -> None:
+    """Project until asked to stop, or until everything is drained, or make the tables anew; and tell of it."""
+    from service import monitors
+
+    told = monitors.project(monitor, settings, metrics, projector.board, in_turns=not rebuild)
+    with told if settings.metrics_port else nullcontext():
+        if rebuild:
+            projector.rebuild()
+        else:
+            projector.run(drain=drain)
 
 
 def project(settings: Settings, metrics: Metrics, stop: Stop) -> Projector:
@@ -304,6 +337,6 @@ def run_all(settings: Settings, stop: Stop) -> bool:
     commands = {name: [sys.executable, "-m", "service", name] for name in PROCESSES}
     environments = {name: dict(os.environ) for name in PROCESSES}
     if settings.metrics_port:
-        for number, name in enumerate(name for name in PROCESSES if name != "serve"):
+        for number, name in enumerate(PROCESSES):
             environments[name][f"{PREFIX}METRICS_PORT"] = str(settings.metrics_port + number)
     return supervise(commands, stop, environments=environments)

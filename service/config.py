@@ -79,13 +79,13 @@ class Settings(BaseSettings):
         default=8080, ge=0, le=65535, description="Port that `serve` listens on; 0 takes a free one."
     )
     metrics_host: str = Field(
-        default="127.0.0.1", min_length=1, description="Address that the other processes show their metrics on."
+        default="127.0.0.1", min_length=1, description="Address of a process's own /metrics, /livez and /readyz."
     )
     metrics_port: int = Field(
         default=0,
         ge=0,
         le=65535,
-        description="Port for the metrics of this process; 0: none. `serve` has them under /metrics in any case.",
+        description="Port of this process's own /metrics, /livez and /readyz; 0: none. `run` takes the three after it too.",
     )
     public_url: str | None = Field(
         default=None, description="Address that people reach `serve` under, for links; by default where it listens."

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final, Literal, get_args
+
+# Why something is done again: which server, and what it is about it. A closed set, for it is a metric's label.
+Cause = Literal[
+    "database", "read_only", "connections", "disk", "deadlock", "lock", "timeout", "kafka", "fenced", "stopping"
+]
+CAUSES: Final[tuple[Cause, ...]] = get_args(Cause)
+
 
 class ServiceError(Exception):
     """Base of every error this service raises on purpose; its text is safe to log."""
@@ -21,6 +29,10 @@ class InvalidEvent(ServiceError):
 
 class Retryable(ServiceError):
     """A server is away or overloaded: keep what you hold, wait, and do the same again."""
+
+    def __init__(self, text: str = "", *, cause: Cause = "database") -> None:
+        super().__init__(text)
+        self.cause: Cause = cause
 
 
 class BrokenSource(ServiceError):

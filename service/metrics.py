@@ -5,19 +5,28 @@ A process makes one `Metrics` and passes it around; there is no global registry.
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Final, Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
+)
 from prometheus_client.metrics import MetricWrapperBase
 
 from service.domain.milestones import Verdict
+from service.errors import CAUSES
 
 Step = Literal["poll", "decode", "load", "decide", "write", "commit"]
-# Which server was away, or did not answer as it should.
-RetryCause = Literal["database", "kafka"]
 ConflictKind = Literal["history", "offset"]
 
 # A millisecond to a minute: what a step of a batch, a request and an event on its way take.
@@ -36,6 +45,7 @@ class Metrics:
         self._declare_loop()
         self._declare_relay()
         self._declare_web()
+        self._declare_health()
 
     def _declare_ingestion(self) -> None:
         self.events = Counter(
@@ -95,19 +105,39 @@ class Metrics:
         )
         self.lag = Gauge(
             "returns_lag_records",
-            "Records of an input partition that are not ingested yet.",
+            "Records of an input partition that are not ingested yet, whoever reads it; NaN: never known.",
             ["topic", "partition"],
             registry=self.registry,
         )
         self.stalled_seconds = Gauge(
             "returns_seconds_without_progress",
-            "How long an input partition with lag has not moved; 0 without lag.",
+            "How long an input partition with lag has not moved, whoever reads it; 0 without lag.",
             ["topic", "partition"],
+            registry=self.registry,
+        )
+        self.lag_seconds = Gauge(
+            "returns_lag_seconds",
+            "How long the oldest record of an input partition that is not ingested yet has waited.",
+            ["topic", "partition"],
+            registry=self.registry,
+        )
+        self.deleted_records = Gauge(
+            "returns_lag_deleted_records",
+            "Records of an input partition that Kafka deleted before they were ingested.",
+            ["topic", "partition"],
+            registry=self.registry,
+        )
+        self.lag_known = Gauge(
+            "returns_lag_known",
+            "1 while the lag of a reader (ingest, sweep, relay, project) is known; 0: the servers do not tell, the last "
+            "numbers stay, and seconds grow.",
+            ["reader"],
             registry=self.registry,
         )
         self.retries = Counter(
             "returns_retries",
-            "Times that a worker did the same again, by cause: database or kafka.",
+            "Times that a server could not do something that is then tried again, questions about health among it, by "
+            f"cause: {', '.join(CAUSES)}.",
             ["cause"],
             registry=self.registry,
         )
@@ -148,13 +178,13 @@ class Metrics:
         )
         self.cursor_lag = Gauge(
             "returns_cursor_lag_batches",
-            "Batches of the journal that a reader (relay, project) has yet to read.",
+            "Batches of the journal that a reader (relay, project, sweep) has yet to read; NaN: never known.",
             ["reader"],
             registry=self.registry,
         )
         self.reader_ready = Gauge(
             "returns_reader_ready",
-            "1 while a reader of the journal (relay, project) does its work or stands by, 0 while a server is away.",
+            "1 while a reader of the journal (relay, project) does its work or stands by, 0 while it cannot.",
             ["reader"],
             registry=self.registry,
         )
@@ -162,6 +192,23 @@ class Metrics:
             "returns_relay_refuses",
             "1 while the relay publishes nothing because its position does not belong to this journal or these topics.",
             registry=self.registry,
+        )
+        self.cursor_seconds = Gauge(
+            "returns_cursor_lag_seconds",
+            "How long the oldest batch that a reader has yet to read has waited.",
+            ["reader"],
+            registry=self.registry,
+        )
+        self.cursor_standing = Gauge(
+            "returns_cursor_seconds_without_progress",
+            "How long a reader with lag has not moved; 0 without lag.",
+            ["reader"],
+            registry=self.registry,
+        )
+        self.leads = Gauge(
+            "returns_relay_leads",
+            "1 where this relay is the one that publishes, 0 where it stands by.",
+            registry=None,
         )
         self.relay_seconds = Histogram(
             "returns_relay_delay_seconds",
@@ -178,6 +225,59 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+
+    def _declare_health(self) -> None:
+        self.ready = Gauge(
+            "returns_ready", "1 while this process can do its work: what /readyz says.", registry=self.registry
+        )
+        self.turn_seconds = Gauge(
+            "returns_turn_age_seconds", "How long ago the process's loop began its last turn.", registry=self.registry
+        )
+        self.server_up = Gauge(
+            "returns_server_up",
+            "1 while a server (postgres, kafka) answers this process's questions about itself.",
+            ["server"],
+            registry=self.registry,
+        )
+        self.writable = Gauge(
+            "returns_postgres_writable",
+            "1 while PostgreSQL takes writes, 0 while it is read-only.",
+            registry=None,
+        )
+        self.admits = Gauge(
+            "returns_postgres_admits",
+            "1 while PostgreSQL takes new connections of this process.",
+            registry=None,
+        )
+        self.brokers = Gauge("returns_kafka_brokers", "Brokers that Kafka says are there.", registry=None)
+        self.parked_events = Gauge(
+            "returns_parked_events", "Events that wait for their return; counted up to 10,000.", registry=None
+        )
+        self.open_letters = Gauge(
+            "returns_dead_letters_open",
+            "Dead letters that are neither replayed nor resolved; counted up to 10,000.",
+            registry=None,
+        )
+        self.pool_size = Gauge(
+            "returns_pool_connections", "Connections to PostgreSQL in the pool of `serve`.", registry=None
+        )
+        self.pool_used = Gauge("returns_pool_connections_in_use", "Of these, those that a request uses.", registry=None)
+        self.pool_waiting = Gauge(
+            "returns_pool_requests_waiting", "Requests that wait for a connection.", registry=None
+        )
+        self.build = Info("returns_build", "What runs: the service's version and Python's.", registry=self.registry)
+
+    def show(self, *gauges: Gauge) -> None:
+        """Show gauges that only some processes have; not known at first. Elsewhere a 0 would be a lie."""
+        for gauge in gauges:
+            gauge.set(float("nan"))
+            self.registry.register(gauge)
+
+    def describe_process(self, version: str) -> None:
+        """Show what runs, and how the operating system and the interpreter see it: once a process."""
+        self.build.info({"version": version, "python": platform.python_version()})
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
 
     @contextmanager
     def timed(self, step: Step) -> Iterator[None]:
@@ -205,7 +305,7 @@ def reference() -> str:
     ]
     for metric in Metrics().declared():
         family = next(iter(metric.describe()))
-        name = family.name + ("_total" if family.type == "counter" else "")
+        name = family.name + {"counter": "_total", "info": "_info"}.get(family.type, "")
         labels = ", ".join(f"`{label}`" for label in metric._labelnames)  # noqa: SLF001 - there is no public way to ask
         lines.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
     return "\n".join(lines) + "\n"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
-from service import logs
+from service import logs, monitors
 from service.adapters.audit import PostgresAudit
 from service.adapters.creations import PostgresCreations
 from service.adapters.desk_reading import PostgresDeskReading
@@ -30,6 +30,7 @@ from service.application.sessions import SessionLimits
 from service.application.voiding import Voiding
 from service.bootstrap import carrier_tables, parser
 from service.errors import Fatal
+from service.runtime.board import Board
 from service.web.app import create_app
 from service.web.limits import Rate
 from service.web.operations import Operations
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from service.adapters.reading import Pool
     from service.config import Settings
     from service.metrics import Metrics
+    from service.runtime.health import Monitor
     from service.runtime.lifecycle import Stop
 
 _CREATION_SECONDS: Final = 8.0  # Kafka gets this long to take the event of a new return
@@ -49,7 +51,9 @@ _STOP_SECONDS: Final = 10  # requests that are being answered get this long when
 
 
 @contextmanager
-def web(settings: Settings, metrics: Metrics, stop: Stop) -> Iterator[FastAPI]:
+def web(
+    settings: Settings, metrics: Metrics, stop: Stop, monitor: Monitor | None = None, board: Board | None = None
+) -> Iterator[FastAPI]:
     """The web application on a pool of connections, which is closed at the end of the block."""
     limits = Limits(
         client=Rate(settings.public_client_rate, settings.public_burst),
@@ -58,8 +62,13 @@ def web(settings: Settings, metrics: Metrics, stop: Stop) -> Iterator[FastAPI]:
     )
     with open_pool(settings.database_url.get_secret_value(), settings.database_pool_size) as pool:
         public = Public(PostgresPublicReading(pool), carrier_tables(settings), limits, lambda: bool(stop))
+        reading = PostgresReading(pool)
         with operations(settings, pool) as does, desk(settings, pool, does) as parts:
-            yield create_app(PostgresReading(pool), metrics, public, does, parts)
+            if monitor is None or board is None or not settings.metrics_port:
+                yield create_app(reading, metrics, public, does, parts)
+                return
+            with monitors.serve(monitor, settings, metrics, board, pool, reading.problems):
+                yield create_app(reading, metrics, public, does, parts, problems=monitor.problems)
 
 
 @contextmanager
@@ -109,16 +118,16 @@ def desk(settings: Settings, pool: Pool, does: Operations) -> Iterator[Parts]:
 class _Server(uvicorn.Server):
     """Stops by our flag: with handlers of its own it would miss a signal that comes while it starts."""
 
-    def __init__(self, config: uvicorn.Config, stop: Stop, url: str) -> None:
+    def __init__(self, config: uvicorn.Config, stop: Stop, url: str, board: Board) -> None:
         super().__init__(config)
-        self._stop = stop
-        self._url = url
+        self._stop, self._url, self._board = stop, url, board
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         logs.get("serve").info("serving", url=self._url)
 
     async def on_tick(self, counter: int) -> bool:
+        self._board.beat()
         return bool(self._stop) or await super().on_tick(counter)
 
     @contextmanager
@@ -126,9 +135,13 @@ class _Server(uvicorn.Server):
         yield
 
 
-def serve(settings: Settings, metrics: Metrics, stop: Stop) -> None:
+def serve(settings: Settings, metrics: Metrics, stop: Stop, monitor: Monitor) -> None:
     """Serve HTTP until asked to stop; what is being answered is answered first."""
-    with _listen(settings.http_host, settings.http_port) as listener, web(settings, metrics, stop) as application:
+    board = Board()
+    with (
+        _listen(settings.http_host, settings.http_port) as listener,
+        web(settings, metrics, stop, monitor, board) as application,
+    ):
         config = uvicorn.Config(
             application,
             log_config=None,
@@ -139,7 +152,7 @@ def serve(settings: Settings, metrics: Metrics, stop: Stop) -> None:
         )
         host, port = listener.getsockname()[:2]
         url = settings.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        _Server(config, stop, url).run(sockets=[listener])
+        _Server(config, stop, url, board).run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from service.config import Settings
     from service.metrics import Metrics
+    from service.runtime.health import Monitor
     from service.runtime.lifecycle import Stop
 
 
-class Process(NamedTuple):
-    """What every long-running command works with."""
+@dataclass(frozen=True)
+class Process:
+    """What every long-running command works with; unpacked it is the first three. `monitor` tells of it."""
 
     settings: Settings
     metrics: Metrics
     stop: Stop
+    monitor: Monitor
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.settings, self.metrics, self.stop))
 
 
 @contextmanager
@@ -32,9 +39,9 @@ def process(name: str, *, with_metrics_server: bool = True) -> Iterator[Process]
         from service.metrics import Metrics
 
         settings, metrics = load_settings(name), Metrics()
-        shown = bootstrap.metrics_server(settings, metrics if with_metrics_server else None)
-        with shown, checked_at_start(name, settings, metrics):
-            yield Process(settings, metrics, stop)
+        shown = bootstrap.health_server(settings, metrics, listens=with_metrics_server)
+        with shown as monitor, checked_at_start(name, settings, metrics):
+            yield Process(settings, metrics, stop, monitor)
 
 
 def load_settings(name: str, *, libraries: bool = True) -> Settings:

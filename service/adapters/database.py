@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -10,13 +10,26 @@ import psycopg
 from psycopg import Connection, sql
 
 from service.adapters.working import WorkingConnection
-from service.errors import Conflict, Fatal, RejectedValue, Retryable, ServiceError, SettingsError
+from service.errors import Cause, Conflict, Fatal, RejectedValue, Retryable, ServiceError, SettingsError
 
 # A server that is away, overloaded, shutting down, read-only, that chose this transaction as a deadlock's victim, or
 # that ended one which stood still for too long (a worker that was frozen and thawed again).
 _RETRYABLE_CLASSES: Final = ("08", "40", "53", "57P", "55P03", "25006", "25P03", "25P04", "57014", "58030")
 # A value that is wrong, breaks a constraint, or is too large for an index.
 _REJECTED_CLASSES: Final = ("22", "23", "54")
+# What the retryable ones mean; the rest is a server that is away.
+_CAUSES: Final[Mapping[str, Cause]] = {
+    "25006": "read_only",
+    "53100": "disk",
+    "53300": "connections",
+    "55P03": "lock",
+    "57014": "timeout",
+    "58030": "disk",
+    "40": "deadlock",
+}
+# Of a connection that is refused libpq gives the server's words alone, and no SQLSTATE. In English, which most servers
+# speak; of another one it is only said that it is away.
+_NO_ROOM: Final = ("too many clients", "too many connections", "connection slots are reserved", "no more connections")
 
 _SESSION: Final = {
     # A statement that takes this long means trouble elsewhere; the batch is held and tried again.
@@ -49,7 +62,8 @@ def connect(url: str, application_name: str, *, autocommit: bool = True) -> Work
         raise SettingsError("RETURNS_DATABASE_URL: not a PostgreSQL connection URL") from None
     except psycopg.OperationalError as error:
         # libpq's text names host, port, user and database, no password; there are no rows yet to echo.
-        raise Retryable(f"cannot connect to PostgreSQL: {' '.join(str(error).split())}") from error
+        text = f"cannot connect to PostgreSQL: {' '.join(str(error).split())}"
+        raise Retryable(text, cause=refusal(error)) from error
 
 
 @contextmanager
@@ -62,6 +76,11 @@ def translated() -> Iterator[None]:
         yield
     except psycopg.Error as error:
         raise translate(error) from error
+
+
+def refusal(error: psycopg.Error) -> Cause:
+    """Why a connection could not be made."""
+    return "connections" if any(words in str(error) for words in _NO_ROOM) else "database"
 
 
 def translate(error: psycopg.Error) -> ServiceError:
@@ -80,7 +99,8 @@ def translate(error: psycopg.Error) -> ServiceError:
             return RejectedValue(text)
         return Fatal(text)
     if state.startswith(_RETRYABLE_CLASSES):
-        return Retryable(text)
+        causes = (cause for start, cause in _CAUSES.items() if state.startswith(start))
+        return Retryable(text, cause=next(causes, "database"))
     if state.startswith(_REJECTED_CLASSES):
         return RejectedValue(text)
     return Fatal(text)

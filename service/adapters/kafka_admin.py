@@ -90,7 +90,8 @@ def connected(settings: Settings) -> Iterator[Any]:
             KafkaAdminClient, **connection_options(settings, "returns-topics"), bootstrap_timeout_ms=_BOOTSTRAP_MS
         )
     except KafkaError as error:
-        raise Retryable(f"cannot connect to Kafka at {settings.kafka_bootstrap_servers}: {_text(error)}") from error
+        text = f"cannot connect to Kafka at {settings.kafka_bootstrap_servers}: {_text(error)}"
+        raise Retryable(text, cause="kafka") from error
     try:
         yield admin
     except KafkaError as error:

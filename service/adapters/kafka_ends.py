@@ -20,7 +20,7 @@ _CONNECT_SECONDS: Final = 1.0
 _BOOTSTRAP_MS: Final = 2_000
 _REQUEST_MS: Final = 2_000
 _CLOSE_SECONDS: Final = 5.0
-_METADATA_MS: Final = 30_000  # added partitions are seen within this time
+_METADATA_MS: Final = 10_000  # added partitions are seen within this time
 
 _Found = Mapping[Partition, Bounds] | None
 
@@ -35,12 +35,16 @@ class KafkaEnds:
         self,
         settings: Settings,
         *,
+        topics: Sequence[str] | None = None,
         patience: float = 1.5,
         fresh: float = 3.0,
+        metadata_ms: int = _METADATA_MS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
-        self._topics: Sequence[str] = settings.input_topics
+        self._topics: Sequence[str] = settings.input_topics if topics is None else topics
+        self._metadata_ms = metadata_ms
+        self.brokers: int | None = None  # how many Kafka said there are, when it was asked last
         self._patience, self._fresh, self._monotonic = patience, fresh, monotonic
         self._lock = threading.Lock()
         self._looking: threading.Event | None = None
@@ -105,6 +109,7 @@ class KafkaEnds:
         ]
         begin = consumer.beginning_offsets(partitions, timeout_ms=_REQUEST_MS) if partitions else {}
         end = consumer.end_offsets(partitions, timeout_ms=_REQUEST_MS) if partitions else {}
+        self.brokers = len(consumer._cluster.brokers())  # noqa: SLF001 - of a version that is pinned
         return {(each.topic, each.partition): Bounds(begin[each], end[each]) for each in partitions}
 
     def _listens(self) -> bool:
@@ -124,7 +129,7 @@ class KafkaEnds:
             allow_auto_create_topics=False,
             bootstrap_timeout_ms=_BOOTSTRAP_MS,
             request_timeout_ms=_REQUEST_MS,
-            metadata_max_age_ms=_METADATA_MS,
+            metadata_max_age_ms=self._metadata_ms,
         )
 
     def _retire(self) -> None:

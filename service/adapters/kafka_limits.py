@@ -73,7 +73,7 @@ class MessageLimits:
             wanted = [ConfigResource(ConfigResourceType.TOPIC, topic, list(_KEYS)) for topic in self._topics]
             described = admin.describe_configs(wanted, config_filter="all")["topic"]
         except (KafkaTimeoutError, KafkaConnectionError) as error:
-            raise Retryable(f"Kafka: {type(error).__name__}") from error
+            raise Retryable(f"Kafka: {type(error).__name__}", cause="kafka") from error
         except KafkaError:
             return {}
         finally:

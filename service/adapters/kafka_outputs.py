@@ -56,7 +56,7 @@ class KafkaOutputs:
                 metrics_enabled=False,
             )
         except KafkaError as error:
-            raise Retryable(f"Kafka: {' '.join(str(error).split())}") from error
+            raise Retryable(f"Kafka: {' '.join(str(error).split())}", cause="kafka") from error
 
     def close(self) -> None:
         """Let go of Kafka."""
@@ -143,10 +143,10 @@ class KafkaOutputs:
                 polled = self._consumer.poll(timeout_ms=_POLL_MS, max_records=5_000)
                 left = {tp: end for tp, end in left.items() if self._consumer.position(tp) < end}
             except KafkaError as error:
-                raise Retryable(f"Kafka: {type(error).__name__}") from error
+                raise Retryable(f"Kafka: {type(error).__name__}", cause="kafka") from error
             idle = 0 if polled else idle + 1
             if idle > _IDLE_POLLS:
-                raise Retryable(f"Kafka: the end of {topic} could not be read")
+                raise Retryable(f"Kafka: the end of {topic} could not be read", cause="kafka")
             for records in polled.values():
                 yield from records
 
@@ -154,7 +154,7 @@ class KafkaOutputs:
         try:
             numbers = sorted(self._consumer.partitions_for_topic(topic))
         except KafkaError as error:
-            raise Retryable(f"Kafka: {type(error).__name__}") from error
+            raise Retryable(f"Kafka: {type(error).__name__}", cause="kafka") from error
         if not numbers:
             raise Fatal(f"no such topic: {topic}; `python -m service topics` makes it")
         return [TopicPartition(topic, number) for number in numbers]
@@ -164,4 +164,4 @@ class KafkaOutputs:
             begins = self._consumer.beginning_offsets(partitions, timeout_ms=_REQUEST_MS)
             return begins, self._consumer.end_offsets(partitions, timeout_ms=_REQUEST_MS)
         except KafkaError as error:
-            raise Retryable(f"Kafka: {type(error).__name__}") from error
+            raise Retryable(f"Kafka: {type(error).__name__}", cause="kafka") from error

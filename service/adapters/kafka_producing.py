@@ -116,7 +116,7 @@ class Publishing:
             raise self._no_broker() from error
 
     def _no_broker(self) -> Retryable:
-        return Retryable(f"no Kafka broker answers at {self._settings.kafka_bootstrap_servers}")
+        return Retryable(f"no Kafka broker answers at {self._settings.kafka_bootstrap_servers}", cause="kafka")
 
     def _retire(self, producer: Any, seconds: float) -> None:
         with self._lock:
@@ -138,4 +138,4 @@ class Publishing:
 
 
 def _refused(error: Exception) -> Retryable:
-    return Retryable(f"Kafka did not take a message: {type(error).__name__}")
+    return Retryable(f"Kafka did not take a message: {type(error).__name__}", cause="kafka")

@@ -14,7 +14,14 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import AuthorizationError, KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+from kafka.errors import (
+    AuthorizationError,
+    InvalidProducerEpochError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    ProducerFencedError,
+    RecordListTooLargeError,
+)
 from kafka.partitioner.default import murmur2
 from kafka.structs import OffsetAndMetadata
 
@@ -26,9 +33,10 @@ from service.application.belief import REMEDY
 from service.application.publish import Outgoing, OutputTopics, Tail
 from service.application.slices import Position
 from service.config import Settings
-from service.errors import Fatal, Refused, Retryable
+from service.errors import Cause, Fatal, Refused, Retryable
 from service.wire.stubs import LARGEST
 
+_FENCED: Final = (InvalidProducerEpochError, ProducerFencedError)  # another relay has taken over
 _WAIT_SECONDS: Final = 0.5  # between two calls of `waiting`
 _BLOCK_MS: Final = 10_000
 _BATCH_SIZE: Final = 128 * 1024
@@ -272,7 +280,7 @@ class KafkaSink:
         def still_waiting() -> None:
             self._waiting()
             if time.monotonic() > deadline:
-                raise Retryable(f"Kafka has not answered for {self._options.patience_seconds:.0f} s")
+                raise Retryable(f"Kafka has not answered for {self._options.patience_seconds:.0f} s", cause="kafka")
 
         return still_waiting
 
@@ -340,12 +348,14 @@ def _translated() -> Iterator[None]:
     except _TOO_LARGE as error:
         raise Retryable(
             "Kafka: a message is larger than its topic takes; should this come again and again, raise the topic's "
-            "max.message.bytes"
+            "max.message.bytes",
+            cause="kafka",
         ) from error
     except AuthorizationError as error:
         raise Fatal(f"Kafka does not allow this to the relay: {type(error).__name__}") from error
     except KafkaError as error:
-        raise Retryable(f"Kafka: {' '.join(str(error).split())}") from error
+        cause: Cause = "fenced" if isinstance(error, _FENCED) else "kafka"
+        raise Retryable(f"Kafka: {' '.join(str(error).split())}", cause=cause) from error
 
 
 @lru_cache(maxsize=8192)  # a change and the status after it share their key

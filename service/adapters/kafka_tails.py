@@ -79,7 +79,7 @@ def _read(
 ) -> None:
     while any(consumer.position(tp) < end for tp, end in ends.items()):
         if time.monotonic() > deadline:
-            raise Retryable("Kafka: the ends of the status changes could not be read in time")
+            raise Retryable("Kafka: the ends of the status changes could not be read in time", cause="kafka")
         waiting()
         for tp, records in consumer.poll(timeout_ms=_POLL_MS).items():
             for record in records:
@@ -92,4 +92,4 @@ def _refuse_open(consumer: Any, partitions: Collection[TopicPartition]) -> None:
     for tp in partitions:
         high_water = consumer.highwater(tp)
         if high_water is not None and high_water > consumer.position(tp):
-            raise Retryable(f"Kafka: a transaction is open in {tp.topic} {tp.partition}")
+            raise Retryable(f"Kafka: a transaction is open in {tp.topic} {tp.partition}", cause="kafka")

@@ -118,6 +118,6 @@ def _apply(connection: psycopg.Connection[TupleRow], migration: Migration) -> in
     except psycopg.Error as error:
         ours = translate(error)
         if isinstance(ours, Retryable):
-            raise Retryable(f"migration {migration.name}: {ours}") from error
+            raise Retryable(f"migration {migration.name}: {ours}", cause=ours.cause) from error
         raise Fatal(f"migration {migration.name}: {ours}") from error
     return migration.number

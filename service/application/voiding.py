@@ -78,7 +78,7 @@ class Voiding:
     def publish(self, mistake: Mistake, event: bytes) -> None:
         """Answers once Kafka has it. Raises Retryable: it is not known then, and may be asked for again."""
         if not self._slots.acquire(blocking=False):
-            raise Retryable("too many voids wait for Kafka")
+            raise Retryable("too many voids wait for Kafka", cause="kafka")
         try:
             self._publish(mistake.return_id, event)
         finally:

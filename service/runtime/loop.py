@@ -26,6 +26,7 @@ from service.errors import BrokenSource, ChangedTopics, Conflict, Fatal, Rejecte
 from service.metrics import Metrics
 from service.runtime.ahead import Ahead
 from service.runtime.backoff import Backoff
+from service.runtime.board import Board
 from service.runtime.fuse import Fuse
 from service.runtime.lifecycle import Stop
 from service.runtime.observer import Observer
@@ -72,6 +73,7 @@ class IngestLoop:
         clock: Callable[[], float] = time.monotonic,
         tidy: Callable[[], object] = lambda: None,
         alive: Callable[[], object] = lambda: None,
+        board: Board | None = None,
     ) -> None:
         self._open_source = open_source
         self._journal = journal
@@ -81,7 +83,8 @@ class IngestLoop:
         self._clock = clock
         self._tidy = tidy
         self._alive = alive
-        self._observer = Observer(metrics, clock)
+        self._board = Board(clock) if board is None else board
+        self._observer = Observer(metrics, clock, board=self._board)
         self._log = logs.get("ingest")
         self._backoff = Backoff(clock)
         self._fuse = Fuse(options.fuse_run, options.fuse_ratio)
@@ -109,6 +112,7 @@ class IngestLoop:
     def run_once(self) -> None:
         """One tick; see the module's text for its order."""
         self._alive()
+        self._board.beat()
         try:
             source = self._source or self._open()
             if source is None:
@@ -124,6 +128,7 @@ class IngestLoop:
             at_once = self._nears_the_end or (wrote and not is_behind)
             self._sweep(after=0 if at_once else _BEHIND_SWEEP_SECONDS if is_behind else _IDLE_SWEEP_SECONDS)
             self._housekeeping(source)
+            self._board.works()
         except ChangedTopics as error:
             self._begin_anew(error)
         except BrokenSource as error:
@@ -337,7 +342,7 @@ class IngestLoop:
         """Keep the batch, give no more, keep polling: PostgreSQL will be back."""
         self._uncertain = True
         self._backoff.fail()
-        self._observer.retry("database")
+        self._observer.retry(error.cause)
         if self._backoff.failures in {1, 10} or self._backoff.failures % 100 == 0:
             self._log.warning("held", records=len(self._held), error=str(error), tries=self._backoff.failures)
         if self._source is not None:
@@ -404,7 +409,6 @@ class IngestLoop:
     def _watch(self, source: Source, partition: Partition, lag: int) -> None:
         position = self._positions[partition]
         seconds = self._progress.seconds(partition, position, lag)
-        self._observer.lag(partition, lag, seconds)
         if seconds <= self._options.stall_seconds or partition in self._blown:
             return
         self._progress.forget(partition)

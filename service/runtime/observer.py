@@ -11,7 +11,9 @@ from typing import Final
 from service import logs
 from service.application.ingest import Outcome
 from service.application.ports import DeadLetter, Item, Partition, Source
-from service.metrics import Metrics, RetryCause, Step
+from service.errors import Cause
+from service.metrics import Metrics, Step
+from service.runtime.board import Board
 from service.runtime.taking_up import Strayed
 
 # When a worker catches up, so many records of a batch stand for all of it in the end-to-end times.
@@ -23,8 +25,15 @@ _FIRST_MS: Final = 946_684_800_000  # 2000-01-01
 class Observer:
     """Never a payload: topics, offsets, counts and seconds."""
 
-    def __init__(self, metrics: Metrics, clock: Callable[[], float], wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        clock: Callable[[], float],
+        wall: Callable[[], float] = time.time,
+        board: Board | None = None,
+    ) -> None:
         self._metrics = metrics
+        self._board = Board(clock) if board is None else board
         self._clock = clock
         self._wall = wall
         self._log = logs.get("ingest")
@@ -116,9 +125,10 @@ class Observer:
         if outcome.recorded:
             self._log.info("swept", recorded=outcome.recorded, conflicts=outcome.conflicts)
 
-    def retry(self, cause: RetryCause) -> None:
+    def retry(self, cause: Cause) -> None:
         """Something is done again."""
         self._metrics.retries.labels(cause).inc()
+        self._board.fails(cause)
 
     def lost_partition(self) -> None:
         """Another worker moved an offset that was this one's to move."""
@@ -128,6 +138,7 @@ class Observer:
         """A partition is stopped: an alarm, because only a person can go on from here."""
         topic, number = partition
         self._metrics.tripped.labels(topic, number).set(1)
+        self._board.blown |= {partition}
         self._log.error("fuse_blown", topic=topic, partition=number, hint="nearly everything in it is invalid")
 
     def took_up(self, source: Source, partitions: Iterable[Partition]) -> None:
@@ -149,13 +160,9 @@ class Observer:
         else:
             self._log.error("stored_offset_out_of_range", **facts, reason=reason, reads_on_at=at.next, lost=lost)
 
-    def lag(self, partition: Partition, records: int, seconds: float) -> None:
-        """How far a partition is behind, and for how long it has not moved."""
-        self._metrics.lag.labels(*partition).set(records)
-        self._metrics.stalled_seconds.labels(*partition).set(seconds if records else 0)
-
     def forget(self, partition: Partition) -> None:
         """The partition is another worker's to tell of."""
-        for gauge in (self._metrics.lag, self._metrics.stalled_seconds, self._metrics.tripped):
-            if (partition[0], str(partition[1])) in gauge._metrics:  # noqa: SLF001 - remove() warns of what is not there
-                gauge.remove(*partition)
+        self._board.blown -= {partition}
+        tripped = self._metrics.tripped
+        if (partition[0], str(partition[1])) in tripped._metrics:  # noqa: SLF001 - remove() warns of what is not there
+            tripped.remove(*partition)

@@ -11,6 +11,7 @@ from service.errors import Retryable
 from service.metrics import Metrics
 from service.runtime import collector
 from service.runtime.backoff import Backoff
+from service.runtime.board import Board
 from service.runtime.lifecycle import Stop
 
 
@@ -41,10 +42,12 @@ class Projector:
         *,
         options: ProjectorOptions | None = None,
         backoff: Backoff | None = None,
+        board: Board | None = None,
     ) -> None:
         self._tables, self._stop, self._metrics = tables, stop, metrics
         self._options = ProjectorOptions() if options is None else options
         self._backoff = Backoff(time.monotonic) if backoff is None else backoff
+        self.board = Board() if board is None else board
         self._log = logs.get("project")
         self._is_up_to, self._newest = 0, 0
         self.is_ready = False
@@ -84,7 +87,6 @@ class Projector:
         Raises Retryable when the server is away.
         """
         self._is_up_to, self._newest = self._tables.progress()
-        self._metrics.cursor_lag.labels("project").set(self._newest - self._is_up_to)
         if self._is_up_to >= self._newest:
             return self._options.poll_seconds
         with collector.paused():
@@ -107,15 +109,18 @@ class Projector:
         self._log.info("rebuilt", n=step.n, rows=step.rows, seconds=round(time.monotonic() - began, 1))
 
     def _guarded(self) -> float:
+        self.board.beat()
         try:
             pause = self.run_once()
         except Retryable as error:
             self.is_ready = False
             self._backoff.fail()
             pause = self._backoff.remaining()
-            self._metrics.retries.labels("database").inc()
+            self._metrics.retries.labels(error.cause).inc()
+            self.board.fails(error.cause)
             self._log.warning("project_retries", error=str(error), seconds=round(pause, 2))
             return pause
         self.is_ready = True
         self._backoff.succeed()
+        self.board.works()
         return pause

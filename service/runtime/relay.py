@@ -15,6 +15,7 @@ from service.errors import Refused, Retryable
 from service.metrics import Metrics
 from service.runtime import collector
 from service.runtime.backoff import Backoff
+from service.runtime.board import Board
 from service.runtime.lifecycle import Stop
 
 _STOP_GRACE_SECONDS: Final = 5.0  # what is under way when a stop is asked for may take this long
@@ -60,12 +61,16 @@ class Relay:
         *,
         options: RelayOptions | None = None,
         backoff: Backoff | None = None,
+        board: Board | None = None,
     ) -> None:
         self._log = logs.get("relay")
         self._servers = servers
         self._topics, self._stop, self._metrics = topics, stop, metrics
         self._options = RelayOptions() if options is None else options
         self._backoff = Backoff(time.monotonic) if backoff is None else backoff
+        self.board = Board() if board is None else board
+        self.read_position = servers.read_position
+        self.leads = False  # it has taken over, and publishes
         self._journal: BatchLog | None = None
         self._sink: Sink | None = None
         self._position = Position(0)
@@ -94,6 +99,12 @@ class Relay:
     def is_ready(self, ready: bool) -> None:
         self._is_ready = ready
         self._metrics.reader_ready.labels("relay").set(ready)
+
+    @property
+    def published(self) -> int | None:
+        """The last batch that is published whole, as far as the relay that leads knows; None: this one does not lead."""
+        position = self._position
+        return (position.n if position.is_whole else position.n - 1) if self.leads else None
 
     def run(self, *, drain: bool = False) -> None:
         """Relay until told to stop; with `drain` until what the journal held at the start is published, by whomever.
@@ -139,11 +150,11 @@ class Relay:
                 self._publish(piece, self._sink)
                 return 0.0
         self._settle(self._options.refresh_seconds if self._is_settled else self._options.settle_seconds)
-        self._metrics.cursor_lag.labels("relay").set(0)
         return self._options.poll_seconds
 
     def let_go(self) -> None:
         """Close everything, the lead included. The next turn begins from the position in Kafka."""
+        self.leads = False
         sink, log = self._sink, self._journal
         self._sink = self._journal = None
         # First the sink: whoever gets the lead must not be fenced by what is left of this one.
@@ -152,6 +163,7 @@ class Relay:
                 held.close()
 
     def _guarded(self) -> float:
+        self.board.beat()
         try:
             pause = self.run_once()
         except Retryable as error:
@@ -160,11 +172,13 @@ class Relay:
             pause = self._backoff.remaining()
             was_leading = self._sink is not None
             self._log.warning("relay_retries", error=str(error), was_leading=was_leading, seconds=round(pause, 2))
-            self._metrics.retries.labels("database" if str(error).startswith("PostgreSQL") else "kafka").inc()
+            self._metrics.retries.labels(error.cause).inc()
+            self.board.fails(error.cause)
             self.let_go()
             return pause
         self._backoff.succeed()
         self.refuses = None
+        self.board.works()
         return pause
 
     def _refuse(self, error: Refused) -> float:
@@ -186,6 +200,7 @@ class Relay:
         # Before the first message there is a position: a first transaction that is aborted leaves records behind.
         sink.publish((), position)
         self._committed(position)
+        self.leads = True
         self._log.info("relay_leads", n=position.n, within=position.within, behind=end - position.n)
         return sink
 
@@ -234,7 +249,7 @@ class Relay:
             now = time.monotonic()
             self._stop_seen_at = self._stop_seen_at or now
             if now - self._stop_seen_at > _STOP_GRACE_SECONDS:
-                raise Retryable("told to stop while waiting for Kafka")
+                raise Retryable("told to stop while waiting for Kafka", cause="stopping")
 
     def _end(self) -> int | None:
         try:

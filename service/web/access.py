@@ -20,7 +20,7 @@ _HEADERS: Final = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
 }
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_QUIET: Final = frozenset({"/livez", "/readyz", "/metrics"})  # asked every few seconds by machines
+_QUIET: Final = frozenset({"/livez", "/readyz"})  # asked every few seconds by machines
 _CONTROL: Final = re.compile(r"[^\x20-\x7e]")
 _LONGEST_PATH: Final = 200
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import version
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 from anyio import CapacityLimiter
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from service.application.tracking import Reading
 from service.metrics import Metrics
-from service.web import api, creating, desk, problems, reference
+from service.web import api, creating, desk, reference
+from service.web import problems as problem_details
 from service.web.access import Access
 from service.web.bodies import Bodies
 from service.web.models import Health
@@ -21,7 +22,8 @@ from service.web.ops.desk import Parts
 from service.web.ops.router import create_router
 from service.web.pages import Pages, Public
 from service.web.problems import ProblemDetails
-from service.web.security import Tokens, reading
+from service.web.readiness import Known, Readiness
+from service.web.security import Tokens
 
 _SUMMARY: Final = "The status of every consumer return, from its label to the retailer."
 
@@ -34,9 +36,13 @@ def create_app(
     public: Public | None = None,
     operations: Operations | None = None,
     desk_parts: Parts | None = None,
+    *,
+    problems: Callable[[], list[str]] | None = None,
 ) -> FastAPI:
     """The application on this store: with the public pages and the operations desk where their parts are given, and
     with what the API does beyond reading one return where its `operations` are.
+
+    `problems` says at once what keeps it from answering; without it, the store is asked.
     """
     app = FastAPI(
         title="Returns status service",
@@ -49,11 +55,13 @@ def create_app(
     app.state.reading = store
     app.state.tokens = Tokens(store)
     app.state.operations = operations
+    # A store may be missing where the API is only described.
+    app.state.readiness = Readiness(lambda: store.problems()) if problems is None else Known(problems)  # noqa: PLW0108
     app.state.metrics = metrics
     app.state.creations = CapacityLimiter(creating.AT_A_TIME)
     app.add_middleware(Bodies)
     app.add_middleware(Access, metrics=metrics)
-    problems.install(app)
+    problem_details.install(app)
     for router in (api.router, creating.router, desk.router, health, reference.router):
         app.include_router(router)
     if public is not None:
@@ -65,8 +73,8 @@ def create_app(
 
 
 @health.get("/livez", summary="Whether the process runs", response_model=Health)
-def livez() -> dict[str, Any]:
-    """Asks nothing of the database: a restart of this process would not help that."""
+async def livez() -> dict[str, Any]:
+    """Asks nothing of anybody, and waits for no thread: it is answered while every other request waits."""
     return {"status": "ok", "problems": []}
 
 
@@ -76,19 +84,13 @@ def livez() -> dict[str, Any]:
     response_model=Health,
     responses={503: {"model": Health, "description": "Not now."}},
 )
-def readyz(store: Annotated[Reading, Depends(reading)], response: Response) -> dict[str, Any]:
-    """Says what is wrong, where something is."""
-    found = store.problems()
+async def readyz(request: Request, response: Response) -> dict[str, Any]:
+    """Says what is wrong, where something is; within some seconds, whatever becomes of the database."""
+    found = await request.app.state.readiness.problems()
     response.headers["cache-control"] = "no-store"
     if found:
         response.status_code = 503
     return {"status": "unready" if found else "ok", "problems": found}
-
-
-@health.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
-def metrics(request: Request) -> Response:
-    """The metrics of this process."""
-    return Response(generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
 def _describe(app: FastAPI) -> None:

@@ -121,8 +121,9 @@ def install(app: FastAPI) -> None:
         return response(problem)
 
     @app.exception_handler(ServiceError)
-    def of_service(_: Request, error: ServiceError) -> JSONResponse:
+    def of_service(request: Request, error: ServiceError) -> JSONResponse:
         if isinstance(error, Retryable):
+            request.app.state.metrics.retries.labels(error.cause).inc()
             logs.get("web").warning("request_failed", cause=str(error))
             headers = {"retry-after": _RETRY_AFTER_SECONDS}
             detail = "The database does not answer. Ask again."

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from httpx import Client
 from jsonschema import Draft202012Validator
+from prometheus_client import generate_latest
 
 from service.adapters.database import connect
 from service.adapters.reading import PostgresReading, open_pool
@@ -25,9 +26,14 @@ pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture
-def client(database: str) -> Iterator[Client]:
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+def client(database: str, metrics: Metrics) -> Iterator[Client]:
     with open_pool(database, 2) as pool:
-        app = create_app(PostgresReading(pool), Metrics())
+        app = create_app(PostgresReading(pool), metrics)
         with served(app, _token(database, "read")) as client:
             yield client
 
@@ -301,16 +307,21 @@ def test_the_answers_are_what_openapi_says(client: Client, database: str) -> Non
     check("/readyz", "/readyz", "200")
 
 
-def test_metrics_count_requests_by_route_and_never_by_return(client: Client, database: str) -> None:
+def test_metrics_count_requests_by_route_and_never_by_return(client: Client, database: str, metrics: Metrics) -> None:
     ingest(database, [creation()])
     client.get("/v1/returns/R-1001")
     client.get("/v1/returns/R-1001/wp-admin")
 
-    text = client.get("/metrics").text
+    text = generate_latest(metrics.registry).decode()
 
     assert 'returns_http_request_seconds_count{method="GET",route="/v1/returns/{return_id}",status="200"} 1.0' in text
     assert 'route="unmatched"' in text
     assert "R-1001" not in text
+
+
+def test_metrics_are_not_shown_where_everybody_asks(client: Client) -> None:
+    # They have a port of their own, which the world need not reach.
+    assert client.get("/metrics").status_code == 404
 
 
 def test_an_unmigrated_database_is_alive_but_not_ready(empty_database: str) -> None:

@@ -135,11 +135,15 @@ def test_a_worker_shows_its_metrics_where_it_is_told_to(settings: dict[str, str]
     with running(tmp_path / "log", "ingest", **settings) as worker:
         worker.logged("rebalanced")
         text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        statuses = {
+            path: httpx.get(f"http://127.0.0.1:{port}{path}").status_code for path in ("/livez", "/", "/metrics/x")
+        }
         second = run("ingest", **settings)
         worker.process.send_signal(signal.SIGTERM)
         status = worker.end()
 
     assert "# TYPE returns_batch_records histogram" in text
+    assert statuses == {"/livez": 200, "/": 404, "/metrics/x": 404}
     assert status == 0
     assert second.returncode == 1
     assert second.stderr.startswith(f"Error: cannot listen for metrics on 127.0.0.1:{port}")

@@ -4,6 +4,7 @@ import re
 
 from prometheus_client import generate_latest
 
+from service.errors import CAUSES, Retryable
 from service.metrics import Metrics, reference
 
 
@@ -37,3 +38,52 @@ def test_a_step_is_timed_even_when_it_fails() -> None:
         pass
 
     assert b'returns_step_seconds_count{step="load"} 1.0' in generate_latest(metrics.registry)
+
+
+def test_names_are_as_prometheus_has_them() -> None:
+    """`promtool check metrics` says the same, where it is to be had: base units, `_total` for counters alone."""
+    metrics = Metrics()
+    metrics.describe_process("1.2.3")
+    for family in metrics.registry.collect():
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", family.name)
+        assert family.documentation
+        assert not re.search(
+            r"(milliseconds|_ms|minutes|hours|kilobytes|_kb|_counter|_gauge|_histogram)(_|$)", family.name
+        )
+        if family.name.startswith("returns_"):  # these are suffixes that a type brings along
+            assert not family.name.endswith(("_total", "_count", "_sum", "_bucket", "_info"))
+        if "seconds" in family.name:
+            assert re.search(r"(^|_)seconds($|_without_progress$)", family.name)
+
+
+def test_what_runs_is_shown_once_it_is_said() -> None:
+    metrics = Metrics()
+    assert b"returns_build_info{" not in generate_latest(metrics.registry)
+
+    metrics.describe_process("1.2.3")
+
+    shown = generate_latest(metrics.registry)
+    assert b'returns_build_info{python="3.' in shown
+    assert b'version="1.2.3"} 1.0' in shown
+    for name in (
+        b"process_resident_memory_bytes ",
+        b"process_open_fds ",
+        b"python_info{",
+        b"python_gc_collections_total",
+    ):
+        assert name in shown
+
+
+def test_a_gauge_that_only_some_processes_have_is_shown_by_no_other_and_is_never_0_unasked() -> None:
+    relay, other = Metrics(), Metrics()
+
+    relay.show(relay.leads)
+
+    assert b"returns_relay_leads NaN" in generate_latest(relay.registry)
+    assert b"returns_relay_leads" not in generate_latest(other.registry)
+    assert "| `returns_relay_leads` | gauge |" in reference()
+
+
+def test_the_causes_of_retries_are_a_closed_set_that_the_reference_names() -> None:
+    assert all(f"{cause}" in reference() for cause in CAUSES)
+    assert Retryable("x").cause in CAUSES

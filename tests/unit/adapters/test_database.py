@@ -3,7 +3,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from service.adapters.database import connect, translate, translated
+from service.adapters.database import connect, refusal, translate, translated
 from service.errors import Conflict, Fatal, RejectedValue, Retryable, ServiceError, SettingsError
 
 SECRET = "Key (return_id)=(R-SECRET) already exists, jane@example.org"
@@ -110,3 +110,40 @@ def test_a_server_that_is_not_there_is_waited_for_and_the_password_is_not_told()
         connect("postgresql://user:hush@127.0.0.1:1/returns", "test")
 
     assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("state", "cause"),
+    (
+        ("08006", "database"),
+        ("25006", "read_only"),
+        ("40P01", "deadlock"),
+        ("40001", "deadlock"),
+        ("53100", "disk"),
+        ("53300", "connections"),
+        ("55P03", "lock"),
+        ("57014", "timeout"),
+        ("57P01", "database"),
+    ),
+)
+def test_what_is_to_be_tried_again_says_why(state: str, cause: str) -> None:
+    # The relay once guessed it from the error's text: whatever did not begin with "PostgreSQL" was Kafka's fault.
+    error = translate(psycopg.errors.lookup(state)())
+
+    assert isinstance(error, Retryable)
+    assert error.cause == cause
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    (
+        ("FATAL:  sorry, too many clients already", "connections"),
+        ("FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute", "connections"),
+        ('FATAL:  too many connections for role "web"', "connections"),
+        ("FATAL:  no more connections allowed (max_client_conn)", "connections"),
+        ("connection refused", "database"),
+        ("FATAL:  tut mir leid, schon zu viele Verbindungen", "database"),
+    ),
+)
+def test_a_connection_that_is_refused_says_why(words: str, cause: str) -> None:
+    assert refusal(psycopg.OperationalError(f"connection failed: {words}")) == cause

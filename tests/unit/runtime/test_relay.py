@@ -8,7 +8,7 @@ import pytest
 
 from service.application.publish import Outgoing, OutputTopics, Reconciled, Tail, Told
 from service.application.slices import Letter, Position, Slice
-from service.errors import Refused, Retryable
+from service.errors import Cause, Refused, Retryable
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
 from service.runtime.relay import Relay, RelayOptions, Servers
@@ -188,6 +188,33 @@ def test_the_metrics_say_whether_a_relay_is_ready() -> None:
     note()
 
     assert said == [0.0, 1.0, 0.0]
+
+
+def test_retries_are_counted_by_their_cause_and_not_by_their_words() -> None:
+    # "cannot connect to PostgreSQL" was once counted as Kafka's fault.
+    bench = Bench()
+    bench.relay.run_once()
+    causes: list[Cause] = ["database", "connections", "fenced"]
+
+    for cause in causes:
+        bench.kafka.fails = [Retryable("cannot connect to PostgreSQL", cause=cause)]
+        bench.relay._guarded()
+        assert bench.relay.board.trouble is not None
+        assert bench.relay.board.trouble.cause == cause
+        counted = bench.metrics.registry.get_sample_value("returns_retries_total", {"cause": cause})
+        assert counted == 1
+
+
+def test_only_the_relay_that_leads_knows_what_is_published() -> None:
+    bench = Bench()
+    assert (bench.relay.leads, bench.relay.published) == (False, None)
+
+    bench.relay.run_once()
+    assert (bench.relay.leads, bench.relay.published) == (True, 1)
+
+    bench.kafka.fails = [Retryable("Kafka: away", cause="kafka")]
+    bench.relay._guarded()
+    assert (bench.relay.leads, bench.relay.published) == (False, None)
 
 
 def test_drained_is_also_what_another_relay_has_published() -> None:

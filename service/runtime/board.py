@@ -1,0 +1,50 @@
+"""What a loop says of itself where others can see it while the loop is stuck in a call: set by the loop, read by threads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from service.application.ports import Partition
+from service.errors import Cause
+
+
+class Trouble(NamedTuple):
+    """What a loop cannot get past, since when (of the board's clock)."""
+
+    cause: Cause
+    since: float
+
+
+class Board:
+    """Single assignments only, so that no lock is needed."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._turned_at = clock()
+        self.trouble: Trouble | None = None
+        self.blown: frozenset[Partition] = frozenset()  # partitions stopped by their fuse
+
+    def beat(self) -> None:
+        """A turn begins."""
+        self._turned_at = self._clock()
+
+    def seconds_since_turn(self) -> float:
+        """How long ago the last turn began."""
+        return self._clock() - self._turned_at
+
+    def fails(self, cause: Cause) -> None:
+        """Something has to be done again."""
+        trouble = self.trouble
+        self.trouble = Trouble(cause, self._clock() if trouble is None else trouble.since)
+
+    def works(self) -> None:
+        """A turn went well."""
+        if self.trouble is not None:
+            self.trouble = None
+
+    def trouble_seconds(self) -> float:
+        """For how long nothing has gone well."""
+        trouble = self.trouble
+        return 0.0 if trouble is None else self._clock() - trouble.since

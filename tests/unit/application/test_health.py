@@ -1,0 +1,189 @@
+"""How far behind everything is, by what servers said and when; never 0 where it is not known."""
+
+from __future__ import annotations
+
+from service.application.health import (
+    FRESH_SECONDS,
+    CursorFacts,
+    CursorLag,
+    InputLag,
+    PartitionLag,
+    ReaderLag,
+    standing,
+)
+from service.application.ports import Bounds
+
+A, B = ("scans", 0), ("scans", 1)
+NOW = 1_795_000_000.0  # the time of day, where it does not matter
+NONE = PartitionLag(0, 0.0, 0.0, 0)
+
+
+class Seen(InputLag):
+    """One partition whose ends and stored offset are told together."""
+
+    def both(self, end: int, stored: int, at: float, begin: int = 0) -> None:
+        self.stored_said({A: stored}, at)
+        self.ends_said({A: Bounds(begin, end)}, at)
+
+    def at(self, at: float, now: float = NOW) -> PartitionLag:
+        return self.lags(at, now)[A]
+
+
+class TestInputLag:
+    def test_without_anything_waiting_it_is_nothing(self) -> None:
+        lag = Seen()
+        lag.both(10, 10, at=100)
+
+        assert lag.at(101) == NONE
+        assert lag.is_known(101)
+
+    def test_what_came_while_it_was_looked_at_waits_since_then(self) -> None:
+        lag = Seen()
+        lag.both(10, 10, at=100)
+        lag.both(15, 10, at=102)
+        lag.both(20, 10, at=104)
+
+        assert lag.at(105) == PartitionLag(10, 3.0, 3.0, 0)
+        lag.both(20, 16, at=106)
+        assert lag.at(107) == PartitionLag(4, 3.0, 1.0, 0)
+
+    def test_seconds_grow_while_nothing_is_known_though_nothing_waited_at_last(self) -> None:
+        lag = Seen()
+        lag.both(10, 10, at=100)
+
+        assert not lag.is_known(100 + FRESH_SECONDS)
+        assert lag.at(130) == PartitionLag(0, 30.0, 30.0, 0)
+
+    def test_with_the_database_away_it_still_sees_what_comes(self) -> None:
+        lag = Seen()
+        lag.both(10, 10, at=100)
+        for second in range(102, 130, 2):
+            lag.ends_said({A: Bounds(0, 10 if second < 110 else 12)}, second)
+
+        assert lag.at(130) == PartitionLag(2, 20.0, 130 - 106, 0)  # it was clear up to 106, when its word was fresh
+        assert not lag.is_known(130)
+
+    def test_with_the_database_away_from_the_start_it_says_no_number(self) -> None:
+        lag = Seen()
+        lag.ends_said({A: Bounds(0, 10)}, 100)
+
+        assert lag.at(105) == PartitionLag(None, 5.0, 5.0, 0)
+
+    def test_without_progress_goes_on_through_retries_and_ends_with_a_move(self) -> None:
+        lag = Seen()
+        lag.both(10, 5, at=100)
+        for second in range(102, 400, 2):
+            lag.both(10, 5, at=second)
+        assert lag.at(400).standing == 300
+
+        lag.both(10, 6, at=400)
+        assert lag.at(401).standing == 1
+
+    def test_an_offset_that_goes_back_is_no_progress(self) -> None:
+        lag = Seen()
+        lag.both(10, 10, at=100)
+        lag.both(10, 4, at=150)
+
+        assert lag.at(160) == PartitionLag(6, 60.0, 60.0, 0)
+
+    def test_a_backlog_from_before_waits_since_kafkas_timestamp(self) -> None:
+        lag = Seen()
+        lag.both(10, 5, at=100)
+        assert lag.heads_wanted(100, 8) == {A: 5}
+
+        lag.heads_said({A: (5, int((NOW - 3600) * 1000))}, 100, NOW)
+
+        assert lag.at(101, NOW + 1).seconds == 3601
+        assert lag.heads_wanted(101, 8) == {}
+
+    def test_a_timestamp_that_cannot_be_is_not_believed(self) -> None:
+        for milliseconds in (-1, 0, int(NOW), int((NOW + 60) * 1000), 2**63 - 1, -(2**63), None):
+            lag = Seen()
+            lag.both(10, 5, at=100)
+
+            lag.heads_said({A: (5, milliseconds)}, 100, NOW)
+
+            assert lag.at(107).seconds == 7
+
+    def test_a_head_that_moved_is_looked_up_again_after_a_while(self) -> None:
+        lag = Seen()
+        lag.both(10, 5, at=100)
+        lag.heads_said({A: (5, None)}, 100, NOW)
+        lag.both(10, 6, at=101)
+
+        assert lag.heads_wanted(102, 8) == {}
+        assert lag.heads_wanted(111, 8) == {A: 6}
+
+    def test_what_came_under_its_eyes_needs_no_timestamp(self) -> None:
+        lag = Seen()
+        lag.both(10, 10, at=100)
+        lag.both(15, 10, at=102)
+
+        assert lag.heads_wanted(103, 8) == {}
+
+    def test_a_partition_that_nobody_ever_read_lags_by_all_that_is_in_it(self) -> None:
+        lag = InputLag()
+        lag.stored_said({A: 3}, 100)
+        lag.ends_said({A: Bounds(0, 3), B: Bounds(2, 9)}, 100)
+
+        assert lag.lags(101, NOW) == {A: NONE, B: PartitionLag(7, 1.0, 1.0, 0)}
+
+    def test_what_kafka_deleted_unread_is_counted(self) -> None:
+        lag = Seen()
+        lag.both(30, 5, at=100, begin=20)
+
+        assert lag.at(100) == PartitionLag(10, 0.0, 0.0, 15)
+
+    def test_a_topic_made_anew_begins_anew_and_one_that_went_is_forgotten(self) -> None:
+        lag = Seen()
+        lag.both(1000, 1000, at=100)
+        lag.both(3, 0, at=110)
+        assert lag.at(111) == PartitionLag(3, 1.0, 1.0, 0)
+
+        lag.ends_said({}, 112)
+        assert lag.lags(112, NOW) == {}
+
+    def test_its_memory_has_a_bound_and_the_oldest_is_what_it_keeps(self) -> None:
+        lag = Seen()
+        lag.both(10, 10, at=0)
+        for second in range(1, 5000):
+            lag.both(10 + second, 10, at=second)
+
+        assert lag.at(5000).seconds == 4999
+        assert len(lag._stands[A].arrivals) <= 257
+
+
+class TestCursorLag:
+    def test_never_heard_of_is_not_known(self) -> None:
+        assert CursorLag().lag(100) == ReaderLag(None, None, None)
+
+    def test_behind_it_is_as_old_as_the_server_says_and_older_by_the_second(self) -> None:
+        lag = CursorLag()
+        lag.said(50, CursorFacts(40, 12.5), at=100)
+
+        assert lag.lag(104) == ReaderLag(10, 16.5, 4)
+
+    def test_up_to_date_it_is_0_only_as_long_as_it_is_known(self) -> None:
+        lag = CursorLag()
+        lag.said(50, CursorFacts(50, None), at=100)
+
+        assert lag.lag(104) == ReaderLag(0, 0, 0)
+        assert lag.lag(130) == ReaderLag(0, 30, 30)
+
+    def test_standing_still_counts_from_the_last_move(self) -> None:
+        lag = CursorLag()
+        lag.said(50, CursorFacts(50, None), at=100)
+        for second in range(102, 120, 2):
+            lag.said(60, CursorFacts(50, second - 101), at=second)
+        assert lag.lag(120).standing == 20
+
+        lag.said(60, CursorFacts(55, 1.0), at=122)
+        assert lag.lag(123).standing == 1
+
+
+def test_a_partition_with_younger_records_than_those_that_move_has_to_wait_and_does_not_stand_still() -> None:
+    moving, waiting, stuck = PartitionLag(5, 500, 1, 0), PartitionLag(5, 100, 60, 0), PartitionLag(5, 900, 60, 0)
+
+    assert standing({A: moving, B: waiting}) == []
+    assert standing({A: moving, B: stuck}) == [B]
+    assert standing({A: NONE, B: waiting}) == [B]
