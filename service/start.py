@@ -21,8 +21,8 @@ class Process(NamedTuple):
 
 
 @contextmanager
-def process(name: str, *, with_metrics_server: bool = True) -> Iterator[Process]:
-    """Settings, logs, metrics and signals of one process."""
+def process(name: str, *, with_metrics_server: bool = True, with_database: bool = True) -> Iterator[Process]:
+    """Settings, logs, metrics and signals of one process; Fatal where its database is not fit for it."""
     from service.runtime.lifecycle import Stop
 
     # First of all: a signal that comes during the rest of the start is not to be lost.
@@ -30,15 +30,22 @@ def process(name: str, *, with_metrics_server: bool = True) -> Iterator[Process]
         from service import bootstrap
         from service.metrics import Metrics
 
-        settings, metrics = load_settings(name), Metrics()
+        settings, metrics = load_settings(name, with_database=with_database), Metrics()
         with bootstrap.metrics_server(settings, metrics if with_metrics_server else None):
             yield Process(settings, metrics, stop)
 
 
-def load_settings(name: str, *, libraries: bool = True) -> Settings:
-    """Settings, and logs as they say; without `libraries` for commands that say themselves what went wrong."""
+def load_settings(name: str, *, libraries: bool = True, with_database: bool = False) -> Settings:
+    """Settings, and logs as they say; without `libraries` for commands that say themselves what went wrong.
+
+    With `with_database` Fatal where that one answers, and this version of the service cannot work on it.
+    """
     from service import config, logs
 
     settings = config.load()
     logs.configure(settings.log_level, settings.log_format, process=name, libraries=libraries)
+    if with_database:
+        from service.adapters import migrations
+
+        migrations.refuse_unfit(settings.database_url.get_secret_value())
     return settings

@@ -97,7 +97,7 @@ def test_a_migrator_that_waits_for_the_lock_has_no_time_limit_but_its_statements
     migrate(empty_database, [tells])
 
     with psycopg.connect(empty_database) as connection:
-        assert connection.execute("SELECT * FROM told").fetchone() == ("10s", "15min")
+        assert connection.execute("SELECT * FROM told").fetchone() == ("4s", "15min")
 
 
 @pytest.mark.postgres
