@@ -26,6 +26,7 @@ _CONNECT_SECONDS: Final = 5  # for each host
 
 # What libpq says of an option that it does not take, as against a server that it does not reach.
 _WRONG_OPTION: Final = re.compile(r"invalid |could not match |unrecognized |.*certificate file .* does not exist")
+_PREFIX: Final = re.compile(r".*(?:failed|connection is bad): ")
 _QUOTED: Final = re.compile(r'"[^"]*"')
 
 
@@ -67,7 +68,7 @@ def _connected(url: str, application_name: str) -> WorkingConnection:
     except psycopg.OperationalError as error:
         # libpq's text names host, port, user and database, no password; there are no rows yet to echo.
         text = " ".join(str(error).split())
-        if error.sqlstate is None and _WRONG_OPTION.match(text.rpartition("failed: ")[2]):
+        if error.sqlstate is None and _WRONG_OPTION.match(_PREFIX.sub("", text)):
             # What it quotes may be a piece of a password that was read as something else.
             raise SettingsError(f"RETURNS_DATABASE_URL: {_QUOTED.sub('...', text)}") from None
         if "unsupported startup parameter" in text:
