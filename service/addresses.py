@@ -1,4 +1,4 @@
-"""Addresses of PostgreSQL as libpq reads them: one host or several, in the URL or behind it."""
+"""How servers are reached: addresses of PostgreSQL as libpq reads them, and what Kafka's settings say together."""
 
 from __future__ import annotations
 
@@ -50,3 +50,18 @@ def _is_host(text: str) -> bool:
     if any(character in unquote(host) for character in "[] "):
         return False
     return not colon or not port or (port.isdecimal() and 0 < int(port) < 65536)
+
+
+def wrong_together(protocol: str, *, cafile: str | None, mechanism: str | None, has_credentials: bool) -> str | None:
+    """What is wrong with the settings of Kafka's connections between themselves; None if nothing is."""
+    told = f"RETURNS_KAFKA_SECURITY_PROTOCOL is {protocol}"
+    if protocol.startswith("SASL"):
+        if mechanism is None:
+            return f"RETURNS_KAFKA_SASL_MECHANISM: must be set where {told}"
+        if not has_credentials:
+            return f"RETURNS_KAFKA_SASL_USERNAME, RETURNS_KAFKA_SASL_PASSWORD: must be set where {told}"
+    elif mechanism is not None:
+        return f"RETURNS_KAFKA_SASL_MECHANISM: nobody would log in, for {told}"
+    if cafile is not None and not protocol.endswith("SSL"):
+        return f"RETURNS_KAFKA_SSL_CAFILE: nothing would be encrypted, for {told}"
+    return None

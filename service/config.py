@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping
 from typing import Any, Final, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from service.addresses import wrong_with
+from service.addresses import wrong_together, wrong_with
 from service.application.listing import STUCK_HOURS
 from service.domain.milestones import NAMES, Milestone
 from service.errors import SettingsError
@@ -256,6 +256,18 @@ class Settings(BaseSettings):
                 raise ValueError("must be host:port, several separated by commas")
         return ",".join(servers)
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        wrong = wrong_together(
+            self.kafka_security_protocol,
+            cafile=self.kafka_ssl_cafile,
+            mechanism=self.kafka_sasl_mechanism,
+            has_credentials=bool(self.kafka_sasl_username) and self.kafka_sasl_password is not None,
+        )
+        if wrong is not None:
+            raise ValueError(wrong)
+        return self
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Like `load`, with pydantic's own error."""
@@ -304,8 +316,9 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def _sentence(location: tuple[int | str, ...], message: str) -> str:
-    name = "_".join(str(part) for part in location[:1]).upper() or "SETTINGS"
-    return f"{PREFIX}{name}: {message.removeprefix('Value error, ')}"
+    told = message.removeprefix("Value error, ")
+    name = "_".join(str(part) for part in location[:1]).upper()
+    return f"{PREFIX}{name}: {told}" if name else told  # of several together, each is named
 
 
 def reference() -> str:

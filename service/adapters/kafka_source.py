@@ -21,6 +21,7 @@ from kafka.structs import OffsetAndMetadata
 from service.adapters.kafka_backlog import Backlog
 from service.adapters.kafka_options import connection_options, opened
 from service.adapters.kafka_records import PartitionRecords
+from service.adapters.kafka_trouble import CannotConnect
 from service.application.ports import Bounds, Partition
 from service.config import Settings
 from service.errors import BrokenSource, Fatal
@@ -94,7 +95,9 @@ class KafkaSource:
                 bootstrap_timeout_ms=_BOOTSTRAP_TIMEOUT_MS,
             )
         except KafkaError as error:
-            raise BrokenSource(f"Kafka: {type(error).__name__}") from error
+            raise BrokenSource(
+                f"Kafka: {error if isinstance(error, CannotConnect) else type(error).__name__}"
+            ) from error
         self._consumer._fetcher.PartitionRecords = PartitionRecords  # noqa: SLF001 - there is no public way
         self._listener.consumer = self._consumer
         try:
