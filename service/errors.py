@@ -23,6 +23,10 @@ class Retryable(ServiceError):
     """A server is away or overloaded: keep what you hold, wait, and do the same again."""
 
 
+class ReadOnly(Retryable):
+    """The server takes no writes: nothing was done. Connect again, to one that does, and do the same again."""
+
+
 class BrokenSource(ServiceError):
     """Kafka is away, or the consumer is not to be trusted any more: close it and make a new one."""
 

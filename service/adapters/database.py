@@ -12,11 +12,11 @@ from psycopg import Connection, sql
 
 from service.adapters.session import READ_ONLY, SESSION, begin_session
 from service.adapters.working import WorkingConnection
-from service.errors import Conflict, Fatal, RejectedValue, Retryable, ServiceError, SettingsError
+from service.errors import Conflict, Fatal, ReadOnly, RejectedValue, Retryable, ServiceError, SettingsError
 
-# A server that is away, overloaded, shutting down, read-only, that chose this transaction as a deadlock's victim, or
+# A server that is away, overloaded, shutting down, that chose this transaction as a deadlock's victim, or
 # that ended one which stood still for too long (a worker that was frozen and thawed again).
-_RETRYABLE_CLASSES: Final = ("08", "40", "53", "57P", "55P03", "25006", "25P03", "25P04", "57014", "58030")
+_RETRYABLE_CLASSES: Final = ("08", "40", "53", "57P", "55P03", "25P03", "25P04", "57014", "58030")
 # A value that is wrong, breaks a constraint, or is too large for an index.
 _REJECTED_CLASSES: Final = ("22", "23", "54")
 # A table, a column, a function that is not there: `migrate` was not run, or the wrong database or schema was named.
@@ -33,7 +33,7 @@ _QUOTED: Final = re.compile(r'"[^"]*"')
 def connect(url: str, application_name: str, *, autocommit: bool = True, writes: bool = True) -> WorkingConnection:
     """A connection with the service's session settings; errors are ours, SettingsError for a malformed URL.
 
-    Of several hosts the first that will do; where the session is to write and the server is read-only, Retryable.
+    Of several hosts the first that will do; where the session is to write and the server is read-only, ReadOnly.
     """
     connection = _connected(url, application_name)
     try:
@@ -41,7 +41,7 @@ def connect(url: str, application_name: str, *, autocommit: bool = True, writes:
             session = begin_session(connection, SESSION, lambda: _connected(url, application_name))
             connection.autocommit = autocommit
         if writes and session.is_read_only:
-            raise Retryable(READ_ONLY)
+            raise ReadOnly(READ_ONLY)
     except BaseException:
         connection.close()
         raise
@@ -105,6 +105,8 @@ def translate(error: psycopg.Error) -> ServiceError:
         if isinstance(error, psycopg.DataError):
             return RejectedValue(text)
         return Fatal(text)
+    if state == "25006":
+        return ReadOnly(READ_ONLY)
     if state.startswith(_RETRYABLE_CLASSES):
         return Retryable(text)
     if state.startswith(_REJECTED_CLASSES):

@@ -17,11 +17,12 @@ from service.adapters.migrations import migrate, refuse_unfit
 from service.adapters.reading import PostgresReading, open_pool
 from service.adapters.session import SESSION
 from service.adapters.tokens import create_token
-from service.errors import Fatal, Retryable, SettingsError
+from service.errors import Fatal, ReadOnly, SettingsError
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
 from tests.support.api import project, settings_for
 from tests.support.journals import creation, ingest, scan
+from tests.support.ops import desk, log_in
 from tests.support.web import served
 
 pytestmark = pytest.mark.postgres
@@ -153,8 +154,10 @@ def test_a_database_in_another_encoding_is_refused_by_name(latin: str) -> None:
 
 
 def test_a_server_that_takes_no_writes_is_noticed_and_nothing_is_half_done(database: str) -> None:
+    # The web's writes were answered with 500, or went past a default_transaction_read_only = on.
     with connect(database, "test") as connection:
-        token = create_token(connection, ["read", "create"])
+        token = create_token(connection, ["read", "create", "ops", "hub"])
+    ingest(database, [creation()])
     new = {
         "retailer": "acme",
         "route": "omnirps",
@@ -162,9 +165,13 @@ def test_a_server_that_takes_no_writes_is_noticed_and_nothing_is_half_done(datab
         "tracking_number": "OP1",
         "return_id": "R-2",
     }
+    with desk(settings_for(database), "ops", "hub") as client:
+        cookies = client.cookies
+    with psycopg.connect(database, autocommit=True) as bare:
+        kept = bare.execute("SELECT (SELECT count(*) FROM audit), (SELECT count(*) FROM creations)").fetchone()
     set_at(database, {"default_transaction_read_only": "on"})
 
-    with pytest.raises(Retryable, match="PostgreSQL 25006"):
+    with pytest.raises(ReadOnly, match="PostgreSQL 25006"):
         connect(database, "test")
     with connect(database, "test", writes=False) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
@@ -173,15 +180,21 @@ def test_a_server_that_takes_no_writes_is_noticed_and_nothing_is_half_done(datab
         answers = [
             client.post("/v1/returns", json=new),
             client.post("/v1/returns", json={**new, "return_id": None}, headers={"idempotency-key": "k"}),
+            client.post("/v1/dead-letters/1/replay"),
         ]
-        login = client.post("/ops/login", data={"token": token, "form": "x"})
+        login = log_in(client, token)
+        client.cookies.update(cookies)
+        pages = [client.get("/ops/login"), client.get("/ops/returns/R-1001")]
 
-    assert [answer.status_code for answer in answers] == [503, 503]
+    assert [answer.status_code for answer in answers] == [503, 503, 503]
     assert {answer.headers["content-type"] for answer in answers} == {"application/problem+json"}
-    assert all(int(answer.headers["retry-after"]) > 0 for answer in answers)
-    assert login.status_code != 500
+    assert all("takes no writes" in answer.json()["detail"] for answer in answers)
+    # Nobody logs in, and nobody looks at a return, where it cannot be noted.
+    assert [answer.status_code for answer in (login, *pages)] == [503, 303, 503]
+    assert all(int(answer.headers["retry-after"]) > 0 for answer in (*answers, login, pages[1]))
     with psycopg.connect(database) as bare:
-        assert bare.execute("SELECT count(*) FROM creations").fetchone() == (0,)
+        now = bare.execute("SELECT (SELECT count(*) FROM audit), (SELECT count(*) FROM creations)").fetchone()
+    assert now == kept
 
 
 @pytest.mark.parametrize("wrong", ("sslmode=hush", "sslnegotiation=hush", "nonsense=1"))
