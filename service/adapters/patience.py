@@ -19,7 +19,6 @@ from service.adapters.working import WorkingConnection
 LOCK_TIMEOUT: Final = "4s"
 _GIVE_UP_SECONDS: Final = 600.0
 _FIRST_LOOK_SECONDS: Final = 1.0
-_LOOK_SECONDS: Final = 30.0
 _LONGEST_REST_SECONDS: Final = 30.0
 _Q: Final = load_queries("migrating.sql")
 _T = TypeVar("_T")
@@ -69,14 +68,13 @@ class Patience:
             self._connection.meanwhile = None
 
     def _pass_time(self) -> bool:
-        """Called again and again while the server has not answered."""
+        """Called again and again while the server has not answered, until it was looked once what for."""
         time.sleep(self._nap)
         self._nap = min(0.05, self._nap * 2)
-        now = time.monotonic()
-        if now >= self._look_at:
-            self._look_at = now + _LOOK_SECONDS
-            self._look()
-        return True
+        if time.monotonic() < self._look_at:
+            return True
+        self._look()
+        return False
 
     def _look(self) -> None:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -135,3 +137,16 @@ def test_a_pool_lets_go_of_a_server_that_takes_no_more_writes(primary: PostgresS
             assert connection.info.port == urlsplit(standby.database_url).port
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         run(primary, "CREATE TABLE no (way int)")
+
+
+def test_a_host_that_accepts_and_says_nothing_is_passed_over_within_its_own_time(database: str) -> None:
+    parts = urlsplit(database)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hosts = f"127.0.0.1:{silent.getsockname()[1]},127.0.0.1:{parts.port}"
+        user = parts.netloc.rpartition("@")[0]
+        began = time.monotonic()
+
+        with connect(f"postgresql://{user}@{hosts}{parts.path}", "test") as connection:
+            assert connection.info.port == parts.port
+
+    assert time.monotonic() - began < 12
