@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from service.errors import ServiceError, SettingsError
+from service.errors import Retryable, ServiceError, SettingsError
 from service.start import load_settings, process
 from service.token_commands import token_app
 
@@ -83,21 +83,17 @@ def ingest(*, drain: Drain = False) -> None:
 
 
 @app.command()
-def relay(
-    drain: Drain = False,
-    start_at: Annotated[
-        int | None,
-        typer.Option(min=0, help="Go on after this batch, where Kafka has lost the position. Never needed otherwise."),
-    ] = None,
-) -> None:
+def relay(*, drain: Drain = False) -> None:
     """Publish status changes, current statuses, exceptions and dead letters, each exactly once.
 
-    Any number may run: one works, the others stand by to take over.
+    Any number may run: one works, the others stand by to take over. Where the position in Kafka does not belong to this
+    database or to these topics, nothing is published until `reconcile` has set it right; with --drain the exit status is
+    then 1.
     """
     with process("relay") as (settings, metrics, stop):
         from service import bootstrap
 
-        bootstrap.relay(settings, metrics, stop, start_at=start_at).run(drain=drain)
+        bootstrap.relay(settings, metrics, stop).run(drain=drain)
 
 
 @app.command()
@@ -255,15 +251,48 @@ def remap(
 
 
 @app.command()
-def verify() -> None:
+def reconcile(
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be told, of each return.")] = False,
+    wait: Annotated[
+        bool, typer.Option(help="First wait until workers have ingested what the input topics hold now.")
+    ] = True,
+) -> None:
+    """Make subscribers and the journal agree, where the relay refuses to publish.
+
+    After a restore, a failover to a standby that lagged, with another database, or when Kafka has lost or somebody has
+    moved the relay's position. Reads from the output topics what subscribers hold, and compares it with the journal. Each
+    return goes on from the version that was published, with changes that lead to what is true; what was never published
+    is. A return that subscribers know and the journal does not is listed and left alone. Start the workers first: what
+    they have not read yet would be taken back, and told again later. Safe to repeat. Ingestion waits while it compares.
+    Its user must own the tables.
+    """
+    from service import bootstrap, mending
+
+    with process("reconcile", with_metrics_server=False) as (settings, _, stop):
+        with mending.progress() as tell:
+            done = bootstrap.reconcile(settings, stop, dry_run=dry_run, wait=wait, say=print, tell=tell)
+        if done is None:
+            raise Retryable("stopped before it began; nothing was changed")
+        print(mending.reconcile_summary(done, dry_run=dry_run))
+
+
+@app.command()
+def verify(
+    *,
+    topics: Annotated[
+        bool, typer.Option("--topics", help="Hold the output topics against the journal too. Reads all of them.")
+    ] = False,
+) -> None:
     """Recompute every timeline from its history and compare it with what is stored.
 
-    Lists and figures are held against the history too, as far as `project` has come.
-    Prints each difference and exits with 1 if there is one. Reads one consistent snapshot; workers may go on.
+    Lists and figures are held against the history too, as far as `project` has come; with --topics the output topics, as
+    far as the relay has come. Prints each difference and exits with 1 if there is one. Reads one consistent snapshot;
+    workers may go on.
     """
     from service import bootstrap
 
-    checked, differences = bootstrap.verify(load_settings("verify", with_database=True))
+    checked, differences = bootstrap.verify(load_settings("verify", with_database=True), topics=topics)
     for difference in differences:
         print(difference)
     found = f"{len(differences)} differences" if differences else "no difference"

@@ -9,7 +9,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from itertools import count
+from datetime import UTC, datetime
+from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,9 @@ from service.errors import Fatal
 from service.metrics import Metrics
 
 if TYPE_CHECKING:
+    from service.adapters.kafka_sink import SinkOptions
+    from service.application.publish import OutputTopics
+    from service.application.reconcile import Summary
     from service.application.remap import Order, Remapped
     from service.application.replay import Pace, Selection, Tally
     from service.application.verify import Checked
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 
 # What `run` starts. Those with metrics of their own get RETURNS_METRICS_PORT and the ports after it, in this order.
 PROCESSES: Final = ("ingest", "relay", "project", "serve")
+_LEAD_SECONDS: Final = 30.0  # a relay that refuses has the lead for a moment, now and then
 _FULL_COLLECTION: Final = 20  # of so many collections of a worker one is full
 
 
@@ -130,27 +135,25 @@ def run_ingest(settings: Settings, metrics: Metrics, stop: Stop, *, drain: bool 
     faulthandler.cancel_dump_traceback_later()
 
 
-def relay(settings: Settings, metrics: Metrics, stop: Stop, *, start_at: int | None = None) -> Relay:
+def relay(settings: Settings, metrics: Metrics, stop: Stop) -> Relay:
     """A relay; its `run` publishes until asked to stop, or until everything is drained."""
     from service.adapters.batch_log import RelayLog
-    from service.adapters.kafka_sink import KafkaSink, SinkOptions, read_position
-    from service.application.publish import OutputTopics
+    from service.adapters.kafka_sink import KafkaSink, read_position
     from service.application.slices import Limits
     from service.runtime.relay import Relay, RelayOptions, Servers
 
-    topics = OutputTopics(*settings.output_topics)
+    topics, sink = _output_topics(settings), _sink_options(settings)
     limits = Limits(rows=settings.relay_slice_rows)
-    sink = SinkOptions(settings.relay_transactional_id, settings.relay_group_id, settings.relay_transaction_timeout_ms)
     return Relay(
         Servers(
-            lambda: RelayLog(settings.database_url.get_secret_value(), limits),
+            lambda: RelayLog(_database(settings), limits),
             lambda waiting: KafkaSink(settings, sink, topics, waiting),
             lambda: read_position(settings, sink, topics),
         ),
         topics,
         stop,
         metrics,
-        options=RelayOptions(poll_seconds=settings.relay_poll_ms / 1000, start_at=start_at),
+        options=RelayOptions(poll_seconds=settings.relay_poll_ms / 1000),
     )
 
 
@@ -168,14 +171,83 @@ def project(settings: Settings, metrics: Metrics, stop: Stop) -> Projector:
     )
 
 
-def verify(settings: Settings) -> tuple[Checked, list[str]]:
-    """Compare what is stored with what the events say; how much, and the differences."""
+def verify(settings: Settings, *, topics: bool = False) -> tuple[Checked, list[str]]:
+    """Compare what is stored with what the events say, and the output topics with it; how much, and the differences."""
     from service.adapters.histories import open_histories
     from service.application.verify import verify as compare
 
     differences: list[str] = []
     with open_histories(settings.database_url.get_secret_value()) as histories:
-        return compare(histories, differences), differences
+        checked = compare(histories, differences)
+    if topics:
+        differences += verify_topics(settings)
+    return checked, differences
+
+
+def verify_topics(settings: Settings, limit: int = 100) -> list[str]:
+    """How the output topics differ from the journal, up to what the relay says that it has published."""
+    from service.adapters.kafka_outputs import KafkaOutputs
+    from service.adapters.kafka_sink import read_position
+    from service.adapters.sides import open_sides
+    from service.application.reconcile import read_topics
+    from service.application.verify_topics import check_topics
+
+    outputs = KafkaOutputs(settings)
+    with closing(outputs), open_sides(_database(settings), carrier_tables(settings), "returns-verify") as sides:
+        position = read_position(settings, _sink_options(settings), _output_topics(settings))
+        read_topics(outputs, sides, lambda _: None)
+        return list(islice(check_topics(sides, position), limit))
+
+
+def reconcile(
+    settings: Settings,
+    stop: Stop,
+    *,
+    dry_run: bool,
+    wait: bool,
+    say: Callable[[str], object],
+    tell: Callable[[str], object],
+) -> Summary | None:
+    """Make subscribers and the journal agree; None where it was asked to stop before it began."""
+    from service.adapters.kafka_outputs import KafkaOutputs
+    from service.adapters.kafka_sink import KafkaSink
+    from service.adapters.sides import open_sides
+    from service.application import reconcile as reconciling
+
+    topics, outputs = _output_topics(settings), KafkaOutputs(settings)
+    with closing(outputs), open_sides(_database(settings), carrier_tables(settings), "returns-reconcile") as sides:
+        ends = outputs.input_ends()
+        while missing := sides.missing(ends):
+            left = ", ".join(f"{records:,} of {topic}" for topic, records in sorted(missing.items()))
+            if dry_run or not wait:
+                tell(f"not ingested yet, and not counted here: {left}")
+                break
+            tell(f"waiting until workers have ingested {left}")
+            if stop.wait(1):
+                return None
+        if dry_run:
+            reconciling.read_topics(outputs, sides, tell)
+            return reconciling.dry_run(sides, datetime.now(UTC), say)
+        sides.lead(_LEAD_SECONDS)
+        with closing(KafkaSink(settings, _sink_options(settings), topics, lambda: None)) as sink:
+            reconciling.read_topics(outputs, sides, tell)
+            return reconciling.reconcile(outputs, sides, sink, topics, datetime.now(UTC), say, tell)
+
+
+def _database(settings: Settings) -> str:
+    return settings.database_url.get_secret_value()
+
+
+def _output_topics(settings: Settings) -> OutputTopics:
+    from service.application.publish import OutputTopics
+
+    return OutputTopics(*settings.output_topics)
+
+
+def _sink_options(settings: Settings) -> SinkOptions:
+    from service.adapters.kafka_sink import SinkOptions
+
+    return SinkOptions(settings.relay_transactional_id, settings.relay_group_id, settings.relay_transaction_timeout_ms)
 
 
 def replay(

@@ -47,5 +47,9 @@ class Fatal(ServiceError):
     """Neither waiting nor skipping helps: stop, so that the supervisor and a person see it."""
 
 
+class Refused(Fatal):
+    """What was remembered belongs to something else: do nothing until a person has set it right with a command."""
+
+
 class SettingsError(ServiceError):
     """A setting is missing or wrong: say which, and exit with status 2."""

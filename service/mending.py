@@ -1,4 +1,4 @@
-"""What `replay` and `remap` tell the person who runs them: progress on stderr, results on stdout."""
+"""What `replay`, `remap` and `reconcile` tell the person who runs them: progress on stderr, results on stdout."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
+    from service.application.reconcile import Summary
     from service.application.remap import Remapped
     from service.application.replay import Tally
     from service.wire.carriers import CarrierTables
@@ -66,6 +67,18 @@ def replay_summary(tally: Tally, *, dry_run: bool) -> Iterator[str]:
         if tally.duplicates:
             yield f"  {tally.duplicates:,} had come by other means"
     yield from _parts("still no event" if dry_run else "failed again", tally.failed)
+
+
+def reconcile_summary(done: Summary, *, dry_run: bool) -> str:
+    """What a reconciliation did, or would do."""
+    would = "would be " if dry_run else ""
+    text = (
+        f"{done.returns:,} returns compared: of {done.told:,} subscribers {would or 'are '}told {done.changes:,} changes; "
+        f"{done.unknown:,} are known to subscribers only"
+    )
+    if dry_run:
+        return text
+    return f"{text}; {done.exceptions:,} exceptions and {done.letters:,} dead letters had not been published"
 
 
 def _parts(what: str, numbers: Mapping[str, int]) -> Iterator[str]:

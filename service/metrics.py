@@ -140,6 +140,11 @@ class Metrics:
             ["reader"],
             registry=self.registry,
         )
+        self.relay_refuses = Gauge(
+            "returns_relay_refuses",
+            "1 while the relay publishes nothing because its position does not belong to this journal or these topics.",
+            registry=self.registry,
+        )
         self.relay_seconds = Histogram(
             "returns_relay_delay_seconds",
             "From the record of a batch in the journal to its commit in Kafka.",

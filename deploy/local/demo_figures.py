@@ -21,11 +21,11 @@ SELECT status, NULL, count(*) FROM (
 UNION ALL
 SELECT NULL, verdict, count(*) FROM history GROUP BY verdict
 """
-# By the primary key of batches, history's index on xid, and its primary key.
+# By the primary key of batches, history's index on batch_id, and its primary key.
 _NEWS = """
 SELECT h.return_no, h.seq, h.status, h.verdict, h.version, before.status
 FROM batches b
-JOIN history h USING (xid)
+JOIN history h USING (batch_id)
 LEFT JOIN history before ON before.return_no = h.return_no AND before.seq = h.seq - 1
 WHERE b.n > %s AND b.n <= %s
 """

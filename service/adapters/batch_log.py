@@ -13,13 +13,15 @@ from pydantic_core import from_json
 
 from service.adapters.database import connect, probe_indexes, translated
 from service.adapters.queries import load_queries
+from service.application.publish import Reconciled, Told
 from service.application.slices import Letter, Limits, LogRow, Position, Slice
 from service.wire.models import EVENT_VOIDED
+from service.wire.reconciled import RECONCILED
 from service.wire.record import Record
 from service.wire.stored import to_micros
 
 _QUERIES: Final = load_queries("batch_log.sql")
-_RELAY_LOCK: Final = 0x72656C6179  # "relay"; all relays of a database share it
+RELAY_LOCK: Final = 0x72656C6179  # "relay"; all relays of a database share it
 # A leader that is frozen, or whose machine is gone, keeps its session open: the server ends it after this time.
 # Longer than any wait of a healthy leader between two statements, short enough to be replaced within ten seconds.
 _LEADER_IDLE: Final = "5s"
@@ -48,20 +50,22 @@ class SliceReader:
         batches = self._cursor.execute(_QUERIES["batches"], {"first": first, "limit": self._batches}).fetchall()
         if not batches:
             return Slice(position)
-        asked = {"numbers": [n for n, _, _ in batches], "xids": [xid for _, xid, _ in batches]} | position._asdict()
+        ids = {n: batch_id for n, batch_id, _ in batches}
+        asked = {"numbers": list(ids), "ids": list(ids.values())} | position._asdict()
         # One more than fits tells whether there is more.
-        rows = self._rows(asked | {"limit": self._limits.rows + 1, "voided": EVENT_VOIDED})
+        rows = self._rows(asked | {"limit": self._limits.rows + 1, "always": [EVENT_VOIDED, RECONCILED]})
         letters = self._letters(asked | {"limit": self._limits.letters + 1})
         found = cut(position, batches[-1][0], rows, letters, self._limits)
         self._adapt(len(batches), len(rows) + len(letters), found)
         touched = sum(n <= found.position.n for n, _, _ in batches)
-        return found._replace(batches=touched, recorded_at=batches[0][2])
+        ends = found.position._replace(batch_id=ids[found.position.n])
+        return found._replace(position=ends, batches=touched, recorded_at=batches[0][2])
 
     def _rows(self, parameters: Mapping[str, Any]) -> list[LogRow]:
         return [LogRow._make(row) for row in self._cursor.execute(_QUERIES["rows"], parameters)]
 
     def _letters(self, parameters: Mapping[str, Any]) -> list[Letter]:
-        return [_letter(row) for row in self._cursor.execute(_QUERIES["letters"], parameters)]
+        return [letter_of(row) for row in self._cursor.execute(_QUERIES["letters"], parameters)]
 
     def _adapt(self, batches: int, read: int, found: Slice) -> None:
         if not found.position.is_whole:
@@ -88,7 +92,8 @@ def cut(position: Position, last: int, rows: Sequence[LogRow], letters: Sequence
     return Slice(Position.with_letters(n, letters[-1].letter_no), rows, letters)
 
 
-def _letter(row: Sequence[Any]) -> Letter:
+def letter_of(row: Sequence[Any]) -> Letter:
+    """The letter in a row of `letters`."""
     n, letter_no, topic, partition, offset, published_at, key, value, headers, reason, error, attempts = row
     decoded = tuple((name, None if text is None else b64decode(text)) for name, text in headers)
     record = Record(topic, partition, offset, to_micros(published_at) // 1000, key, value, decoded)
@@ -111,7 +116,7 @@ class RelayLog:
     def lead(self) -> bool:
         """Try to become the one relay that works; answers whether it is this one."""
         with translated():
-            row = self._connection.execute(_QUERIES["lead"], {"lock": _RELAY_LOCK}).fetchone()
+            row = self._connection.execute(_QUERIES["lead"], {"lock": RELAY_LOCK}).fetchone()
             leads = row is not None and bool(row[0])
             if leads:
                 self._connection.execute(f"SET idle_session_timeout = '{_LEADER_IDLE}'".encode())
@@ -131,6 +136,30 @@ class RelayLog:
         """The next slice after `position`; empty, with the same position, where there is none."""
         with translated():
             return self._reader.read(position)
+
+    def batch_id(self, n: int) -> str | None:
+        """The id of batch `n`; None where there is none."""
+        with translated():
+            row = self._connection.execute(_QUERIES["batch_id"], {"n": n}).fetchone()
+        return None if row is None else str(row[0])
+
+    def told_before(self, position: Position, limit: int) -> list[Told]:
+        """The last changes up to `position`, newest first: so many, or fewer."""
+        with translated():
+            rows = self._connection.execute(_QUERIES["told_before"], position._asdict() | {"limit": limit}).fetchall()
+        return [Told(return_id, version, (n, return_no, seq)) for n, return_no, seq, return_id, version in rows]
+
+    def place(self, return_id: str, version: int) -> tuple[int, int, int] | None:
+        """Where the journal says this version of a return: batch, return, row; None where it never did."""
+        with translated():
+            row = self._connection.execute(_QUERIES["place"], {"return_id": return_id, "version": version}).fetchone()
+        return None if row is None else (row[0], row[1], row[2])
+
+    def reconciled(self, position: Position) -> Reconciled | None:
+        """What was reconciled last at or before the position."""
+        with translated():
+            row = self._connection.execute(_QUERIES["reconciled"], {"n": position.n}).fetchone()
+        return None if row is None else Reconciled(row[0], row[1])
 
     def close(self) -> None:
         """End the session, and with it the lead."""

@@ -15,6 +15,8 @@ from service.adapters.database import connect, translated
 from service.adapters.queries import load_queries
 from service.application.figures import MILESTONES
 from service.application.verify import StoredReturn, StoredRow
+from service.domain.journey import NEW, continued
+from service.wire.reconciled import published_of
 from service.wire.stored import decode_changes, decode_state, stored_event
 
 _Q: Final = load_queries("verify.sql")
@@ -41,11 +43,15 @@ class PostgresHistories:
         self._connection = connection
 
     def returns(self) -> Iterator[StoredReturn]:
+        known = {
+            return_id: continued(published_of(document))
+            for return_id, document in self._connection.execute(_Q["continuations"])
+        }
         with self._connection.cursor(name="histories") as cursor:
             cursor.itersize = _FETCH_ROWS
             cursor.execute(_Q["histories"])
             for (return_no, return_id), rows in groupby(cursor, key=lambda row: (row[0], row[1])):
-                yield StoredReturn(return_no, return_id, list(_stored_rows(rows)))
+                yield StoredReturn(return_no, return_id, list(_stored_rows(rows)), known.get(return_id, NEW))
 
     def strays(self) -> Iterator[str]:
         for kind, subject, source, id_ in self._connection.execute(_Q["parked_although_known"]):

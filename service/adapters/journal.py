@@ -47,6 +47,7 @@ class PostgresJournal:
         self._tables = tables
         self._application_name = application_name
         self._connection: Connection | None = None
+        self._remembered = remembered
         self._memory = Memory(remembered)
         self._wary = 0
         self._caution = WARY_BATCHES
@@ -110,13 +111,19 @@ class PostgresJournal:
             raise
 
     def close(self) -> None:
-        """Close the connection, if there is one."""
+        """Close the connection, if there is one, and forget what was remembered.
+
+        The next session may be one with a journal that went back: a standby that lagged, a server that lost its last
+        commits. Numbers and labels that are gone there belong to whoever comes next.
+        """
+        self._memory = Memory(self._remembered)
         if self._connection is not None:
             connection, self._connection = self._connection, None
             connection.close()
 
     def _connected(self) -> Connection:
         if self._connection is None or self._connection.closed:
+            self.close()
             connection = connect(self._url, self._application_name)
             connection.meanwhile = self.meanwhile
             set_json_loads(from_json, connection)

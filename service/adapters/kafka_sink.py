@@ -1,14 +1,14 @@
 """Publishes to Kafka in transactions that carry the relay's position, so that a slice is out exactly once.
 
 The position is the committed offset of a consumer group that nobody consumes with, on partition 0 of the status
-changes: the offset is the number of the batch, its metadata the place inside the batch. It is committed in the
-transaction of the messages, so there is never one without the other.
+changes (see `kafka_position`). It is committed in the transaction of the messages, so there is never one without the
+other.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -19,10 +19,13 @@ from kafka.partitioner.default import murmur2
 from kafka.structs import OffsetAndMetadata
 
 from service.adapters.kafka_options import connection_options, opened
-from service.application.publish import Outgoing, OutputTopics
+from service.adapters.kafka_position import from_offset, to_offset
+from service.adapters.kafka_tails import read_tails
+from service.application.belief import REMEDY
+from service.application.publish import Outgoing, OutputTopics, Tail
 from service.application.slices import Position
 from service.config import Settings
-from service.errors import Fatal, Retryable
+from service.errors import Fatal, Refused, Retryable
 
 _WAIT_SECONDS: Final = 0.5  # between two calls of `waiting`
 _BLOCK_MS: Final = 10_000
@@ -39,6 +42,8 @@ _PRODUCER: Final = {
     "batch_size": 128 * 1024,
     # A dead letter may be larger than what the input topics take: it has more headers.
     "max_request_size": 8 * 1024 * 1024,
+    # A topic that is missing is not made by the way, with one partition and the wrong clean-up.
+    "allow_auto_create_topics": False,
     "metrics_enabled": False,
 }
 
@@ -150,14 +155,32 @@ class KafkaSink:
             with _translated():
                 # Fences every earlier sink, and aborts or completes its last transaction, before the position is read.
                 self._wait(self._producer.initialized())
-                self._partitions = {topic: len(self._producer.partitions_for(topic)) for topic in topics}
+                with _consumer(settings, options) as consumer:
+                    self._partitions, self._topic_ids = _described(consumer, topics)
+                for topic in topics:
+                    self._producer.partitions_for(
+                        topic
+                    )  # the producer's sender looks for leaders of those it knows only
         except BaseException:
             self.close()
             raise
 
     def position(self) -> Position | None:
-        """The position of the last transaction that was committed; None where there was none, ever."""
-        return read_position(self._settings, self._options, self._topics)
+        """The position of the last transaction that was committed; None where there was none, ever.
+
+        Raises Refused where what stands in its place is no relay's, or was for other topics of the same names.
+        """
+        with _translated(), _consumer(self._settings, self._options) as consumer:
+            found = _committed(consumer, self._home)
+        if found is None:
+            return None
+        position, topic_ids = _believable(found, self._options)
+        anew = [topic for topic, now, then in zip(self._topics, self._topic_ids, topic_ids, strict=True) if now != then]
+        if anew:
+            raise Refused(
+                f"{', '.join(anew)} is not the topic that was published to: it was deleted and made anew: {REMEDY}"
+            )
+        return position
 
     def is_empty(self) -> bool:
         """Whether the output topics are without a record since they were made."""
@@ -165,8 +188,29 @@ class KafkaSink:
             partitions = [TopicPartition(topic, n) for topic, count in self._partitions.items() for n in range(count)]
             return not any(consumer.end_offsets(partitions).values())
 
-    def publish(self, messages: Sequence[Outgoing], position: Position) -> None:
-        """Write the messages and the position in one transaction."""
+    def tails(self) -> dict[int, Tail]:
+        """The last change in each partition of the status changes; of those without one nothing."""
+        topic = self._topics.status_changes
+        with _translated(), _consumer(self._settings, self._options) as consumer:
+            return read_tails(consumer, topic, self._partitions[topic], self._waiting)
+
+    def begins(self) -> dict[int, int]:
+        """The first offset of each partition of the status changes: what stood before is deleted."""
+        topic = self._topics.status_changes
+        partitions = [TopicPartition(topic, n) for n in range(self._partitions[topic])]
+        with _translated(), _consumer(self._settings, self._options) as consumer:
+            return {tp.partition: offset for tp, offset in consumer.beginning_offsets(partitions).items()}
+
+    def partition(self, return_id: str) -> int:
+        """The partition of the status changes that holds a return's."""
+        return _partition(return_id.encode(), self._partitions[self._topics.status_changes])
+
+    def topic_id(self) -> str:
+        """The id of the topic of status changes."""
+        return self._topic_ids[0]
+
+    def publish(self, messages: Sequence[Outgoing], position: Position | None) -> None:
+        """Write the messages and the position in one transaction; without a position it stays the one it was."""
         producer = self._producer
         with _translated():
             producer.begin_transaction()
@@ -175,20 +219,22 @@ class KafkaSink:
             # go their way while the messages are encoded.
             for partition in dict.fromkeys(targets):
                 producer.include(partition)
-            offset_sent = producer.offsets_sent({self._home: self._offset(position)}, self._options.group_id)
+            offset_sent = None
+            if position is not None:
+                offset_sent = producer.offsets_sent({self._home: self._offset(position)}, self._options.group_id)
             futures = [producer.append(target, *out) for target, (_, out) in zip(targets, messages, strict=True)]
             if futures:
                 producer.flushed(futures, self._patience())
-            self._wait(offset_sent)
+            if offset_sent is not None:
+                self._wait(offset_sent)
             self._wait(producer.committed())
 
     def close(self) -> None:
         """Stop the producer; a transaction that is open will be aborted by the next one, or by its time-out."""
         self._producer.kill()
 
-    @staticmethod
-    def _offset(position: Position) -> OffsetAndMetadata:
-        return OffsetAndMetadata(position.n, position.within, -1)
+    def _offset(self, position: Position) -> OffsetAndMetadata:
+        return to_offset(position, self._topic_ids)
 
     def _wait(self, result: Any) -> None:
         """Wait for the answer to a request of the transaction protocol."""
@@ -212,17 +258,35 @@ def read_position(
 ) -> Position | None:
     """The position of the last transaction that was committed, whoever did it; None where there was none.
 
-    Raises Retryable while a transaction is open whose outcome is not known.
+    Raises Retryable while a transaction is open whose outcome is not known, Refused where it is no relay's.
     """
     with _translated(), _consumer(settings, options) as consumer:
-        # As this consumer reads committed, the broker refuses an offset that a pending transaction may change.
-        found = consumer.committed(TopicPartition(topics.status_changes, 0), metadata=True, timeout_ms=timeout_ms)
-    if found is None:
-        return None
+        found = _committed(consumer, TopicPartition(topics.status_changes, 0), timeout_ms)
+    return None if found is None else _believable(found, options)[0]
+
+
+def _committed(consumer: Any, home: TopicPartition, timeout_ms: int = _BLOCK_MS) -> Any:
+    # As this consumer reads committed, the broker refuses an offset that a pending transaction may change.
+    return consumer.committed(home, metadata=True, timeout_ms=timeout_ms)
+
+
+def _believable(found: OffsetAndMetadata, options: SinkOptions) -> tuple[Position, list[str]]:
     try:
-        return Position.parse(found.offset, found.metadata or "")
+        return from_offset(found)
     except ValueError:
-        raise Fatal(f"the offset of group {options.group_id} was not committed by a relay") from None
+        raise Refused(
+            f"the position of group {options.group_id} was not written by a relay of this version: another program commits "
+            f"under its name, or it is from before positions named their batch: {REMEDY}"
+        ) from None
+
+
+def _described(consumer: Any, topics: Iterable[str]) -> tuple[dict[str, int], list[str]]:
+    """How many partitions the topics have, and their ids, in order. Raises Fatal where one is missing."""
+    counts = {topic: len(consumer.partitions_for_topic(topic)) for topic in topics}
+    if missing := sorted(topic for topic, count in counts.items() if not count):
+        raise Fatal(f"no such topic: {', '.join(missing)}; `python -m service topics` makes them")
+    cluster = consumer._cluster  # noqa: SLF001 - of a version that is pinned
+    return counts, [str(cluster.topic_id(topic) or "") for topic in counts]
 
 
 @contextmanager

@@ -20,10 +20,10 @@ MAX_KEYS_IN_ROW: Final = 64
 _PG_EPOCH: Final = 946_684_800_000_000  # 2000-01-01 UTC in microseconds; what PostgreSQL counts from
 _FIRST_MS: Final = -62_135_596_800_000  # 0001-01-01 UTC in milliseconds since 1970: what Python can read back
 _LAST_MS: Final = 253_402_300_799_999  # 9999-12-31
-# timestamptz goes as the integer, and json as the bytes, that they are on the wire: both spare a slower conversion.
+# timestamptz and xid8 go as the integer, and json as the bytes, that they are on the wire: that spares a slower conversion.
 # fmt: off
 HISTORY_TYPES: Final = (
-    "int8", "int4", "text", "text", "text", "int8", "text", "int2", "text", "text", "bytea", "bytea",
+    "int8", "int4", "int8", "text", "text", "text", "int8", "text", "int2", "text", "text", "bytea", "bytea",
     "text", "int4", "int8", "int8", "text", "text", "bytea", "int4", "text", "bytea", "bytea", "bytea",
 )
 # fmt: on
@@ -39,7 +39,7 @@ def published_at(record: Record) -> int:
 place_in_history: Final = attrgetter("return_no")
 
 
-def history_columns(row: HistoryRow) -> tuple[Any, ...]:
+def history_columns(row: HistoryRow, batch_id: int) -> tuple[Any, ...]:
     """The values of a history row, as `copy_history` names its columns."""
     entry, inbound, record = row.entry, row.arrival.inbound, row.arrival.record
     event, state, changes = entry.event, entry.state, entry.changes
@@ -47,6 +47,7 @@ def history_columns(row: HistoryRow) -> tuple[Any, ...]:
     return (
         row.return_no,
         state.seq,
+        batch_id,
         event.source,
         event.id,
         inbound.type,

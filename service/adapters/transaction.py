@@ -9,6 +9,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import Connection
 
+from service.adapters.batch_ids import new_batch_id
 from service.adapters.database import set_local
 from service.adapters.memory import Memory
 from service.adapters.queries import load_queries
@@ -32,10 +33,11 @@ from service.application.ports import (
     Waiting,
 )
 from service.domain.events import Event
-from service.domain.journey import State
+from service.domain.journey import State, continued
 from service.errors import LostPartition
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import label
+from service.wire.reconciled import published_of
 from service.wire.record import Record
 from service.wire.stored import decode_state, stored_event, stored_inbound
 
@@ -66,9 +68,11 @@ class PostgresTransaction:
         self._is_wary = is_wary
         self.has_collided = False
         self._is_second_round = False
+        self._batch_id = new_batch_id()
         self._states: dict[int, State] = {}
         self._returns: dict[str, int] = {}
         self._labels: dict[str, int] = {}
+        self._continued: dict[int, str] = {}  # new returns that subscribers know from another past of the journal
 
     @property
     def has_appended(self) -> bool:
@@ -108,7 +112,11 @@ class PostgresTransaction:
         new: set[int] = set()
         # What is created is new nearly always, so that is tried first.
         if wanted := sorted(return_id for return_id in created if return_id not in known):
-            made = dict(self._rows("create_returns", wanted))
+            made = dict[str, int]()
+            for return_id, return_no, is_continued in self._rows("create_returns", str(self._batch_id), wanted):
+                made[return_id] = return_no
+                if is_continued:
+                    self._continued[return_no] = return_id
             new.update(made.values())
             self._returns |= made
             known |= made
@@ -127,7 +135,9 @@ class PostgresTransaction:
         return known
 
     def claim_labels(self, claims: Mapping[str, int]) -> dict[str, int]:
-        owners = self._label_rows("claim_labels", *_carriers_and_numbers(claims), list(claims.values()))
+        owners = self._label_rows(
+            "claim_labels", str(self._batch_id), *_carriers_and_numbers(claims), list(claims.values())
+        )
         self._labels |= owners
         others = claims.keys() - owners.keys()
         return owners | self.find_labels(others) if others else owners
@@ -141,10 +151,20 @@ class PostgresTransaction:
 
     def load(self, return_nos: Collection[int]) -> dict[int, State]:
         if self._is_wary or self.has_collided:
-            return self._load(return_nos)
-        known = self._memory.states.find(return_nos)
-        others = [return_no for return_no in return_nos if return_no not in known]
-        return known | self._load(others) if others else known
+            known = self._load(return_nos)
+        else:
+            known = self._memory.states.find(return_nos)
+            others = [return_no for return_no in return_nos if return_no not in known]
+            known = known | self._load(others) if others else known
+        if self._continued:
+            known = self._beginnings() | known
+        return known
+
+    def _beginnings(self) -> dict[int, State]:
+        """The states that new returns begin with of which subscribers know already."""
+        numbers = {return_id: return_no for return_no, return_id in self._continued.items()}
+        rows = self._rows("continuations", list(numbers))
+        return {numbers[return_id]: continued(published_of(document)) for return_id, document in rows}
 
     def _load(self, return_nos: Collection[int]) -> dict[int, State]:
         rows = self._rows("load_states", list(return_nos))
@@ -204,28 +224,33 @@ class PostgresTransaction:
     def _copy(self, name: str, rows: Iterable[HistoryRow]) -> None:
         with self._connection.cursor() as cursor, cursor.copy(_Q[name]) as copy:
             copy.set_types(HISTORY_TYPES)
-            write_row = copy.write_row
+            write_row, batch_id = copy.write_row, self._batch_id
             # In one order for all workers, or two of them could wait for each other.
             for row in sorted(rows, key=place_in_history):
-                write_row(history_columns(row))
+                write_row(history_columns(row, batch_id))
 
     def park(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
         kinds = [a.inbound.kind.value for a in arrivals]
         subjects = [a.inbound.subject for a in arrivals]
-        return others(arrivals, self._rows("park", kinds, subjects, *kept_columns(arrivals)))
+        return others(arrivals, self._rows("park", str(self._batch_id), kinds, subjects, *kept_columns(arrivals)))
 
     def keep_deliveries(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
         connotes = [a.inbound.subject for a in arrivals]
-        return others(arrivals, self._rows("keep_deliveries", connotes, *kept_columns(arrivals)))
+        kept = self._rows("keep_deliveries", str(self._batch_id), connotes, *kept_columns(arrivals))
+        return others(arrivals, kept)
 
     def join_connotes(self, members: Iterable[tuple[str, int]]) -> None:
         unique = sorted(set(members))
-        self._count("join_connotes", [connote for connote, _ in unique], [return_no for _, return_no in unique])
+        batch_id = str(self._batch_id)
+        self._count(
+            "join_connotes", batch_id, [connote for connote, _ in unique], [return_no for _, return_no in unique]
+        )
 
     def bury(self, letters: Sequence[DeadLetter]) -> None:
         records = [letter.record for letter in letters]
         self._count(
             "bury",
+            str(self._batch_id),
             [r.topic for r in records],
             [r.partition for r in records],
             [r.offset for r in records],
@@ -239,7 +264,7 @@ class PostgresTransaction:
 
     def seal(self, events: int) -> None:
         self._connection.execute(_Q["lock"], (BATCH_LOG_LOCK,))
-        self._connection.execute(_Q["number_batch"], (events,))
+        self._connection.execute(_Q["number_batch"], (str(self._batch_id), events))
 
     def begin_sweep(self, batches: int, events: int) -> Swept | None:
         if not self._rows("try_sweep", SWEEP_LOCK)[0][0]:
@@ -247,9 +272,9 @@ class PostgresTransaction:
         unswept = self._rows("unswept", batches)
         if not unswept:
             return None
-        xids = [xid for _, xid in unswept]
-        rows = self._rows("unpark", xids, xids, xids, events)
-        rows += self._rows("undelivered", xids, xids, events - len(rows)) if len(rows) < events else []
+        ids = [batch_id for _, batch_id in unswept]
+        rows = self._rows("unpark", ids, ids, ids, events)
+        rows += self._rows("undelivered", ids, ids, events - len(rows)) if len(rows) < events else []
         kept: dict[tuple[str, str, str], Arrival] = {}  # a delivery waits for all members of its connote
         waiting = [Waiting(row[0], kept.get(row[2:5]) or kept.setdefault(row[2:5], self._arrival(row))) for row in rows]
         # Creations are recorded already; the rest in the order in which it happened makes the plainest history.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from service.application.slices import LogRow, Position, Slice
@@ -30,6 +30,31 @@ class Outgoing(NamedTuple):
     message: Message
 
 
+class Told(NamedTuple):
+    """The newest version that a row of the history said of its return; `place` is the row's: batch, return, row."""
+
+    return_id: str
+    version: int
+    place: tuple[int, int, int]
+
+
+class Tail(NamedTuple):
+    """The last change that stands in a partition of the status changes, and at which offset."""
+
+    offset: int
+    return_id: str
+    version: int
+
+
+class Reconciled(NamedTuple):
+    """Up to batch `n` subscribers were reconciled with the journal; `ends` are those of the partitions of the status
+    changes at that time, by the topic's id.
+    """
+
+    n: int
+    ends: Mapping[str, Sequence[int]]
+
+
 class BatchLog(Protocol):
     """The journal as a log, with the lead among relays. Every method raises Retryable when its session has ended."""
 
@@ -45,6 +70,18 @@ class BatchLog(Protocol):
     def read(self, position: Position) -> Slice:
         """The next slice after `position`; empty, with the same position, where there is none."""
 
+    def batch_id(self, n: int) -> str | None:
+        """The id of batch `n`; None where there is none."""
+
+    def told_before(self, position: Position, limit: int) -> Sequence[Told]:
+        """The last rows up to `position` that changed something, newest first: so many, or fewer."""
+
+    def place(self, return_id: str, version: int) -> tuple[int, int, int] | None:
+        """Where the journal says this version of a return: batch, return, row; None where it never did."""
+
+    def reconciled(self, position: Position) -> Reconciled | None:
+        """What was reconciled last at or before the position; None: nothing ever."""
+
     def close(self) -> None:
         """End the session, and with it the lead."""
 
@@ -53,13 +90,30 @@ class Sink(Protocol):
     """Where messages go, in transactions that carry the position. After any exception: close it and open another."""
 
     def position(self) -> Position | None:
-        """The position of the last transaction; None where there was none, ever."""
+        """The position of the last transaction; None where there was none, ever. Raises Refused where what stands in its
+        place is no relay's, or was for other topics of the same names.
+        """
 
     def is_empty(self) -> bool:
         """Whether nothing was ever written to any of the output topics."""
 
-    def publish(self, messages: Sequence[Outgoing], position: Position) -> None:
-        """Write all messages and the position, or nothing. Raises Retryable where it may be either."""
+    def tails(self) -> Mapping[int, Tail]:
+        """The last change in each partition of the status changes; of those without one nothing."""
+
+    def begins(self) -> Mapping[int, int]:
+        """The first offset of each partition of the status changes: what stood before is deleted."""
+
+    def partition(self, return_id: str) -> int:
+        """The partition of the status changes that holds a return's."""
+
+    def topic_id(self) -> str:
+        """The id of the topic of status changes."""
+
+    def publish(self, messages: Sequence[Outgoing], position: Position | None) -> None:
+        """Write all messages and the position, or nothing. Raises Retryable where it may be either.
+
+        Without a position it stays the one it was.
+        """
 
     def close(self) -> None:
         """Let go of the connection; a transaction that is open will be aborted."""

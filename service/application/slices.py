@@ -16,12 +16,16 @@ _ALL: Final = 2**63 - 1  # PostgreSQL's largest bigint; no return and no letter 
 class Position(NamedTuple):
     """How far a reader is: everything before batch `n`, and of that batch the history up to (`return_no`, `seq`) and
     the dead letters up to `letter_no`.
+
+    `batch_id` is the id of batch `n`, which tells this journal from another one that has an `n` too; empty before the
+    first batch, and for a reader whose position stands in the journal itself.
     """
 
     n: int
     return_no: int = _ALL
     seq: int = 0
     letter_no: int = _ALL
+    batch_id: str = ""
 
     @property
     def is_whole(self) -> bool:
@@ -34,12 +38,17 @@ class Position(NamedTuple):
         return "" if self.is_whole else f"{self.return_no}/{self.seq}/{self.letter_no}"
 
     @classmethod
-    def parse(cls, n: int, within: str) -> Self:
-        """The position from its two halves; raises ValueError where `within` is nothing that a position says."""
+    def parse(cls, n: int, within: str, batch_id: str = "") -> Self:
+        """The position from its parts; raises ValueError where `within` is nothing that a position says."""
         if not within:
-            return cls(n)
+            return cls(n, batch_id=batch_id)
         return_no, seq, letter_no = (int(part) for part in within.split("/"))
-        return cls(n, return_no, seq, letter_no)
+        return cls(n, return_no, seq, letter_no, batch_id)
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """Of the last row of the history that is read: batch, return, and its place within the return."""
+        return self.n, self.return_no, self.seq
 
     @classmethod
     def with_history(cls, n: int, return_no: int, seq: int, letter_no: int) -> Self:

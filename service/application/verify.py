@@ -28,11 +28,12 @@ class StoredRow(NamedTuple):
 
 
 class StoredReturn(NamedTuple):
-    """A return and its history in the order of recording."""
+    """A return and its history in the order of recording, and the state before it."""
 
     return_no: int
     return_id: str | None  # None: its row is missing
     rows: Sequence[StoredRow]
+    begins: State = NEW
 
 
 class Histories(Protocol):
@@ -78,7 +79,7 @@ def check(stored: StoredReturn) -> Iterator[str]:
     if not stored.rows:
         yield "has no history"
         return
-    state, past = NEW, list[Event]()
+    state, past = stored.begins, list[Event]()
     for number, row in enumerate(stored.rows, start=1):
         if row.seq != number:
             yield f"row {number} is missing"

@@ -21,6 +21,7 @@ class Sense(StrEnum):
     INFORMS = "informs"  # a known carrier code without a milestone
     UNMAPPED = "unmapped"  # a carrier code, or a carrier, that no table knows
     VOIDS = "voids"  # another event was a mistake
+    RECONCILES = "reconciles"  # what subscribers were told is not what the journal says
 
 
 class Attributes(NamedTuple):
@@ -34,12 +35,26 @@ class Attributes(NamedTuple):
 
 
 @value(frozen=True, slots=True)
+class Published:
+    """What subscribers hold of a return: the newest version they were told, and what it says.
+
+    `counts` has, for each milestone that counts there, when (microseconds since 1970-01-01 UTC), by which source, where.
+    """
+
+    version: int
+    counts: Mapping[Milestone, tuple[int, str, Mapping[str, str] | None]]
+    attributes: Attributes | None
+    connote: str | None
+
+
+@value(frozen=True, slots=True)
 class Event:
     """One distinct event that concerns a return.
 
     `at` is when it happened, in microseconds since 1970-01-01 UTC. `milestone` is set where `sense` is ASSERTS;
     `attributes` with RC, `connote` with RE and RDBTC, `voids` (the source and id of the mistaken event) with VOIDS.
-    `location` is opaque to the domain. `unmapped_because` tells an unknown code from an unknown carrier.
+    `location` is opaque to the domain. `unmapped_because` tells an unknown code from an unknown carrier. `published` is
+    set with RECONCILES.
     """
 
     source: str
@@ -52,6 +67,7 @@ class Event:
     connote: str | None = None
     voids: tuple[str, str] | None = None
     unmapped_because: Reason | None = None
+    published: Published | None = None
 
     @property
     def key(self) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
-from service.domain.events import KEY_DIGEST_BYTES, Event, Sense, key_digest
+from service.domain.events import KEY_DIGEST_BYTES, Event, Published, Sense, key_digest
 from service.domain.milestones import RANKS, Kind, Milestone, Reason, Route, Verdict
 from service.domain.timeline import (
     NO_EVIDENCE,
@@ -21,6 +21,7 @@ from service.domain.timeline import (
     Evidence,
     Timeline,
     add,
+    believed,
     decide,
     gather,
     is_complete,
@@ -129,6 +130,11 @@ def replay(events: Iterable[Event]) -> State:
     return state
 
 
+def continued(published: Published) -> State:
+    """The state that a return begins with which subscribers know and this journal does not, before its first row."""
+    return State(0, published.version, NO_EVIDENCE, b"", frozenset(), believed(published, UNKNOWN, NO_EVIDENCE))
+
+
 def _record(state: State, event: Event, seen: bytes, *, is_voided: bool) -> Entry:
     milestone, timeline = event.milestone, state.timeline
     if milestone is not None and (milestone is RC or not is_voided):
@@ -140,6 +146,8 @@ def _record(state: State, event: Event, seen: bytes, *, is_voided: bool) -> Entr
         verdict, reason = Verdict.REFUSED, Reason.VOIDED
     elif event.sense is Sense.UNMAPPED:
         verdict, reason = Verdict.UNMAPPED, event.unmapped_because
+    elif event.published is not None:
+        return _record_published(state, event, event.published, seen)
     else:
         verdict, reason = Verdict.INFORMATIONAL, None
     return _entry(state, event, verdict, reason, state.evidence, seen, state.voided, timeline)
@@ -159,6 +167,13 @@ def _record_void(state: State, event: Event, voids: tuple[str, str], seen: bytes
         return _entry(state, event, *refused, state.evidence, seen, state.voided, state.timeline)
     evidence = gather(past, voided)
     return _entry(state, event, *informational, evidence, seen, voided, decide(evidence))
+
+
+def _record_published(state: State, event: Event, published: Published, seen: bytes) -> Entry:
+    """The changes that lead from what subscribers hold to what is true; versions go on from theirs."""
+    held = believed(published, state.timeline, state.evidence)
+    before = State(state.seq, published.version, state.evidence, state.seen, state.voided, held)
+    return _entry(before, event, Verdict.INFORMATIONAL, None, state.evidence, seen, state.voided, state.timeline)
 
 
 def _entry(

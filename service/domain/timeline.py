@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from service.domain.events import Attributes, Event, Sense
+from service.domain.events import Attributes, Event, Published, Sense
 from service.domain.milestones import FIRST_MILE, LAST, RANKED, RANKS, Milestone, Reason, Route
 from service.domain.values import value
 
@@ -159,6 +159,26 @@ def _denied_at_hub(asserted: Mapping[Milestone, Sighting]) -> dict[Milestone, Re
     if RP in asserted and asserted[RP].at > rejected.at:
         denied[RP] = Reason.ALREADY_REJECTED
     return denied
+
+
+def believed(published: Published, truth: Timeline, evidence: Evidence) -> Timeline:
+    """The timeline as subscribers hold it, beside the true one and its evidence.
+
+    They were not told which event stands behind a milestone: where they hold what is true, it is the true one. A milestone
+    that brought an attribute which is another one now (RC, or RE with its connote) differs, and is to be told again.
+    """
+    sightings = dict[Milestone, Sighting]()
+    for milestone, (at, source, location) in published.counts.items():
+        known = truth.counts.get(milestone)
+        is_so = known is not None and (known.at, known.source, known.location or None) == (at, source, location or None)
+        if (milestone is RC and published.attributes != evidence.attributes) or (
+            milestone is RE and published.connote != evidence.connote
+        ):
+            is_so = False
+        sightings[milestone] = known if known is not None and is_so else Sighting(at, source, "", location)
+    counts = in_rank_order(sightings)
+    route = published.attributes.route if published.attributes else truth.route
+    return Timeline(route, counts, {}, status_of(counts), route is not None and is_complete(route, counts))
 
 
 def status_of(counts: Collection[Milestone]) -> Milestone | None:

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from service import logs
+from service.application.belief import believe, first_position
 from service.application.publish import BatchLog, OutputTopics, Sink, messages_of
 from service.application.slices import Position, Slice
-from service.errors import Fatal, Retryable
+from service.errors import Refused, Retryable
 from service.metrics import Metrics
 from service.runtime import collector
 from service.runtime.backoff import Backoff
@@ -30,7 +31,7 @@ class Servers(NamedTuple):
 
 
 class RelayOptions(NamedTuple):
-    """Times in seconds. `start_at` is the batch to go on after, for the one case that the relay cannot decide."""
+    """Times in seconds."""
 
     poll_seconds: float = 0.02
     stand_by_seconds: float = 1.0
@@ -38,7 +39,8 @@ class RelayOptions(NamedTuple):
     refresh_seconds: float = 3600.0
     # Slices without messages move the position in memory; it is committed this often.
     settle_seconds: float = 1.0
-    start_at: int | None = None
+    # One that refuses looks so often whether somebody has set it right.
+    refused_seconds: float = 10.0
 
 
 class Relay:
@@ -70,7 +72,18 @@ class Relay:
         self._is_settled = True  # the position is committed
         self._committed_at = 0.0
         self._stop_seen_at: float | None = None
+        self.refuses: str | None = None
         self.is_ready = False
+
+    @property
+    def refuses(self) -> str | None:
+        """Why it publishes nothing until a person has set it right; None: it does not refuse. The metrics say it too."""
+        return self._refuses
+
+    @refuses.setter
+    def refuses(self, why: str | None) -> None:
+        self._refuses = why
+        self._metrics.relay_refuses.set(why is not None)
 
     @property
     def is_ready(self) -> bool:
@@ -85,13 +98,19 @@ class Relay:
     def run(self, *, drain: bool = False) -> None:
         """Relay until told to stop; with `drain` until what the journal held at the start is published, by whomever.
 
-        Raises Fatal where neither waiting nor trying again helps.
+        Raises Fatal where neither waiting nor trying again helps. One that refuses to publish stays, and looks again:
+        only with `drain` it raises Refused.
         """
         self._log.info("relay_starts", drain=drain)
         end: int | None = None
         try:
             while not self._stop:
-                pause = self._guarded()
+                try:
+                    pause = self._guarded()
+                except Refused as error:
+                    if drain:
+                        raise
+                    pause = self._refuse(error)
                 if drain and self._journal is not None:
                     end = self._end() if end is None else end
                     if end is not None and self._has_reached(end):
@@ -145,35 +164,30 @@ class Relay:
             self.let_go()
             return pause
         self._backoff.succeed()
+        self.refuses = None
         return pause
+
+    def _refuse(self, error: Refused) -> float:
+        # What holds the lead would be in the way of whoever sets it right.
+        self.let_go()
+        self.is_ready = False
+        self.refuses = str(error)
+        self._log.error("relay_refuses", error=str(error), looks_again_in=self._options.refused_seconds)
+        return self._options.refused_seconds
 
     def _take_over(self, log: BatchLog) -> Sink:
         # Kept at once: whatever happens here, it must be closed.
         sink = self._sink = self._servers.open_sink(self._while_waiting)
         position = sink.position()
         if position is None:
-            position = self._first_position(sink)
+            position = first_position(sink)
+        believe(position, log, sink)
         end = log.end()
-        if position.n > end:
-            raise Fatal(
-                f"Kafka says that batch {position.n} is published, but the journal ends at {end}: it is another "
-                "database, or an older copy. Publishing on would skip or repeat messages"
-            )
         # Before the first message there is a position: a first transaction that is aborted leaves records behind.
         sink.publish((), position)
         self._committed(position)
         self._log.info("relay_leads", n=position.n, within=position.within, behind=end - position.n)
         return sink
-
-    def _first_position(self, sink: Sink) -> Position:
-        if self._options.start_at is not None:
-            return Position(self._options.start_at)
-        if sink.is_empty():
-            return Position(0)
-        raise Fatal(
-            "the output topics hold messages, but the position up to which they were published is gone from Kafka. "
-            "Starting over would repeat all of them: find the last published batch and start once with --start-at"
-        )
 
     def _publish(self, piece: Slice, sink: Sink) -> None:
         messages = messages_of(piece, self._topics)

@@ -21,6 +21,7 @@ from service.domain.timeline import Evidence, Sighting, decide, in_rank_order
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Inbound, SubjectKind, attributes_of
 from service.wire.models import EVENT_VOIDED, location_of
+from service.wire.reconciled import RECONCILED, of_event
 
 # Takes named tuples and enumerations as they are, and gives them back, in half the time that others need for plain ones.
 _encode: Final = Encoder().encode
@@ -119,6 +120,8 @@ def stored_event(
     at = to_micros(occurred_at)
     if event_type == EVENT_VOIDED:
         return Event(source, event_id, at, Sense.VOIDS, voids=(data["source"], data["id"]))
+    if event_type == RECONCILED:
+        return Event(source, event_id, at, Sense.RECONCILES, published=of_event(data))
     if milestone is None:
         sense = Sense.INFORMS if unmapped_because is None else Sense.UNMAPPED
         because = None if unmapped_because is None else Reason(unmapped_because)

@@ -17,7 +17,7 @@ _TABLES = {
     "returns": "SELECT * FROM returns WHERE return_no IN (SELECT return_no FROM history WHERE seq = 1 AND {batch})",
     "labels": "SELECT * FROM labels WHERE return_no IN (SELECT return_no FROM history WHERE seq = 1 AND {batch})",
     "history": "SELECT * FROM history WHERE {batch} ORDER BY return_no, seq",
-    "connote_members": "SELECT data ->> 'connote', return_no, xid FROM history WHERE milestone = 'RE' AND {batch}"
+    "connote_members": "SELECT data ->> 'connote', return_no, batch_id FROM history WHERE milestone = 'RE' AND {batch}"
     " GROUP BY 1, 2, 3",
 }
 
@@ -70,11 +70,11 @@ def ready_made(database: str) -> list[dict[str, bytes]]:
     """The rows that each batch wrote, table by table, in PostgreSQL's own binary form."""
     batches = []
     with psycopg.connect(database) as connection:
-        xids = connection.execute("SELECT DISTINCT xid::text FROM history ORDER BY 1").fetchall()
-        for (xid,) in sorted(xids, key=lambda row: int(row[0])):
+        ids = connection.execute("SELECT DISTINCT batch_id::text FROM history ORDER BY 1").fetchall()
+        for (batch_id,) in sorted(ids, key=lambda row: int(row[0])):
             batch = {}
             for table, select in _TABLES.items():
-                statement = f"COPY ({select.format(batch=f'xid = {chr(39)}{xid}{chr(39)}')}) TO STDOUT (FORMAT BINARY)"
+                statement = f"COPY ({select.format(batch=f'batch_id = {chr(39)}{batch_id}{chr(39)}')}) TO STDOUT (FORMAT BINARY)"
                 with connection.cursor().copy(statement.encode()) as copy:
                     batch[table] = b"".join(bytes(block) for block in copy)
             batches.append(batch)

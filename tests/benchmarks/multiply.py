@@ -69,7 +69,7 @@ _LISTED: Final[dict[str, LiteralString]] = {
     "connote": "small.text_of(t.connote, c)",
 }
 # The tables that go by returns, a piece at a time, and the others; with the columns that a copy has of its own. The
-# transaction's number is one of those everywhere.
+# batch is one of those everywhere.
 _BY_RETURN: Final[dict[str, dict[str, LiteralString]]] = {
     "returns": {name: _LISTED[name] for name in ("return_no", "return_id")},
     "labels": {name: _LISTED[name] for name in ("return_no", "tracking_number")},
@@ -98,13 +98,13 @@ _COPY_OTHERS: Final[LiteralString] = """
 INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE
 SELECT {values} FROM small.{table} t, generate_series(0, {copies} - 1) c
 """
-_SEAL: Final = "INSERT INTO batches (n) SELECT coalesce(max(n), 0) + 1 FROM batches"
+_SEAL: Final = "INSERT INTO batches (n, batch_id) SELECT coalesce(max(n), 0) + 1, pg_current_xact_id() FROM batches"
 _FINISH: Final[LiteralString] = """
 UPDATE cursors SET n = (SELECT max(n) FROM batches) WHERE name <> 'figures';
 UPDATE search_counts SET returns = returns * {copies};
 UPDATE search_days SET returns = returns * {copies};
-UPDATE batches SET events = own.events FROM (SELECT xid, count(*) AS events FROM history GROUP BY xid) AS own
-WHERE own.xid = batches.xid;
+UPDATE batches SET events = own.events FROM (SELECT batch_id, count(*) AS events FROM history GROUP BY batch_id) AS own
+WHERE own.batch_id = batches.batch_id;
 DELETE FROM search_minutes;
 INSERT INTO search_minutes SELECT date_trunc('minute', recorded_at), sum(events) FROM batches WHERE events > 0 GROUP BY 1;
 SELECT setval(pg_get_serial_sequence('returns', 'return_no'), max(return_no)) FROM returns;
@@ -204,9 +204,10 @@ def _statement(
     connection: Connection, text: LiteralString, table: str, own: dict[str, LiteralString], **bounds: int
 ) -> sql.Composed:
     rows = connection.execute(
-        "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND attname <> 'xid'", (table,)
+        "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped", (table,)
     )
     columns = [name for (name,) in rows]
+    own = {"batch_id": "pg_current_xact_id()"} | own if "batch_id" in columns else own
     copies = sql.Literal(COPIES)
     values = [
         sql.SQL(own[name]).format(copies=copies) if name in own else sql.SQL("t.{}").format(sql.Identifier(name))

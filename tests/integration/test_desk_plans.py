@@ -11,6 +11,7 @@ import pytest
 from psycopg import Connection
 
 from service.adapters.queries import load_queries
+from tests.support.batches import ANY_BATCH
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -62,6 +63,7 @@ ASKED: dict[str, tuple[str, Any, set[str]]] = {
 @pytest.fixture
 def connection(database: str) -> Iterator[Connection[Any]]:
     with psycopg.connect(database, autocommit=True, options="-c plan_cache_mode=force_custom_plan") as connection:
+        connection.execute(ANY_BATCH)
         connection.execute(FILL)
         connection.execute("VACUUM ANALYZE")
         yield connection

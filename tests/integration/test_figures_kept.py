@@ -60,7 +60,7 @@ def recounted(database: str) -> tuple[dict[Any, int], dict[Any, int], dict[Any, 
         connection.execute("SET TimeZone = 'UTC'")
         states = connection.execute(LAST_STATES).fetchall()
         minutes = connection.execute(
-            "SELECT date_trunc('minute', b.recorded_at), count(*) FROM history JOIN batches b USING (xid) GROUP BY 1"
+            "SELECT date_trunc('minute', b.recorded_at), count(*) FROM history JOIN batches b USING (batch_id) GROUP BY 1"
         ).fetchall()
     for document, seq, version in states:
         timeline = decode_state(document, seq, version, b"").timeline

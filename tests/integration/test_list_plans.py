@@ -16,6 +16,7 @@ from service.adapters.listing import PostgresListing
 from service.adapters.reading import open_pool
 from service.application.listing import STUCK_HOURS, ExceptionFilter, LetterFilter, ReturnFilter
 from service.application.pages import due_times
+from tests.support.batches import ANY_BATCH
 from tests.support.plans import Explained, indexes, scans
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
@@ -62,6 +63,7 @@ FROM generate_series(1, {RETURNS}) i;
 @pytest.fixture
 def connection(database: str) -> Iterator[Connection[Any]]:
     with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(ANY_BATCH)
         connection.execute(FILL.encode())
         connection.execute("ANALYZE")
     with open_pool(database, 1) as pool, pool.connection() as connection:

@@ -13,6 +13,7 @@ import pytest
 
 from service.adapters.database import connect, probe_indexes
 from service.adapters.queries import load_queries
+from tests.support.batches import ANY_BATCH
 
 QUERIES = load_queries("journal.sql")
 # What compares a row with all others, or reads a table from end to end.
@@ -30,6 +31,7 @@ ASKED = sorted(
 @pytest.mark.parametrize("rows", (0, 20_000))
 def test_a_query_of_ingestion_probes_indexes_only(database: str, name: str, rows: int) -> None:
     with connect(database, "test") as connection:
+        connection.execute(ANY_BATCH)
         connection.execute("INSERT INTO returns (return_id) SELECT 'R-' || n FROM generate_series(1, %s) AS n", (rows,))
         connection.execute("INSERT INTO labels SELECT 'c', 'T-' || n, n FROM generate_series(1, %s) AS n", (rows,))
         connection.execute("ANALYZE")

@@ -172,9 +172,9 @@ def test_a_scan_whose_code_became_known_is_open_no_more(database: str, project: 
         connection.execute(
             "INSERT INTO history SELECT (again).* FROM (SELECT jsonb_populate_record(history,"
             " jsonb_build_object('seq', seq + 1, 'verdict', 'informational', 'reason', null,"
-            " 'xid', pg_current_xact_id()::text)) AS again FROM history WHERE verdict = 'unmapped') AS rows"
+            " 'batch_id', pg_current_xact_id()::text)) AS again FROM history WHERE verdict = 'unmapped') AS rows"
         )
-        connection.execute("INSERT INTO batches (n) SELECT max(n) + 1 FROM batches")
+        connection.execute("INSERT INTO batches (n, batch_id) SELECT max(n) + 1, pg_current_xact_id() FROM batches")
 
     project()
 

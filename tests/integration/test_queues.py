@@ -18,6 +18,7 @@ from service.application.pages import due_times
 from service.application.queues import MOST_COUNTED, Size
 from service.wire.record import Record
 from tests.support.api import project
+from tests.support.batches import ANY_BATCH
 from tests.support.filling import Filler
 from tests.support.journals import RE, RP, creation, event, ingest, scan
 
@@ -110,6 +111,7 @@ def test_unmapped_codes_stand_together_by_carrier_and_code(database: str, queues
 
 
 def test_a_queue_is_counted_so_far_and_no_further(database: str, queues: PostgresQueues) -> None:
+    execute(database, ANY_BATCH)
     execute(
         database,
         "INSERT INTO parked (kind, subject, source, id, type, occurred_at, zone_source, data, topic, partition,"
@@ -200,6 +202,7 @@ def test_queues_and_figures_are_read_along_their_indexes(database: str) -> None:
         "since": datetime(2026, 11, 14, 12, tzinfo=UTC),
     }
     with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(ANY_BATCH)
         connection.execute(FILL.encode())
         connection.execute("VACUUM ANALYZE")
         connection.execute("SET plan_cache_mode = force_custom_plan")

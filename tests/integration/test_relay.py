@@ -15,7 +15,7 @@ import pytest
 from service.adapters.kafka_sink import KafkaSink, read_position
 from service.application.publish import Outgoing
 from service.application.slices import Position
-from service.errors import Fatal, Retryable
+from service.errors import Retryable
 from service.wire.outbound import Message
 from service.wire.record import Record
 from tests.support import relaying
@@ -64,6 +64,11 @@ def a_message(order: Order, key: str = "R-1") -> Outgoing:
 
 def leading(relays: list[RelayProcess]) -> list[RelayProcess]:
     return [relay for relay in relays if relay.says("relay_leads")]
+
+
+def at(n: int) -> Position:
+    """The end of a batch."""
+    return Position(n, batch_id=f"batch-{n}")
 
 
 def changes_seen(order: Order) -> int:
@@ -141,14 +146,14 @@ def test_the_largest_message_that_a_topic_takes_can_be_a_dead_letter(filler: Fil
 
 def test_a_relay_that_was_fenced_publishes_nothing_and_says_so(order: Order) -> None:
     zombie = open_sink(order)
-    zombie.publish([a_message(order)], Position(1))
+    zombie.publish([a_message(order)], at(1))
     successor = open_sink(order)
 
     with pytest.raises(Retryable):
-        zombie.publish([a_message(order)], Position(2))
+        zombie.publish([a_message(order)], at(2))
 
-    assert successor.position() == Position(1)
-    successor.publish([a_message(order)], Position(2))
+    assert successor.position() == at(1)
+    successor.publish([a_message(order)], at(2))
     assert changes_seen(order) == 2
     zombie.close()
     successor.close()
@@ -156,50 +161,23 @@ def test_a_relay_that_was_fenced_publishes_nothing_and_says_so(order: Order) -> 
 
 def test_a_position_in_an_open_transaction_is_not_taken_for_the_truth(order: Order) -> None:
     sink = open_sink(order)
-    sink.publish([a_message(order)], Position(1))
+    sink.publish([a_message(order)], at(1))
     # A crash right before the commit.
     producer = sink._producer
     producer.begin_transaction()
     partition = sink._home
     producer.include(partition)
     producer.flushed([producer.append(partition, b"R-1", b'{"data": {}}', ())], lambda: None)
-    sink._wait(producer.offsets_sent({partition: sink._offset(Position(2))}, order.sink.group_id))
+    sink._wait(producer.offsets_sent({partition: sink._offset(at(2))}, order.sink.group_id))
     sink.close()
 
     with pytest.raises(Retryable):
         read_position(order.settings, order.sink, order.topics, timeout_ms=1000)
     successor = open_sink(order)
 
-    assert successor.position() == Position(1)
+    assert successor.position() == at(1)
     assert changes_seen(order) == 1
     successor.close()
-
-
-def test_without_its_position_a_relay_refuses_to_repeat_everything(
-    order: Order, topics: Topics, filler: Filler
-) -> None:
-    filler.fill(world(5, seed=8), batch=20)
-    build(order).run(drain=True)
-    topics.admin.delete_groups([order.sink.group_id])
-
-    with pytest.raises(Fatal, match="--start-at"):
-        build(order).run(drain=True)
-    with psycopg.connect(order.database_url) as connection:
-        row = connection.execute("SELECT max(n) FROM batches").fetchone()
-    assert row is not None
-    filler.fill(world(5, seed=9), batch=20)
-    build(order._replace(start_at=row[0])).run(drain=True)
-
-    relaying.check(order)
-
-
-def test_a_relay_refuses_a_journal_that_is_older_than_what_it_published(order: Order) -> None:
-    sink = open_sink(order)
-    sink.publish([], Position(5))
-    sink.close()
-
-    with pytest.raises(Fatal, match="ends at 0"):
-        build(order).run(drain=True)
 
 
 def test_a_second_relay_stands_by_until_the_first_is_gone(filler: Filler, order: Order) -> None:

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from tests.support.api import project
+from tests.support.batches import ANY_BATCH
 from tests.support.journals import creation, differences, event, ingest, scan
 
 
@@ -73,6 +74,7 @@ def test_events_that_a_minute_lacks_are_differences(listed: str) -> None:
 
 def test_an_event_that_is_parked_although_its_return_is_known_is_differences(database: str) -> None:
     ingest(database, [event("com.omnirps.hub.depot-scanned.v1", "ds-1", "10:00", return_id="R-1", hub="akl-1")])
+    change(database, ANY_BATCH)
     change(database, "INSERT INTO returns (return_id) VALUES ('R-1')")
 
     assert "event ds-1 of /test is parked although its return R-1 is known" in differences(database)

@@ -22,6 +22,11 @@ class Databases:
         self._server_url = server_url
         self._numbers = itertools.count(1)
 
+    @property
+    def server_url(self) -> str:
+        """A URL that leads to the server, and to no database of a test."""
+        return self._server_url
+
     def create(self, template: str | None = None) -> str:
         """The URL of a new database; a copy of the one that `template` leads to."""
         name = f"{PREFIX}{os.getpid()}_{next(self._numbers)}"

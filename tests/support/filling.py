@@ -20,10 +20,10 @@ NOW = 1_790_000_000.0
 class Filler:
     """Writes records to the journal of a database, in batches."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, remembered: int = 0) -> None:
         tables = CarrierTables.load()
         self._parser = Parser(tables)
-        self._journal = PostgresJournal(database_url, tables, "test-filler")
+        self._journal = PostgresJournal(database_url, tables, "test-filler", remembered=remembered)
 
     def write(self, records: Sequence[Record]) -> None:
         """One batch, and what it leaves to the sweep."""

@@ -24,7 +24,7 @@ from service.application.slices import Limits
 from service.config import Settings
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
-from service.runtime.relay import Relay, RelayOptions, Servers
+from service.runtime.relay import Relay, Servers
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -38,7 +38,6 @@ class Order(NamedTuple):
     transaction_timeout_ms: int = 10_000
     rows: int = 1500
     patience_seconds: float = 30.0
-    start_at: int | None = None
     drain: bool = False
 
     @property
@@ -67,7 +66,6 @@ def build(order: Order, stop: Stop | None = None) -> Relay:
         topics,
         Stop() if stop is None else stop,  # one that is not set is false
         Metrics(),
-        options=RelayOptions(start_at=order.start_at),
     )
 
 

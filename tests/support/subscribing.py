@@ -75,11 +75,12 @@ def answered(database: str) -> dict[str, Held]:
         for (return_id,) in rows:
             answer = client.get(f"/v1/returns/{return_id}")
             assert answer.status_code == 200, answer.text
-            said[return_id] = _of_document(answer.json())
+            said[return_id] = of_document(answer.json())
     return said
 
 
-def _of_document(document: Mapping[str, Any]) -> Held:
+def of_document(document: Mapping[str, Any]) -> Held:
+    """What a document of a return says."""
     timeline = {
         step["code"]: (step["occurred_at"], step["location"], step["source"])
         for step in document["timeline"]

@@ -7,30 +7,31 @@ SELECT coalesce(max(n), 0) FROM batches
 
 -- name: batches
 -- The next batches, the one that was left in the middle among them. batches_pkey.
-SELECT n, xid::text, recorded_at FROM batches WHERE n >= %(first)s ORDER BY n LIMIT %(limit)s
+SELECT n, batch_id::text, recorded_at FROM batches WHERE n >= %(first)s ORDER BY n LIMIT %(limit)s
 
 -- name: rows
 -- What somebody is told of these batches: changes, exceptions, and events that alter the current status's attributes
--- without a change (an export that does not count, a void). history_xid, then returns_pkey for the identifier.
+-- without a change (an export that does not count, a void, a reconciliation). history_batch_id, then returns_pkey for the
+-- identifier.
 SELECT b.n, h.return_no, h.seq, r.return_id, h.recorded_at, h.source, h.id, h.type, h.occurred_at, h.milestone, h.code,
        h.verdict, h.reason, h.changes, h.version, h.state,
-       CASE WHEN h.reason IS NOT NULL OR h.milestone IN ('DS', 'RP', 'RE', 'RR') OR h.type = %(voided)s
+       CASE WHEN h.reason IS NOT NULL OR h.milestone IN ('DS', 'RP', 'RE', 'RR') OR h.type = ANY (%(always)s)
             THEN h.data END,
        h.topic, h.partition, h."offset"
-FROM unnest(%(numbers)s::bigint[], %(xids)s::xid8[]) AS b (n, xid)
-JOIN history h ON h.xid = b.xid
+FROM unnest(%(numbers)s::bigint[], %(ids)s::text[]::xid8[]) AS b (n, batch_id)
+JOIN history h ON h.batch_id = b.batch_id
 JOIN returns r ON r.return_no = h.return_no
-WHERE (h.changes IS NOT NULL OR h.reason IS NOT NULL OR h.verdict = 'unmapped' OR h.type = %(voided)s)
+WHERE (h.changes IS NOT NULL OR h.reason IS NOT NULL OR h.verdict = 'unmapped' OR h.type = ANY (%(always)s))
   AND (b.n, h.return_no, h.seq) > (%(n)s, %(return_no)s, %(seq)s)
 ORDER BY b.n, h.return_no, h.seq
 LIMIT %(limit)s
 
 -- name: letters
--- The dead letters of these batches. dead_letters_xid.
+-- The dead letters of these batches. dead_letters_batch_id.
 SELECT b.n, d.letter_no, d.topic, d.partition, d."offset", d.published_at, d.key, d.value, d.headers, d.reason, d.error,
        d.attempts
-FROM unnest(%(numbers)s::bigint[], %(xids)s::xid8[]) AS b (n, xid)
-JOIN dead_letters d ON d.xid = b.xid
+FROM unnest(%(numbers)s::bigint[], %(ids)s::text[]::xid8[]) AS b (n, batch_id)
+JOIN dead_letters d ON d.batch_id = b.batch_id
 WHERE (b.n, d.letter_no) > (%(n)s, %(letter_no)s)
 ORDER BY b.n, d.letter_no
 LIMIT %(limit)s
@@ -42,3 +43,36 @@ SELECT pg_try_advisory_lock(%(lock)s)
 -- name: ping
 -- Whether the session, and with it the lock, is still there.
 SELECT 1
+
+-- name: batch_id
+-- batches_pkey
+SELECT batch_id::text FROM batches WHERE n = %(n)s
+
+-- name: told_before
+-- The last rows up to a position that changed something; of the last batches only. batches_pkey backwards, then
+-- history_batch_id.
+SELECT b.n, told.return_no, told.seq, told.return_id, told.version
+FROM (SELECT n, batch_id FROM batches WHERE n <= %(n)s ORDER BY n DESC LIMIT 500) AS b
+CROSS JOIN LATERAL (
+    SELECT h.return_no, h.seq, r.return_id, h.version
+    FROM history h JOIN returns r ON r.return_no = h.return_no
+    WHERE h.batch_id = b.batch_id AND h.changes IS NOT NULL
+      AND (b.n, h.return_no, h.seq) <= (%(n)s, %(return_no)s, %(seq)s)
+    ORDER BY h.return_no DESC, h.seq DESC LIMIT %(limit)s
+) AS told
+ORDER BY b.n DESC, told.return_no DESC, told.seq DESC LIMIT %(limit)s
+
+-- name: place
+-- The row that said this version of a return: the last one, should it have been said before a reconciliation too.
+-- returns_return_id_key, history_pkey, batches_batch_id: all of the return's rows.
+SELECT b.n, h.return_no, h.seq
+FROM returns r
+JOIN history h ON h.return_no = r.return_no
+JOIN batches b ON b.batch_id = h.batch_id
+WHERE r.return_id = %(return_id)s AND h.changes IS NOT NULL
+  AND %(version)s BETWEEN h.version - json_array_length(h.changes) + 1 AND h.version
+ORDER BY h.seq DESC LIMIT 1
+
+-- name: reconciled
+-- reconciliations_pkey backwards
+SELECT n, ends FROM reconciliations WHERE n <= %(n)s ORDER BY n DESC LIMIT 1

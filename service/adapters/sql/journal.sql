@@ -28,11 +28,17 @@ SELECT wanted.return_id, found.return_no FROM unnest(%b::text[]) AS wanted (retu
 CROSS JOIN LATERAL (SELECT return_no FROM returns WHERE returns.return_id = wanted.return_id LIMIT 1) AS found
 
 -- name: create_returns
--- returns_return_id_key; in one order for all workers, or two of them could wait for each other
-INSERT INTO returns (return_id)
-SELECT return_id FROM unnest(%b::text[]) AS new (return_id) ORDER BY return_id
+-- returns_return_id_key, continuations_pkey; in one order for all workers, or two of them could wait for each other
+INSERT INTO returns (return_id, batch_id)
+SELECT return_id, %b::text::xid8 FROM unnest(%b::text[]) AS new (return_id) ORDER BY return_id
 ON CONFLICT DO NOTHING
-RETURNING return_id, return_no
+RETURNING return_id, return_no, EXISTS (SELECT FROM continuations WHERE continuations.return_id = returns.return_id)
+
+-- name: continuations
+-- continuations_pkey
+SELECT wanted.return_id, found.document
+FROM unnest(%b::text[]) AS wanted (return_id)
+CROSS JOIN LATERAL (SELECT document FROM continuations WHERE continuations.return_id = wanted.return_id LIMIT 1) AS found
 
 -- name: find_labels
 -- labels_pkey
@@ -45,8 +51,8 @@ CROSS JOIN LATERAL (
 
 -- name: claim_labels
 -- labels_pkey; in one order for all workers
-INSERT INTO labels (carrier, tracking_number, return_no)
-SELECT carrier, tracking_number, return_no
+INSERT INTO labels (carrier, tracking_number, return_no, batch_id)
+SELECT carrier, tracking_number, return_no, %b::text::xid8
 FROM unnest(%b::text[], %b::text[], %b::int8[]) AS new (carrier, tracking_number, return_no)
 ORDER BY carrier, tracking_number
 ON CONFLICT DO NOTHING
@@ -75,7 +81,7 @@ SELECT source, id, type, occurred_at, milestone, data, verdict, reason
 FROM history WHERE return_no = %b::int8 ORDER BY seq
 
 -- name: copy_history
-COPY history (return_no, seq, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data,
+COPY history (return_no, seq, batch_id, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data,
     extensions, topic, partition, "offset", published_at, verdict, reason, changes, version, status, state, key, seen)
 FROM STDIN (FORMAT BINARY)
 
@@ -86,7 +92,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS contested (LIKE history INCLUDING DEFAULTS)
 TRUNCATE contested
 
 -- name: copy_contested
-COPY contested (return_no, seq, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data,
+COPY contested (return_no, seq, batch_id, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data,
     extensions, topic, partition, "offset", published_at, verdict, reason, changes, version, status, state, key, seen)
 FROM STDIN (FORMAT BINARY)
 
@@ -99,9 +105,9 @@ RETURNING return_no
 
 -- name: park
 -- parked_pkey; in one order for all workers
-INSERT INTO parked (kind, subject, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data,
+INSERT INTO parked (batch_id, kind, subject, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data,
     extensions, topic, partition, "offset", published_at)
-SELECT kind, subject, source, id, type, timestamptz 'epoch' + occurred_at * interval '1 microsecond', zone_source,
+SELECT %b::text::xid8, kind, subject, source, id, type, timestamptz 'epoch' + occurred_at * interval '1 microsecond', zone_source,
     utc_offset, code, milestone, data::json, extensions::json, topic, partition, "offset",
     timestamptz 'epoch' + published_at * interval '1 millisecond'
 FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::int8[], %b::text[], %b::int2[], %b::text[],
@@ -114,9 +120,9 @@ RETURNING topic, partition, "offset"
 
 -- name: keep_deliveries
 -- connote_deliveries_pkey; in one order for all workers
-INSERT INTO connote_deliveries (connote, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data,
+INSERT INTO connote_deliveries (batch_id, connote, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data,
     extensions, topic, partition, "offset", published_at)
-SELECT connote, source, id, type, timestamptz 'epoch' + occurred_at * interval '1 microsecond', zone_source,
+SELECT %b::text::xid8, connote, source, id, type, timestamptz 'epoch' + occurred_at * interval '1 microsecond', zone_source,
     utc_offset, code, milestone, data::json, extensions::json, topic, partition, "offset",
     timestamptz 'epoch' + published_at * interval '1 millisecond'
 FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::int8[], %b::text[], %b::int2[], %b::text[],
@@ -129,15 +135,15 @@ RETURNING topic, partition, "offset"
 
 -- name: join_connotes
 -- connote_members_pkey; in one order for all workers
-INSERT INTO connote_members (connote, return_no)
-SELECT connote, return_no FROM unnest(%b::text[], %b::int8[]) AS new (connote, return_no) ORDER BY connote, return_no
+INSERT INTO connote_members (batch_id, connote, return_no)
+SELECT %b::text::xid8, connote, return_no FROM unnest(%b::text[], %b::int8[]) AS new (connote, return_no) ORDER BY connote, return_no
 ON CONFLICT DO NOTHING
 
 -- name: bury
 -- dead_letters_coordinates_key
-INSERT INTO dead_letters (topic, partition, "offset", published_at, key, value, headers, reason, error)
-SELECT topic, partition, "offset", timestamptz 'epoch' + published_at * interval '1 millisecond', key, value,
-    headers::json, reason, error
+INSERT INTO dead_letters (batch_id, topic, partition, "offset", published_at, key, value, headers, reason, error)
+SELECT %b::text::xid8, topic, partition, "offset", timestamptz 'epoch' + published_at * interval '1 millisecond', key,
+    value, headers::json, reason, error
 FROM unnest(%b::text[], %b::int4[], %b::int8[], %b::int8[], %b::bytea[], %b::bytea[], %b::text[], %b::text[],
     %b::text[])
     AS new (topic, partition, "offset", published_at, key, value, headers, reason, error)
@@ -148,14 +154,14 @@ SELECT pg_advisory_xact_lock(%b::int8)
 
 -- name: number_batch
 -- batches_pkey, backwards. A statement of its own: its snapshot must be taken with the lock in hand.
-INSERT INTO batches (n, events) SELECT coalesce(max(n), 0) + 1, %b::int4 FROM batches
+INSERT INTO batches (n, batch_id, events) SELECT coalesce(max(n), 0) + 1, %b::text::xid8, %b::int4 FROM batches
 
 -- name: try_sweep
 SELECT pg_try_advisory_xact_lock(%b::int8)
 
 -- name: unswept
 -- cursors_pkey, batches_pkey
-SELECT n, xid::text FROM batches
+SELECT n, batch_id::text FROM batches
 WHERE n > coalesce((SELECT n FROM cursors WHERE name = 'sweep'), 0) ORDER BY n LIMIT %b::int4
 
 -- name: sweep_progress
@@ -163,21 +169,21 @@ WHERE n > coalesce((SELECT n FROM cursors WHERE name = 'sweep'), 0) ORDER BY n L
 SELECT coalesce((SELECT n FROM cursors WHERE name = 'sweep'), 0), coalesce((SELECT max(n) FROM batches), 0)
 
 -- name: unpark
--- returns_xid, labels_xid, parked_pkey, parked_xid, returns_return_id_key, labels_pkey
+-- returns_batch_id, labels_batch_id, parked_pkey, parked_batch_id, returns_return_id_key, labels_pkey
 -- What these batches created meets what was parked before, what they parked meets what was created before. Few events
 -- are ever parked, so the table of parked events is asked first.
 WITH newly_parked AS MATERIALIZED (
-    SELECT DISTINCT kind, subject FROM parked WHERE xid = ANY (%b::text[]::xid8[])
+    SELECT DISTINCT kind, subject FROM parked WHERE batch_id = ANY (%b::text[]::xid8[])
 ), found AS (
     SELECT 'return' AS kind, return_id AS subject, return_no FROM returns
     CROSS JOIN LATERAL (SELECT FROM parked WHERE kind = 'return' AND subject = return_id LIMIT 1) AS waits
-    WHERE returns.xid = ANY (%b::text[]::xid8[])
+    WHERE returns.batch_id = ANY (%b::text[]::xid8[])
     UNION
     SELECT 'label', carrier || '/' || tracking_number, return_no FROM labels
     CROSS JOIN LATERAL (
         SELECT FROM parked WHERE kind = 'label' AND subject = carrier || '/' || tracking_number LIMIT 1
     ) AS waits
-    WHERE labels.xid = ANY (%b::text[]::xid8[])
+    WHERE labels.batch_id = ANY (%b::text[]::xid8[])
     UNION
     SELECT kind, subject, known.return_no FROM newly_parked
     CROSS JOIN LATERAL (SELECT return_no FROM returns WHERE return_id = subject LIMIT 1) AS known
@@ -204,7 +210,7 @@ RETURNING chosen.return_no, parked.kind, parked.subject, parked.source, parked.i
     parked.topic, parked.partition, parked."offset", parked.published_at
 
 -- name: undelivered
--- connote_deliveries_xid, connote_members_pkey, connote_members_xid, connote_deliveries_pkey, history_pkey
+-- connote_deliveries_batch_id, connote_members_pkey, connote_members_batch_id, connote_deliveries_pkey, history_pkey
 -- Deliveries of these batches for all members, and all deliveries for the members that these batches brought; without
 -- those that are in the history already, so that a limited number at a time comes to an end.
 WITH due AS (
@@ -212,13 +218,13 @@ WITH due AS (
     CROSS JOIN LATERAL (
         SELECT return_no FROM connote_members WHERE connote_members.connote = delivered.connote OFFSET 0
     ) AS members
-    WHERE delivered.xid = ANY (%b::text[]::xid8[])
+    WHERE delivered.batch_id = ANY (%b::text[]::xid8[])
     UNION
     SELECT return_no, connote, deliveries.source, deliveries.id FROM connote_members AS member
     CROSS JOIN LATERAL (
         SELECT source, id FROM connote_deliveries WHERE connote_deliveries.connote = member.connote OFFSET 0
     ) AS deliveries
-    WHERE member.xid = ANY (%b::text[]::xid8[])
+    WHERE member.batch_id = ANY (%b::text[]::xid8[])
 )
 SELECT due.return_no, 'connote', due.connote, due.source, due.id, event.* FROM due
 CROSS JOIN LATERAL (

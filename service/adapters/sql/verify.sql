@@ -8,6 +8,9 @@ SELECT coalesce(history.return_no, returns.return_no), returns.return_id, histor
 FROM history FULL JOIN returns ON returns.return_no = history.return_no
 ORDER BY 1, history.seq
 
+-- name: continuations
+SELECT return_id, document FROM continuations
+
 -- name: parked_although_known
 SELECT kind, subject, source, id FROM parked
 WHERE CASE kind
@@ -35,7 +38,7 @@ ORDER BY d.connote, returns.return_id
 SELECT returns.return_id, listed.version, last.version, listed.status, last.status
 FROM (
     SELECT DISTINCT ON (history.return_no) history.return_no, history.version, history.status
-    FROM history JOIN batches ON batches.xid = history.xid
+    FROM history JOIN batches ON batches.batch_id = history.batch_id
     WHERE batches.n <= (SELECT n FROM cursors WHERE name = 'search')
     ORDER BY history.return_no, history.seq DESC
 ) AS last

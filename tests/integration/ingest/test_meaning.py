@@ -79,7 +79,7 @@ def test_each_batch_says_how_many_events_it_recorded(service: Service) -> None:
     drain(service)  # the sweep places the others in a batch of its own
 
     batches = service.query(
-        "SELECT b.events, (SELECT count(*) FROM history WHERE xid = b.xid) FROM batches b ORDER BY n"
+        "SELECT b.events, (SELECT count(*) FROM history WHERE batch_id = b.batch_id) FROM batches b ORDER BY n"
     )
 
     assert batches == [(0, 0), (1, 1), (len(documents) - 1, len(documents) - 1)]

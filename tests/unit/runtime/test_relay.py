@@ -6,15 +6,20 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from service.application.publish import Outgoing, OutputTopics
+from service.application.publish import Outgoing, OutputTopics, Reconciled, Tail, Told
 from service.application.slices import Letter, Position, Slice
-from service.errors import Fatal, Retryable
+from service.errors import Refused, Retryable
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
 from service.runtime.relay import Relay, RelayOptions, Servers
 from service.wire.record import Record
 
 TOPICS = OutputTopics("changes", "current", "exceptions", "dead")
+
+
+def at(n: int) -> Position:
+    """The end of a batch of the journal that is not another one."""
+    return Position(n, batch_id=f"batch-{n}" if n else "")
 
 
 class FakeKafka:
@@ -40,12 +45,25 @@ class FakeSink:
     def is_empty(self) -> bool:
         return self._kafka.is_empty
 
-    def publish(self, messages: Sequence[Outgoing], position: Position) -> None:
+    def tails(self) -> dict[int, Tail]:
+        return {}
+
+    def begins(self) -> dict[int, int]:
+        return {0: 0}
+
+    def partition(self, return_id: str) -> int:
+        del return_id
+        return 0
+
+    def topic_id(self) -> str:
+        return "topic"
+
+    def publish(self, messages: Sequence[Outgoing], position: Position | None) -> None:
         if messages and self._kafka.fails:
             self.waiting()
             raise self._kafka.fails.pop()
         self._kafka.published += len(messages)
-        self._kafka.position = position
+        self._kafka.position = position or self._kafka.position
 
     def close(self) -> None:
         self._kafka.happened.append("close sink")
@@ -55,6 +73,7 @@ class FakeLog:
     def __init__(self, kafka: FakeKafka, batches: int) -> None:
         self._kafka, self._batches = kafka, batches
         self.leads = True
+        self.past = "batch-"
         self.pings = 0
         kafka.happened.append("open log")
 
@@ -71,7 +90,22 @@ class FakeLog:
         if position.n >= self._batches:
             return Slice(position)
         n = position.n + 1
-        return Slice(Position(n), letters=[Letter(n, n, Record("t", 0, n, 0, b"k", b"v"), "r", "e", 1)], batches=1)
+        return Slice(at(n), letters=[Letter(n, n, Record("t", 0, n, 0, b"k", b"v"), "r", "e", 1)], batches=1)
+
+    def batch_id(self, n: int) -> str | None:
+        return f"{self.past}{n}" if n <= self._batches else None
+
+    def told_before(self, position: Position, limit: int) -> list[Told]:
+        del position, limit
+        return []
+
+    def place(self, return_id: str, version: int) -> tuple[int, int, int] | None:
+        del return_id, version
+        return None
+
+    def reconciled(self, position: Position) -> Reconciled | None:
+        del position
+        return None
 
     def close(self) -> None:
         self._kafka.happened.append("close log")
@@ -98,7 +132,7 @@ def test_the_position_is_read_after_the_predecessor_is_fenced() -> None:
 
     assert bench.kafka.happened[:2] == ["open sink", "read position"]
     assert bench.kafka.published == 3
-    assert bench.kafka.position == Position(3)
+    assert bench.kafka.position == at(3)
 
 
 def test_after_an_error_everything_is_thrown_away_and_the_position_read_again() -> None:
@@ -118,7 +152,7 @@ def test_what_was_committed_although_the_answer_was_lost_is_not_sent_again() -> 
     bench.relay.run_once()
 
     def commit_and_lose_the_answer() -> None:
-        bench.kafka.position = Position(2)
+        bench.kafka.position = at(2)
         bench.kafka.published += 1
 
     bench.log.ping = commit_and_lose_the_answer  # type: ignore[method-assign]
@@ -159,33 +193,65 @@ def test_the_metrics_say_whether_a_relay_is_ready() -> None:
 def test_drained_is_also_what_another_relay_has_published() -> None:
     bench = Bench()
     bench.log.leads = False
-    bench.kafka.position = Position(3)
+    bench.kafka.position = at(3)
 
     bench.relay.run(drain=True)
 
     assert bench.kafka.published == 0
 
 
-def test_messages_without_a_position_are_not_published_again() -> None:
+def test_a_relay_that_drains_ends_where_it_must_refuse() -> None:
     bench = Bench()
     bench.kafka.is_empty = False
 
-    with pytest.raises(Fatal, match="--start-at"):
-        bench.relay.run()
+    with pytest.raises(Refused, match="is gone from Kafka"):
+        bench.relay.run(drain=True)
 
     assert bench.kafka.published == 0
     assert "close sink" in bench.kafka.happened
 
 
-def test_told_where_to_start_it_does_so_only_without_a_position() -> None:
-    bench = Bench(options=RelayOptions(start_at=2))
+def test_a_relay_that_refuses_stays_says_so_and_goes_on_once_it_is_set_right() -> None:
+    bench = Bench(options=RelayOptions(refused_seconds=0.0))
     bench.kafka.is_empty = False
+    said: list[tuple[str | None, float | None, bool]] = []
 
-    bench.relay.run(drain=True)
-    bench.kafka.position = Position(1)
-    bench.relay.run(drain=True)
+    def look() -> float:
+        gauge = bench.metrics.registry.get_sample_value("returns_relay_refuses")
+        said.append((bench.relay.refuses, gauge, bench.relay.is_ready))
+        if len(said) == 2:
+            assert bench.kafka.happened[-2:] == ["close sink", "close log"]  # the lead is free for whoever mends it
+            bench.kafka.position = at(2)
+        if len(said) == 4:
+            bench.stop.set()
+        return guarded()
 
-    assert bench.kafka.published == 1 + 2
+    guarded = bench.relay._guarded
+    bench.relay._guarded = look  # type: ignore[method-assign]
+    bench.relay.run()
+
+    assert said[0] == (None, 0.0, False)
+    assert said[1][0] is not None
+    assert "reconcile" in said[1][0]
+    assert said[1][1:] == (1.0, False)
+    assert said[3] == (None, 0.0, True)
+    assert bench.kafka.published == 1
+
+
+def test_a_position_of_another_past_of_the_journal_is_refused_however_long_it_has_grown() -> None:
+    bench = Bench(batches=300)
+    bench.kafka.position = Position(2, batch_id="other-2")
+
+    with pytest.raises(Refused, match="batch 2 of this journal is not the batch 2 that was published"):
+        bench.relay.run(drain=True)
+
+
+def test_a_position_beyond_the_end_of_the_journal_is_refused() -> None:
+    bench = Bench(batches=3)
+    bench.kafka.position = at(4)
+
+    with pytest.raises(Refused, match="the journal ends at 3"):
+        bench.relay.run(drain=True)
 
 
 def test_a_stop_in_the_middle_of_an_outage_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,146 @@
+-- What `reconcile` and `verify --topics` ask, and the tables of their session in which the topics stand beside the
+-- journal. They look at everything, so the session plans as PostgreSQL thinks best.
+
+-- name: lead
+SELECT pg_advisory_lock(%s)
+
+-- name: make_tables
+CREATE TEMPORARY TABLE documents (
+    return_id text NOT NULL, version integer NOT NULL, seq integer NOT NULL, document json NOT NULL,
+    topic text NOT NULL, partition integer NOT NULL, "offset" bigint NOT NULL, at bigint NOT NULL
+);
+CREATE TEMPORARY TABLE told (
+    return_id text NOT NULL, version integer NOT NULL, partition integer NOT NULL, "offset" bigint NOT NULL
+);
+CREATE TEMPORARY TABLE held (
+    return_id text PRIMARY KEY, version integer NOT NULL, seq integer, document json NOT NULL,
+    topic text NOT NULL, partition integer NOT NULL, "offset" bigint NOT NULL, at bigint NOT NULL
+);
+CREATE TEMPORARY TABLE raised (return_id text NOT NULL, source text NOT NULL, id text NOT NULL, reason text NOT NULL);
+CREATE TEMPORARY TABLE told_letters (topic text NOT NULL, partition integer NOT NULL, "offset" bigint NOT NULL)
+
+-- name: copy_documents
+COPY documents (return_id, version, seq, document, topic, partition, "offset", at) FROM STDIN
+
+-- name: copy_told
+COPY told (return_id, version, partition, "offset") FROM STDIN
+
+-- name: copy_raised
+COPY raised (return_id, source, id, reason) FROM STDIN
+
+-- name: copy_told_letters
+COPY told_letters (topic, partition, "offset") FROM STDIN
+
+-- name: keep_newest
+-- Of a return's documents the newest.
+INSERT INTO held (return_id, version, seq, document, topic, partition, "offset", at)
+SELECT DISTINCT ON (return_id) return_id, version, seq, document, topic, partition, "offset", at
+FROM documents ORDER BY return_id, version DESC, "offset" DESC
+
+-- name: outdated
+SELECT told.return_id FROM (SELECT return_id, max(version) AS version FROM told GROUP BY return_id) AS told
+LEFT JOIN held ON held.return_id = told.return_id
+WHERE held.version IS NULL OR held.version < told.version
+
+-- name: documents_of
+SELECT held.return_id, held.document FROM unnest(%s::text[]) AS wanted (return_id)
+JOIN held ON held.return_id = wanted.return_id
+
+-- name: put_folded
+INSERT INTO held (return_id, version, document, topic, partition, "offset", at) VALUES (%s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (return_id) DO UPDATE SET version = excluded.version, seq = NULL, document = excluded.document,
+    topic = excluded.topic, partition = excluded.partition, "offset" = excluded."offset", at = excluded.at
+
+-- name: alone
+-- Writers wait for the end of this transaction, and readers do not notice it.
+LOCK TABLE returns, history IN SHARE ROW EXCLUSIVE MODE
+
+-- name: end
+-- batches_pkey backwards
+SELECT n, batch_id::text FROM batches ORDER BY n DESC LIMIT 1
+
+-- name: standings
+-- All returns; history_pkey backwards for the last row of each.
+SELECT r.return_no, r.return_id, last.seq, last.version, last.state::text,
+    held.document, held.seq IS NOT NULL, held.topic, held.partition, held."offset", held.at
+FROM returns AS r
+CROSS JOIN LATERAL (
+    SELECT seq, version, state FROM history WHERE history.return_no = r.return_no ORDER BY seq DESC LIMIT 1
+) AS last
+LEFT JOIN held ON held.return_id = r.return_id
+
+-- name: unknown
+SELECT held.return_id, held.document, held.topic, held.partition, held."offset", held.at FROM held
+WHERE NOT EXISTS (SELECT FROM returns WHERE returns.return_id = held.return_id)
+ORDER BY held.return_id
+
+-- name: go_on_from
+-- continuations_pkey
+INSERT INTO continuations (return_id, version, document) VALUES (%s, %s, %s)
+ON CONFLICT (return_id) DO UPDATE SET version = excluded.version, document = excluded.document, recorded_at = now()
+
+-- name: note
+-- reconciliations_pkey
+INSERT INTO reconciliations (n, batch_id, ends) VALUES (%s, %s::text::xid8, %s)
+ON CONFLICT (n) DO UPDATE SET batch_id = excluded.batch_id, ends = excluded.ends, recorded_at = now()
+
+-- name: untold_exceptions
+SELECT b.n, h.return_no, h.seq, r.return_id, h.recorded_at, h.source, h.id, h.type, h.occurred_at, h.milestone, h.code,
+    h.verdict, h.reason, h.changes, h.version, h.state, h.data, h.topic, h.partition, h."offset"
+FROM history AS h
+JOIN returns AS r ON r.return_no = h.return_no
+JOIN batches AS b ON b.batch_id = h.batch_id
+WHERE (h.verdict IN ('held', 'refused', 'unmapped') OR h.reason = 'tracking_number_in_use')
+    AND b.n <= %(n)s AND (%(since)s::timestamptz IS NULL OR h.recorded_at >= %(since)s::timestamptz)
+    AND NOT EXISTS (
+        SELECT FROM raised WHERE raised.return_id = r.return_id AND raised.source = h.source AND raised.id = h.id
+            AND raised.reason = h.reason
+    )
+ORDER BY b.n, h.return_no, h.seq
+
+-- name: untold_letters
+SELECT b.n, d.letter_no, d.topic, d.partition, d."offset", d.published_at, d.key, d.value, d.headers, d.reason, d.error,
+    d.attempts
+FROM dead_letters AS d
+JOIN batches AS b ON b.batch_id = d.batch_id
+WHERE b.n <= %(n)s AND (%(since)s::timestamptz IS NULL OR d.recorded_at >= %(since)s::timestamptz)
+    AND NOT EXISTS (
+        SELECT FROM told_letters AS t
+        WHERE t.topic = d.topic AND t.partition = d.partition AND t."offset" = d."offset"
+    )
+ORDER BY b.n, d.letter_no
+
+-- name: lag
+-- offsets_pkey
+SELECT offsets.topic, offsets.partition, offsets.next FROM offsets
+
+-- name: broken_order
+-- Changes that do not follow upon the one before them in their partition. The first that a partition still holds of a
+-- return may be any.
+SELECT return_id, version, before FROM (
+    SELECT return_id, version, lag(version) OVER (PARTITION BY return_id ORDER BY partition, "offset") AS before FROM told
+) AS told
+WHERE version <> before + 1
+ORDER BY return_id, version
+
+-- name: held_beside
+-- Each return as it was when its last row up to a position was told, beside what subscribers hold; and as it was when that
+-- was published, should a relay have gone on since.
+SELECT r.return_id, held.document, last.seq, last.version, last.state::text, newer.seq, newer.version, newer.state::text
+FROM returns AS r
+CROSS JOIN LATERAL (
+    SELECT h.seq, h.version, h.state FROM history AS h JOIN batches AS b ON b.batch_id = h.batch_id
+    WHERE h.return_no = r.return_no
+        AND (h.changes IS NOT NULL OR h.reason IS NOT NULL OR h.verdict = 'unmapped' OR h.type = ANY (%(always)s))
+        AND (b.n, h.return_no, h.seq) <= (%(n)s, %(return_no)s, %(seq)s)
+    ORDER BY h.seq DESC LIMIT 1
+) AS last
+LEFT JOIN held ON held.return_id = r.return_id
+LEFT JOIN history AS newer ON newer.return_no = r.return_no AND newer.seq = held.seq AND newer.seq > last.seq
+ORDER BY r.return_id
+
+-- name: held_alone
+SELECT held.return_id FROM held
+WHERE NOT EXISTS (SELECT FROM returns WHERE returns.return_id = held.return_id)
+    AND NOT EXISTS (SELECT FROM continuations WHERE continuations.return_id = held.return_id)
+ORDER BY held.return_id

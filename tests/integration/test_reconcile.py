@@ -1,0 +1,398 @@
+"""A journal that is not the one it was: the relay refuses, and one command sets it right."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import Any
+
+import psycopg
+import pytest
+from kafka.structs import OffsetAndMetadata, TopicPartition
+
+from service import bootstrap
+from service.adapters.kafka_position import to_offset
+from service.application.publish import OutputTopics
+from service.application.reconcile import Summary
+from service.application.slices import Position
+from service.errors import Refused
+from service.metrics import Metrics
+from service.runtime.lifecycle import Stop
+from service.wire.record import Record
+from tests.support import relaying, subscribing
+from tests.support.databases import Databases
+from tests.support.filling import Filler, world
+from tests.support.journals import creation, differences, ingest, scan
+from tests.support.pasts import Past
+from tests.support.service import OUTPUTS, Service
+
+
+class Bench:
+    """A journal that is filled without Kafka, with the relay and the commands as they are run."""
+
+    def __init__(self, service: Service) -> None:
+        self.service, self.settings, self.database = service, service.settings, service.database
+
+    def fill(self, records: Iterable[Record], batch: int = 40) -> None:
+        filler = Filler(self.database)
+        filler.fill(records, batch)
+        filler.close()
+
+    def relay(self) -> None:
+        bootstrap.relay(self.settings, Metrics(), Stop()).run(drain=True)
+
+    def refuses(self, why: str) -> None:
+        """The relay names the reason, and publishes nothing."""
+        before = self.published()
+        with pytest.raises(Refused, match=why):
+            self.relay()
+        assert self.published() == before
+
+    def reconcile(self, *, dry_run: bool = False) -> tuple[Summary, list[str]]:
+        lines: list[str] = []
+        done = bootstrap.reconcile(
+            self.settings, Stop(), dry_run=dry_run, wait=False, say=lines.append, tell=lambda _: None
+        )
+        assert done is not None
+        return done, lines
+
+    def published(self) -> list[int]:
+        topics = self.service.topics
+        return [topics.end(topics.name(name)) for name in OUTPUTS]
+
+    def batches(self) -> int:
+        return int(self.service.query("SELECT count(*) FROM batches")[0][0])
+
+    def all_agree(self, *, without: Iterable[str] = ()) -> relaying.Published:
+        """Whoever folded the changes from their beginning, and whoever read the compacted topic, holds what the API says."""
+        topics = OutputTopics(*(self.service.topics.name(name) for name in OUTPUTS))
+        seen = relaying.published_on(self.service.topics.bootstrap_servers, topics)
+        said = subscribing.answered(self.database)
+        alone = set(without)
+        folded = {k: v for k, v in subscribing.fold(seen.changes).items() if k not in alone}
+        assert folded == said
+        compacted = {k: subscribing.of_document(v) for k, v in seen.current.items() if k not in alone}
+        assert compacted == said
+        assert differences(self.database) == []
+        assert bootstrap.verify_topics(self.settings) == []
+        return seen
+
+    def commit(self, position: OffsetAndMetadata) -> None:
+        """Somebody else commits under the relay's group."""
+        consumer = self.service.clients.consumer(group_id=self.settings.relay_group_id, enable_auto_commit=False)
+        consumer.commit({TopicPartition(self.settings.topic_status_changes, 0): position})
+        consumer.close()
+
+
+@pytest.fixture
+def bench(service: Service) -> Bench:
+    return Bench(service)
+
+
+def pieces(records: Iterable[Record], number: int) -> list[list[Record]]:
+    """Shuffled, so that each piece has events that change what the pieces before it said."""
+    everything = list(records)
+    Random(20261125).shuffle(everything)
+    size = -(-len(everything) // number)
+    return [everything[i : i + size] for i in range(0, len(everything), size)]
+
+
+def test_a_journal_that_was_restored_and_grew_on_is_refused_and_then_set_right(
+    bench: Bench, databases: Databases
+) -> None:
+    """Dumped, gone on, published, restored, and gone on in another way until it is longer than it was."""
+    first, second, third = pieces(world(120, seed=31, invalid=0.02), 3)
+    bench.fill(first)
+    past = Past(databases, bench.database)
+    bench.fill(second)
+    bench.relay()
+    long = bench.batches()
+    past.restore()
+    bench.refuses("the journal ends at")
+    bench.fill(third + second[:50], batch=5)
+    assert bench.batches() > long
+    bench.refuses("of this journal is not the batch")
+
+    dry, said = bench.reconcile(dry_run=True)
+    bench.refuses("of this journal is not the batch")
+    done, lines = bench.reconcile()
+    bench.relay()
+
+    assert said == lines
+    assert (dry.told, dry.changes, dry.unknown) == (done.told, done.changes, done.unknown)
+    assert done.told > 0
+    unknown = [line.partition(":")[0] for line in lines if line.endswith("left alone")]
+    assert len(unknown) == done.unknown
+    bench.all_agree(without=unknown)
+
+
+def test_what_subscribers_know_and_the_journal_does_not_goes_on_from_their_version(
+    bench: Bench, databases: Databases
+) -> None:
+    past = Past(databases, bench.database)
+    ingest(bench.database, [creation(), scan("COLLECTED", "10:00"), scan("DELIVERED", "11:00")])
+    bench.relay()
+    past.restore()
+    ingest(bench.database, [creation("R-2")])
+    bench.refuses("reconcile")
+
+    done, lines = bench.reconcile()
+    bench.relay()
+    ingest(bench.database, [creation(), scan("DELIVERED", "11:00")])  # it is sent again after all, a scan is lost
+    bench.relay()
+
+    assert done.unknown == 1
+    assert lines[-1] == (
+        "R-1001: subscribers hold version 3, Transferred to Sorting Facility; not in this journal, left alone"
+    )
+    seen = bench.all_agree()
+    assert [(c["version"], c["kind"], c["milestone"]) for c in seen.changes if c["return_id"] == "R-1001"] == [
+        (1, "reached", "RC"), (2, "reached", "RT"), (3, "reached", "RDTPF"),
+        (4, "revoked", "RDTPF"), (5, "revoked", "RT"), (6, "retimed", "RC"), (7, "reached", "RDTPF"),
+    ]  # fmt: skip
+
+
+def test_a_reconciliation_that_finds_nothing_to_tell_tells_nothing(bench: Bench, databases: Databases) -> None:
+    """A restore after which the same events come again ends where subscribers are."""
+    records = list(world(40, seed=33, shuffle=True))
+    past = Past(databases, bench.database)
+    bench.fill(records)
+    bench.relay()
+    past.restore()
+    bench.fill(records, batch=25)
+    before = bench.published()
+
+    done, _ = bench.reconcile()
+    bench.relay()
+
+    versions = {line["return_id"] for line in bench.all_agree().changes}
+    assert len(versions) == done.returns
+    assert done.changes == 0
+    assert bench.published()[0] == before[0]
+
+
+def test_another_database_under_the_same_topics_is_refused_and_then_set_right(
+    bench: Bench, databases: Databases, migrated_template: str
+) -> None:
+    ingest(bench.database, [creation(), scan("COLLECTED", "10:00")])
+    bench.relay()
+    other = databases.create(template=migrated_template)
+    databases.drop(bench.database)
+    bench.service.database = bench.database = other
+    bench.service.variables["RETURNS_DATABASE_URL"] = other
+    bench.settings = bench.service.settings
+    ingest(other, [creation(time="09:30"), scan("COLLECTED", "10:00")])
+    bench.refuses("is another database")
+
+    bench.reconcile()
+    bench.relay()
+
+    seen = bench.all_agree()
+    assert [(c["version"], c["kind"]) for c in seen.changes] == [(1, "reached"), (2, "reached"), (3, "retimed")]
+    databases.drop(other)
+
+
+def forgotten(bench: Bench) -> None:
+    bench.service.topics.admin.delete_groups([bench.settings.relay_group_id])
+
+
+def set_back(bench: Bench) -> None:
+    n, batch_id = bench.service.query("SELECT n, batch_id::text FROM batches ORDER BY n LIMIT 1 OFFSET 1")[0]
+    bench.commit(to_offset(Position(n, batch_id=batch_id), topic_ids(bench)))
+
+
+def set_ahead(bench: Bench) -> None:
+    bench.fill(world(30, seed=36))
+    n, batch_id = bench.service.query("SELECT n, batch_id::text FROM batches ORDER BY n DESC LIMIT 1")[0]
+    bench.commit(to_offset(Position(n, batch_id=batch_id), topic_ids(bench)))
+
+
+def overwritten(bench: Bench) -> None:
+    n = bench.service.query("SELECT max(n) FROM batches")[0][0]
+    bench.commit(OffsetAndMetadata(n, "", -1))
+
+
+def topic_ids(bench: Bench) -> list[str]:
+    consumer = bench.service.clients.consumer()
+    consumer.topics()
+    ids = [str(consumer._cluster.topic_id(topic)) for topic in bench.settings.output_topics]
+    consumer.close()
+    return ids
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    (
+        (forgotten, "is gone from Kafka"),
+        (set_back, "somebody set it back"),
+        (set_ahead, "somebody set the position ahead"),
+        (overwritten, "another program commits under its name"),
+    ),
+)
+def test_a_position_that_is_not_the_relays_own_is_named_and_refused_and_set_right(
+    bench: Bench, change: Callable[[Bench], None], why: str
+) -> None:
+    bench.fill(world(30, seed=34, shuffle=True, invalid=0.05))
+    bench.relay()
+    change(bench)
+    bench.fill(world(10, seed=35))
+
+    bench.refuses(why)
+    bench.reconcile()
+    bench.relay()
+
+    seen = bench.all_agree()
+    exceptions, letters = relaying.counts(bench.database)
+    assert (len(seen.exceptions), len(seen.dead)) == (exceptions, letters)
+
+
+@pytest.mark.parametrize("name", ("current_status", "status_changes"))
+def test_an_output_topic_that_was_made_anew_is_refused_and_set_right(bench: Bench, name: str) -> None:
+    topics = bench.service.topics
+    bench.fill(world(20, seed=37, shuffle=True))
+    bench.relay()
+    topics.admin.delete_topics([topics.name(name)])
+    topics.create(name, 3, **({"cleanup_policy": "compact"} if name == "current_status" else {}))
+    bench.fill(world(5, seed=38))
+
+    bench.refuses("made anew|gone from Kafka")
+    bench.reconcile()
+    bench.relay()
+
+    topics_now = OutputTopics(*(topics.name(each) for each in OUTPUTS))
+    seen = relaying.published_on(topics.bootstrap_servers, topics_now)
+    said = subscribing.answered(bench.database)
+    compacted = {return_id: subscribing.of_document(document) for return_id, document in seen.current.items()}
+    if name == "current_status":
+        bench.all_agree()
+    else:  # its versions go on from where they were: nobody who knew the old ones sees one twice
+        assert compacted == said
+
+
+def test_a_missing_output_topic_is_said_and_not_made_by_the_way(bench: Bench) -> None:
+    topics = bench.service.topics
+    topics.admin.delete_topics([topics.name("exceptions")])
+
+    result = bench.service.run("relay", "--drain")
+
+    assert result.returncode == 1
+    assert f"no such topic: {topics.name('exceptions')}" in result.stderr
+    assert topics.name("exceptions") not in topics.admin.list_topics()
+
+
+def test_letters_and_exceptions_that_were_not_published_are_and_the_others_are_not_again(bench: Bench) -> None:
+    bench.fill(world(30, seed=39, shuffle=True, invalid=0.05), batch=10_000)
+    bench.relay()
+    bench.fill(world(30, seed=40, shuffle=True, invalid=0.05), batch=10_000)
+    forgotten(bench)
+
+    done, _ = bench.reconcile()
+    bench.relay()
+
+    assert done.exceptions > 0
+    assert done.letters > 0
+    seen = bench.all_agree()
+    exceptions, letters = relaying.counts(bench.database)
+    assert (len(seen.exceptions), len(seen.dead)) == (exceptions, letters)
+
+
+def test_crashed_between_the_journal_and_kafka_it_is_run_again(
+    bench: Bench, databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = pieces(world(40, seed=41), 2)
+    bench.fill(first)
+    past = Past(databases, bench.database)
+    bench.fill(second)
+    bench.relay()
+    past.restore()
+    bench.fill(second[::2], batch=7)
+
+    def crash(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("service.adapters.kafka_sink.KafkaSink.publish", crash)
+        with pytest.raises(KeyboardInterrupt):
+            bench.reconcile()
+    bench.refuses("reconcile")
+    _, lines = bench.reconcile()
+    bench.relay()
+
+    unknown = [line.partition(":")[0] for line in lines if line.endswith("left alone")]
+    bench.all_agree(without=unknown)
+
+
+def test_the_commands_say_what_they_do(bench: Bench) -> None:
+    ingest(bench.database, [creation(), scan("COLLECTED", "10:00")])
+    bench.service.done("relay", "--drain")
+    forgotten(bench)
+    with psycopg.connect(bench.database) as connection:
+        connection.execute("UPDATE batches SET recorded_at = recorded_at")  # ownership is all that it needs
+
+    refused = bench.service.run("relay", "--drain")
+    dry = bench.service.done("reconcile", "--dry-run")
+    done = bench.service.done("reconcile")
+    verified = bench.service.done("verify", "--topics")
+
+    assert refused.returncode == 1
+    assert "returns-status reconcile" in refused.stderr
+    assert dry == "1 returns compared: of 0 subscribers would be told 0 changes; 0 are known to subscribers only\n"
+    assert done.startswith(
+        "1 returns compared: of 0 subscribers are told 0 changes; 0 are known to subscribers only; 0 exc"
+    )
+    assert verified == "1 returns, 2 events: no difference\n"
+
+
+def test_verify_finds_what_the_topics_lack_and_have_too_much(bench: Bench) -> None:
+    ingest(bench.database, [creation(), scan("COLLECTED", "10:00"), creation("R-2")])
+    bench.relay()
+    published = relaying.published_on(
+        bench.service.topics.bootstrap_servers, OutputTopics(*(bench.service.topics.name(name) for name in OUTPUTS))
+    )
+    again = next(change for change in published.changes if change["return_id"] == "R-1001")
+    document = {**published.current["R-2"], "retailer": "somebody-else"}
+    envelope = {"source": "/returns-status", "specversion": "1.0", "time": "2026-11-20T00:00:00Z"}
+    bench.service.publish(
+        [
+            (bench.settings.topic_status_changes, b"R-1001", json.dumps({**envelope, **message}).encode(), ())
+            for message in ({"id": "R-1001/1", "type": "com.omnirps.return.status-changed.v1", "data": again},)
+        ]
+        + [
+            (bench.settings.topic_current_status, b"R-2", json.dumps({**envelope, **message}).encode(), ())
+            for message in ({"id": "R-2/current/1", "type": "com.omnirps.return.current-status.v1", "data": document},)
+        ]
+    )
+
+    result = bench.service.run("verify", "--topics")
+
+    assert result.returncode == 1
+    assert "R-1001: version 1 is published out of order, behind version 2" in result.stdout
+    assert "R-2: subscribers hold something else than row 1 says" in result.stdout
+
+
+def test_a_worker_whose_journal_went_back_takes_nothing_for_known_that_is_gone(
+    databases: Databases, database: str
+) -> None:
+    """A failover to a standby that lagged, while the worker lives: numbers and states of what is gone are not believed."""
+    kept, lost = pieces(world(60, seed=42), 2)
+    filler = Filler(database, remembered=10_000)
+    filler.fill(kept)
+    past = Past(databases, database)
+    with pytest.raises(Exception, match="PostgreSQL"):  # its session has ended
+        filler.fill(lost)
+    filler.fill(lost, batch=20)
+    past.restore()
+    with pytest.raises(Exception, match="PostgreSQL"):
+        filler.write([])
+    others = list(world(60, seed=43))
+
+    filler.fill(others[::-1], batch=20)  # takes the numbers that became free
+    filler.fill(lost, batch=20)  # read again
+    filler.close()
+
+    assert differences(database) == []
+    with psycopg.connect(database) as connection:
+        (returns,) = connection.execute("SELECT count(*) FROM returns").fetchone() or (0,)
+        (histories,) = connection.execute("SELECT count(DISTINCT return_no) FROM history").fetchone() or (0,)
+    assert returns == histories == 120
