@@ -58,16 +58,42 @@ def migrate() -> None:
 
 
 @app.command()
-def topics() -> None:
+def topics(
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing: say what endangers what is promised, and what mends it.")
+    ] = False,
+) -> None:
     """Bring the topics to the wanted state.
 
-    Creates what is missing, adds partitions where there are fewer than RETURNS_TOPIC_PARTITIONS, and sees to it that
-    the topic of current statuses is compacted. Safe to run again, and by many at once.
+    Creates what is missing, adds partitions where there are fewer than RETURNS_TOPIC_PARTITIONS (not to an output topic
+    that has had messages: their keys must stay where they are), and sees to it that the topic of current statuses is
+    compacted, that the letters fit in, and that what nobody chose a retention for is kept for long enough. Never lowers
+    anything. Safe to run again, and by many at once.
+
+    With --check: exit status 1 if a setting of Kafka endangers what is promised, or could not be looked at.
     """
     from service.adapters import kafka_admin
 
+    if check:
+        _check_topics()
+        return
     for line in kafka_admin.ensure_topics(load_settings("topics", libraries=False)) or ["nothing to do"]:
         print(line)
+
+
+def _check_topics() -> None:
+    from service.adapters import kafka_check
+    from service.application.safety import describe
+
+    found = kafka_check.check(load_settings("topics", libraries=False))
+    for finding in found.findings:
+        print(describe(finding))
+    for why in found.unchecked:
+        print(f"NOT CHECKED: {why}")
+    if found.wrong or found.unchecked:
+        raise typer.Exit(EXIT_FAILED)
+    print("all good")
 
 
 @app.command()
@@ -271,7 +297,9 @@ def reconcile(
 
     with process("reconcile", with_metrics_server=False) as (settings, _, stop):
         with mending.progress() as tell:
-            done = bootstrap.reconcile(settings, stop, dry_run=dry_run, wait=wait, say=print, tell=tell)
+            done = bootstrap.reconcile(
+                settings, stop, dry_run=dry_run, wait=wait, say=print, tell=tell, warn=mending.warn
+            )
         if done is None:
             raise Retryable("stopped before it began; nothing was changed")
         print(mending.reconcile_summary(done, dry_run=dry_run))

@@ -207,8 +207,12 @@ def reconcile(
     wait: bool,
     say: Callable[[str], object],
     tell: Callable[[str], object],
+    warn: Callable[[str], object],
 ) -> Summary | None:
-    """Make subscribers and the journal agree; None where it was asked to stop before it began."""
+    """Make subscribers and the journal agree; None where it was asked to stop before it began.
+
+    `say` gets a line a return, `tell` how far it is, `warn` what must not be missed.
+    """
     from service.adapters.kafka_outputs import KafkaOutputs
     from service.adapters.kafka_sink import KafkaSink
     from service.adapters.sides import open_sides
@@ -216,13 +220,14 @@ def reconcile(
 
     topics, outputs = _output_topics(settings), KafkaOutputs(settings)
     with closing(outputs), open_sides(_database(settings), carrier_tables(settings), "returns-reconcile") as sides:
-        ends = outputs.input_ends()
+        ends, warned = outputs.input_ends(), False
         while missing := sides.missing(ends):
             left = ", ".join(f"{records:,} of {topic}" for topic, records in sorted(missing.items()))
             if dry_run or not wait:
-                tell(f"not ingested yet, and not counted here: {left}")
+                warn(f"not ingested yet, and not counted here: {left}")
                 break
-            tell(f"waiting until workers have ingested {left}")
+            (tell if warned else warn)(f"waiting until workers have ingested {left}")
+            warned = True
             if stop.wait(1):
                 return None
         if dry_run:

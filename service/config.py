@@ -147,7 +147,10 @@ class Settings(BaseSettings):
         default="returns.dead-letters", pattern=_TOPIC, description="Output: messages that are no events, as they came."
     )
     topic_partitions: int = Field(
-        default=12, ge=1, le=1000, description="Partitions of a topic that `topics` creates; raised, never lowered."
+        default=12,
+        ge=1,
+        le=1000,
+        description="Partitions of a topic that `topics` creates; raised, never lowered, outputs only while empty.",
     )
     topic_replication_factor: int = Field(
         default=-1, ge=-1, le=15, description="Copies of a topic that `topics` creates; -1: the brokers' default."
@@ -268,6 +271,20 @@ class Settings(BaseSettings):
             raise ValueError(wrong)
         return self
 
+    @model_validator(mode="after")
+    def _names_are_different(self) -> Self:
+        """Two topics of one name are one topic: each message of it would be wrong to somebody."""
+        topics = [name for name in type(self).model_fields if name.startswith("topic_")]
+        for kind in ([name for name in topics if isinstance(getattr(self, name), str)], ["group_id", "relay_group_id"]):
+            known: dict[str, str] = {}
+            for name in kind:
+                value = getattr(self, name)
+                if value in known:
+                    first = f"{PREFIX}{known[value]}".upper()
+                    raise ValueError(f"{first} and {PREFIX}{name.upper()}: must not have the same value")
+                known[value] = name
+        return self
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Like `load`, with pydantic's own error."""
@@ -316,9 +333,10 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def _sentence(location: tuple[int | str, ...], message: str) -> str:
-    told = message.removeprefix("Value error, ")
-    name = "_".join(str(part) for part in location[:1]).upper()
-    return f"{PREFIX}{name}: {told}" if name else told  # of several together, each is named
+    said = message.removeprefix("Value error, ")
+    if not location:
+        return said  # of several settings, which it names
+    return f"{PREFIX}{str(location[0]).upper()}: {said}"
 
 
 def reference() -> str:

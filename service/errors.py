@@ -31,6 +31,10 @@ class BrokenSource(ServiceError):
     """Kafka is away, or the consumer is not to be trusted any more: close it and make a new one."""
 
 
+class ChangedTopics(BrokenSource):
+    """A topic was deleted and made anew under its name: what was read of it is of another topic, and so is the place."""
+
+
 class Conflict(ServiceError):
     """Another worker was first: forget what you knew, read it again and decide anew."""
 

@@ -42,6 +42,11 @@ def progress(
             print("\r\x1b[K", end="", file=out, flush=True)
 
 
+def warn(text: str) -> None:
+    """Something that must not be missed, nor be taken for a result."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - to the person who runs the command
+
+
 def moment(text: str | None) -> datetime | None:
     """An ISO 8601 date or time; UTC where it names no offset. Raises ValueError."""
     if text is None:

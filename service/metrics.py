@@ -111,6 +111,24 @@ class Metrics:
             ["cause"],
             registry=self.registry,
         )
+        self.out_of_range = Counter(
+            "returns_offsets_out_of_range",
+            "Stored offsets that were not valid any more, by reason: topic_made_anew, truncated or retention.",
+            ["topic", "reason"],
+            registry=self.registry,
+        )
+        self.records_lost = Counter(
+            "returns_records_lost",
+            "Offsets that Kafka's retention passed before they were ingested, transaction markers among them.",
+            ["topic"],
+            registry=self.registry,
+        )
+        self.unsafe_settings = Gauge(
+            "returns_unsafe_settings",
+            "Settings of a server (kafka, postgres) that endanger what is promised, as found at the start.",
+            ["server"],
+            registry=self.registry,
+        )
         self.tripped = Gauge(
             "returns_fuse_tripped",
             "1 where an input partition stands still because nearly all of it was invalid.",

@@ -28,10 +28,12 @@ def process(name: str, *, with_metrics_server: bool = True, with_database: bool 
     # First of all: a signal that comes during the rest of the start is not to be lost.
     with Stop().install() as stop:
         from service import bootstrap
+        from service.checking import checked_at_start
         from service.metrics import Metrics
 
         settings, metrics = load_settings(name, with_database=with_database), Metrics()
-        with bootstrap.metrics_server(settings, metrics if with_metrics_server else None):
+        shown = bootstrap.metrics_server(settings, metrics if with_metrics_server else None)
+        with shown, checked_at_start(name, settings, metrics):
             yield Process(settings, metrics, stop)
 
 

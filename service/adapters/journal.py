@@ -18,9 +18,11 @@ from pydantic_core import from_json
 from service.adapters.database import connect, probe_indexes, translated
 from service.adapters.memory import Memory
 from service.adapters.queries import load_queries
+from service.adapters.rows import as_uuid
 from service.adapters.transaction import PostgresTransaction
 from service.application.ports import (
     Partition,
+    Stored,
     SweepProgress,
 )
 from service.errors import Retryable
@@ -77,19 +79,21 @@ class PostgresJournal:
         else:
             self._caution = WARY_BATCHES
 
-    def stored_offsets(self, starts: Mapping[Partition, int]) -> dict[Partition, int]:
-        """Where to read on in these partitions; one that was never read starts at the offset given for it."""
+    def stored_offsets(self, starts: Mapping[Partition, Stored]) -> dict[Partition, Stored]:
+        """Where to read on in these partitions; one that was never read starts as is given for it."""
         partitions = sorted(starts)
+        first = [starts[partition] for partition in partitions]
         topics, numbers = [t for t, _ in partitions], [n for _, n in partitions]
         connection = self._connected()
         try:
             with translated(), connection.transaction():
-                connection.execute(_Q["start_offsets"], (topics, numbers, [starts[p] for p in partitions]))
+                ids = [as_uuid(each.topic_id) for each in first]
+                connection.execute(_Q["start_offsets"], (topics, numbers, [each.next for each in first], ids))
                 rows = connection.execute(_Q["stored_offsets"], (topics, numbers)).fetchall()
         except Retryable:
             self.close()
             raise
-        return {(topic, partition): offset for topic, partition, offset in rows}
+        return {(topic, n): Stored(offset, id_ and id_.bytes, epoch) for topic, n, offset, id_, epoch in rows}
 
     def swept(self) -> SweepProgress:
         """How far the sweep is, and how far it has to go."""

@@ -6,8 +6,9 @@ alone. aiokafka's parser grew out of the same code; it takes half a microsecond 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from struct import Struct
+from types import MappingProxyType
 from typing import Any, Final
 
 from aiokafka.codec import gzip_decode, lz4_decode, snappy_decode, zstd_decode
@@ -17,6 +18,7 @@ from kafka.consumer.fetcher import Fetcher
 from kafka.errors import CorruptRecordError
 from kafka.record import MemoryRecords, default_records
 
+from service.adapters.kafka_epochs import Epochs
 from service.wire.record import Record
 
 _HEAD: Final = Struct(">qiib")  # base offset, length of what follows it, leader epoch, magic
@@ -30,13 +32,17 @@ _CODECS: Final = {1: gzip_decode, 2: snappy_decode, 3: lz4_decode, 4: zstd_decod
 class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc] # kafka-python has no types
     """One fetch of one partition; gives `Record`s, in the order of their offsets, without those of aborted transactions."""
 
+    topic_ids: Mapping[str, bytes | None] = MappingProxyType({})
+    epochs: Epochs | None = None
+
     def _unpack_records(self, tp: TopicPartition, records: MemoryRecords, *_: Any) -> Iterator[Record]:
         topic, partition = tp
+        topic_id, epochs = self.topic_ids.get(topic), self.epochs
         buffer = memoryview(records._buffer)  # noqa: SLF001 - of a version that is pinned
         self.bytes_read = len(buffer)
         at = 0
         while len(buffer) - at >= _HEAD.size:
-            _, length, epoch, magic = _HEAD.unpack_from(buffer, at)
+            first, length, epoch, magic = _HEAD.unpack_from(buffer, at)
             end = at + _LENGTH_ENDS_AT + length
             if end > len(buffer):
                 break  # the fetch was cut here: the next one begins with this batch
@@ -44,6 +50,8 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc] # kafka-
                 yield from self._legacy(tp, buffer[at:end])
             else:
                 self.leader_epoch = epoch
+                if epochs is not None:
+                    epochs.note((topic, partition), first, epoch)
                 batch = DefaultRecordBatch(buffer[at:end])
                 if not batch.validate_crc():
                     raise CorruptRecordError(f"{topic} {partition}: a record batch fails its checksum")
@@ -52,8 +60,9 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc] # kafka-
                         offset = record.offset
                         self.next_fetch_offset = offset + 1
                         self.records_read += 1
+                        headers = tuple(record.headers)
                         yield Record(
-                            topic, partition, offset, record.timestamp, record.key, record.value, tuple(record.headers)
+                            topic, partition, offset, record.timestamp, record.key, record.value, headers, topic_id
                         )
                 # Compaction may have taken the last records of the batch.
                 self.next_fetch_offset = batch.next_offset
@@ -80,7 +89,13 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc] # kafka-
                 raise CorruptRecordError(f"{topic} {partition}: a record fails its checksum")
             self.next_fetch_offset = record.offset + 1
             self.records_read += 1
-            yield Record(topic, partition, record.offset, record.timestamp or 0, record.key, record.value)
+            at, id_ = record.timestamp or 0, self.topic_ids.get(topic)
+            yield Record(topic, partition, record.offset, at, record.key, record.value, (), id_)
+
+
+def records_of(topic_ids: Mapping[str, bytes | None], epochs: Epochs) -> type[PartitionRecords]:
+    """The class for one consumer: its records know their topic's id, and their leader epochs are noted."""
+    return type("PartitionRecords", (PartitionRecords,), {"topic_ids": topic_ids, "epochs": epochs})
 
 
 def _records(batch: Any, data: memoryview) -> Any:

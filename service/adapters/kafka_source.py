@@ -19,12 +19,13 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from service.adapters.kafka_backlog import Backlog
+from service.adapters.kafka_epochs import Epochs, ask_ends
 from service.adapters.kafka_options import connection_options, opened
-from service.adapters.kafka_records import PartitionRecords
+from service.adapters.kafka_records import records_of
 from service.adapters.kafka_trouble import CannotConnect
 from service.application.ports import Bounds, Partition
 from service.config import Settings
-from service.errors import BrokenSource, Fatal
+from service.errors import BrokenSource, ChangedTopics, Fatal
 from service.wire.record import Record
 
 METADATA_MAX_AGE_MS = 30_000  # added partitions are read within this time
@@ -33,6 +34,7 @@ _REQUEST_TIMEOUT_MS = 30_000
 _BOOTSTRAP_TIMEOUT_MS = 5_000  # the loop tries again, and reads the stop flag in between
 _ALL: Final = 2**31  # records; the client is never left with a part of a fetch, which it would forget on a pause
 _GLANCE_MS: Final = 20
+_NO_ID: Final = bytes(16)  # in an answer that the topic is not there
 _LITTLE: Final = 10_000  # records over all partitions: with less than its share of that left, one is fetched on
 
 
@@ -68,6 +70,8 @@ class KafkaSource:
         self._topics = tuple(topics)
         self._listener = _Noting()
         self._backlog = Backlog()
+        self._epochs = Epochs()
+        self._ids: dict[str, bytes | None] = {}  # of the topics that are read; one source reads one topic of a name
         self._open = set[Partition]()  # those that the loop wants records of
         self._dry = set[Partition]()  # those that hold more, and give nothing of it
         try:
@@ -98,18 +102,18 @@ class KafkaSource:
             raise BrokenSource(
                 f"Kafka: {error if isinstance(error, CannotConnect) else type(error).__name__}"
             ) from error
-        self._consumer._fetcher.PartitionRecords = PartitionRecords  # noqa: SLF001 - there is no public way
+        self._consumer._fetcher.PartitionRecords = records_of(self._ids, self._epochs)  # noqa: SLF001 - no public way
         self._listener.consumer = self._consumer
         try:
             # In this order: the client takes what it learns of topics before they are subscribed for news once it has
             # joined the group, and has the whole group join again.
             self._consumer.subscribe(self._topics, listener=self._listener)
-            self._check_topics()
+            self._find_topics()
         except BaseException:
             self.close()
             raise
 
-    def _check_topics(self) -> None:
+    def _find_topics(self) -> None:
         try:
             missing = sorted(t for t in self._topics if not self._consumer.partitions_for_topic(t))
         except KafkaError as error:
@@ -117,6 +121,21 @@ class KafkaSource:
         if missing:
             message = f"no such topic: {', '.join(missing)}; `python -m service topics` makes them"
             raise Fatal(message)
+        self._ids.update({topic: self._told_id(topic) for topic in self._topics})
+
+    def _told_id(self, topic: str) -> bytes | None:
+        """The id of the topic as it was last told, in an answer that is half a minute old at most."""
+        found = self._consumer._cluster.topic_id(topic)  # noqa: SLF001 - of a version that is pinned
+        return found.bytes if found else None
+
+    def _compare_ids(self) -> None:
+        for topic, known in self._ids.items():
+            told = self._told_id(topic)
+            if told in {None, _NO_ID, known}:  # while a topic is gone it has none
+                continue
+            if known is not None:
+                raise ChangedTopics(f"{topic} was made anew")
+            self._ids[topic] = told
 
     def poll(self, timeout_ms: int, limit: int) -> list[Record]:
         """Records of the partitions that are not paused, in the order of each partition; behind, the oldest first."""
@@ -156,6 +175,7 @@ class KafkaSource:
         except Exception as error:
             # Whatever it was, this consumer is not to be trusted any more (a failed checksum makes it spin for ever).
             raise BrokenSource(f"Kafka: {type(error).__name__}") from error
+        self._compare_ids()
         for topic, number in self._listener.lost | self._listener.gained:
             self._open.discard((topic, number))
             self._forget((topic, number))
@@ -177,6 +197,7 @@ class KafkaSource:
 
     def _forget(self, partition: Partition) -> None:
         self._backlog.forget(partition)
+        self._epochs.forget(partition)
         self._dry.discard(partition)
 
     def take_gained(self) -> set[Partition]:
@@ -189,11 +210,14 @@ class KafkaSource:
         lost, self._listener.lost = self._listener.lost, set()
         return {(tp.topic, tp.partition) for tp in lost}
 
-    def seek(self, partition: Partition, offset: int) -> None:
-        """Read on from `offset`."""
+    def seek(self, partition: Partition, offset: int, epoch: int = -1) -> None:
+        """Read on from `offset`; with the epoch the broker tells if the log was cut below it."""
         if (tp := TopicPartition(*partition)) in self._consumer.assignment():
             self._forget(partition)
+            self._epochs.begin(partition, offset, epoch)
             self._consumer.seek(tp, offset)
+            if epoch >= 0:
+                self._consumer._subscription.seek(tp, OffsetAndMetadata(offset, "", epoch))  # noqa: SLF001 - no public way
 
     def pause(self, partitions: Iterable[Partition]) -> None:
         """Give no records of these until they are resumed."""
@@ -244,6 +268,28 @@ class KafkaSource:
             return {(t, n) for t in self._topics for n in self._consumer.partitions_for_topic(t) or ()}
         except Exception as error:
             raise BrokenSource(f"Kafka: {type(error).__name__}") from error
+
+    def check_topics(self) -> None:
+        """Ask Kafka whether the topics are still those that this source reads."""
+        consumer = self._consumer
+        try:
+            update = consumer._cluster.request_update()  # noqa: SLF001 - of a version that is pinned
+            consumer._net.run(consumer._manager.wait_for, update, _REQUEST_TIMEOUT_MS)  # noqa: SLF001
+        except Exception as error:
+            raise BrokenSource(f"Kafka: {type(error).__name__}") from error
+        self._compare_ids()
+
+    def topic_id(self, topic: str) -> bytes | None:
+        """The id of the topic that this source reads under the name; None: the broker does not tell."""
+        return self._ids.get(topic)
+
+    def epoch(self, partition: Partition, offset: int) -> int:
+        """The leader epoch of the record before `offset`; -1: not known."""
+        return self._epochs.before(partition, offset)
+
+    def epoch_ends(self, epochs: Mapping[Partition, int]) -> dict[Partition, int]:
+        """Where the records of these leader epochs, and of those before them, ended; without those that go on."""
+        return ask_ends(self._consumer, epochs, _REQUEST_TIMEOUT_MS) if epochs else {}
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         """Tell Kafka how far this worker is, for those who look there; never waits, never fails."""

@@ -92,7 +92,9 @@ def _asked(selection: Selection) -> dict[str, Any]:
 
 
 def _letter(row: Sequence[Any]) -> BuriedLetter:
-    letter_no, topic, partition, offset, published_at, key, value, headers, reason, error, attempts, resolved_at = row
+    letter_no, topic, topic_id, partition, offset, published_at, key, value, headers, *rest = row
+    reason, error, attempts, resolved_at = rest
     decoded = tuple((name, None if text is None else b64decode(text)) for name, text in headers)
-    record = Record(topic, partition, offset, to_micros(published_at) // 1000, key, value, decoded)
+    at, id_ = to_micros(published_at) // 1000, topic_id and topic_id.bytes
+    record = Record(topic, partition, offset, at, key, value, decoded, id_)
     return BuriedLetter(letter_no, record, reason, error, attempts, resolved_at is not None)

@@ -15,12 +15,15 @@ from service.adapters.memory import Memory
 from service.adapters.queries import load_queries
 from service.adapters.rows import (
     HISTORY_TYPES,
+    as_uuid,
+    coordinates,
     headers_text,
     history_columns,
     kept_columns,
     others,
     place_in_history,
     published_at,
+    topic_ids,
 )
 from service.adapters.session import SESSION
 from service.application.ports import (
@@ -29,6 +32,7 @@ from service.application.ports import (
     HistoryRow,
     Move,
     Partition,
+    Rebinding,
     Swept,
     Waiting,
 )
@@ -102,10 +106,25 @@ class PostgresTransaction:
             [partition for _, partition in keys],
             [moves[key].expected for key in keys],
             [moves[key].next for key in keys],
+            [as_uuid(moves[key].topic_id) for key in keys],
+            [moves[key].epoch for key in keys],
         )
-        if moved != len(keys):
-            message = f"{len(keys) - moved} of {len(keys)} stored offsets were moved by another worker"
-            raise LostPartition(message)
+        _check_moved(moved, len(keys))
+
+    def rebind(self, offsets: Mapping[Partition, Rebinding]) -> None:
+        keys = sorted(offsets)
+        before, after = [offsets[key].before for key in keys], [offsets[key].after for key in keys]
+        moved = self._count(
+            "rebind_offsets",
+            [topic for topic, _ in keys],
+            [partition for _, partition in keys],
+            [each.next for each in before],
+            [as_uuid(each.topic_id) for each in before],
+            [each.next for each in after],
+            [as_uuid(each.topic_id) for each in after],
+            [each.epoch for each in after],
+        )
+        _check_moved(moved, len(keys))
 
     def number_returns(self, return_ids: Collection[str], created: Collection[str]) -> tuple[dict[str, int], set[int]]:
         known = self._memory.returns.find(return_ids)
@@ -246,12 +265,13 @@ class PostgresTransaction:
             "join_connotes", batch_id, [connote for connote, _ in unique], [return_no for _, return_no in unique]
         )
 
-    def bury(self, letters: Sequence[DeadLetter]) -> None:
+    def bury(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         records = [letter.record for letter in letters]
-        self._count(
+        rows = self._rows(
             "bury",
             str(self._batch_id),
             [r.topic for r in records],
+            topic_ids(records),
             [r.partition for r in records],
             [r.offset for r in records],
             [published_at(r) for r in records],
@@ -261,6 +281,8 @@ class PostgresTransaction:
             [letter.reason for letter in letters],
             [letter.error for letter in letters],
         )
+        kept = set(rows)
+        return [letter for letter in letters if coordinates(letter.record) in kept]
 
     def seal(self, events: int) -> None:
         self._connection.execute(_Q["lock"], (BATCH_LOG_LOCK,))
@@ -289,10 +311,16 @@ class PostgresTransaction:
         self._count("end_sweep", upto)
 
     def _arrival(self, row: Sequence[Any]) -> Arrival:
-        _, kind, subject, *event, topic, partition, offset, published_at = row
+        _, kind, subject, *event, topic, topic_id, partition, offset, published_at = row
         inbound = stored_inbound(kind, subject, *event, tables=self._tables)
-        record = Record(topic, partition, offset, round(published_at.timestamp() * 1000), None, None)
-        return Arrival(inbound, record)
+        at, id_ = round(published_at.timestamp() * 1000), topic_id and topic_id.bytes
+        return Arrival(inbound, Record(topic, partition, offset, at, None, None, topic_id=id_))
+
+
+def _check_moved(moved: int, wanted: int) -> None:
+    if moved != wanted:
+        message = f"{wanted - moved} of {wanted} stored offsets were moved by another worker"
+        raise LostPartition(message)
 
 
 def _carriers_and_numbers(labels: Iterable[str]) -> tuple[list[str], list[str]]:

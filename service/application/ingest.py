@@ -50,6 +50,7 @@ class Outcome(NamedTuple):
     parked: Mapping[str, int] = MappingProxyType({})
     deliveries: int = 0
     conflicts: int = 0
+    buried: Sequence[DeadLetter] = ()  # those that were not kept before
 
     @property
     def recorded(self) -> int:
@@ -111,17 +112,24 @@ def take_in(tx: Transaction, items: Sequence[Item], step: Step = lambda _: None)
     again = tx.park(parked) if parked else []
     again += tx.keep_deliveries(deliveries) if deliveries else []
     rows, repeats, conflicts = append(tx, placed, step)
-    if letters:
-        tx.bury(letters)
+    buried = tx.bury(letters) if letters else []
     tx.seal(len(rows))
     step("write")
+    duplicates = Counter(arrival.record.topic for arrival in [*repeats, *again])
+    if len(buried) < len(letters):  # some are kept since they came the first time
+        duplicates += _by_topic(letters) - _by_topic(buried)
     return Outcome(
         verdicts(rows),
-        Counter(arrival.record.topic for arrival in [*repeats, *again]),
+        duplicates,
         Counter(arrival.record.topic for arrival in parked),
         len(deliveries),
         conflicts,
+        buried,
     )
+
+
+def _by_topic(letters: Iterable[DeadLetter]) -> Counter[str]:
+    return Counter(letter.record.topic for letter in letters)
 
 
 def verdicts(rows: Iterable[HistoryRow]) -> dict[tuple[str, Verdict], int]:

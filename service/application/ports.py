@@ -42,11 +42,34 @@ class HistoryRow(Struct, frozen=True, gc=False):
     arrival: Arrival
 
 
+class Stored(NamedTuple):
+    """A stored offset and what it belongs to: the topic's id, and the leader epoch of the record before it.
+
+    None and -1: not known.
+    """
+
+    next: int
+    topic_id: bytes | None = None
+    epoch: int = -1
+
+
 class Move(NamedTuple):
-    """A stored offset's way: from what this worker left there to the next record to read."""
+    """A stored offset's way: from what this worker left there to the next record to read, in the topic of this id.
+
+    `epoch` is the leader epoch of the record before that one. None and -1: not known.
+    """
 
     expected: int
     next: int
+    topic_id: bytes | None = None
+    epoch: int = -1
+
+
+class Rebinding(NamedTuple):
+    """A stored offset's way to what it is worth in the topic that has its name now."""
+
+    before: Stored
+    after: Stored
 
 
 class Waiting(Struct, frozen=True, gc=False):
@@ -74,7 +97,10 @@ class Transaction(Protocol):
     """One atomic append to the journal. Every method may raise Retryable, RejectedValue or Fatal."""
 
     def advance(self, moves: Mapping[Partition, Move]) -> None:
-        """Move the stored offsets; raises LostPartition if one is not where it is expected."""
+        """Move the stored offsets; raises LostPartition if one is not where, or not in the topic, it is expected."""
+
+    def rebind(self, offsets: Mapping[Partition, Rebinding]) -> None:
+        """Bind stored offsets anew; raises LostPartition if one is not what it was before."""
 
     def number_returns(self, return_ids: Collection[str], created: Collection[str]) -> tuple[dict[str, int], set[int]]:
         """The numbers of those of these returns that exist, or are created; and which of them exist since now."""
@@ -109,8 +135,8 @@ class Transaction(Protocol):
     def join_connotes(self, members: Iterable[tuple[str, int]]) -> None:
         """Note which returns were exported under which connote."""
 
-    def bury(self, letters: Sequence[DeadLetter]) -> None:
-        """Keep dead letters."""
+    def bury(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+        """Keep dead letters; those that were not kept already."""
 
     def seal(self, events: int) -> None:
         """Take the batch's number, and note how many events it recorded: the last thing before the commit."""
@@ -138,8 +164,8 @@ class Journal(Protocol):
     def transaction(self) -> AbstractContextManager[SweepTransaction]:
         """A transaction that commits at the end of the block, or rolls back on an exception."""
 
-    def stored_offsets(self, starts: Mapping[Partition, int]) -> dict[Partition, int]:
-        """Where to read on in these partitions; one that was never read starts at the offset given for it."""
+    def stored_offsets(self, starts: Mapping[Partition, Stored]) -> dict[Partition, Stored]:
+        """Where to read on in these partitions; one that was never read starts as is given for it."""
 
     def swept(self) -> SweepProgress:
         """How far the sweep is, and how far it has to go."""
@@ -159,7 +185,10 @@ class Bounds(NamedTuple):
 
 
 class Source(Protocol):
-    """The input topics as one member of a consumer group reads them. Every method may raise BrokenSource."""
+    """The input topics as one member of a consumer group reads them. Every method may raise BrokenSource.
+
+    `poll` raises ChangedTopics as soon as it is known that a topic was made anew.
+    """
 
     def poll(self, timeout_ms: int, limit: int) -> list[Record]:
         """Records of the partitions that are not paused, in the order of each partition."""
@@ -170,8 +199,8 @@ class Source(Protocol):
     def take_lost(self) -> set[Partition]:
         """Partitions that went with the last polls, until the next call."""
 
-    def seek(self, partition: Partition, offset: int) -> None:
-        """Read on from `offset`."""
+    def seek(self, partition: Partition, offset: int, epoch: int = -1) -> None:
+        """Read on from `offset`; `epoch` is the leader epoch of the record before it, -1: not known."""
 
     def pause(self, partitions: Iterable[Partition]) -> None:
         """Give no records of these until they are resumed."""
@@ -190,6 +219,21 @@ class Source(Protocol):
 
     def all_partitions(self) -> set[Partition]:
         """Every partition of the input topics, whoever reads it."""
+
+    def check_topics(self) -> None:
+        """Ask Kafka whether the topics are still those that this source reads. Raises ChangedTopics."""
+
+    def topic_id(self, topic: str) -> bytes | None:
+        """The id of the topic that this source reads under the name; None: the broker does not tell."""
+
+    def epoch(self, partition: Partition, offset: int) -> int:
+        """The leader epoch of the record before `offset`, which was given last or is sought; -1: not known."""
+
+    def epoch_ends(self, epochs: Mapping[Partition, int]) -> dict[Partition, int]:
+        """Where the records of these leader epochs, and of those before them, ended; -1: before all records.
+
+        Left out are those that are not over, and what the broker does not tell.
+        """
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         """Tell Kafka how far this worker is; never waits, never fails."""

@@ -21,8 +21,8 @@ from typing import Final
 
 from service import logs
 from service.application import ingest, sweep
-from service.application.ports import DeadLetter, Item, Journal, Move, Partition, Source
-from service.errors import BrokenSource, Conflict, Fatal, RejectedValue, Retryable
+from service.application.ports import DeadLetter, Item, Journal, Move, Partition, Source, Stored
+from service.errors import BrokenSource, ChangedTopics, Conflict, Fatal, RejectedValue, Retryable
 from service.metrics import Metrics
 from service.runtime.ahead import Ahead
 from service.runtime.backoff import Backoff
@@ -30,6 +30,7 @@ from service.runtime.fuse import Fuse
 from service.runtime.lifecycle import Stop
 from service.runtime.observer import Observer
 from service.runtime.progress import Drain, Progress
+from service.runtime.taking_up import take_up
 from service.wire.reasons import Invalid
 from service.wire.record import Record
 
@@ -123,6 +124,8 @@ class IngestLoop:
             at_once = self._nears_the_end or (wrote and not is_behind)
             self._sweep(after=0 if at_once else _BEHIND_SWEEP_SECONDS if is_behind else _IDLE_SWEEP_SECONDS)
             self._housekeeping(source)
+        except ChangedTopics as error:
+            self._begin_anew(error)
         except BrokenSource as error:
             self._reopen(error)
         except Conflict as error:
@@ -208,45 +211,43 @@ class IngestLoop:
         if not lost and not gained:
             return
         # An eager rebalance takes all away and gives some back: those are read again from their stored offsets.
-        for partition in lost | gained:
+        self._forget(lost | gained)
+        self._gained = (self._gained - lost) | gained
+        self._log.info("rebalanced", gained=len(gained), lost=len(lost - gained), held=len(self._held))
+
+    def _forget(self, partitions: Collection[Partition]) -> None:
+        for partition in partitions:
             self._positions.pop(partition, None)
             for memory in (self._progress, self._fuse, self._observer):
                 memory.forget(partition)
-        self._blown -= lost | gained
-        self._drop_held(lost | gained)
-        self._gained = (self._gained - lost) | gained
-        self._log.info("rebalanced", gained=len(gained), lost=len(lost - gained), held=len(self._held))
+        self._blown.difference_update(partitions)
+        self._drop_held(partitions)
 
     def _settle(self, source: Source) -> None:
         """Make positions certain: after a failure, and where partitions were gained."""
         if self._uncertain:
-            stored = self._journal.stored_offsets(self._positions)
-            moved = {partition for partition, offset in stored.items() if offset != self._positions[partition]}
-            self._positions |= stored
+            ids = {partition: source.topic_id(partition[0]) for partition in self._positions}
+            stored = self._journal.stored_offsets({p: Stored(at, ids[p]) for p, at in self._positions.items()})
+            moved = {p for p, each in stored.items() if each.next != self._positions[p]}
+            self._positions |= {partition: each.next for partition, each in stored.items()}
             self._give_back(source, moved)
+            # Bound to another topic meanwhile: either that one, or the one that this worker reads, is of the past.
+            rebound = {p for p, each in stored.items() if ids[p] not in {None, each.topic_id}}
+            self._forget(rebound)
+            self._gained |= rebound
             self._uncertain = False
         if self._gained:
             self._take_up(source)
 
     def _take_up(self, source: Source) -> None:
-        bounds = source.bounds(self._gained)
-        stored = self._journal.stored_offsets({partition: each.begin for partition, each in bounds.items()})
-        for partition, offset in stored.items():
-            begin, end = bounds[partition]
-            if begin <= offset <= end:
-                continue
-            topic, number = partition
-            self._log.error(
-                "stored_offset_out_of_range", topic=topic, partition=number, stored=offset, begin=begin, end=end
-            )
-            # Retention was faster, or the topic was made anew. To read again from the first record is always safe.
-            with self._journal.transaction() as tx:
-                tx.advance({partition: Move(offset, begin)})
-            stored[partition] = begin
-        for partition, offset in stored.items():
-            source.seek(partition, offset)
-        source.resume(stored)
-        self._positions |= stored
+        source.pause(self._gained)
+        taken = take_up(source, self._journal, self._gained, self._observer.strayed)
+        self._observer.took_up(source, taken)
+        self._drop_held(taken)
+        for partition, (offset, _, epoch) in taken.items():
+            source.seek(partition, offset, epoch)
+            self._positions[partition] = offset
+        source.resume(taken)
         self._gained = set()
 
     def _give_back(self, source: Source, partitions: Collection[Partition]) -> None:
@@ -287,11 +288,22 @@ class IngestLoop:
             self._held = self._held[len(items) :]
 
     def _commit(self, items: Sequence[Item], ends: Mapping[Partition, int]) -> None:
-        moves = {partition: Move(self._positions[partition], end) for partition, end in ends.items()}
+        moves = self._moves(ends)
         self._observer.begin()
         outcome = ingest.write(self._journal, items, moves, self._observer.step)
         self._positions |= ends
         self._observer.batch(items, outcome)
+
+    def _moves(self, ends: Mapping[Partition, int]) -> dict[Partition, Move]:
+        source = self._source
+        if source is None:
+            raise BrokenSource("there is no consumer to have read this")
+        return {
+            partition: Move(
+                self._positions[partition], end, source.topic_id(partition[0]), source.epoch(partition, end)
+            )
+            for partition, end in ends.items()
+        }
 
     def _stop_blown(self, source: Source) -> None:
         if not self._fuse.is_watching:
@@ -341,6 +353,13 @@ class IngestLoop:
             self._backoff.succeed()
             self._progress.clear()
             source.resume(self._positions.keys() - self._blown)
+
+    def _begin_anew(self, error: ChangedTopics) -> None:
+        """What the consumer knows and has fetched may be of a topic that is gone; so may be the goal of a drain."""
+        self._log.warning("topics_changed", error=str(error))
+        self._drop_source()
+        self._drain = None
+        self._backoff.fail()
 
     def _reopen(self, error: Exception) -> None:
         self._log.warning("kafka_away", error=str(error), tries=self._backoff.failures + 1)
@@ -404,15 +423,18 @@ class IngestLoop:
         return self._drain is not None and self._drain.is_ingested(self._positions, self._blown)
 
     def _is_drained(self) -> bool:
-        if self._drain is None or self._backoff.failures:
+        source = self._source
+        if self._drain is None or source is None or self._backoff.failures:
             return False
         if not self._idle and not self._nears_the_end:  # publishers may go on, so that it is never idle
             return False
         try:
-            return self._drain.is_done(self._journal, self._blown)
+            return self._drain.is_done(self._journal, source, self._blown)
         except Retryable as error:
             self._hold(error)
-            return False
+        except BrokenSource as error:
+            self._reopen(error)
+        return False
 
 
 def _place(item: Item) -> tuple[Partition, int]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 from service import logs
 from service.application.ingest import Outcome
-from service.application.ports import DeadLetter, Item, Partition
+from service.application.ports import DeadLetter, Item, Partition, Source
 from service.metrics import Metrics, RetryCause, Step
+from service.runtime.taking_up import Strayed
 
 # When a worker catches up, so many records of a batch stand for all of it in the end-to-end times.
 _TIMED_A_BATCH: Final = 100
@@ -28,6 +29,7 @@ class Observer:
         self._seconds: defaultdict[Step, float] = defaultdict(float)
         self._next_seconds: defaultdict[Step, float] = defaultdict(float)
         self._since = clock()
+        self._has_told = False
 
     @contextmanager
     def timed(self, step: Step, *, of_next: bool = False) -> Iterator[None]:
@@ -53,7 +55,7 @@ class Observer:
 
     def batch(self, items: Sequence[Item], outcome: Outcome) -> None:
         """A batch is committed."""
-        letters = [item for item in items if isinstance(item, DeadLetter)]
+        letters = outcome.buried
         self._count(items, letters, outcome)
         verdicts: Counter[str] = Counter()
         for (_, verdict), number in outcome.verdicts.items():
@@ -123,6 +125,25 @@ class Observer:
         topic, number = partition
         self._metrics.tripped.labels(topic, number).set(1)
         self._log.error("fuse_blown", topic=topic, partition=number, hint="nearly everything in it is invalid")
+
+    def took_up(self, source: Source, partitions: Iterable[Partition]) -> None:
+        """Say once if the brokers do not tell which topic has a name."""
+        if not self._has_told and any(source.topic_id(topic) is None for topic, _ in partitions):
+            self._has_told = True
+            hint = "with Kafka before 2.8 a topic made anew is not noticed once it has grown past the stored offset"
+            self._log.warning("topic_ids_unknown", hint=hint)
+
+    def strayed(self, found: Strayed) -> None:
+        """A stored offset was not where the topic has records, or of another topic: what was done about it is done."""
+        (topic, number), (begin, end), (at, reason, lost) = found.partition, found.bounds, found.taken
+        facts = {"topic": topic, "partition": number, "stored": found.stored, "begin": begin, "end": end}
+        self._metrics.out_of_range.labels(topic, reason).inc()
+        if lost:
+            self._metrics.records_lost.labels(topic).inc(lost)
+        if reason == "topic_made_anew":
+            self._log.warning("topic_made_anew", **facts)
+        else:
+            self._log.error("stored_offset_out_of_range", **facts, reason=reason, reads_on_at=at.next, lost=lost)
 
     def lag(self, partition: Partition, records: int, seconds: float) -> None:
         """How far a partition is behind, and for how long it has not moved."""

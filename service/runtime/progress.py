@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from service.application.ports import Bounds, Journal, Partition, Source
+from service.application.ports import Bounds, Journal, Partition, Source, Stored
 from service.errors import Fatal
 
 
@@ -39,6 +39,7 @@ class Drain:
     def __init__(self, source: Source) -> None:
         bounds = source.bounds(source.all_partitions())
         self._goal: Mapping[Partition, Bounds] = {p: each for p, each in bounds.items() if each.end > each.begin}
+        self._ids = {partition: source.topic_id(partition[0]) for partition in self._goal}
         self._batch: int | None = None  # once all is ingested: what the sweep must come to
 
     def is_ingested(self, positions: Mapping[Partition, int], blown: Collection[Partition]) -> bool:
@@ -48,14 +49,26 @@ class Drain:
             for partition, each in self._goal.items()
         )
 
-    def is_done(self, journal: Journal, blown: Collection[Partition]) -> bool:
+    def is_done(self, journal: Journal, source: Source, blown: Collection[Partition]) -> bool:
         """Whether it is all there. Raises Fatal if a partition that is missing was stopped by its fuse."""
         if self._batch is None:
-            stored = journal.stored_offsets({partition: each.begin for partition, each in self._goal.items()})
-            missing = {partition for partition, each in self._goal.items() if stored[partition] < each.end}
+            starts = {partition: Stored(each.begin, self._ids[partition]) for partition, each in self._goal.items()}
+            stored = journal.stored_offsets(starts)
+            missing = {
+                partition
+                for partition, each in self._goal.items()
+                # What was read of another topic of the name counts for nothing.
+                if stored[partition].next < each.end or self._ids[partition] not in {None, stored[partition].topic_id}
+            }
             for topic, partition in sorted(missing & set(blown)):
                 raise Fatal(f"{topic} {partition} cannot be drained: nearly everything in it is invalid")
-            if missing:
+            if missing or self._leads_astray(source, stored):
                 return False
             self._batch = journal.swept().newest
         return journal.swept().upto >= self._batch
+
+    def _leads_astray(self, source: Source, stored: Mapping[Partition, Stored]) -> bool:
+        """Whether a stored offset is beyond the goal because it is beyond all there is, and not because work went on."""
+        beyond = [partition for partition, each in self._goal.items() if stored[partition].next > each.end]
+        ends = source.bounds(beyond) if beyond else {}
+        return any(stored[partition].next > ends[partition].end for partition in beyond)

@@ -6,7 +6,10 @@ from msgspec import Struct
 
 
 class Record(Struct, frozen=True, gc=False):
-    """One message of an input topic. `timestamp` is Kafka's, in milliseconds since 1970-01-01 UTC."""
+    """One message of an input topic. `timestamp` is Kafka's, in milliseconds since 1970-01-01 UTC.
+
+    `topic_id` is the 16 bytes of Kafka's id of the topic, one object for all records of a topic; None: not known.
+    """
 
     topic: str
     partition: int
@@ -15,3 +18,4 @@ class Record(Struct, frozen=True, gc=False):
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...] = ()
+    topic_id: bytes | None = None

@@ -3,99 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from random import Random
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
-from kafka.structs import OffsetAndMetadata, TopicPartition
+from kafka.structs import OffsetAndMetadata
 
-from service import bootstrap
 from service.adapters.kafka_position import to_offset
 from service.application.publish import OutputTopics
-from service.application.reconcile import Summary
 from service.application.slices import Position
-from service.errors import Refused
-from service.metrics import Metrics
-from service.runtime.lifecycle import Stop
-from service.wire.record import Record
 from tests.support import relaying, subscribing
 from tests.support.databases import Databases
 from tests.support.filling import Filler, world
 from tests.support.journals import creation, differences, ingest, scan
 from tests.support.pasts import Past
+from tests.support.reconciling import Bench, pieces
 from tests.support.service import OUTPUTS, Service
-
-
-class Bench:
-    """A journal that is filled without Kafka, with the relay and the commands as they are run."""
-
-    def __init__(self, service: Service) -> None:
-        self.service, self.settings, self.database = service, service.settings, service.database
-
-    def fill(self, records: Iterable[Record], batch: int = 40) -> None:
-        filler = Filler(self.database)
-        filler.fill(records, batch)
-        filler.close()
-
-    def relay(self) -> None:
-        bootstrap.relay(self.settings, Metrics(), Stop()).run(drain=True)
-
-    def refuses(self, why: str) -> None:
-        """The relay names the reason, and publishes nothing."""
-        before = self.published()
-        with pytest.raises(Refused, match=why):
-            self.relay()
-        assert self.published() == before
-
-    def reconcile(self, *, dry_run: bool = False) -> tuple[Summary, list[str]]:
-        lines: list[str] = []
-        done = bootstrap.reconcile(
-            self.settings, Stop(), dry_run=dry_run, wait=False, say=lines.append, tell=lambda _: None
-        )
-        assert done is not None
-        return done, lines
-
-    def published(self) -> list[int]:
-        topics = self.service.topics
-        return [topics.end(topics.name(name)) for name in OUTPUTS]
-
-    def batches(self) -> int:
-        return int(self.service.query("SELECT count(*) FROM batches")[0][0])
-
-    def all_agree(self, *, without: Iterable[str] = ()) -> relaying.Published:
-        """Whoever folded the changes from their beginning, and whoever read the compacted topic, holds what the API says."""
-        topics = OutputTopics(*(self.service.topics.name(name) for name in OUTPUTS))
-        seen = relaying.published_on(self.service.topics.bootstrap_servers, topics)
-        said = subscribing.answered(self.database)
-        alone = set(without)
-        folded = {k: v for k, v in subscribing.fold(seen.changes).items() if k not in alone}
-        assert folded == said
-        compacted = {k: subscribing.of_document(v) for k, v in seen.current.items() if k not in alone}
-        assert compacted == said
-        assert differences(self.database) == []
-        assert bootstrap.verify_topics(self.settings) == []
-        return seen
-
-    def commit(self, position: OffsetAndMetadata) -> None:
-        """Somebody else commits under the relay's group."""
-        consumer = self.service.clients.consumer(group_id=self.settings.relay_group_id, enable_auto_commit=False)
-        consumer.commit({TopicPartition(self.settings.topic_status_changes, 0): position})
-        consumer.close()
 
 
 @pytest.fixture
 def bench(service: Service) -> Bench:
     return Bench(service)
-
-
-def pieces(records: Iterable[Record], number: int) -> list[list[Record]]:
-    """Shuffled, so that each piece has events that change what the pieces before it said."""
-    everything = list(records)
-    Random(20261125).shuffle(everything)
-    size = -(-len(everything) // number)
-    return [everything[i : i + size] for i in range(0, len(everything), size)]
 
 
 def test_a_journal_that_was_restored_and_grew_on_is_refused_and_then_set_right(
@@ -179,9 +108,7 @@ def test_another_database_under_the_same_topics_is_refused_and_then_set_right(
     bench.relay()
     other = databases.create(template=migrated_template)
     databases.drop(bench.database)
-    bench.service.database = bench.database = other
-    bench.service.variables["RETURNS_DATABASE_URL"] = other
-    bench.settings = bench.service.settings
+    bench.move_to(other)
     ingest(other, [creation(time="09:30"), scan("COLLECTED", "10:00")])
     bench.refuses("is another database")
 

@@ -13,7 +13,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from service.application.ports import (
     Arrival,
@@ -22,13 +22,15 @@ from service.application.ports import (
     HistoryRow,
     Move,
     Partition,
+    Rebinding,
+    Stored,
     SweepProgress,
     Swept,
     Waiting,
 )
 from service.domain.events import Event
 from service.domain.journey import State
-from service.errors import BrokenSource, LostPartition, RejectedValue
+from service.errors import BrokenSource, ChangedTopics, LostPartition, RejectedValue
 from service.runtime.lifecycle import Stop
 from service.wire.inbound import SubjectKind
 from service.wire.record import Record
@@ -68,6 +70,9 @@ class FakeKafka:
         self.clock, self.story = clock, story
         self.logs: dict[Partition, list[Record | None]] = {partition: [] for partition in partitions}
         self.begin: dict[Partition, int] = defaultdict(int)
+        self.ids: dict[str, bytes | None] = {topic: bytes(15) + b"1" for topic, _ in partitions}
+        self.epoch = 0  # in which the leaders write
+        self.epoch_ends: dict[Partition, dict[int, int]] = defaultdict(dict)  # of the epochs before this one
         self.held_back: dict[Partition, int] = {}  # the first offset of a transaction that is still open
         self.open_errors: deque[Exception] = deque()
         self.sources: list[FakeSource] = []
@@ -78,8 +83,21 @@ class FakeKafka:
         for value in values:
             raw = json.dumps(value).encode() if isinstance(value, dict) else value
             offset = self.begin[partition] + len(log)
-            record = Record(*partition, offset, 1_795_600_000_000, b"key", raw, STRUCTURED)
+            id_ = self.ids[partition[0]]
+            record = Record(*partition, offset, 1_795_600_000_000, b"key", raw, STRUCTURED, id_)
             log.append(None if raw is None else record)
+
+    def make_anew(self, topic: str) -> None:
+        """Delete the topic, and make it with as many partitions and nothing in them."""
+        self.ids[topic] = (int.from_bytes(self.ids[topic] or b"") + 1).to_bytes(16)
+        for partition in [each for each in self.logs if each[0] == topic]:
+            self.logs[partition], self.begin[partition] = [], 0
+
+    def truncate(self, partition: Partition, end: int) -> None:
+        """Lose what is behind this offset, as after an unclean election; another leader goes on."""
+        del self.logs[partition][end - self.begin[partition] :]
+        self.epoch_ends[partition][self.epoch] = end
+        self.epoch += 1
 
     def end(self, partition: Partition) -> int:
         return self.begin[partition] + len(self.logs[partition])
@@ -104,6 +122,7 @@ class FakeSource:
 
     def __init__(self, kafka: FakeKafka) -> None:
         self.kafka = kafka
+        self.ids = dict(kafka.ids)
         self.assigned: set[Partition] = set()
         self.paused: set[Partition] = set()
         self.positions: dict[Partition, int] = {}
@@ -159,7 +178,8 @@ class FakeSource:
         lost, self._lost = self._lost, set()
         return lost
 
-    def seek(self, partition: Partition, offset: int) -> None:
+    def seek(self, partition: Partition, offset: int, epoch: int = -1) -> None:
+        del epoch
         if partition in self.assigned:
             self.positions[partition] = offset
 
@@ -182,6 +202,21 @@ class FakeSource:
     def all_partitions(self) -> set[Partition]:
         return set(self.kafka.logs)
 
+    def check_topics(self) -> None:
+        if self.ids != self.kafka.ids:
+            raise ChangedTopics("in was made anew")
+
+    def topic_id(self, topic: str) -> bytes | None:
+        return self.ids[topic]
+
+    def epoch(self, partition: Partition, offset: int) -> int:
+        del partition, offset
+        return self.kafka.epoch
+
+    def epoch_ends(self, epochs: Mapping[Partition, int]) -> dict[Partition, int]:
+        ends = self.kafka.epoch_ends
+        return {p: ends[p][epoch] for p, epoch in epochs.items() if epoch in ends[p]}
+
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         self.kafka.story.append("tell Kafka")
         self.committed.update(offsets)
@@ -190,11 +225,19 @@ class FakeSource:
         self.closed = True
 
 
+class Moved(NamedTuple):
+    """A stored offset's way."""
+
+    expected: int
+    next: int
+
+
 @dataclass
 class Tables:
     """What a transaction changes."""
 
     offsets: dict[Partition, int] = field(default_factory=dict)
+    bound: dict[Partition, tuple[bytes | None, int]] = field(default_factory=dict)  # to which topic, in which epoch
     returns: dict[str, int] = field(default_factory=dict)
     labels: dict[str, int] = field(default_factory=dict)
     history: dict[int, list[HistoryRow]] = field(default_factory=dict)
@@ -204,6 +247,9 @@ class Tables:
     letters: list[DeadLetter] = field(default_factory=list)
     batches: int = 0
     swept: int = 0
+
+    def stored(self, partition: Partition) -> Stored:
+        return Stored(self.offsets[partition], *self.bound.get(partition, (None, -1)))
 
 
 class MemoryJournal:
@@ -219,7 +265,7 @@ class MemoryJournal:
         self.failures: deque[tuple[str, Exception] | None] = deque()
         self.refuses: Callable[[Event], bool] = lambda _: False
         self.offset_errors: deque[Exception] = deque()
-        self.commits: list[dict[Partition, Move]] = []
+        self.commits: list[dict[Partition, Moved]] = []
         self.story = [] if story is None else story
         self.closed = 0
         self.meanwhile: Callable[[], bool] | None = None
@@ -240,13 +286,15 @@ class MemoryJournal:
         if error:
             raise error
 
-    def stored_offsets(self, starts: Mapping[Partition, int]) -> dict[Partition, int]:
+    def stored_offsets(self, starts: Mapping[Partition, Stored]) -> dict[Partition, Stored]:
         if self.offset_errors:
             raise self.offset_errors.popleft()
         self.story.append("read offsets")
         for partition, start in starts.items():
-            self.tables.offsets.setdefault(partition, start)
-        return {partition: self.tables.offsets[partition] for partition in starts}
+            if partition not in self.tables.offsets:
+                self.tables.offsets[partition] = start.next
+                self.tables.bound[partition] = (start.topic_id, -1)
+        return {partition: self.tables.stored(partition) for partition in starts}
 
     def swept(self) -> SweepProgress:
         return SweepProgress(self.tables.swept, self.tables.batches)
@@ -275,16 +323,26 @@ class MemoryTransaction:
     def __init__(self, journal: MemoryJournal, tables: Tables) -> None:
         self._journal = journal
         self.tables = tables
-        self.moves: dict[Partition, Move] = {}
+        self.moves: dict[Partition, Moved] = {}
         self.is_append = False
 
     def advance(self, moves: Mapping[Partition, Move]) -> None:
         self.is_append = True
-        self.moves = dict(moves)
+        self.moves = {partition: Moved(move.expected, move.next) for partition, move in moves.items()}
         for partition, move in moves.items():
             if self.tables.offsets.get(partition) != move.expected:
                 raise LostPartition("a stored offset was moved by another worker")
+            if move.topic_id not in {None, self.tables.stored(partition).topic_id}:
+                raise LostPartition("a stored offset is of another topic")
             self.tables.offsets[partition] = move.next
+            self.tables.bound[partition] = (self.tables.stored(partition).topic_id, move.epoch)
+
+    def rebind(self, offsets: Mapping[Partition, Rebinding]) -> None:
+        for partition, (before, after) in offsets.items():
+            if self.tables.stored(partition) != before:
+                raise LostPartition("a stored offset was moved by another worker")
+            self.tables.offsets[partition] = after.next
+            self.tables.bound[partition] = after[1:]
 
     def number_returns(self, return_ids: Collection[str], created: Collection[str]) -> tuple[dict[str, int], set[int]]:
         returns = self.tables.returns
@@ -333,8 +391,9 @@ class MemoryTransaction:
     def join_connotes(self, members: Iterable[tuple[str, int]]) -> None:
         self.tables.members |= set(members)
 
-    def bury(self, letters: Sequence[DeadLetter]) -> None:
+    def bury(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         self.tables.letters += letters
+        return list(letters)
 
     def seal(self, events: int) -> None:
         del events

@@ -62,7 +62,7 @@ def ingest(database_url: str, events: Iterable[dict[str, Any]]) -> None:
             next(_offsets),
             1_795_600_000_000,
             None,
-            _bytes(each),
+            as_bytes(each),
             (("content-type", b"application/cloudevents+json"),),
         )
         for each in events
@@ -77,7 +77,8 @@ def ingest(database_url: str, events: Iterable[dict[str, Any]]) -> None:
         journal.close()
 
 
-def _bytes(document: dict[str, Any]) -> bytes:
+def as_bytes(document: dict[str, Any]) -> bytes:
+    """As it is sent."""
     return json.dumps(document).encode()
 
 

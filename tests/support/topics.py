@@ -8,6 +8,7 @@ import uuid
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
 
@@ -33,6 +34,10 @@ class Topics:
         }
         self.admin.create_topics({full: options}, wait_for_metadata=True)
         return full
+
+    def alter(self, name: str, configs: dict[str, str]) -> None:
+        """Change settings of a topic, in Kafka's own words."""
+        self.admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, self.name(name), configs)])
 
     def end(self, topic: str) -> int:
         """How many records a topic holds, transaction markers included."""

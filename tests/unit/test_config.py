@@ -46,6 +46,25 @@ def test_every_wrong_variable_is_named_with_what_is_wrong() -> None:
 
 
 @pytest.mark.parametrize(
+    ("one", "other"),
+    (
+        ("TOPIC_SCANS", "TOPIC_RETURNS"),
+        ("TOPIC_DELIVERIES", "TOPIC_STATUS_CHANGES"),
+        ("TOPIC_CURRENT_STATUS", "TOPIC_STATUS_CHANGES"),
+        ("GROUP_ID", "RELAY_GROUP_ID"),
+    ),
+)
+def test_two_topics_or_groups_of_one_name_are_refused_and_both_are_named(one: str, other: str) -> None:
+    # It was accepted, and every scan became a letter: on the topic of creations there is nothing but creations.
+    with pytest.raises(SettingsError) as caught:
+        load({f"RETURNS_{one}": "the.same", f"RETURNS_{other}": "the.same"})
+
+    assert f"RETURNS_{one}" in str(caught.value)
+    assert f"RETURNS_{other}" in str(caught.value)
+    assert "must not have the same value" in str(caught.value)
+
+
+@pytest.mark.parametrize(
     "url", ("hush", "mysql://u:hush@h/d", "postgresql://u:hush@h:port/d", "postgresql://[u:hush@h/d")
 )
 def test_a_wrong_secret_is_never_shown(url: str) -> None:

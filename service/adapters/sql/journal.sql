@@ -4,21 +4,32 @@
 -- into a comparison of everything with everything.
 
 -- name: advance_offsets
--- offsets_pkey
-UPDATE offsets SET next = move.next
-FROM unnest(%b::text[], %b::int4[], %b::int8[], %b::int8[]) AS move (topic, partition, expected, next)
+-- offsets_pkey. A worker that was told no id by its broker has none to compare.
+UPDATE offsets SET next = move.next, leader_epoch = nullif(move.leader_epoch, -1)
+FROM unnest(%b::text[], %b::int4[], %b::int8[], %b::int8[], %b::uuid[], %b::int4[])
+    AS move (topic, partition, expected, next, topic_id, leader_epoch)
 WHERE offsets.topic = move.topic AND offsets.partition = move.partition AND offsets.next = move.expected
+    AND (move.topic_id IS NULL OR offsets.topic_id = move.topic_id)
+
+-- name: rebind_offsets
+-- offsets_pkey
+UPDATE offsets SET next = move.next, topic_id = move.topic_id, leader_epoch = nullif(move.leader_epoch, -1)
+FROM unnest(%b::text[], %b::int4[], %b::int8[], %b::uuid[], %b::int8[], %b::uuid[], %b::int4[])
+    AS move (topic, partition, expected, expected_id, next, topic_id, leader_epoch)
+WHERE offsets.topic = move.topic AND offsets.partition = move.partition AND offsets.next = move.expected
+    AND offsets.topic_id IS NOT DISTINCT FROM move.expected_id
 
 -- name: start_offsets
 -- offsets_pkey
-INSERT INTO offsets (topic, partition, next)
-SELECT topic, partition, next FROM unnest(%b::text[], %b::int4[], %b::int8[]) AS start (topic, partition, next)
+INSERT INTO offsets (topic, partition, next, topic_id)
+SELECT topic, partition, next, topic_id
+FROM unnest(%b::text[], %b::int4[], %b::int8[], %b::uuid[]) AS start (topic, partition, next, topic_id)
 ORDER BY topic, partition
 ON CONFLICT DO NOTHING
 
 -- name: stored_offsets
 -- offsets_pkey
-SELECT offsets.topic, offsets.partition, offsets.next
+SELECT offsets.topic, offsets.partition, offsets.next, offsets.topic_id, coalesce(offsets.leader_epoch, -1)
 FROM unnest(%b::text[], %b::int4[]) AS wanted (topic, partition)
 JOIN offsets ON offsets.topic = wanted.topic AND offsets.partition = wanted.partition
 
@@ -82,7 +93,8 @@ FROM history WHERE return_no = %b::int8 ORDER BY seq
 
 -- name: copy_history
 COPY history (return_no, seq, batch_id, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data,
-    extensions, topic, partition, "offset", published_at, verdict, reason, changes, version, status, state, key, seen)
+    extensions, topic, topic_id, partition, "offset", published_at, verdict, reason, changes, version, status, state, key,
+    seen)
 FROM STDIN (FORMAT BINARY)
 
 -- name: make_contested
@@ -93,7 +105,8 @@ TRUNCATE contested
 
 -- name: copy_contested
 COPY contested (return_no, seq, batch_id, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data,
-    extensions, topic, partition, "offset", published_at, verdict, reason, changes, version, status, state, key, seen)
+    extensions, topic, topic_id, partition, "offset", published_at, verdict, reason, changes, version, status, state, key,
+    seen)
 FROM STDIN (FORMAT BINARY)
 
 -- name: append_first
@@ -106,32 +119,32 @@ RETURNING return_no
 -- name: park
 -- parked_pkey; in one order for all workers
 INSERT INTO parked (batch_id, kind, subject, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data,
-    extensions, topic, partition, "offset", published_at)
-SELECT %b::text::xid8, kind, subject, source, id, type, timestamptz 'epoch' + occurred_at * interval '1 microsecond', zone_source,
-    utc_offset, code, milestone, data::json, extensions::json, topic, partition, "offset",
+    extensions, topic, topic_id, partition, "offset", published_at)
+SELECT %b::text::xid8, kind, subject, source, id, type, timestamptz 'epoch' + occurred_at * interval '1 microsecond',
+    zone_source, utc_offset, code, milestone, data::json, extensions::json, topic, topic_id, partition, "offset",
     timestamptz 'epoch' + published_at * interval '1 millisecond'
 FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::int8[], %b::text[], %b::int2[], %b::text[],
-    %b::text[], %b::text[], %b::text[], %b::text[], %b::int4[], %b::int8[], %b::int8[])
+    %b::text[], %b::text[], %b::text[], %b::text[], %b::uuid[], %b::int4[], %b::int8[], %b::int8[])
     AS new (kind, subject, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data, extensions,
-        topic, partition, "offset", published_at)
+        topic, topic_id, partition, "offset", published_at)
 ORDER BY kind, subject, source, id
 ON CONFLICT DO NOTHING
-RETURNING topic, partition, "offset"
+RETURNING topic, topic_id, partition, "offset"
 
 -- name: keep_deliveries
 -- connote_deliveries_pkey; in one order for all workers
 INSERT INTO connote_deliveries (batch_id, connote, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data,
-    extensions, topic, partition, "offset", published_at)
-SELECT %b::text::xid8, connote, source, id, type, timestamptz 'epoch' + occurred_at * interval '1 microsecond', zone_source,
-    utc_offset, code, milestone, data::json, extensions::json, topic, partition, "offset",
+    extensions, topic, topic_id, partition, "offset", published_at)
+SELECT %b::text::xid8, connote, source, id, type, timestamptz 'epoch' + occurred_at * interval '1 microsecond',
+    zone_source, utc_offset, code, milestone, data::json, extensions::json, topic, topic_id, partition, "offset",
     timestamptz 'epoch' + published_at * interval '1 millisecond'
 FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::int8[], %b::text[], %b::int2[], %b::text[],
-    %b::text[], %b::text[], %b::text[], %b::text[], %b::int4[], %b::int8[], %b::int8[])
+    %b::text[], %b::text[], %b::text[], %b::text[], %b::uuid[], %b::int4[], %b::int8[], %b::int8[])
     AS new (connote, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data, extensions,
-        topic, partition, "offset", published_at)
+        topic, topic_id, partition, "offset", published_at)
 ORDER BY connote, source, id
 ON CONFLICT DO NOTHING
-RETURNING topic, partition, "offset"
+RETURNING topic, topic_id, partition, "offset"
 
 -- name: join_connotes
 -- connote_members_pkey; in one order for all workers
@@ -141,13 +154,14 @@ ON CONFLICT DO NOTHING
 
 -- name: bury
 -- dead_letters_coordinates_key
-INSERT INTO dead_letters (batch_id, topic, partition, "offset", published_at, key, value, headers, reason, error)
-SELECT %b::text::xid8, topic, partition, "offset", timestamptz 'epoch' + published_at * interval '1 millisecond', key,
-    value, headers::json, reason, error
-FROM unnest(%b::text[], %b::int4[], %b::int8[], %b::int8[], %b::bytea[], %b::bytea[], %b::text[], %b::text[],
-    %b::text[])
-    AS new (topic, partition, "offset", published_at, key, value, headers, reason, error)
+INSERT INTO dead_letters (batch_id, topic, topic_id, partition, "offset", published_at, key, value, headers, reason, error)
+SELECT %b::text::xid8, topic, topic_id, partition, "offset",
+    timestamptz 'epoch' + published_at * interval '1 millisecond', key, value, headers::json, reason, error
+FROM unnest(%b::text[], %b::uuid[], %b::int4[], %b::int8[], %b::int8[], %b::bytea[], %b::bytea[], %b::text[],
+    %b::text[], %b::text[])
+    AS new (topic, topic_id, partition, "offset", published_at, key, value, headers, reason, error)
 ON CONFLICT DO NOTHING
+RETURNING topic, topic_id, partition, "offset"
 
 -- name: lock
 SELECT pg_advisory_xact_lock(%b::int8)
@@ -207,7 +221,7 @@ WITH newly_parked AS MATERIALIZED (
 DELETE FROM parked USING chosen WHERE parked.ctid = chosen.place
 RETURNING chosen.return_no, parked.kind, parked.subject, parked.source, parked.id, parked.type, parked.occurred_at,
     parked.zone_source, parked.utc_offset, parked.code, parked.milestone, parked.data::text, parked.extensions::text,
-    parked.topic, parked.partition, parked."offset", parked.published_at
+    parked.topic, parked.topic_id, parked.partition, parked."offset", parked.published_at
 
 -- name: undelivered
 -- connote_deliveries_batch_id, connote_members_pkey, connote_members_batch_id, connote_deliveries_pkey, history_pkey
@@ -228,8 +242,8 @@ WITH due AS (
 )
 SELECT due.return_no, 'connote', due.connote, due.source, due.id, event.* FROM due
 CROSS JOIN LATERAL (
-    SELECT type, occurred_at, zone_source, utc_offset, code, milestone, data::text, extensions::text, topic, partition,
-        "offset", published_at
+    SELECT type, occurred_at, zone_source, utc_offset, code, milestone, data::text, extensions::text, topic, topic_id,
+        partition, "offset", published_at
     FROM connote_deliveries AS kept
     WHERE kept.connote = due.connote AND kept.source = due.source AND kept.id = due.id LIMIT 1
 ) AS event

@@ -12,7 +12,8 @@ WHERE resolved_at IS NULL
 
 -- name: read
 -- dead_letters_open; in the order of their numbers
-SELECT letter_no, topic, partition, "offset", published_at, key, value, headers, reason, error, attempts, resolved_at
+SELECT letter_no, topic, topic_id, partition, "offset", published_at, key, value, headers, reason, error, attempts,
+    resolved_at
 FROM dead_letters
 WHERE resolved_at IS NULL AND letter_no > %(after)s::int8 AND letter_no <= %(upto)s::int8
     AND (%(reasons)s::text[] IS NULL OR reason = ANY (%(reasons)s::text[]))
@@ -24,7 +25,8 @@ ORDER BY letter_no LIMIT %(limit)s::int4
 
 -- name: take
 -- dead_letters_open; whoever else replays takes other letters
-SELECT letter_no, topic, partition, "offset", published_at, key, value, headers, reason, error, attempts, resolved_at
+SELECT letter_no, topic, topic_id, partition, "offset", published_at, key, value, headers, reason, error, attempts,
+    resolved_at
 FROM dead_letters
 WHERE resolved_at IS NULL AND letter_no > %(after)s::int8 AND letter_no <= %(upto)s::int8
     AND (%(reasons)s::text[] IS NULL OR reason = ANY (%(reasons)s::text[]))
@@ -37,7 +39,8 @@ FOR UPDATE SKIP LOCKED
 
 -- name: take_one
 -- dead_letters_pkey
-SELECT letter_no, topic, partition, "offset", published_at, key, value, headers, reason, error, attempts, resolved_at
+SELECT letter_no, topic, topic_id, partition, "offset", published_at, key, value, headers, reason, error, attempts,
+    resolved_at
 FROM dead_letters WHERE letter_no = %b::int8 FOR UPDATE
 
 -- name: resolve
@@ -68,8 +71,8 @@ GROUP BY 1, 2 ORDER BY 1, 2
 -- name: unmapped
 -- history_unmapped, history_pkey
 SELECT return_no, seq, 'label', (data ->> 'carrier') || '/' || (data ->> 'tracking_number'), source, id, type,
-    occurred_at, zone_source, utc_offset, code, milestone, data::text, extensions::text, topic, partition, "offset",
-    published_at
+    occurred_at, zone_source, utc_offset, code, milestone, data::text, extensions::text, topic, topic_id, partition,
+    "offset", published_at
 FROM history AS scan
 WHERE verdict = 'unmapped' AND data ->> 'carrier' = %b::text AND code = %b::text
     AND (return_no, seq) > (%b::int8, %b::int4)

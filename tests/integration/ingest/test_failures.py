@@ -23,7 +23,7 @@ from service.adapters.journal import PostgresJournal
 from service.adapters.migrations import migrate
 from service.adapters.transaction import BATCH_LOG_LOCK
 from service.application.ingest import Placed, decide, decode, write
-from service.application.ports import Arrival, HistoryRow, Move, Transaction
+from service.application.ports import Arrival, HistoryRow, Move, Stored, Transaction
 from service.application.sweep import sweep
 from service.errors import LostPartition, Retryable
 from service.wire.carriers import CarrierTables
@@ -224,14 +224,14 @@ class TestWorkers:
         publish(service, *(creation(f"R-{number:04}") for number in range(20)))
         journals = [PostgresJournal(service.database, TABLES) for _ in range(2)]
         partition = (service.topics.name("returns"), 0)
-        starts = [journal.stored_offsets({partition: 0}) for journal in journals]
-        assert starts == [{partition: 0}] * 2
+        starts = [journal.stored_offsets({partition: Stored(0)}) for journal in journals]
+        assert starts == [{partition: Stored(0)}] * 2
 
         write(journals[0], arrivals(partition, "R-0001"), {partition: Move(0, 1)})
         with pytest.raises(LostPartition):
             write(journals[1], arrivals(partition, "R-0002"), {partition: Move(0, 1)})
 
-        assert journals[1].stored_offsets({partition: 0}) == {partition: 1}
+        assert journals[1].stored_offsets({partition: Stored(0)}) == {partition: Stored(1)}
         assert list(stored_timelines(service.database)) == ["R-0001"]
         for journal in journals:
             journal.close()

@@ -1,0 +1,77 @@
+"""The promise where the database is not the one it was, with real servers: a dump into a new one, a standby that lagged."""
+
+from __future__ import annotations
+
+import pytest
+
+from deploy.local.stack import LocalStack
+from tests.support import dumping
+from tests.support.filling import world
+from tests.support.journals import as_bytes, creation
+from tests.support.reconciling import Bench, pieces
+from tests.support.service import Service
+from tests.support.waiting import eventually
+
+
+@pytest.fixture
+def bench(service: Service) -> Bench:
+    return Bench(service)
+
+
+def test_dumped_into_a_new_server_whose_transaction_ids_come_by_again_nothing_shows(
+    bench: Bench, private_stack: LocalStack
+) -> None:
+    """Rows of old batches and of new ones would have the same transaction ids, whose server counts from low again."""
+    first, second = pieces(world(150, seed=51, shuffle=True), 2)
+    bench.fill(first, batch=15)
+    bench.relay()
+    private_stack.postgres.start()
+    new = private_stack.postgres.database_url
+    dumping.restore(bench.database, new)
+    (lowest,) = bench.service.query("SELECT min(xmin::text::bigint) FROM history")[0]
+    dumping.drive_transactions(new, lowest)
+    bench.move_to(new)
+
+    bench.fill(second, batch=15)
+    bench.relay()
+
+    bench.all_agree()
+
+
+def test_run_goes_on_serving_beside_a_relay_that_refuses_and_the_relay_goes_on_once_it_is_set_right(
+    bench: Bench,
+) -> None:
+    service = bench.service
+    bench.fill(world(20, seed=52, shuffle=True))
+    bench.relay()
+    service.topics.admin.delete_groups([bench.settings.relay_group_id])
+    bench.fill(world(5, seed=53))
+    before = bench.published()
+    running = service.start("run")
+    eventually(lambda: '"relay_refuses"' in service.newest_log.read_text(), 60, why="the relay refuses")
+    eventually(lambda: '"serving"' in service.newest_log.read_text(), 60, why="the API is there")
+    assert bench.published() == before
+    assert running.poll() is None
+
+    service.done("reconcile")
+
+    eventually(lambda: '"relay_leads"' in service.newest_log.read_text(), 60, why="the relay goes on by itself")
+    eventually(lambda: bench.published() != before, 30)
+    assert service.stop(running, 60) == 0
+    bench.all_agree()
+
+
+def test_reconciliation_waits_for_the_workers_and_says_so(bench: Bench) -> None:
+    service = bench.service
+    header = [("content-type", b"application/cloudevents+json")]
+    service.publish([(bench.settings.topic_returns, b"R-1001", as_bytes(creation()), header)])
+
+    dry = service.run("reconcile", "--dry-run")
+    waiting = service.start("reconcile")
+    eventually(lambda: "waiting until workers have ingested 1 of" in service.newest_log.read_text(), 60)
+    service.done("ingest", "--drain")
+
+    assert "not ingested yet, and not counted here: 1 of" in dry.stderr
+    assert waiting.wait(60) == 0
+    bench.relay()
+    bench.all_agree()
