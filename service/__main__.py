@@ -6,6 +6,7 @@ Heavy imports stand in the commands, so that help and usage errors come at once.
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -46,12 +47,13 @@ def _share(what: str) -> Any:
 def migrate() -> None:
     """Bring the database to the wanted state.
 
-    Applies the migrations that it lacks, each in a transaction. Safe to run again, and by many at once.
+    Applies the migrations that it lacks, each in a transaction, or outside one beside the workers; says what it waits
+    for. Safe to run again, after it was killed as well, and by many at once.
     """
     from service.adapters import migrations
 
     settings = load_settings("migrate", libraries=False)
-    applied = migrations.migrate(settings.database_url.get_secret_value())
+    applied = migrations.migrate(settings.database_url.get_secret_value(), say=partial(print, flush=True))
     print(f"applied {', '.join(f'{number:04}' for number in applied)}" if applied else "nothing to do")
 
 
@@ -194,7 +196,7 @@ def simulate(
         )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    with process("simulate", with_metrics_server=False) as (settings, _, stop):
+    with process("simulate", with_metrics_server=False, with_database=False) as (settings, _, stop):
         print(bootstrap.simulate(settings, options, stop))
 
 
@@ -318,7 +320,7 @@ def verify(
     """
     from service import bootstrap
 
-    checked, differences = bootstrap.verify(load_settings("verify"), topics=topics)
+    checked, differences = bootstrap.verify(load_settings("verify", with_database=True), topics=topics)
     for difference in differences:
         print(difference)
     found = f"{len(differences)} differences" if differences else "no difference"

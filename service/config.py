@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from typing import Any, Final, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from service.addresses import wrong_together, wrong_with
 from service.application.listing import STUCK_HOURS
 from service.domain.milestones import NAMES, Milestone
 from service.errors import SettingsError
@@ -68,7 +68,8 @@ class Settings(BaseSettings):
     kafka_sasl_password: SecretStr | None = Field(default=None, description="Password for SASL.")
     database_url: SecretStr = Field(
         default=SecretStr("postgresql://127.0.0.1:5432/returns"),
-        description="PostgreSQL: postgresql://user:password@host:port/database.",
+        description="PostgreSQL: postgresql://user:password@host:port/database. With several hosts, "
+        "host:port,host:port/database?target_session_attrs=read-write, the one that takes writes is found.",
     )
     database_pool_size: int = Field(
         default=8, ge=1, le=200, description="Most connections that a web process opens at a time."
@@ -254,13 +255,8 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _is_postgresql(cls, value: SecretStr) -> SecretStr:
-        try:
-            parts = urlsplit(value.get_secret_value())
-            wrong = parts.scheme not in ("postgresql", "postgres") or (parts.port is not None and parts.port < 1)
-        except ValueError:
-            wrong = True
-        if wrong:
-            raise ValueError("must be a URL like postgresql://user:password@host:port/database")
+        if wrong := wrong_with(value.get_secret_value()):
+            raise ValueError(wrong)
         return value
 
     @field_validator("kafka_bootstrap_servers")
@@ -272,6 +268,18 @@ class Settings(BaseSettings):
             if not (host and colon and port.isdecimal() and 0 < int(port) < 65536):
                 raise ValueError("must be host:port, several separated by commas")
         return ",".join(servers)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        wrong = wrong_together(
+            self.kafka_security_protocol,
+            cafile=self.kafka_ssl_cafile,
+            mechanism=self.kafka_sasl_mechanism,
+            has_credentials=bool(self.kafka_sasl_username) and self.kafka_sasl_password is not None,
+        )
+        if wrong is not None:
+            raise ValueError(wrong)
+        return self
 
     @model_validator(mode="after")
     def _names_are_different(self) -> Self:

@@ -35,6 +35,13 @@ class Retryable(ServiceError):
         self.cause: Cause = cause
 
 
+class ReadOnly(Retryable):
+    """The server takes no writes: nothing was done. Connect again, to one that does, and do the same again."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text, cause="read_only")
+
+
 class BrokenSource(ServiceError):
     """Kafka is away, or the consumer is not to be trusted any more: close it and make a new one."""
 

@@ -16,6 +16,7 @@ from service.adapters.audit import PostgresAudit
 from service.adapters.creations import PostgresCreations
 from service.adapters.desk_reading import PostgresDeskReading
 from service.adapters.kafka_ends import KafkaEnds
+from service.adapters.kafka_options import connection_options
 from service.adapters.kafka_producing import Publishing
 from service.adapters.letters import MendingJournal
 from service.adapters.listing import PostgresListing
@@ -73,7 +74,8 @@ def web(
 
 @contextmanager
 def operations(settings: Settings, pool: Pool) -> Iterator[Operations]:
-    """What the API does beyond reading one return; neither server need be there yet."""
+    """What the API does beyond reading one return; neither server need be there yet. Raises SettingsError."""
+    connection_options(settings, "returns-web")  # Kafka is asked later; what is wrong with its settings is said now
     tables = carrier_tables(settings)
     understood = parser(settings, tables)
     returns, hub_events = settings.topic_returns, settings.topic_hub_events

@@ -28,8 +28,8 @@ class Process:
 
 
 @contextmanager
-def process(name: str, *, with_metrics_server: bool = True) -> Iterator[Process]:
-    """Settings, logs, metrics and signals of one process."""
+def process(name: str, *, with_metrics_server: bool = True, with_database: bool = True) -> Iterator[Process]:
+    """Settings, logs, metrics and signals of one process; Fatal where its database is not fit for it."""
     from service.runtime.lifecycle import Stop
 
     # First of all: a signal that comes during the rest of the start is not to be lost.
@@ -38,16 +38,23 @@ def process(name: str, *, with_metrics_server: bool = True) -> Iterator[Process]
         from service.checking import checked_at_start
         from service.metrics import Metrics
 
-        settings, metrics = load_settings(name), Metrics()
+        settings, metrics = load_settings(name, with_database=with_database), Metrics()
         shown = bootstrap.health_server(settings, metrics, listens=with_metrics_server)
         with shown as monitor, checked_at_start(name, settings, metrics):
             yield Process(settings, metrics, stop, monitor)
 
 
-def load_settings(name: str, *, libraries: bool = True) -> Settings:
-    """Settings, and logs as they say; without `libraries` for commands that say themselves what went wrong."""
+def load_settings(name: str, *, libraries: bool = True, with_database: bool = False) -> Settings:
+    """Settings, and logs as they say; without `libraries` for commands that say themselves what went wrong.
+
+    With `with_database` Fatal where that one answers, and this version of the service cannot work on it.
+    """
     from service import config, logs
 
     settings = config.load()
     logs.configure(settings.log_level, settings.log_format, process=name, libraries=libraries)
+    if with_database:
+        from service.adapters import migrations
+
+        migrations.refuse_unfit(settings.database_url.get_secret_value())
     return settings

@@ -32,7 +32,7 @@ def token_create(
         wanted = parse_scopes(scopes)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--scopes") from None
-    url = load_settings("token", libraries=False).database_url.get_secret_value()
+    url = load_settings("token", libraries=False, with_database=True).database_url.get_secret_value()
     with connect(url, "returns-token") as connection:
         print(tokens.create_token(connection, wanted, label))
 
@@ -43,8 +43,8 @@ def token_list() -> None:
     from service.adapters import tokens
     from service.adapters.database import connect
 
-    url = load_settings("token", libraries=False).database_url.get_secret_value()
-    with connect(url, "returns-token") as connection:
+    url = load_settings("token", libraries=False, with_database=True).database_url.get_secret_value()
+    with connect(url, "returns-token", writes=False) as connection:
         for number, label, scopes, created_at, revoked_at in tokens.list_tokens(connection):
             state = f"revoked {revoked_at:%Y-%m-%d %H:%M}" if revoked_at else "valid"
             print(f"{number:>6}  {','.join(scopes):<22}  {created_at:%Y-%m-%d %H:%M}  {state:<24}  {label}")
@@ -58,7 +58,7 @@ def token_revoke(
     from service.adapters import tokens
     from service.adapters.database import connect
 
-    url = load_settings("token", libraries=False).database_url.get_secret_value()
+    url = load_settings("token", libraries=False, with_database=True).database_url.get_secret_value()
     with connect(url, "returns-token") as connection:
         if not tokens.revoke_token(connection, number):
             raise Fatal(f"there is no token {number}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
@@ -9,17 +10,17 @@ from typing import Final
 import psycopg
 from psycopg import Connection, sql
 
+from service.adapters.session import READ_ONLY, SESSION, begin_session
 from service.adapters.working import WorkingConnection
-from service.errors import Cause, Conflict, Fatal, RejectedValue, Retryable, ServiceError, SettingsError
+from service.errors import Cause, Conflict, Fatal, ReadOnly, RejectedValue, Retryable, ServiceError, SettingsError
 
-# A server that is away, overloaded, shutting down, read-only, that chose this transaction as a deadlock's victim, or
+# A server that is away, overloaded, shutting down, that chose this transaction as a deadlock's victim, or
 # that ended one which stood still for too long (a worker that was frozen and thawed again).
-_RETRYABLE_CLASSES: Final = ("08", "40", "53", "57P", "55P03", "25006", "25P03", "25P04", "57014", "58030")
+_RETRYABLE_CLASSES: Final = ("08", "40", "53", "57P", "55P03", "25P03", "25P04", "57014", "58030")
 # A value that is wrong, breaks a constraint, or is too large for an index.
 _REJECTED_CLASSES: Final = ("22", "23", "54")
 # What the retryable ones mean; the rest is a server that is away.
 _CAUSES: Final[Mapping[str, Cause]] = {
-    "25006": "read_only",
     "53100": "disk",
     "53300": "connections",
     "55P03": "lock",
@@ -30,27 +31,43 @@ _CAUSES: Final[Mapping[str, Cause]] = {
 # Of a connection that is refused libpq gives the server's words alone, and no SQLSTATE. In English, which most servers
 # speak; of another one it is only said that it is away.
 _NO_ROOM: Final = ("too many clients", "too many connections", "connection slots are reserved", "no more connections")
+# A table, a column, a function that is not there: `migrate` was not run, or the wrong database or schema was named.
+_UNDEFINED: Final = ("42P01", "42703", "42883", "42704")
 
-_SESSION: Final = {
-    # A statement that takes this long means trouble elsewhere; the batch is held and tried again.
-    "statement_timeout": "60s",
-    "lock_timeout": "20s",
-    # A worker that hangs in the middle of a transaction must not hold its locks for ever.
-    "idle_in_transaction_session_timeout": "60s",
-    "TimeZone": "UTC",
-}
+_CONNECT_SECONDS: Final = 5  # for each host
+
+# What libpq says of an option that it does not take, as against a server that it does not reach.
+_WRONG_OPTION: Final = re.compile(r"invalid |could not match |unrecognized |.*certificate file .* does not exist")
+_PREFIX: Final = re.compile(r".*(?:failed|connection is bad): ")
+_QUOTED: Final = re.compile(r'"[^"]*"')
 
 
-def connect(url: str, application_name: str, *, autocommit: bool = True) -> WorkingConnection:
-    """A connection with the service's session settings; errors are ours, SettingsError for a malformed URL."""
-    options = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
+def connect(url: str, application_name: str, *, autocommit: bool = True, writes: bool = True) -> WorkingConnection:
+    """A connection with the service's session settings; errors are ours, SettingsError for a malformed URL.
+
+    Of several hosts the first that will do; where the session is to write and the server is read-only, ReadOnly.
+    """
+    connection = _connected(url, application_name)
+    try:
+        with translated():
+            session = begin_session(connection, SESSION, lambda: _connected(url, application_name))
+            connection.autocommit = autocommit
+        if writes and session.is_read_only:
+            raise ReadOnly(READ_ONLY)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connected(url: str, application_name: str) -> WorkingConnection:
     try:
         return WorkingConnection.connect(
             url,
-            autocommit=autocommit,
+            autocommit=True,
+            client_encoding="UTF8",
             application_name=application_name,
-            options=options,
-            connect_timeout=10,
+            connect_timeout=_CONNECT_SECONDS,
             keepalives=1,
             keepalives_idle=10,
             keepalives_interval=5,
@@ -62,8 +79,15 @@ def connect(url: str, application_name: str, *, autocommit: bool = True) -> Work
         raise SettingsError("RETURNS_DATABASE_URL: not a PostgreSQL connection URL") from None
     except psycopg.OperationalError as error:
         # libpq's text names host, port, user and database, no password; there are no rows yet to echo.
-        text = f"cannot connect to PostgreSQL: {' '.join(str(error).split())}"
-        raise Retryable(text, cause=refusal(error)) from error
+        text = " ".join(str(error).split())
+        if error.sqlstate is None and _WRONG_OPTION.match(_PREFIX.sub("", text)):
+            # What it quotes may be a piece of a password that was read as something else.
+            raise SettingsError(f"RETURNS_DATABASE_URL: {_QUOTED.sub('...', text)}") from None
+        if "unsupported startup parameter" in text:
+            raise Fatal(
+                f"a pooler stands between this service and PostgreSQL and refuses the session: {text}"
+            ) from None
+        raise Retryable(f"cannot connect to PostgreSQL: {text}", cause=refusal(error)) from error
 
 
 @contextmanager
@@ -98,11 +122,15 @@ def translate(error: psycopg.Error) -> ServiceError:
         if isinstance(error, psycopg.DataError):
             return RejectedValue(text)
         return Fatal(text)
+    if state == "25006":
+        return ReadOnly(READ_ONLY)
     if state.startswith(_RETRYABLE_CLASSES):
         causes = (cause for start, cause in _CAUSES.items() if state.startswith(start))
         return Retryable(text, cause=next(causes, "database"))
     if state.startswith(_REJECTED_CLASSES):
         return RejectedValue(text)
+    if state in _UNDEFINED:
+        return Fatal(f"{text}: the database lacks what this version asks of it: run `returns-status migrate`")
     return Fatal(text)
 
 

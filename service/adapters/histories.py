@@ -26,7 +26,7 @@ _FETCH_ROWS: Final = 5000
 @contextmanager
 def open_histories(url: str) -> Iterator[PostgresHistories]:
     """The histories as of now, for the time of the block."""
-    with connect(url, "returns-verify", autocommit=False) as connection, translated():
+    with connect(url, "returns-verify", autocommit=False, writes=False) as connection, translated():
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         set_json_loads(from_json, connection)

@@ -11,6 +11,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from service.adapters.kafka_options import connection_options, opened
+from service.adapters.kafka_trouble import CannotConnect
 from service.config import Settings
 from service.errors import Retryable
 
@@ -37,6 +38,7 @@ class Publishing:
         self._lingering_ms = lingering_ms
         self._patience_seconds = patience_seconds
         self._rests_until = 0.0
+        self._why = ""
         self._lock = threading.Lock()
         self._producer: Any = None
         self._failed: Exception | None = None
@@ -113,10 +115,12 @@ class Publishing:
             )
         except KafkaError as error:
             self._rests_until = time.monotonic() + _REST_SECONDS
+            self._why = f": {error}" if isinstance(error, CannotConnect) else ""
             raise self._no_broker() from error
 
     def _no_broker(self) -> Retryable:
-        return Retryable(f"no Kafka broker answers at {self._settings.kafka_bootstrap_servers}", cause="kafka")
+        where = f"{self._settings.kafka_bootstrap_servers}{self._why}"
+        return Retryable(f"no Kafka broker answers at {where}", cause="kafka")
 
     def _retire(self, producer: Any, seconds: float) -> None:
         with self._lock:

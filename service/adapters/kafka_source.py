@@ -24,6 +24,7 @@ from service.adapters.kafka_epochs import Epochs, ask_ends
 from service.adapters.kafka_options import connection_options, opened
 from service.adapters.kafka_records import records_of
 from service.adapters.kafka_room import Room
+from service.adapters.kafka_trouble import CannotConnect
 from service.application.ports import Bounds, Partition
 from service.config import Settings
 from service.errors import BrokenSource, ChangedTopics, Fatal
@@ -101,7 +102,9 @@ class KafkaSource:
                 bootstrap_timeout_ms=_BOOTSTRAP_TIMEOUT_MS,
             )
         except KafkaError as error:
-            raise BrokenSource(f"Kafka: {type(error).__name__}") from error
+            raise BrokenSource(
+                f"Kafka: {error if isinstance(error, CannotConnect) else type(error).__name__}"
+            ) from error
         # There is no public way.
         self._consumer._fetcher.PartitionRecords = partial(records_of(self._ids, self._epochs), room=self._room)  # noqa: SLF001
         self._listener.consumer = self._consumer

@@ -12,5 +12,5 @@ _ASK: Final = "SELECT name, setting FROM pg_settings WHERE name = ANY (%s)"
 
 def check(database_url: str) -> Checked:
     """What endangers what is promised, as it holds for this user and database. Raises Retryable."""
-    with connect(database_url, "returns-check") as connection, translated():
+    with connect(database_url, "returns-check", writes=False) as connection, translated():
         return check_postgres(dict(connection.execute(_ASK, (list(POSTGRES_SETTINGS),)).fetchall()))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import select
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import inf
 from typing import Any, Final
 
 from psycopg import Connection
@@ -13,12 +15,11 @@ from psycopg_pool import ConnectionPool
 from service.adapters import migrations, tokens
 from service.adapters.database import translated
 from service.adapters.queries import load_queries
+from service.adapters.session import SESSION, begin_session
 from service.application.tracking import RecordedEvent
 from service.domain.journey import State
-from service.errors import ServiceError
+from service.errors import Fatal, ServiceError
 from service.wire.stored import decode_state
-
-Pool = ConnectionPool[Connection[tuple[Any, ...]]]
 
 _QUERIES: Final = load_queries("reading.sql")
 _WAIT_SECONDS: Final = 5.0  # for a free connection; then the caller is told to come back
@@ -26,13 +27,13 @@ _READINESS_SECONDS: Final = 2.0
 # How long one attempt at a lost connection goes on before the next request starts another: what bounds how soon
 # the pool notices that the server is back.
 _RECONNECT_SECONDS: Final = 5.0
-_SESSION: Final = {
+_TURN_OVER_SECONDS: Final = 5.0
+_SESSION: Final = SESSION | {
     "statement_timeout": "5s",  # a person waits for the answer
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "30s",
-    "TimeZone": "UTC",
     # Both queries of a page see the same moment.
-    "default_transaction_isolation": r"repeatable\ read",
+    "default_transaction_isolation": "repeatable read",
     "default_transaction_read_only": "on",
     # To plan the probe for one return takes four times as long as to make it, so its plan is kept; one that was made
     # while the tables were small must not scan or compare everything once they are large. Queries of which the filters
@@ -41,27 +42,54 @@ _SESSION: Final = {
 }
 
 
+class Pool(ConnectionPool[Connection[tuple[Any, ...]]]):
+    """Connections with the session settings of the web process."""
+
+    # Why sessions with this database are of no use, where they are not.
+    refusal: str | None = None
+    _turned_over_at = -inf
+
+    def turn_over(self) -> None:
+        """Make all connections anew: the server that they lead to takes no writes, another may."""
+        now = time.monotonic()
+        if now - self._turned_over_at >= _TURN_OVER_SECONDS:
+            self._turned_over_at = now
+            self.drain()
+
+
 @contextmanager
 def open_pool(database_url: str, size: int) -> Iterator[Pool]:
     """A pool of read-only connections, each statement a transaction unless told otherwise. The server need not be
     there yet.
     """
-    pool: Pool = ConnectionPool(
+    options: dict[str, Any] = {
+        "application_name": "returns-web",
+        "autocommit": True,
+        "client_encoding": "UTF8",
+        "connect_timeout": 5,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,
+    }
+
+    def begin(connection: Connection[Any]) -> None:
+        try:
+            begin_session(connection, _SESSION, lambda: Connection.connect(database_url, **options))
+        except Exception as error:
+            pool.refusal = str(error) if isinstance(error, Fatal) else None
+            connection.close()
+            raise
+        pool.refusal = None
+
+    pool = Pool(
         database_url,
-        kwargs={
-            "application_name": "returns-web",
-            "autocommit": True,
-            "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
-            "connect_timeout": 5,
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 20_000,
-        },
+        kwargs=options,
         min_size=1,
         max_size=size,
         timeout=_WAIT_SECONDS,
         reconnect_timeout=_RECONNECT_SECONDS,
+        configure=begin,
         check=_check,
         name="web",
         open=False,
@@ -112,10 +140,10 @@ class PostgresReading:
     def problems(self) -> list[str]:
         try:
             with translated(), self._pool.connection(timeout=_READINESS_SECONDS) as connection:
-                lacking = migrations.pending(connection)
+                lacking = migrations.migration_state(connection)
         except ServiceError as error:
-            return [f"the database does not answer: {error}"]
-        return [f"the database lacks migration {name}: run `migrate`" for name in lacking]
+            return [self._pool.refusal or f"the database does not answer: {error}"]
+        return [] if lacking is None else [lacking]
 
 
 def _state(connection: Connection[Any], return_id: str) -> tuple[int, State] | None:

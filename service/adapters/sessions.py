@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 from service.adapters.database import translated
@@ -10,6 +11,7 @@ from service.adapters.reading import Pool
 from service.adapters.tokens import digest
 from service.adapters.writing import writing
 from service.application.sessions import NOBODY, Agent, SessionLimits, Who
+from service.errors import Retryable
 
 _QUERIES: Final = load_queries("sessions.sql")
 
@@ -36,7 +38,8 @@ class PostgresSessions:
             return None
         token_no, label, scopes, is_due = row
         if is_due:
-            with writing(self._pool) as connection:
+            # A desk that only looks goes on while the server takes no writes; the session lasts no longer for it.
+            with suppress(Retryable), writing(self._pool) as connection:
                 connection.execute(_QUERIES["touch"], asked)
         return Agent(Who(token_no, label), frozenset(scopes))
 

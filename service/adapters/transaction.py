@@ -26,6 +26,7 @@ from service.adapters.rows import (
     published_at,
     topic_ids,
 )
+from service.adapters.session import SESSION
 from service.application.ports import (
     Arrival,
     DeadLetter,
@@ -231,7 +232,8 @@ class PostgresTransaction:
     def _impatient(self) -> Iterator[None]:
         set_local(self._connection, "lock_timeout", _IMPATIENT)
         yield
-        self._connection.execute("SET LOCAL lock_timeout TO DEFAULT")
+        # Not TO DEFAULT: that would be the server's.
+        set_local(self._connection, "lock_timeout", SESSION["lock_timeout"])
 
     def _note(self, rows: Iterable[HistoryRow]) -> None:
         """The states after these rows, which stand in order."""

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, with_config
 
 from service import logs
 from service.application.creation import RETURN_ID_FORMAT, Asked, Created, KeyReused, ReturnExists
-from service.errors import InvalidEvent, Retryable
+from service.errors import InvalidEvent, ReadOnly, Retryable
 from service.web.answers import answer, invalid
 from service.web.models import Return
 from service.web.operations import Operations, operations
@@ -126,6 +126,8 @@ def _create(does: Operations, asked: Asked) -> Created:
     except ReturnExists as error:
         detail = f"{str(error).capitalize()}."
         raise Problem(HTTPStatus.CONFLICT, "return-exists", detail) from None
+    except ReadOnly:
+        raise  # before anything was sent
     except Retryable as error:
         logs.get("web").warning("creation_failed", cause=str(error))
         detail = "The return was perhaps created, perhaps not: a server does not answer. Send the same request again."

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from service import logs
-from service.errors import Retryable, ServiceError
+from service.errors import ReadOnly, Retryable, ServiceError
 
 MEDIA_TYPE: Final = "application/problem+json"
 _TYPE: Final = "urn:returns-status:problem:"
@@ -127,6 +127,8 @@ def install(app: FastAPI) -> None:
             logs.get("web").warning("request_failed", cause=str(error))
             headers = {"retry-after": _RETRY_AFTER_SECONDS}
             detail = "The database does not answer. Ask again."
+            if isinstance(error, ReadOnly):
+                detail = "The database takes no writes at the moment; nothing was done. Ask again."
             return response(Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers))
         logs.get("web").error("request_failed", cause=str(error))
         return response(internal())

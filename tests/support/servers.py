@@ -47,7 +47,7 @@ def _remove_orphans() -> None:
 
 
 def _remove(home: Path) -> None:
-    for state in home.rglob("state.json"):
+    for state in list(home.rglob("state.json")):
         server = PostgresServer(state.parent) if state.parent.name == "postgres" else KafkaServer(state.parent)
         server.kill()
         server.remove()

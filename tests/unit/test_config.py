@@ -92,3 +92,56 @@ def test_every_setting_is_described_and_listed() -> None:
         assert field.description is not None
         assert field.description.endswith((".", ";"))
         assert f"| `RETURNS_{name.upper()}` |" in reference()
+
+
+@pytest.mark.parametrize(
+    "url",
+    (
+        "postgresql://u:p@a:5432,b:5433/db?target_session_attrs=read-write",
+        "postgresql://u:p@a,b/db",
+        "postgresql://[::1]:5432,[::2]/db?target_session_attrs=primary",
+        "postgres://%2Fvar%2Frun/db",
+        "postgresql:///db?host=/var/run,other&port=5432,5433",
+        "postgresql://u:p%40ss@h/db?options=-c%20search_path%3Dmine",
+        "postgresql://",
+    ),
+)
+def test_an_address_of_postgresql_names_one_host_or_several(url: str) -> None:
+    assert load({"RETURNS_DATABASE_URL": url}).database_url.get_secret_value() == url
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    (
+        ("postgresql://u:hush@a:5432,b:hush/d", "several hosts as host:port,host:port"),
+        ("postgresql://u:hush@a:0/d", "must be a URL like"),
+        ("postgresql://u:hu@sh@a/d", "must be written %40"),
+        ("postgresql://u:hush@a/d?target_session_attrs=readwrite", "target_session_attrs must be one of any, read-wri"),
+        ("postgresql://u:hush@a/d?port=hush", "port must be numbers"),
+        ("postgresql://u:hush@a/d?hush", "option=value"),
+    ),
+)
+def test_what_is_wrong_with_an_address_is_said_without_repeating_it(url: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=f"RETURNS_DATABASE_URL: .*{said}") as caught:
+        load({"RETURNS_DATABASE_URL": url})
+
+    assert not {"hush", "sh@a"} & set(str(caught.value).replace(":", " ").split())
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    (
+        ({"SECURITY_PROTOCOL": "SASL_SSL"}, "RETURNS_KAFKA_SASL_MECHANISM: must be set where"),
+        (
+            {"SECURITY_PROTOCOL": "SASL_SSL", "SASL_MECHANISM": "PLAIN", "SASL_USERNAME": "u"},
+            "RETURNS_KAFKA_SASL_USERNAME, RETURNS_KAFKA_SASL_PASSWORD: must be set where",
+        ),
+        ({"SASL_MECHANISM": "PLAIN"}, "RETURNS_KAFKA_SASL_MECHANISM: nobody would log in"),
+        ({"SSL_CAFILE": "/ca.pem"}, "RETURNS_KAFKA_SSL_CAFILE: nothing would be encrypted"),
+        ({"SECURITY_PROTOCOL": "SASL_SSL", "SASL_MECHANISM": "NONE"}, "RETURNS_KAFKA_SASL_MECHANISM: Input should be"),
+    ),
+)
+def test_settings_of_kafka_that_do_not_go_together_are_named(settings: dict[str, str], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        load({f"RETURNS_KAFKA_{name}": value for name, value in settings.items()})

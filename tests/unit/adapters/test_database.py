@@ -4,7 +4,7 @@ import psycopg
 import pytest
 
 from service.adapters.database import connect, refusal, translate, translated
-from service.errors import Conflict, Fatal, RejectedValue, Retryable, ServiceError, SettingsError
+from service.errors import Conflict, Fatal, ReadOnly, RejectedValue, Retryable, ServiceError, SettingsError
 
 SECRET = "Key (return_id)=(R-SECRET) already exists, jane@example.org"
 
@@ -13,7 +13,6 @@ BY_STATE: dict[type[ServiceError], tuple[str, ...]] = {
         "08000",  # connection_exception
         "08006",  # connection_failure
         "08P01",  # protocol_violation
-        "25006",  # read_only_sql_transaction: a standby
         "25P03",  # idle_in_transaction_session_timeout: this worker was frozen
         "25P04",  # transaction_timeout
         "40001",  # serialization_failure
@@ -30,6 +29,7 @@ BY_STATE: dict[type[ServiceError], tuple[str, ...]] = {
         "57P05",  # idle_session_timeout
         "58030",  # io_error
     ),
+    ReadOnly: ("25006",),  # read_only_sql_transaction: a standby
     Conflict: ("23505",),  # unique_violation
     RejectedValue: (
         "22001",  # string_data_right_truncation
