@@ -9,7 +9,7 @@ from typing import Final
 import psycopg
 from psycopg import Connection, sql
 
-from service.adapters.working import WorkingConnection
+from service.adapters.working import NoAnswer, WorkingConnection
 from service.errors import Conflict, Fatal, RejectedValue, Retryable, ServiceError, SettingsError
 
 # A server that is away, overloaded, shutting down, read-only, that chose this transaction as a deadlock's victim, or
@@ -18,10 +18,13 @@ _RETRYABLE_CLASSES: Final = ("08", "40", "53", "57P", "55P03", "25006", "25P03",
 # A value that is wrong, breaks a constraint, or is too large for an index.
 _REJECTED_CLASSES: Final = ("22", "23", "54")
 
+_CONNECT_SECONDS: Final = 8
+_ASK_SECONDS: Final = 4
 _SESSION: Final = {
-    # A statement that takes this long means trouble elsewhere; the batch is held and tried again.
-    "statement_timeout": "60s",
-    "lock_timeout": "20s",
+    # A statement that takes this long means trouble elsewhere; the batch is held and tried again. Both are shorter than
+    # the client's own deadline (ADR 17), so that a server that is slow, or waits for a lock, says so itself.
+    "statement_timeout": "18s",
+    "lock_timeout": "15s",
     # A worker that hangs in the middle of a transaction must not hold its locks for ever.
     "idle_in_transaction_session_timeout": "60s",
     "TimeZone": "UTC",
@@ -32,12 +35,12 @@ def connect(url: str, application_name: str, *, autocommit: bool = True) -> Work
     """A connection with the service's session settings; errors are ours, SettingsError for a malformed URL."""
     options = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
     try:
-        return WorkingConnection.connect(
+        connection = WorkingConnection.connect(
             url,
             autocommit=autocommit,
             application_name=application_name,
             options=options,
-            connect_timeout=10,
+            connect_timeout=_CONNECT_SECONDS,
             keepalives=1,
             keepalives_idle=10,
             keepalives_interval=5,
@@ -50,6 +53,24 @@ def connect(url: str, application_name: str, *, autocommit: bool = True) -> Work
     except psycopg.OperationalError as error:
         # libpq's text names host, port, user and database, no password; there are no rows yet to echo.
         raise Retryable(f"cannot connect to PostgreSQL: {' '.join(str(error).split())}") from error
+    connection.is_at_work = lambda session: is_at_work(url, session)
+    return connection
+
+
+def is_at_work(url: str, session: int) -> bool:
+    """Whether the server answers, and that session of it is in the middle of a statement; asks over a new connection.
+
+    One that is idle has given its answer, and somebody in between has dropped it.
+    """
+    try:
+        with WorkingConnection.connect(
+            url, autocommit=True, application_name="returns-watch", connect_timeout=_ASK_SECONDS
+        ) as connection:
+            connection.deadline = _ASK_SECONDS
+            row = connection.execute("SELECT state FROM pg_stat_activity WHERE pid = %s", (session,)).fetchone()
+    except psycopg.Error:
+        return False
+    return row is not None and row[0] in (None, "active")  # None: another role's, which this one may not see
 
 
 @contextmanager
@@ -66,6 +87,8 @@ def translated() -> Iterator[None]:
 
 def translate(error: psycopg.Error) -> ServiceError:
     """Our error for one of psycopg's."""
+    if isinstance(error, NoAnswer):
+        return Retryable(f"PostgreSQL {error}")
     state = error.sqlstate
     where = " ".join(filter(None, (error.diag.table_name, error.diag.constraint_name)))
     text = f"PostgreSQL {state or type(error).__name__} {where}".rstrip()

@@ -61,7 +61,7 @@ def migrate(database_url: str, migrations: list[Migration] | None = None) -> lis
     a file was changed after it was applied, or if PostgreSQL refuses one; Retryable if the server cannot be reached.
     """
     wanted = shipped() if migrations is None else migrations
-    with connect(database_url, "returns-migrate") as connection, translated():
+    with connect(database_url, "returns-migrate") as connection, translated(), connection.patient():
         return _migrate(connection, wanted)
 
 
