@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import faulthandler
 import gc
 import os
 import sys
@@ -103,7 +102,7 @@ def ingest(settings: Settings, metrics: Metrics, stop: Stop, *, drain: bool = Fa
         stop=stop,
         metrics=metrics,
         tidy=_collector(),
-        alive=lambda: faulthandler.dump_traceback_later(settings.stall_seconds, exit=True),
+        alive=stop.watchdog.beat,
     )
 
 
@@ -127,7 +126,6 @@ def run_ingest(settings: Settings, metrics: Metrics, stop: Stop, *, drain: bool 
     gc.disable()
     loop.run()
     gc.freeze()  # Python would look through all that was remembered once more before it ends, for more than a second
-    faulthandler.cancel_dump_traceback_later()
 
 
 def relay(settings: Settings, metrics: Metrics, stop: Stop, *, start_at: int | None = None) -> Relay:

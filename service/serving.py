@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from service.runtime.lifecycle import Stop
 
 _CREATION_SECONDS: Final = 8.0  # Kafka gets this long to take the event of a new return
-_STOP_SECONDS: Final = 10  # requests that are being answered get this long when `serve` stops
+_STOP_SECONDS: Final = 8  # requests that are being answered get this long when `serve` stops
 
 
 @contextmanager
@@ -119,6 +119,7 @@ class _Server(uvicorn.Server):
         logs.get("serve").info("serving", url=self._url)
 
     async def on_tick(self, counter: int) -> bool:
+        self._stop.watchdog.beat()
         return bool(self._stop) or await super().on_tick(counter)
 
     @contextmanager

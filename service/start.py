@@ -21,16 +21,17 @@ class Process(NamedTuple):
 
 
 @contextmanager
-def process(name: str, *, with_metrics_server: bool = True) -> Iterator[Process]:
-    """Settings, logs, metrics and signals of one process."""
-    from service.runtime.lifecycle import Stop
+def process(name: str, *, with_metrics_server: bool = True, grace_seconds: float | None = None) -> Iterator[Process]:
+    """Settings, logs, metrics, signals and the watchdog of one process."""
+    from service.runtime.lifecycle import GRACE_SECONDS, Stop
 
     # First of all: a signal that comes during the rest of the start is not to be lost.
-    with Stop().install() as stop:
+    with Stop(grace_seconds=GRACE_SECONDS if grace_seconds is None else grace_seconds).install() as stop:
         from service import bootstrap
         from service.metrics import Metrics
 
         settings, metrics = load_settings(name), Metrics()
+        stop.watchdog.start(settings.stall_seconds)
         with bootstrap.metrics_server(settings, metrics if with_metrics_server else None):
             yield Process(settings, metrics, stop)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
 from service.adapters.batch_log import SliceReader
@@ -41,9 +41,8 @@ class PostgresSearch:
         connection, reader = self._connected()
         try:
             # Patience lasts until the COMMIT is answered.
-            with translated(), closing(PostgresSearchTransaction(connection, reader)) as transaction:
-                with connection.transaction():
-                    yield transaction
+            with translated(), ExitStack() as patience, connection.transaction():
+                yield PostgresSearchTransaction(connection, reader, patience)
         except Retryable:
             self.close()
             raise
@@ -83,13 +82,8 @@ class PostgresSearch:
 class PostgresSearchTransaction:
     """`project.SearchTransaction`."""
 
-    def __init__(self, connection: WorkingConnection, reader: SliceReader) -> None:
-        self._connection, self._reader = connection, reader
-        self._patience = ExitStack()
-
-    def close(self) -> None:
-        """The transaction has ended."""
-        self._patience.close()
+    def __init__(self, connection: WorkingConnection, reader: SliceReader, patience: ExitStack) -> None:
+        self._connection, self._reader, self._patience = connection, reader, patience
 
     def begin(self) -> int | None:
         row = self._connection.execute(_QUERIES["begin"]).fetchone()

@@ -91,6 +91,7 @@ class Relay:
         end: int | None = None
         try:
             while not self._stop:
+                self._stop.watchdog.beat()
                 pause = self._guarded()
                 if drain and self._journal is not None:
                     end = self._end() if end is None else end

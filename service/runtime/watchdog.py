@@ -48,6 +48,8 @@ class Watchdog:
         self._must_end_at: float | None = None
         self._asked_at = 0.0
         self._looked_at = clock()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
 
     def beat(self) -> None:
         """A turn begins. Costs next to nothing; safe from any thread."""
@@ -70,7 +72,7 @@ class Watchdog:
 
     def start(self, stuck_seconds: float) -> None:
         """Watch from now on; a turn that takes longer than that ends the process."""
-        self._stuck_seconds = stuck_seconds
+        self._stuck_seconds, self._looked_at = stuck_seconds, self._clock()
         self._spawn()
 
     def must_end(self, within_seconds: float) -> None:
@@ -78,6 +80,7 @@ class Watchdog:
         if self._must_end_at is not None:
             return
         self._asked_at = self._clock()
+        self._looked_at = self._asked_at
         self._must_end_at = self._asked_at + within_seconds
         self._arm(within_seconds + _MARGIN_SECONDS)
         self._spawn()
@@ -114,16 +117,15 @@ class Watchdog:
             self._end(EXIT_STUCK)
 
     def _spawn(self) -> None:
-        if not any(thread.name == _NAME for thread in threading.enumerate()):
-            threading.Thread(target=self._watch, name=_NAME, daemon=True).start()
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+                self._thread.start()
 
     def _watch(self) -> None:
         while True:
             time.sleep(_LOOK_SECONDS)
             self.look()
-
-
-_NAME: Final = "watchdog"
 
 
 def waits_in() -> list[str]:
