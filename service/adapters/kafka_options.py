@@ -9,6 +9,7 @@ from typing import Any
 from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
+from service.adapters.kafka_silence import CONNECTING, bound
 from service.config import Settings
 
 
@@ -30,11 +31,20 @@ def connection_options(settings: Settings, client_id: str) -> dict[str, Any]:
 
 
 class _Client(KafkaNetClient):  # type: ignore[misc] # kafka-python has no types
-    """Leaves no socket once it is closed.
+    """Waits for nothing for ever, and leaves no socket once it is closed.
 
     By itself kafka-python 3.0.12 leaves a connection open on which something waits to be sent: the loop that would send
     it and close the connection has ended by then.
     """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options | CONNECTING)
+        bound(self._net, self._manager)
+
+    @property
+    def net(self) -> Any:
+        """Its loop, which knows when a broker was last heard."""
+        return self._net
 
     def close(self, node_id: Any = None) -> None:
         connections = list(self._manager._conns.values()) if node_id is None else []  # noqa: SLF001 - of a version that is pinned

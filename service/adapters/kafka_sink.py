@@ -14,11 +14,13 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import AuthorizationError, KafkaError, MessageSizeTooLargeError
+from kafka.errors import AuthorizationError, InvalidTransactionTimeoutError, KafkaError, MessageSizeTooLargeError
 from kafka.partitioner.default import murmur2
 from kafka.structs import OffsetAndMetadata
 
+from service.adapters import kafka_limits
 from service.adapters.kafka_options import connection_options, opened
+from service.adapters.kafka_silence import SILENCE_SECONDS, Silence
 from service.application.publish import Outgoing, OutputTopics
 from service.application.slices import Position
 from service.config import Settings
@@ -30,8 +32,10 @@ _BLOCK_MS: Final = 10_000
 _PRODUCER: Final = {
     "bootstrap_timeout_ms": _BLOCK_MS,
     "max_block_ms": _BLOCK_MS,
-    "request_timeout_ms": 10_000,
-    "delivery_timeout_ms": 25_000,
+    "request_timeout_ms": 6_000,
+    "delivery_timeout_ms": 14_000,
+    # At rest a producer says nothing else to the brokers; so it is noticed when they do not answer.
+    "metadata_max_age_ms": 4_000,
     # The sender polls for so long between the steps of a transaction: 100 ms by default.
     "retry_backoff_ms": 5,
     # Batches go when they are full, the rest with the flush at the end of a slice.
@@ -52,7 +56,7 @@ class SinkOptions(NamedTuple):
     transactional_id: str = "returns-relay"
     group_id: str = "returns-relay"
     transaction_timeout_ms: int = 10_000
-    patience_seconds: float = 30.0
+    patience_seconds: float = SILENCE_SECONDS
 
 
 class _Headers(tuple[tuple[str, bytes | None], ...]):
@@ -76,6 +80,10 @@ class _Producer(KafkaProducer):  # type: ignore[misc] # kafka-python is untyped
       transaction, which aborts it. Hence every message must be acknowledged before the commit is asked for.
     * `send` refuses a message with neither key nor value, and a header without a value. Both may be dead letters.
     """
+
+    @property
+    def net(self) -> Any:
+        return self._sender._client.net  # noqa: SLF001 - see the class
 
     def initialized(self) -> Any:
         return self._woken(self._transaction_manager.initialize_transactions())
@@ -146,10 +154,11 @@ class KafkaSink:
                 transaction_timeout_ms=options.transaction_timeout_ms,
                 **_PRODUCER,
             )
+        self._silence = Silence(self._producer.net)
         try:
             with _translated():
                 # Fences every earlier sink, and aborts or completes its last transaction, before the position is read.
-                self._wait(self._producer.initialized())
+                self._begin()
                 self._partitions = {topic: len(self._producer.partitions_for(topic)) for topic in topics}
         except BaseException:
             self.close()
@@ -182,6 +191,11 @@ class KafkaSink:
             self._wait(offset_sent)
             self._wait(producer.committed())
 
+    def check(self) -> None:
+        """For one that has nothing to publish: whether the brokers still answer."""
+        if self._silence.is_too_long:
+            raise Retryable(f"Kafka: no broker has answered for {self._silence.seconds():.0f} s")
+
     def close(self) -> None:
         """Stop the producer; a transaction that is open will be aborted by the next one, or by its time-out."""
         self._producer.kill()
@@ -189,6 +203,13 @@ class KafkaSink:
     @staticmethod
     def _offset(position: Position) -> OffsetAndMetadata:
         return OffsetAndMetadata(position.n, position.within, -1)
+
+    def _begin(self) -> None:
+        try:
+            self._wait(self._producer.initialized())
+        except InvalidTransactionTimeoutError as error:
+            text = kafka_limits.refused(self._settings, "relay_transaction_timeout_ms", "transaction.max.timeout.ms")
+            raise Fatal(text) from error
 
     def _wait(self, result: Any) -> None:
         """Wait for the answer to a request of the transaction protocol."""

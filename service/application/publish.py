@@ -61,6 +61,9 @@ class Sink(Protocol):
     def publish(self, messages: Sequence[Outgoing], position: Position) -> None:
         """Write all messages and the position, or nothing. Raises Retryable where it may be either."""
 
+    def check(self) -> None:
+        """At rest: raises Retryable where no broker answers any more."""
+
     def close(self) -> None:
         """Let go of the connection; a transaction that is open will be aborted."""
 

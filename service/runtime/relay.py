@@ -120,6 +120,7 @@ class Relay:
             if piece.position != self._position:
                 self._publish(piece, self._sink)
                 return 0.0
+        self._sink.check()
         self._settle(self._options.refresh_seconds if self._is_settled else self._options.settle_seconds)
         self._metrics.cursor_lag.labels("relay").set(0)
         return self._options.poll_seconds
