@@ -29,7 +29,7 @@ def _configured(settings: Settings, names: tuple[str, ...]) -> dict[str, str]:
             request_timeout_ms=_SECONDS_MS,
         )
         try:
-            broker = str(admin.describe_cluster()["brokers"][0]["node_id"])
+            broker = str(admin.describe_cluster()["brokers"][0]["broker_id"])
             asked = ConfigResource(ConfigResourceType.BROKER, broker, list(names))
             described = admin.describe_configs([asked], config_filter="all")["broker"]
             found = next(iter(described.values()))

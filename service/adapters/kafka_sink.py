@@ -207,7 +207,9 @@ class KafkaSink:
     def _begin(self) -> None:
         try:
             self._wait(self._producer.initialized())
-        except InvalidTransactionTimeoutError as error:
+        except KafkaError as error:
+            if InvalidTransactionTimeoutError.__name__ not in str(error):  # which kafka-python wraps
+                raise
             text = kafka_limits.refused(self._settings, "relay_transaction_timeout_ms", "transaction.max.timeout.ms")
             raise Fatal(text) from error
 
