@@ -30,6 +30,7 @@ from service.application.sessions import SessionLimits
 from service.application.voiding import Voiding
 from service.bootstrap import carrier_tables, parser
 from service.errors import Fatal
+from service.runtime.lookout import Lookout
 from service.web.app import create_app
 from service.web.limits import Rate
 from service.web.operations import Operations
@@ -58,8 +59,14 @@ def web(settings: Settings, metrics: Metrics, stop: Stop) -> Iterator[FastAPI]:
     )
     with open_pool(settings.database_url.get_secret_value(), settings.database_pool_size) as pool:
         public = Public(PostgresPublicReading(pool), carrier_tables(settings), limits, lambda: bool(stop))
+        reading = PostgresReading(pool)
         with operations(settings, pool) as does, desk(settings, pool, does) as parts:
-            yield create_app(PostgresReading(pool), metrics, public, does, parts)
+            application = create_app(reading, metrics, public, does, parts)
+            application.state.questions = {
+                "database": lambda: "; ".join(reading.problems()) or None,
+                "kafka": lambda: None if parts.ends.bounds() is not None else "no broker answers",
+            }
+            yield application
 
 
 @contextmanager
@@ -140,7 +147,8 @@ def serve(settings: Settings, metrics: Metrics, stop: Stop) -> None:
         )
         host, port = listener.getsockname()[:2]
         url = settings.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        _Server(config, stop, url).run(sockets=[listener])
+        with Lookout("serve", application.state.questions):
+            _Server(config, stop, url).run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:
