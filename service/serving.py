@@ -147,7 +147,8 @@ def serve(settings: Settings, metrics: Metrics, stop: Stop) -> None:
         )
         host, port = listener.getsockname()[:2]
         url = settings.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        with Lookout("serve", application.state.questions):
+        # Kafka is asked in no more time than a page has; once too late says nothing.
+        with Lookout("serve", application.state.questions, doubts={"kafka": 2}):
             _Server(config, stop, url).run(sockets=[listener])
 
 

@@ -57,10 +57,11 @@ def connect(url: str, application_name: str, *, autocommit: bool = True) -> Work
     return connection
 
 
-def is_at_work(url: str, session: int) -> bool:
-    """Whether the server answers, and that session of it is in the middle of a statement; asks over a new connection.
+def is_at_work(url: str, session: int | None) -> bool | None:
+    """Whether the server answers over a new connection and, if one is given, whether that session of it is in the middle
+    of a statement; None if it refuses to say.
 
-    One that is idle has given its answer, and somebody in between has dropped it.
+    A session that is idle has given its answer, and somebody in between has dropped it.
     """
     try:
         with WorkingConnection.connect(
@@ -68,9 +69,12 @@ def is_at_work(url: str, session: int) -> bool:
         ) as connection:
             connection.deadline = _ASK_SECONDS
             row = connection.execute("SELECT state FROM pg_stat_activity WHERE pid = %s", (session,)).fetchone()
-    except psycopg.Error:
+    except (NoAnswer, psycopg.errors.ConnectionTimeout):
         return False
-    return row is not None and row[0] in (None, "active")  # None: another role's, which this one may not see
+    except psycopg.Error:
+        return None  # too many connections, perhaps
+    # Without a state it is another role's, which this one may not see.
+    return session is None or (row is not None and row[0] in (None, "active"))
 
 
 @contextmanager

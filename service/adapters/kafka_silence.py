@@ -14,7 +14,7 @@ from kafka.net import manager
 from kafka.net.connection import KafkaConnection
 
 # Then the client is thrown away, and a new one begins from the bootstrap addresses (ADR 17).
-SILENCE_SECONDS: Final = 15.0
+SILENCE_SECONDS: Final = 12.0
 _LISTENED_SECONDS: Final = 5.0  # who did not look for longer than this has not listened
 _RUN_MS: Final = 25_000  # longest that anything is waited for; what has a time of its own takes less
 

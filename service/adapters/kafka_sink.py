@@ -33,7 +33,7 @@ _PRODUCER: Final = {
     "bootstrap_timeout_ms": _BLOCK_MS,
     "max_block_ms": _BLOCK_MS,
     "request_timeout_ms": 6_000,
-    "delivery_timeout_ms": 14_000,
+    "delivery_timeout_ms": 12_000,
     # At rest a producer says nothing else to the brokers; so it is noticed when they do not answer.
     "metadata_max_age_ms": 4_000,
     # The sender polls for so long between the steps of a transaction: 100 ms by default.

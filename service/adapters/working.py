@@ -15,8 +15,8 @@ from psycopg.waiting import Ready, Wait
 # Of silence, in the middle of a statement. A server that is alive answers before, if only with an error: its own
 # time-outs are shorter. A frozen one never does, and its system goes on acknowledging, so that nothing in TCP tells.
 DEADLINE_SECONDS: Final = 20.0
-# The same for statements that may take long: then the server is asked whether it is still at it.
-PATIENT_SECONDS: Final = 10.0
+# After so much of it another connection is tried: a server that does not answer there either is not waited for.
+DOUBT_SECONDS: Final = 7.0
 _INTERVAL: Final = 0.1  # seconds: how often the time is looked at
 
 _EVENTS: Final = {Wait.R: select.POLLIN, Wait.W: select.POLLOUT, Wait.RW: select.POLLIN | select.POLLOUT}
@@ -35,8 +35,9 @@ class WorkingConnection(Connection[tuple[Any, ...]]):
 
     meanwhile: Callable[[], bool] | None = None
     deadline: float = DEADLINE_SECONDS
-    # Asks the server over another connection whether the session of this number is still at work.
-    is_at_work: Callable[[int], bool] | None = None
+    # Asks the server over another connection whether the session of this number, if one is given, is still at work.
+    # None: that could not be found out.
+    is_at_work: Callable[[int | None], bool | None] | None = None
     _session: int | None = None  # of a server that may take its time
 
     @contextmanager
@@ -86,21 +87,25 @@ class WorkingConnection(Connection[tuple[Any, ...]]):
         try:
             if wanted is None:
                 wanted = next(gen)
-            heard = time.monotonic()
+            heard = asked = time.monotonic()
             while True:
                 ready = yield wanted
+                now = time.monotonic()
                 if ready:
-                    heard = time.monotonic()
-                elif (silent := time.monotonic() - heard) >= (PATIENT_SECONDS if self._session else self.deadline):
-                    self._judge(silent)
-                    heard = time.monotonic()
+                    heard = asked = now
+                elif now - asked >= min(DOUBT_SECONDS, self.deadline):
+                    heard = self._judge(heard, now)
+                    asked = time.monotonic()
                 wanted = gen.send(ready)
         except StopIteration as ended:
             return ended.value
 
-    def _judge(self, silent: float) -> None:
-        session, ask = self._session, self.is_at_work
-        if session is not None and ask is not None and ask(session):
-            return
-        self.close()  # which says goodbye without waiting
-        raise NoAnswer(f"has not answered for {silent:.0f} s")
+    def _judge(self, heard: float, now: float) -> float:
+        """When the server is taken to have been heard last; NoAnswer where it is not to be waited for any longer."""
+        is_at_work = self.is_at_work(self._session) if self.is_at_work is not None else None
+        if is_at_work and self._session is not None:
+            return now
+        if is_at_work is False or now - heard >= self.deadline - _INTERVAL:
+            self.close()  # which says goodbye without waiting
+            raise NoAnswer(f"has not answered for {time.monotonic() - heard:.0f} s")
+        return heard

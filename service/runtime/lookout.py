@@ -10,7 +10,6 @@ from typing import Final, Self
 from service import logs
 
 _EVERY_SECONDS: Final = 5.0
-_DOUBTS: Final = 2  # in a row, until it is said
 
 Question = Callable[[], str | None]
 
@@ -21,11 +20,20 @@ class Lookout:
     What has gone wrong is said as `server_away`, and that it is right again as `server_back`.
     """
 
-    def __init__(self, process: str, questions: Mapping[str, Question], *, every: float = _EVERY_SECONDS) -> None:
+    def __init__(
+        self,
+        process: str,
+        questions: Mapping[str, Question],
+        *,
+        doubts: Mapping[str, int] | None = None,
+        every: float = _EVERY_SECONDS,
+    ) -> None:
+        """`doubts` is how often in a row something must be wrong until it is said; once, if nothing is given."""
         self._log = logs.get(process)
         self._every = every
         self._ended = threading.Event()
         self._doubts = dict.fromkeys(questions, 0)
+        self._enough = dict.fromkeys(questions, 1) | dict(doubts or {})
         # A thread each: one that is kept waiting says nothing of the others.
         self._threads = [
             threading.Thread(target=self._ask, args=(server, question), name=f"lookout-{server}", daemon=True)
@@ -46,9 +54,9 @@ class Lookout:
         """What came of one question."""
         doubts = self._doubts[server]
         self._doubts[server] = 0 if problem is None else doubts + 1
-        if problem is not None and doubts + 1 == _DOUBTS:
+        if problem is not None and doubts + 1 == self._enough[server]:
             self._log.warning("server_away", server=server, problem=problem)
-        elif problem is None and doubts >= _DOUBTS:
+        elif problem is None and doubts >= self._enough[server]:
             self._log.info("server_back", server=server)
 
     def _ask(self, server: str, question: Question) -> None:

@@ -9,7 +9,7 @@ from tests.support.waiting import eventually
 
 def test_a_server_that_went_away_and_came_back_is_said_once_each() -> None:
     with capture_logs() as lines:
-        lookout = Lookout("serve", {"database": lambda: None})
+        lookout = Lookout("serve", {"database": lambda: None}, doubts={"database": 2})
         for problem in (None, "frozen", None, "frozen", "frozen", "frozen", None, None):
             lookout.note("database", problem)
 
