@@ -95,7 +95,9 @@ def relay(
     with process("relay") as (settings, metrics, stop):
         from service import bootstrap
 
-        bootstrap.relay(settings, metrics, stop, start_at=start_at).run(drain=drain)
+        relay = bootstrap.relay(settings, metrics, stop, start_at=start_at)
+        with bootstrap.watching_transactions(settings):
+            relay.run(drain=drain)
 
 
 @app.command()

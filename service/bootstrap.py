@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 # What `run` starts. Those with metrics of their own get RETURNS_METRICS_PORT and the ports after it, in this order.
 PROCESSES: Final = ("ingest", "relay", "project", "serve")
+_TRANSACTIONS_SECONDS: Final = 10.0  # between two looks at what is open on the output topics
 _FULL_COLLECTION: Final = 20  # of so many collections of a worker one is full
 
 
@@ -150,6 +151,17 @@ def relay(settings: Settings, metrics: Metrics, stop: Stop, *, start_at: int | N
         metrics,
         options=RelayOptions(poll_seconds=settings.relay_poll_ms / 1000, start_at=start_at),
     )
+
+
+@contextmanager
+def watching_transactions(settings: Settings) -> Iterator[None]:
+    """Say, within the block, which transactions hang on the output topics."""
+    from service.adapters.kafka_hanging import HangingTransactions
+    from service.runtime.lookout import Lookout
+
+    question = HangingTransactions(settings).question
+    with Lookout("relay", {"transactions": question}, every=_TRANSACTIONS_SECONDS):
+        yield
 
 
 def project(settings: Settings, metrics: Metrics, stop: Stop) -> Projector:

@@ -12,6 +12,7 @@ import pytest
 from deploy.local.process import free_port
 from deploy.local.stack import LocalStack
 from service.adapters.migrations import migrate
+from tests.support.filling import Filler, world
 from tests.support.proxy import Middlebox
 from tests.support.service import Service, create_topics
 from tests.support.topics import Clients, Topics
@@ -49,7 +50,7 @@ def published(service: Service) -> int:
 
 
 def newest(service: Service) -> int:
-    return int(service.query("SELECT coalesce(max(n), 0) FROM batches WHERE events > 0 OR n > 0")[0][0])
+    return int(service.query("SELECT coalesce(max(n), 0) FROM batches")[0][0])
 
 
 def send(service: Service, number: int, bootstrap: str | None = None) -> None:
@@ -74,28 +75,24 @@ def test_a_worker_killed_without_a_goodbye_is_replaced(lone: Service) -> None:
     print(f"replaced after {time.monotonic() - killed:.1f} s")
 
 
-@pytest.mark.parametrize("away", (0.0, 40.0))
+@pytest.mark.parametrize("away", (0.0, 30.0))
 def test_a_relay_behind_a_broker_that_died_works_again(away: float, private_stack: LocalStack, lone: Service) -> None:
     lone.start("relay", RETURNS_LOG_LEVEL="debug")
-    ingest = lone.start("ingest")
-    send(lone, 5)
-    eventually(lambda: newest(lone) and published(lone) == newest(lone), 60)
+    filler = Filler(lone.database)
+    records = list(world(20, 1))
+    filler.write(records[:40])
+    eventually(lambda: published(lone) == newest(lone), 60)
 
+    filler.write(records[40:80])
     private_stack.kafka.kill()
     time.sleep(away)  # the fault itself: for so long nobody answers
     private_stack.kafka.start()
     answers = time.monotonic()
-    send(lone, 5)
-    sent = time.monotonic()
-    eventually(lambda: letters(lone) == 10, WORKS_AGAIN + 30)
-    ingested = time.monotonic()
-    eventually(lambda: published(lone) == newest(lone), WORKS_AGAIN + 30)
-    done = time.monotonic()
+    filler.write(records[80:])
+    eventually(lambda: published(lone) == newest(lone), WORKS_AGAIN)
 
-    print(f"away {away:.0f} s: sent +{sent - answers:.1f} s, ingested +{ingested - answers:.1f} s,")
-    print(f"published +{done - answers:.1f} s after the broker answered")
-    assert lone.stop(ingest) == 0
-    assert done - answers < WORKS_AGAIN
+    print(f"away {away:.0f} s: published {time.monotonic() - answers:.1f} s after the broker answers")
+    filler.close()
 
 
 def test_a_broker_that_comes_back_at_another_address_is_found_by_the_old_bootstrap_address(
