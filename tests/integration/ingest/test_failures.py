@@ -6,8 +6,8 @@ import contextlib
 import itertools
 import json
 import random
-import threading
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
