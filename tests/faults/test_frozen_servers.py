@@ -164,6 +164,24 @@ def test_a_command_notices_a_frozen_server(command: tuple[str, ...], servers: Lo
     assert done.returncode == 1
 
 
+def test_a_simulator_notices_a_frozen_broker(servers: LocalStack, lone: Service) -> None:
+    simulator = lone.start("simulate", "--returns", "0", "--rate", "50")
+    eventually(lambda: sent_anything(servers, lone), 40)
+
+    servers.kafka.pause()
+
+    assert simulator.wait(NOTICED) == 1
+    assert "Kafka did not take a message" in lone.newest_log.read_text()
+
+
+def sent_anything(servers: LocalStack, service: Service) -> bool:
+    topics = Topics(servers.kafka.bootstrap_servers)
+    try:
+        return topics.end(service.topics.name("returns")) > 0
+    finally:
+        topics.admin.close()
+
+
 def through_a_middlebox(service: Service) -> Middlebox:
     box, service.variables["RETURNS_DATABASE_URL"] = Middlebox.before(service.database)
     return box
