@@ -24,7 +24,7 @@ Pool = ConnectionPool[Connection[tuple[Any, ...]]]
 _QUERIES: Final = load_queries("reading.sql")
 _WAIT_SECONDS: Final = 5.0  # for a free connection; then the caller is told to come back
 _READINESS_SECONDS: Final = 2.0
-_DEADLINE_SECONDS: Final = 8.0  # of silence; a server that is alive ends a statement before, see below
+_DEADLINE_SECONDS: Final = 6.5  # of silence; a server that is alive ends a statement before, see below
 # How long one attempt at a lost connection goes on before the next request starts another: what bounds how soon
 # the pool notices that the server is back.
 _RECONNECT_SECONDS: Final = 5.0

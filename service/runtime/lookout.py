@@ -9,7 +9,7 @@ from typing import Final, Self
 
 from service import logs
 
-_EVERY_SECONDS: Final = 5.0
+_EVERY_SECONDS: Final = 3.0
 
 Question = Callable[[], str | None]
 
