@@ -15,7 +15,7 @@ from service.adapters.kafka_silence import Silence
 from service.config import Settings
 from service.errors import Retryable
 
-_BOOTSTRAP_MS: Final = 10_000
+_BLOCK_MS: Final = 10_000
 _CLOSE_SECONDS: Final = 10
 _ANSWER_SECONDS: Final = 30
 _LOOK_SECONDS: Final = 1.0
@@ -109,7 +109,8 @@ class Publishing:
     def _open(self) -> Any:
         if time.monotonic() < self._rests_until:
             raise self._no_broker()  # many callers must not each wait, one after the other, for what is known
-        options: dict[str, Any] = {"bootstrap_timeout_ms": _BOOTSTRAP_MS}
+        names = ("bootstrap_timeout_ms", "max_block_ms", "request_timeout_ms")
+        options: dict[str, Any] = dict.fromkeys(names, _BLOCK_MS)
         if self._patience_seconds is not None:
             patience_ms = int(self._patience_seconds * 1000)
             names = ("bootstrap_timeout_ms", "max_block_ms", "delivery_timeout_ms")
@@ -140,7 +141,10 @@ class Publishing:
             if producer is None or self._producer is not producer:
                 return
             self._producer = None
-        producer.close(timeout=seconds)
+        try:
+            producer.close(timeout=seconds)
+        except KafkaError:  # of what could not be sent; it has left its thread behind, then
+            producer._sender.force_close()  # noqa: SLF001 - there is no public way
 
     def _note(self, error: Exception) -> None:
         # Called on the producer's own thread too: the caller's learns of it with its next call.
