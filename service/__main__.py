@@ -121,7 +121,8 @@ def relay(*, drain: Drain = False) -> None:
 
         settings, metrics, stop = started
         worker = bootstrap.relay(settings, metrics, stop)
-        bootstrap.run_relay(worker, settings, metrics, started.monitor, drain=drain)
+        with bootstrap.watching_transactions(settings):
+            bootstrap.run_relay(worker, settings, metrics, started.monitor, drain=drain)
 
 
 @app.command()
@@ -335,7 +336,8 @@ def run() -> None:
 
     If one of them ends, the others are stopped and the exit status is 1. SIGTERM or Ctrl-C stops all.
     """
-    with process("run", with_metrics_server=False) as (settings, _, stop):
+    # A little longer than each child takes at most.
+    with process("run", with_metrics_server=False, grace_seconds=14.5) as (settings, _, stop):
         from service import bootstrap
 
         if not bootstrap.run_all(settings, stop):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import faulthandler
 import gc
 import os
 import sys
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 # What `run` starts. They get RETURNS_METRICS_PORT and the ports after it, in this order.
 PROCESSES: Final = ("ingest", "relay", "project", "serve")
 _LEAD_SECONDS: Final = 30.0  # a relay that refuses has the lead for a moment, now and then
+_TRANSACTIONS_SECONDS: Final = 10.0  # between two looks at what is open on the output topics
 _FULL_COLLECTION: Final = 20  # of so many collections of a worker one is full
 
 
@@ -107,7 +107,7 @@ def ingest(
         stop=stop,
         metrics=metrics,
         tidy=_collector(),
-        alive=lambda: faulthandler.dump_traceback_later(settings.stall_seconds, exit=True),
+        alive=stop.watchdog.beat,
         board=board,
     )
 
@@ -137,7 +137,6 @@ def run_ingest(settings: Settings, metrics: Metrics, stop: Stop, monitor: Monito
     with monitors.ingest(monitor, settings, metrics, board) if settings.metrics_port else nullcontext():
         loop.run()
     gc.freeze()  # Python would look through all that was remembered once more before it ends, for more than a second
-    faulthandler.cancel_dump_traceback_later()
 
 
 def relay(settings: Settings, metrics: Metrics, stop: Stop) -> Relay:
@@ -191,6 +190,17 @@ def run_project(
             projector.rebuild()
         else:
             projector.run(drain=drain)
+
+
+@contextmanager
+def watching_transactions(settings: Settings) -> Iterator[None]:
+    """Say, within the block, which transactions hang on the output topics."""
+    from service.adapters.kafka_hanging import HangingTransactions
+    from service.runtime.lookout import Lookout
+
+    question = HangingTransactions(settings).question
+    with Lookout("relay", {"transactions": question}, every=_TRANSACTIONS_SECONDS):
+        yield
 
 
 def project(settings: Settings, metrics: Metrics, stop: Stop) -> Projector:

@@ -171,7 +171,7 @@ class Settings(BaseSettings):
         default=300_000, ge=1000, description="A worker that does not poll for this long loses its partitions."
     )
     session_timeout_ms: int = Field(
-        default=45_000, ge=1000, description="A worker that is not heard of for this long loses its partitions."
+        default=10_000, ge=1000, description="A worker that is not heard of for this long loses its partitions."
     )
     fetch_min_bytes: int = Field(
         default=1, ge=1, description="A fetch waits for this much, for at most fetch_max_wait_ms."

@@ -32,6 +32,7 @@ from service.application.voiding import Voiding
 from service.bootstrap import carrier_tables, parser
 from service.errors import Fatal
 from service.runtime.board import Board
+from service.runtime.lookout import Lookout
 from service.web.app import create_app
 from service.web.limits import Rate
 from service.web.operations import Operations
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from service.runtime.lifecycle import Stop
 
 _CREATION_SECONDS: Final = 8.0  # Kafka gets this long to take the event of a new return
-_STOP_SECONDS: Final = 10  # requests that are being answered get this long when `serve` stops
+_STOP_SECONDS: Final = 8  # requests that are being answered get this long when `serve` stops
 
 
 @contextmanager
@@ -65,11 +66,23 @@ def web(
         public = Public(PostgresPublicReading(pool), carrier_tables(settings), limits, lambda: bool(stop))
         reading = PostgresReading(pool)
         with operations(settings, pool) as does, desk(settings, pool, does) as parts:
-            if monitor is None or board is None or not settings.metrics_port:
-                yield create_app(reading, metrics, public, does, parts)
+            if monitor is not None and board is not None and settings.metrics_port:
+                with monitors.serve(monitor, settings, metrics, board, pool, reading.problems):
+                    application = create_app(reading, metrics, public, does, parts, problems=monitor.problems)
+                    application.state.questions = _questions(reading, parts)
+                    yield application
                 return
-            with monitors.serve(monitor, settings, metrics, board, pool, reading.problems):
-                yield create_app(reading, metrics, public, does, parts, problems=monitor.problems)
+            application = create_app(reading, metrics, public, does, parts)
+            application.state.questions = _questions(reading, parts)
+            yield application
+
+
+def _questions(reading: PostgresReading, parts: Parts) -> dict[str, Callable[[], str | None]]:
+    """What `serve` asks the servers by itself, so that it is said when one is away."""
+    return {
+        "database": lambda: "; ".join(reading.problems()) or None,
+        "kafka": lambda: None if parts.ends.bounds() is not None else "no broker answers",
+    }
 
 
 @contextmanager
@@ -130,6 +143,7 @@ class _Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         self._board.beat()
+        self._stop.watchdog.beat()
         return bool(self._stop) or await super().on_tick(counter)
 
     @contextmanager
@@ -154,7 +168,9 @@ def serve(settings: Settings, metrics: Metrics, stop: Stop, monitor: Monitor) ->
         )
         host, port = listener.getsockname()[:2]
         url = settings.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        _Server(config, stop, url, board).run(sockets=[listener])
+        # Kafka is asked in no more time than a page has; once too late says nothing.
+        with Lookout("serve", application.state.questions, doubts={"kafka": 2}):
+            _Server(config, stop, url, board).run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -28,17 +28,24 @@ class Process:
 
 
 @contextmanager
-def process(name: str, *, with_metrics_server: bool = True, with_database: bool = True) -> Iterator[Process]:
-    """Settings, logs, metrics and signals of one process; Fatal where its database is not fit for it."""
-    from service.runtime.lifecycle import Stop
+def process(
+    name: str,
+    *,
+    with_metrics_server: bool = True,
+    with_database: bool = True,
+    grace_seconds: float | None = None,
+) -> Iterator[Process]:
+    """Settings, logs, metrics, signals and the watchdog of one process; Fatal where its database is not fit for it."""
+    from service.runtime.lifecycle import GRACE_SECONDS, Stop
 
     # First of all: a signal that comes during the rest of the start is not to be lost.
-    with Stop().install() as stop:
+    with Stop(grace_seconds=GRACE_SECONDS if grace_seconds is None else grace_seconds).install() as stop:
         from service import bootstrap
         from service.checking import checked_at_start
         from service.metrics import Metrics
 
         settings, metrics = load_settings(name, with_database=with_database), Metrics()
+        stop.watchdog.start(settings.stall_seconds)
         shown = bootstrap.health_server(settings, metrics, listens=with_metrics_server)
         with shown as monitor, checked_at_start(name, settings, metrics):
             yield Process(settings, metrics, stop, monitor)

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import Connection, sql
 
 from service.adapters.session import READ_ONLY, SESSION, begin_session
-from service.adapters.working import WorkingConnection
+from service.adapters.working import NoAnswer, WorkingConnection
 from service.errors import Cause, Conflict, Fatal, ReadOnly, RejectedValue, Retryable, ServiceError, SettingsError
 
 # A server that is away, overloaded, shutting down, that chose this transaction as a deadlock's victim, or
@@ -35,6 +35,7 @@ _NO_ROOM: Final = ("too many clients", "too many connections", "connection slots
 _UNDEFINED: Final = ("42P01", "42703", "42883", "42704")
 
 _CONNECT_SECONDS: Final = 5  # for each host
+_ASK_SECONDS: Final = 4
 
 # What libpq says of an option that it does not take, as against a server that it does not reach.
 _WRONG_OPTION: Final = re.compile(r"invalid |could not match |unrecognized |.*certificate file .* does not exist")
@@ -62,7 +63,7 @@ def connect(url: str, application_name: str, *, autocommit: bool = True, writes:
 
 def _connected(url: str, application_name: str) -> WorkingConnection:
     try:
-        return WorkingConnection.connect(
+        connection = WorkingConnection.connect(
             url,
             autocommit=True,
             client_encoding="UTF8",
@@ -88,6 +89,28 @@ def _connected(url: str, application_name: str) -> WorkingConnection:
                 f"a pooler stands between this service and PostgreSQL and refuses the session: {text}"
             ) from None
         raise Retryable(f"cannot connect to PostgreSQL: {text}", cause=refusal(error)) from error
+    connection.is_at_work = lambda session: is_at_work(url, session)
+    return connection
+
+
+def is_at_work(url: str, session: int | None) -> bool | None:
+    """Whether the server answers over a new connection and, if one is given, whether that session of it is in the middle
+    of a statement; None if it refuses to say.
+
+    A session that is idle has given its answer, and somebody in between has dropped it.
+    """
+    try:
+        with WorkingConnection.connect(
+            url, autocommit=True, application_name="returns-watch", connect_timeout=_ASK_SECONDS
+        ) as connection:
+            connection.deadline = _ASK_SECONDS
+            row = connection.execute("SELECT state FROM pg_stat_activity WHERE pid = %s", (session,)).fetchone()
+    except (NoAnswer, psycopg.errors.ConnectionTimeout):
+        return False
+    except psycopg.Error:
+        return None  # too many connections, perhaps
+    # Without a state it is another role's, which this one may not see.
+    return session is None or (row is not None and row[0] in (None, "active"))
 
 
 @contextmanager
@@ -109,6 +132,8 @@ def refusal(error: psycopg.Error) -> Cause:
 
 def translate(error: psycopg.Error) -> ServiceError:
     """Our error for one of psycopg's."""
+    if isinstance(error, NoAnswer):
+        return Retryable(f"PostgreSQL {error}")
     state = error.sqlstate
     where = " ".join(filter(None, (error.diag.table_name, error.diag.constraint_name)))
     text = f"PostgreSQL {state or type(error).__name__} {where}".rstrip()

@@ -33,7 +33,8 @@ def open_histories(url: str) -> Iterator[PostgresHistories]:
         # It reads all there is, and takes its time.
         connection.execute("SET statement_timeout = 0")
         connection.execute("SET idle_in_transaction_session_timeout = 0")
-        yield PostgresHistories(connection)
+        with connection.patient():
+            yield PostgresHistories(connection)
 
 
 class PostgresHistories:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from psycopg import Connection
 from psycopg.types.json import set_json_loads
 from psycopg.types.string import BytesBinaryDumper
 from pydantic_core import from_json
@@ -20,6 +19,7 @@ from service.adapters.memory import Memory
 from service.adapters.queries import load_queries
 from service.adapters.rows import as_uuid
 from service.adapters.transaction import PostgresTransaction
+from service.adapters.working import WorkingConnection
 from service.application.ports import (
     Partition,
     Stored,
@@ -48,7 +48,7 @@ class PostgresJournal:
         self._url = url
         self._tables = tables
         self._application_name = application_name
-        self._connection: Connection | None = None
+        self._connection: WorkingConnection | None = None
         self._remembered = remembered
         self._memory = Memory(remembered)
         self._wary = 0
@@ -125,7 +125,7 @@ class PostgresJournal:
             connection, self._connection = self._connection, None
             connection.close()
 
-    def _connected(self) -> Connection:
+    def _connected(self) -> WorkingConnection:
         if self._connection is None or self._connection.closed:
             self.close()
             connection = connect(self._url, self._application_name)

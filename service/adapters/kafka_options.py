@@ -11,6 +11,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.net.compat import KafkaNetClient
 from kafka.net.selector import NetworkSelector
 
+from service.adapters.kafka_silence import CONNECTING, bound
 from service.adapters.kafka_trouble import CannotConnect, NotingManager
 from service.config import Settings
 from service.errors import SettingsError
@@ -45,21 +46,28 @@ def _readable(cafile: str) -> str:
 
 
 class _Client(KafkaNetClient):  # type: ignore[misc] # kafka-python has no types
-    """Leaves no socket once it is closed.
+    """Waits for nothing for ever, and leaves no socket once it is closed.
 
     By itself kafka-python 3.0.12 leaves a connection open on which something waits to be sent: the loop that would send
     it and close the connection has ended by then.
     """
 
-    def __init__(self, **configs: Any) -> None:
+    def __init__(self, **options: Any) -> None:
+        configs = options | CONNECTING
         net = NetworkSelector(**configs)
         super().__init__(net=net, manager=NotingManager(net, **configs), **configs)
+        bound(self._net, self._manager)
 
     @property
     def trouble(self) -> str | None:
         """Why the last connection that failed did."""
         found: str | None = self._manager.trouble
         return found
+
+    @property
+    def net(self) -> Any:
+        """Its loop, which knows when a broker was last heard."""
+        return self._net
 
     def close(self, node_id: Any = None) -> None:
         connections = list(self._manager._conns.values()) if node_id is None else []  # noqa: SLF001 - of a version that is pinned

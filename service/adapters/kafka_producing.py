@@ -8,16 +8,19 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from service.adapters.kafka_options import connection_options, opened
+from service.adapters.kafka_silence import Silence
 from service.adapters.kafka_trouble import CannotConnect
 from service.config import Settings
 from service.errors import Retryable
 
-_BOOTSTRAP_MS: Final = 10_000
+_BLOCK_MS: Final = 10_000
 _CLOSE_SECONDS: Final = 10
 _ANSWER_SECONDS: Final = 30
+_LOOK_SECONDS: Final = 1.0
+_METADATA_MS: Final = 4_000  # so that there is something to hear of brokers with nothing to publish
 _REST_SECONDS: Final = 1.0  # between two attempts at brokers that do not answer
 
 
@@ -41,6 +44,7 @@ class Publishing:
         self._why = ""
         self._lock = threading.Lock()
         self._producer: Any = None
+        self._silence: Silence | None = None
         self._failed: Exception | None = None
 
     def __enter__(self) -> Self:
@@ -63,6 +67,7 @@ class Publishing:
             self._live().send(topic, value=value, key=key, headers=headers).add_errback(self._note)
         except KafkaError as error:
             self._note(error)
+        self._listen()
         self._raise_failure()
 
     def publish_now(self, topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> None:
@@ -82,11 +87,20 @@ class Publishing:
 
     def flush(self) -> None:
         """Wait until Kafka has everything that was handed over. Raises Retryable."""
-        try:
-            self._live().flush()
-        except KafkaError as error:
-            self._note(error)
+        is_flushed = False
+        while not is_flushed and self._failed is None:
+            try:
+                self._live().flush(timeout=_LOOK_SECONDS)
+                is_flushed = True
+            except KafkaTimeoutError:
+                self._listen()
+            except KafkaError as error:
+                self._note(error)
         self._raise_failure()
+
+    def _listen(self) -> None:
+        if self._silence is not None and self._silence.is_too_long:
+            self._note(KafkaTimeoutError("no broker answers"))
 
     def _live(self) -> Any:
         with self._lock:
@@ -97,13 +111,14 @@ class Publishing:
     def _open(self) -> Any:
         if time.monotonic() < self._rests_until:
             raise self._no_broker()  # many callers must not each wait, one after the other, for what is known
-        options: dict[str, Any] = {"bootstrap_timeout_ms": _BOOTSTRAP_MS}
+        names = ("bootstrap_timeout_ms", "max_block_ms", "request_timeout_ms")
+        options: dict[str, Any] = dict.fromkeys(names, _BLOCK_MS)
         if self._patience_seconds is not None:
             patience_ms = int(self._patience_seconds * 1000)
             names = ("bootstrap_timeout_ms", "max_block_ms", "delivery_timeout_ms")
             options = dict.fromkeys(names, patience_ms) | {"request_timeout_ms": patience_ms - self._lingering_ms}
         try:
-            return opened(
+            producer = opened(
                 KafkaProducer,
                 **connection_options(self._settings, self._client_id),
                 acks="all",
@@ -111,12 +126,15 @@ class Publishing:
                 linger_ms=self._lingering_ms,
                 batch_size=64 * 1024,
                 retry_backoff_ms=20,
+                metadata_max_age_ms=_METADATA_MS,
                 **options,
             )
         except KafkaError as error:
             self._rests_until = time.monotonic() + _REST_SECONDS
             self._why = f": {error}" if isinstance(error, CannotConnect) else ""
             raise self._no_broker() from error
+        self._silence = Silence(producer._sender._client.net)  # noqa: SLF001 - there is no public way
+        return producer
 
     def _no_broker(self) -> Retryable:
         where = f"{self._settings.kafka_bootstrap_servers}{self._why}"
@@ -127,7 +145,10 @@ class Publishing:
             if producer is None or self._producer is not producer:
                 return
             self._producer = None
-        producer.close(timeout=seconds)
+        try:
+            producer.close(timeout=seconds)
+        except KafkaError:  # of what could not be sent; it has left its thread behind, then
+            producer._sender.force_close()  # noqa: SLF001 - there is no public way
 
     def _note(self, error: Exception) -> None:
         # Called on the producer's own thread too: the caller's learns of it with its next call.

@@ -17,6 +17,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import (
     AuthorizationError,
     InvalidProducerEpochError,
+    InvalidTransactionTimeoutError,
     KafkaError,
     MessageSizeTooLargeError,
     ProducerFencedError,
@@ -25,9 +26,11 @@ from kafka.errors import (
 from kafka.partitioner.default import murmur2
 from kafka.structs import OffsetAndMetadata
 
+from service.adapters import kafka_broker_limits
 from service.adapters.kafka_limits import MessageLimits
 from service.adapters.kafka_options import connection_options, opened
 from service.adapters.kafka_position import from_offset, to_offset
+from service.adapters.kafka_silence import SILENCE_SECONDS, Silence
 from service.adapters.kafka_tails import read_tails
 from service.application.belief import REMEDY
 from service.application.publish import Outgoing, OutputTopics, Tail
@@ -44,8 +47,10 @@ _BATCH_SIZE: Final = 128 * 1024
 _PRODUCER: Final = {
     "bootstrap_timeout_ms": _BLOCK_MS,
     "max_block_ms": _BLOCK_MS,
-    "request_timeout_ms": 10_000,
-    "delivery_timeout_ms": 25_000,
+    "request_timeout_ms": 6_000,
+    "delivery_timeout_ms": 12_000,
+    # At rest a producer says nothing else to the brokers; so it is noticed when they do not answer.
+    "metadata_max_age_ms": 4_000,
     # The sender polls for so long between the steps of a transaction: 100 ms by default.
     "retry_backoff_ms": 5,
     # Batches (of _BATCH_SIZE) go when they are full, the rest with the flush at the end of a slice.
@@ -70,7 +75,7 @@ class SinkOptions(NamedTuple):
     transactional_id: str = "returns-relay"
     group_id: str = "returns-relay"
     transaction_timeout_ms: int = 10_000
-    patience_seconds: float = 30.0
+    patience_seconds: float = SILENCE_SECONDS
 
 
 class _Headers(tuple[tuple[str, bytes | None], ...]):
@@ -94,6 +99,10 @@ class _Producer(KafkaProducer):  # type: ignore[misc] # kafka-python is untyped
       transaction, which aborts it. Hence every message must be acknowledged before the commit is asked for.
     * `send` refuses a message with neither key nor value, and a header without a value. Both may be dead letters.
     """
+
+    @property
+    def net(self) -> Any:
+        return self._sender._client.net  # noqa: SLF001 - see the class
 
     def initialized(self) -> Any:
         return self._woken(self._transaction_manager.initialize_transactions())
@@ -172,16 +181,15 @@ class KafkaSink:
                 **_PRODUCER,
                 batch_size=min(_BATCH_SIZE, self._limits.smallest),
             )
+        self._silence = Silence(self._producer.net)
         try:
             with _translated():
                 # Fences every earlier sink, and aborts or completes its last transaction, before the position is read.
-                self._wait(self._producer.initialized())
+                self._begin()
                 with _consumer(settings, options) as consumer:
                     self._partitions, self._topic_ids = _described(consumer, topics)
-                for topic in topics:
-                    self._producer.partitions_for(
-                        topic
-                    )  # the producer's sender looks for leaders of those it knows only
+                for topic in topics:  # the producer's sender looks for leaders of those it knows only
+                    self._producer.partitions_for(topic)
         except BaseException:
             self.close()
             raise
@@ -261,12 +269,28 @@ class KafkaSink:
             self._limits.refused()  # the next sink asks again, and sends stubs
             raise
 
+    def check(self) -> None:
+        """For one that has nothing to publish: whether the brokers still answer."""
+        if self._silence.is_too_long:
+            raise Retryable(f"Kafka: no broker has answered for {self._silence.seconds():.0f} s", cause="kafka")
+
     def close(self) -> None:
         """Stop the producer; a transaction that is open will be aborted by the next one, or by its time-out."""
         self._producer.kill()
 
     def _offset(self, position: Position) -> OffsetAndMetadata:
         return to_offset(position, self._topic_ids)
+
+    def _begin(self) -> None:
+        try:
+            self._wait(self._producer.initialized())
+        except KafkaError as error:
+            if InvalidTransactionTimeoutError.__name__ not in str(error):  # which kafka-python wraps
+                raise
+            text = kafka_broker_limits.refused(
+                self._settings, "relay_transaction_timeout_ms", "transaction.max.timeout.ms"
+            )
+            raise Fatal(text) from error
 
     def _wait(self, result: Any) -> None:
         """Wait for the answer to a request of the transaction protocol."""

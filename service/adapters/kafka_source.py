@@ -16,14 +16,16 @@ from typing import Any, Final
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.coordinator.assignors.range import RangePartitionAssignor
-from kafka.errors import KafkaError
+from kafka.errors import InvalidSessionTimeoutError, KafkaError
 from kafka.structs import OffsetAndMetadata
 
+from service.adapters import kafka_broker_limits
 from service.adapters.kafka_backlog import Backlog
 from service.adapters.kafka_epochs import Epochs, ask_ends
 from service.adapters.kafka_options import connection_options, opened
 from service.adapters.kafka_records import records_of
 from service.adapters.kafka_room import Room
+from service.adapters.kafka_silence import Silence
 from service.adapters.kafka_trouble import CannotConnect
 from service.application.ports import Bounds, Partition
 from service.config import Settings
@@ -32,7 +34,7 @@ from service.wire.record import Record
 
 METADATA_MAX_AGE_MS = 30_000  # added partitions are read within this time
 _RECEIVE_BUFFER_BYTES = 1024 * 1024
-_REQUEST_TIMEOUT_MS = 30_000
+_REQUEST_TIMEOUT_MS = 10_000
 _BOOTSTRAP_TIMEOUT_MS = 5_000  # the loop tries again, and reads the stop flag in between
 _ALL: Final = 2**31  # records; the client is never left with a part of a fetch, which it would forget on a pause
 _GLANCE_MS: Final = 20
@@ -69,6 +71,7 @@ class KafkaSource:
     """`ports.Source`. After BrokenSource, close it and make a new one."""
 
     def __init__(self, settings: Settings, topics: Collection[str]) -> None:
+        self._settings = settings
         self._topics = tuple(topics)
         self._listener = _Noting()
         self._backlog = Backlog()
@@ -93,7 +96,8 @@ class KafkaSource:
                 max_poll_records=settings.batch_size,
                 max_poll_interval_ms=settings.max_poll_interval_ms,
                 session_timeout_ms=settings.session_timeout_ms,
-                heartbeat_interval_ms=max(300, min(3000, settings.session_timeout_ms // 3)),
+                heartbeat_interval_ms=max(300, min(2000, settings.session_timeout_ms // 3)),
+                request_timeout_ms=_REQUEST_TIMEOUT_MS,
                 fetch_min_bytes=settings.fetch_min_bytes,
                 fetch_max_wait_ms=settings.fetch_max_wait_ms,
                 max_partition_fetch_bytes=settings.max_partition_fetch_bytes,
@@ -108,6 +112,7 @@ class KafkaSource:
         # There is no public way.
         self._consumer._fetcher.PartitionRecords = partial(records_of(self._ids, self._epochs), room=self._room)  # noqa: SLF001
         self._listener.consumer = self._consumer
+        self._silence = Silence(self._consumer._client.net)  # noqa: SLF001 - there is no public way
         try:
             # In this order: the client takes what it learns of topics before they are subscribed for news once it has
             # joined the group, and has the whole group join again.
@@ -183,10 +188,16 @@ class KafkaSource:
             self._consumer.resume(*(TopicPartition(*partition) for partition in self._open - enough))
             self._go_on_joining()
             polled = self._consumer.poll(timeout_ms=timeout_ms, max_records=_ALL)
+        except InvalidSessionTimeoutError as error:
+            limits = ("group.min.session.timeout.ms", "group.max.session.timeout.ms")
+            raise Fatal(kafka_broker_limits.refused(self._settings, "session_timeout_ms", *limits)) from error
         except Exception as error:
             # Whatever it was, this consumer is not to be trusted any more (a failed checksum makes it spin for ever).
             raise BrokenSource(f"Kafka: {type(error).__name__}") from error
         self._compare_ids()
+        if not polled and self._silence.is_too_long:
+            # The brokers may be elsewhere now: only the bootstrap addresses lead there.
+            raise BrokenSource(f"Kafka: no broker has answered for {self._silence.seconds():.0f} s")
         for topic, number in self._listener.lost | self._listener.gained:
             self._open.discard((topic, number))
             self._forget((topic, number))

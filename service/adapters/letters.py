@@ -53,7 +53,8 @@ class MendingJournal(PostgresJournal):
             with translated(), connection.transaction():
                 # It may look at all there is; the time-out of the session is meant for a batch.
                 connection.execute("SET LOCAL statement_timeout = 0")
-                return connection.execute(_Q[name], parameters).fetchall()
+                with connection.patient():
+                    return connection.execute(_Q[name], parameters).fetchall()
         except Retryable:
             self.close()
             raise

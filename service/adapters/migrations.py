@@ -78,6 +78,7 @@ def migrate(
         connect(database_url, "returns-migrate") as connection,
         translated(),
         closing(Patience(connection, watch, say)) as patience,
+        connection.patient(),
     ):
         return _migrate(connection, wanted, patience, say)
 

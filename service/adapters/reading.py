@@ -16,6 +16,7 @@ from service.adapters import migrations, tokens
 from service.adapters.database import translated
 from service.adapters.queries import load_queries
 from service.adapters.session import SESSION, begin_session
+from service.adapters.working import WorkingConnection
 from service.application.tracking import RecordedEvent
 from service.domain.journey import State
 from service.errors import Fatal, ServiceError
@@ -24,10 +25,12 @@ from service.wire.stored import decode_state
 _QUERIES: Final = load_queries("reading.sql")
 _WAIT_SECONDS: Final = 5.0  # for a free connection; then the caller is told to come back
 _READINESS_SECONDS: Final = 2.0
+_DEADLINE_SECONDS: Final = 6.5  # of silence; a server that is alive ends a statement before, see below
 # How long one attempt at a lost connection goes on before the next request starts another: what bounds how soon
 # the pool notices that the server is back.
 _RECONNECT_SECONDS: Final = 5.0
 _TURN_OVER_SECONDS: Final = 5.0
+_CLOSE_SECONDS: Final = 1.0  # for what still works for the pool when it ends
 _SESSION: Final = SESSION | {
     "statement_timeout": "5s",  # a person waits for the answer
     "lock_timeout": "5s",
@@ -84,6 +87,7 @@ def open_pool(database_url: str, size: int) -> Iterator[Pool]:
 
     pool = Pool(
         database_url,
+        connection_class=_WebConnection,
         kwargs=options,
         min_size=1,
         max_size=size,
@@ -98,7 +102,13 @@ def open_pool(database_url: str, size: int) -> Iterator[Pool]:
     try:
         yield pool
     finally:
-        pool.close()
+        pool.close(timeout=_CLOSE_SECONDS)
+
+
+class _WebConnection(WorkingConnection):
+    """With a person waiting behind it."""
+
+    deadline = _DEADLINE_SECONDS
 
 
 def _check(connection: Connection[Any]) -> None:

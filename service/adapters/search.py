@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final
-
-from psycopg import Connection
 
 from service.adapters.batch_log import SliceReader
 from service.adapters.database import connect, probe_indexes, set_local, translated
 from service.adapters.queries import load_queries
+from service.adapters.working import WorkingConnection
 from service.application.figures import Counted, Figures, Reached
 from service.application.project import Projection, SearchException
 from service.application.slices import Limits, Position, Slice
@@ -33,7 +32,7 @@ class PostgresSearch:
 
     def __init__(self, database_url: str, limits: Limits) -> None:
         self._url, self._limits = database_url, limits
-        self._connection: Connection | None = None
+        self._connection: WorkingConnection | None = None
         self._reader: SliceReader | None = None
 
     @contextmanager
@@ -41,8 +40,9 @@ class PostgresSearch:
         """Commits at the end of the block, or rolls back on an exception. Raises Retryable."""
         connection, reader = self._connected()
         try:
-            with translated(), connection.transaction():
-                yield PostgresSearchTransaction(connection, reader)
+            # Patience lasts until the COMMIT is answered.
+            with translated(), ExitStack() as patience, connection.transaction():
+                yield PostgresSearchTransaction(connection, reader, patience)
         except Retryable:
             self.close()
             raise
@@ -66,7 +66,7 @@ class PostgresSearch:
             connection, self._connection = self._connection, None
             connection.close()
 
-    def _connected(self) -> tuple[Connection, SliceReader]:
+    def _connected(self) -> tuple[WorkingConnection, SliceReader]:
         if self._connection is None or self._reader is None or self._connection.closed:
             connection = connect(self._url, "returns-project")
             probe_indexes(connection)
@@ -82,8 +82,8 @@ class PostgresSearch:
 class PostgresSearchTransaction:
     """`project.SearchTransaction`."""
 
-    def __init__(self, connection: Connection, reader: SliceReader) -> None:
-        self._connection, self._reader = connection, reader
+    def __init__(self, connection: WorkingConnection, reader: SliceReader, patience: ExitStack) -> None:
+        self._connection, self._reader, self._patience = connection, reader, patience
 
     def begin(self) -> int | None:
         row = self._connection.execute(_QUERIES["begin"]).fetchone()
@@ -92,6 +92,7 @@ class PostgresSearchTransaction:
     def begin_rebuild(self) -> None:
         for setting in ("lock_timeout", "statement_timeout"):
             set_local(self._connection, setting, "0")
+        self._patience.enter_context(self._connection.patient())
         for query in _CLEAR:
             self._connection.execute(_QUERIES[query])
 

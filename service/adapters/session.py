@@ -17,9 +17,10 @@ from service.adapters.queries import load_queries
 from service.errors import Fatal
 
 SESSION: Final = {
-    # A statement that takes this long means trouble elsewhere; the batch is held and tried again.
-    "statement_timeout": "60s",
-    "lock_timeout": "20s",
+    # A statement that takes this long means trouble elsewhere; the batch is held and tried again. Both are shorter than
+    # the client's own deadline (ADR 17), so that a server that is slow, or waits for a lock, says so itself.
+    "statement_timeout": "18s",
+    "lock_timeout": "15s",
     # A worker that hangs in the middle of a transaction must not hold its locks for ever.
     "idle_in_transaction_session_timeout": "60s",
     # Those that wait, stand by or pool connections are idle for as long as it takes; and a rebuild is one transaction.

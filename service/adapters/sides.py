@@ -38,7 +38,8 @@ def open_sides(url: str, tables: CarrierTables, name: str) -> Iterator[PostgresS
         for setting in ("statement_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout"):
             connection.execute(f"SET {setting} = 0".encode())
         connection.execute(_Q["make_tables"])
-        yield PostgresSides(connection, tables)
+        with connection.patient():
+            yield PostgresSides(connection, tables)
 
 
 class PostgresSides:

@@ -118,6 +118,9 @@ class Sink(Protocol):
         Without a position it stays the one it was.
         """
 
+    def check(self) -> None:
+        """At rest: raises Retryable where no broker answers any more."""
+
     def close(self) -> None:
         """Let go of the connection; a transaction that is open will be aborted."""
 

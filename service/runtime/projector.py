@@ -68,6 +68,7 @@ class Projector:
         end: int | None = None
         try:
             while not self._stop:
+                self._stop.watchdog.beat()
                 pause = self._guarded()
                 if drain and self.is_ready:
                     end = self._newest if end is None else end

@@ -116,6 +116,7 @@ class Relay:
         end: int | None = None
         try:
             while not self._stop:
+                self._stop.watchdog.beat()
                 try:
                     pause = self._guarded()
                 except Refused as error:
@@ -149,6 +150,7 @@ class Relay:
             if piece.position != self._position:
                 self._publish(piece, self._sink)
                 return 0.0
+        self._sink.check()
         self._settle(self._options.refresh_seconds if self._is_settled else self._options.settle_seconds)
         return self._options.poll_seconds
 

@@ -16,7 +16,7 @@ from service import logs
 from service.runtime.lifecycle import Stop
 
 _LOOK_SECONDS: Final = 0.2
-_GRACE_SECONDS: Final = 30.0
+_GRACE_SECONDS: Final = 13.5  # each sees to its own end before (lifecycle.GRACE_SECONDS)
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -46,6 +46,7 @@ def supervise(
             )
             log.info("child_started", child=name, pid=children[name].pid)
         while not stop.wait(_LOOK_SECONDS):
+            stop.watchdog.beat()
             ended = {name: child.returncode for name, child in children.items() if child.poll() is not None}
             if ended:
                 for name, status in ended.items():

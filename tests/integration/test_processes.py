@@ -63,7 +63,7 @@ def test_a_token_is_listed_and_once_revoked_it_is_none(database: str) -> None:
     assert (missing.returncode, missing.stderr) == (1, "Error: there is no token 99\n")
 
 
-@pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT))
+@pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
 def test_serve_answers_until_it_is_told_to_stop(database: str, tmp_path: Path, number: signal.Signals) -> None:
     ingest(database, [creation()])
     token = run("token", "create", "--scopes", "read", RETURNS_DATABASE_URL=database).stdout.strip()

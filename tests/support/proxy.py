@@ -107,3 +107,84 @@ def _close(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
     connection.close()
+
+
+class Middlebox:
+    """A TCP proxy that forwards bytes until told to drop them; it goes on acknowledging them, as some firewalls do.
+
+    What was connected while it dropped stays dead after the cure. `target` may be changed for connections to come.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self.target = (host, port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._drops = False
+        self._pipes: list[_Pipe] = []
+        self._threads = [threading.Thread(target=self._accept, name="middlebox")]
+        self._threads[0].start()
+
+    @classmethod
+    def before(cls, url: str) -> tuple[Middlebox, str]:
+        """One in front of the server of a URL, and the URL that leads through it."""
+        parts = urlsplit(url)
+        box = cls(parts.hostname or "127.0.0.1", parts.port or 5432)
+        return box, urlunsplit(parts._replace(netloc=f"{parts.username}:{parts.password}@127.0.0.1:{box.port}"))
+
+    def drop(self) -> None:
+        """From now on nothing comes through, in neither direction."""
+        self._drops = True
+        for pipe in self._pipes:
+            pipe.is_dead = True
+
+    def cure(self) -> None:
+        """New connections work again."""
+        self._drops = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for pipe in self._pipes:
+            pipe.end()
+        for thread in self._threads:
+            thread.join(10)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            try:
+                server = socket.create_connection(self.target, 5)
+            except OSError:
+                _close(client)
+                continue
+            pipe = _Pipe(client, server, is_dead=self._drops)
+            self._pipes.append(pipe)
+            for ends in ((client, server), (server, client)):
+                thread = threading.Thread(target=pipe.carry, args=ends, name="middlebox")
+                self._threads.append(thread)
+                thread.start()
+
+
+class _Pipe:
+    def __init__(self, client: socket.socket, server: socket.socket, *, is_dead: bool) -> None:
+        self._ends = (client, server)
+        self.is_dead = is_dead
+
+    def carry(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if not self.is_dead:
+                    sink.sendall(data)
+        if not self.is_dead:
+            self.end()
+
+    def end(self) -> None:
+        for each in self._ends:
+            _close(each)

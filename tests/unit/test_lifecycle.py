@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -27,6 +29,41 @@ def test_a_signal_sets_the_flag_and_the_handlers_from_before_come_back(number: s
 
     assert signal.getsignal(number) == before
     assert stop
+
+
+def test_a_terminal_that_closes_stops_too_and_may_say_so_twice() -> None:
+    stop = Stop()
+
+    with stop.install():
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert stop.wait(5)
+        os.kill(os.getpid(), signal.SIGHUP)  # would end the test run
+
+    assert stop
+
+
+def test_nohup_is_respected() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Stop().install():
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_process_that_was_asked_to_stop_and_hangs_says_where_and_fails() -> None:
+    script = """if True:
+        import os, signal, time
+        from service.runtime.lifecycle import Stop
+        with Stop(grace_seconds=0.3).install():
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+    """
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=20, check=False)
+
+    assert done.returncode == 1
+    assert "stop_takes_too_long" in done.stdout + done.stderr
 
 
 def test_children_are_stopped_when_asked_to_and_that_is_well() -> None:

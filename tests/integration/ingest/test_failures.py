@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import random
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -210,6 +211,17 @@ class TestWorkers:
 
         assert service.stop(worker) == 0
         assert time.monotonic() - began < 8
+
+    def test_a_terminal_that_closes_ends_a_worker_in_good_order(self, service: Service) -> None:
+        # It died of SIGHUP, and its partitions waited for the end of its session.
+        worker = service.start("ingest")
+        eventually(lambda: "rebalanced" in service.log_text(), 30)
+
+        worker.send_signal(signal.SIGHUP)
+
+        assert worker.wait(15) == 0
+        (group,) = service.topics.admin.describe_groups([service.topics.name("group")]).values()
+        assert not group["members"], "it has left the group"
 
     def test_a_missing_topic_is_said_in_one_line(self, service: Service) -> None:
         result = service.run("ingest", RETURNS_TOPIC_SCANS=service.topics.name("nowhere"))

@@ -25,6 +25,7 @@ class Client:
     def __init__(self, ends: dict[Partition, int]) -> None:
         self._fetcher, self._coordinator = SimpleNamespace(), SimpleNamespace(rejoining=False)
         self._cluster = SimpleNamespace(topic_id=lambda _: None)
+        self._client = SimpleNamespace(net=SimpleNamespace(heard_at=0.0))
         self._ends = ends
         self._positions = dict.fromkeys(ends, 0)
         self.fetches = deque[list[Record]]()

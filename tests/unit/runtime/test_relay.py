@@ -31,6 +31,7 @@ class FakeKafka:
         self.happened: list[str] = []
         self.fails: list[Exception] = []
         self.is_empty = True
+        self.is_silent = False
 
 
 class FakeSink:
@@ -64,6 +65,10 @@ class FakeSink:
             raise self._kafka.fails.pop()
         self._kafka.published += len(messages)
         self._kafka.position = position or self._kafka.position
+
+    def check(self) -> None:
+        if self._kafka.is_silent:
+            raise Retryable("Kafka: no broker has answered for 15 s")
 
     def close(self) -> None:
         self._kafka.happened.append("close sink")
@@ -145,6 +150,18 @@ def test_after_an_error_everything_is_thrown_away_and_the_position_read_again() 
     assert again == ["close sink", "close log", "open sink", "read position"]
     assert bench.kafka.published == 3
     assert bench.log.pings == 1  # while it waited for Kafka
+
+
+def test_a_relay_with_nothing_to_do_notices_that_no_broker_answers() -> None:
+    bench = Bench(batches=0)
+    bench.relay.run_once()
+    bench.kafka.is_silent = True
+
+    pause = bench.relay._guarded()
+
+    assert pause > 0
+    assert not bench.relay.is_ready
+    assert bench.kafka.happened[-2:] == ["close sink", "close log"]
 
 
 def test_what_was_committed_although_the_answer_was_lost_is_not_sent_again() -> None:
