@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import (
     AuthorizationError,
     InvalidProducerEpochError,
@@ -32,6 +32,7 @@ from service.adapters.kafka_options import connection_options, opened
 from service.adapters.kafka_position import from_offset, to_offset
 from service.adapters.kafka_silence import SILENCE_SECONDS, Silence
 from service.adapters.kafka_tails import read_tails
+from service.adapters.kafka_transactions import WAIT_SECONDS, TransactionalProducer
 from service.application.belief import REMEDY
 from service.application.publish import Outgoing, OutputTopics, Tail
 from service.application.slices import Position
@@ -40,7 +41,6 @@ from service.errors import Cause, Fatal, Refused, Retryable
 from service.wire.stubs import LARGEST
 
 _FENCED: Final = (InvalidProducerEpochError, ProducerFencedError)  # another relay has taken over
-_WAIT_SECONDS: Final = 0.5  # between two calls of `waiting`
 _BLOCK_MS: Final = 10_000
 _BATCH_SIZE: Final = 128 * 1024
 
@@ -78,81 +78,6 @@ class SinkOptions(NamedTuple):
     patience_seconds: float = SILENCE_SECONDS
 
 
-class _Headers(tuple[tuple[str, bytes | None], ...]):
-    """Headers that may lack a value. kafka-python writes those, but fails to count their bytes; it does not count
-    where there seem to be none.
-    """
-
-    __slots__ = ()
-
-    def __bool__(self) -> bool:
-        return False
-
-
-class _Producer(KafkaProducer):  # type: ignore[misc] # kafka-python is untyped
-    """The transactional producer with waits that end, and a `send` that takes all that Kafka takes.
-
-    It uses private parts of kafka-python, which is pinned exactly. The public ones will not do:
-
-    * Their waits have no time-out; a relay must keep its lead meanwhile, and stop when it is told to.
-    * `commit_transaction` reports success if a message that failed late made it take a new epoch under the open
-      transaction, which aborts it. Hence every message must be acknowledged before the commit is asked for.
-    * `send` refuses a message with neither key nor value, and a header without a value. Both may be dead letters.
-    """
-
-    @property
-    def net(self) -> Any:
-        return self._sender._client.net  # noqa: SLF001 - see the class
-
-    def initialized(self) -> Any:
-        return self._woken(self._transaction_manager.initialize_transactions())
-
-    def offsets_sent(self, offsets: dict[TopicPartition, OffsetAndMetadata], group_id: str) -> Any:
-        return self._woken(self._transaction_manager.send_offsets_to_transaction(offsets, group_id))
-
-    def committed(self) -> Any:
-        return self._woken(self._transaction_manager.begin_commit())
-
-    def include(self, partition: TopicPartition) -> None:
-        """Make a partition part of the transaction, before the first message to it."""
-        self._transaction_manager.maybe_add_partition_to_transaction(partition)
-
-    def append(
-        self,
-        partition: TopicPartition,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Sequence[tuple[str, bytes | None]],
-    ) -> Any:
-        future, full, new, _ = self._accumulator.append(partition, None, key, value, _Headers(headers))
-        if full or new:
-            self._sender.wakeup()
-        return future
-
-    def flushed(self, futures: Sequence[Any], waiting: Callable[[], None]) -> None:
-        """Wait until all are acknowledged; raises the first failure."""
-        self._accumulator.begin_flush()
-        self._sender.wakeup()
-        for future in futures:
-            while not future.is_done:
-                if not future._produce_future.wait(_WAIT_SECONDS):  # noqa: SLF001 - see the class
-                    waiting()
-            if future.failed():
-                raise future.exception
-        self._accumulator.await_flush_completion(timeout=_WAIT_SECONDS)
-
-    def kill(self) -> None:
-        """Stop at once: a half of it that lived on could take the epoch from its successor."""
-        self._sender.force_close()
-        self._sender.join(5)
-        with suppress(KafkaError):
-            self.close(timeout=0)
-
-    def _woken(self, result: Any) -> Any:
-        self._sender.wakeup()
-        return result
-
-
 class KafkaSink:
     """A transactional producer with its position. After any exception it is of no use: close it and open another."""
 
@@ -174,7 +99,7 @@ class KafkaSink:
         self._home = TopicPartition(topics.status_changes, 0)
         with _translated():
             self._producer = opened(
-                _Producer,
+                TransactionalProducer,
                 **connection_options(settings, options.transactional_id),
                 transactional_id=options.transactional_id,
                 transaction_timeout_ms=options.transaction_timeout_ms,
@@ -295,7 +220,7 @@ class KafkaSink:
     def _wait(self, result: Any) -> None:
         """Wait for the answer to a request of the transaction protocol."""
         patience = self._patience()
-        while not result.wait(_WAIT_SECONDS * 1000):
+        while not result.wait(WAIT_SECONDS * 1000):
             patience()
 
     def _patience(self) -> Callable[[], None]:

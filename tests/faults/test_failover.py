@@ -26,18 +26,11 @@ from service.runtime.lifecycle import Stop
 from service.wire.carriers import CarrierTables
 from tests.support.api import settings_for
 from tests.support.journals import creation, ingest
-from tests.support.standby import Standby, ask, run
+from tests.support.standby import Standby, ask, both, run
 from tests.support.waiting import eventually
 from tests.support.web import served
 
 pytestmark = pytest.mark.slow
-
-
-def both(first: PostgresServer, second: PostgresServer, wanted: str = "?target_session_attrs=read-write") -> str:
-    """The address of two servers."""
-    one, other = urlsplit(first.database_url), urlsplit(second.database_url)
-    user = one.netloc.rpartition("@")[0]
-    return f"postgresql://{user}@127.0.0.1:{one.port},127.0.0.1:{other.port}{one.path}{wanted}"
 
 
 @pytest.fixture

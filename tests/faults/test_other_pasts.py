@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
 from deploy.local.stack import LocalStack
+from service.adapters.migrations import migrate
+from service.simulator.answer import Answer
+from service.simulator.messages import Message
+from service.simulator.options import Options
+from service.simulator.options import Topics as WorldTopics
+from service.simulator.world import World
 from tests.support import dumping
-from tests.support.filling import world
+from tests.support.filling import NOW, world
 from tests.support.journals import as_bytes, creation
 from tests.support.reconciling import Bench, pieces
-from tests.support.service import Service
+from tests.support.returns import stored_timelines
+from tests.support.service import INPUTS, Service, create_topics, new_service
+from tests.support.standby import Standby, both
+from tests.support.topics import Clients, Topics
 from tests.support.waiting import eventually
 
 
@@ -36,6 +49,54 @@ def test_dumped_into_a_new_server_whose_transaction_ids_come_by_again_nothing_sh
     bench.relay()
 
     bench.all_agree()
+
+
+def test_failed_over_to_a_standby_that_lagged_nothing_shows_once_it_is_reconciled(
+    private_stack: LocalStack, tmp_path: Path
+) -> None:
+    """The primary dies with transactions that the standby never got, and that subscribers were told. The workers live on."""
+    kafka, primary = private_stack.kafka, private_stack.postgres
+    kafka.start()
+    primary.start()
+    migrate(primary.database_url)
+    topics, clients = Topics(kafka.bootstrap_servers), Clients(kafka.bootstrap_servers)
+    create_topics(topics)
+    inputs = WorldTopics(*(topics.name(name) for name in INPUTS))
+    options = Options(returns=150, seed=55, rate=0, late=0.1, repeated=0.1, invalid=0.01, shuffle=True)
+    messages = list(World(options, lambda: NOW, inputs).messages())
+    half = len(messages) // 2
+    with (
+        closing(clients),
+        closing(topics),
+        Standby.of(primary) as standby,
+        new_service(both(primary, standby), topics, clients, tmp_path) as service,
+    ):
+        bench = Bench(service)
+        workers = [service.start("ingest"), service.start("ingest"), service.start("relay")]
+        publish(service, messages[:half])
+        bench.everything_is_published()
+        standby.catch_up(primary)
+        standby.cut_off()
+        publish(service, messages[half:])
+        bench.everything_is_published()
+        lost = bench.batches()
+        primary.kill()
+        standby.promote()
+        assert bench.batches() < lost
+        eventually(lambda: '"relay_refuses"' in service.log_text_of("relay"), 60, why="the relay refuses")
+        before = bench.published()
+
+        service.done("reconcile")
+        bench.everything_is_published()
+
+        assert bench.published()[0] >= before[0]
+        assert [service.stop(worker, 40) for worker in workers] == [0, 0, 0]
+        assert stored_timelines(service.database) == Answer(messages).timelines()
+        bench.all_agree()
+
+
+def publish(service: Service, messages: Iterable[Message]) -> None:
+    service.publish((m.topic, m.key, m.value, m.headers) for m in messages)
 
 
 def test_run_goes_on_serving_beside_a_relay_that_refuses_and_the_relay_goes_on_once_it_is_set_right(

@@ -68,6 +68,11 @@ class Bench:
     def batches(self) -> int:
         return int(self.service.query("SELECT count(*) FROM batches")[0][0])
 
+    def everything_is_published(self) -> None:
+        """Wait until workers have taken in what stands in the topics, and a relay has published it."""
+        self.service.done("ingest", "--drain")
+        self.service.done("relay", "--drain")
+
     def all_agree(self, *, without: Iterable[str] = ()) -> relaying.Published:
         """Whoever folded the changes from their beginning, and whoever read the compacted topic, holds what the API says."""
         topics = OutputTopics(*(self.service.topics.name(name) for name in OUTPUTS))

@@ -114,6 +114,10 @@ class Service:
         """What the background processes logged, for the message of a failed assertion."""
         return "\n".join(f"== {path.name}\n{path.read_text()[-3000:]}" for path in sorted(self.logs.iterdir()))
 
+    def log_text_of(self, command: str) -> str:
+        """What the background processes of one command logged."""
+        return "\n".join(path.read_text() for path in sorted(self.logs.glob(f"{command}-*.log")))
+
     def close(self) -> None:
         """Leave no process behind."""
         for process in self._running:

@@ -88,6 +88,13 @@ class Standby(PostgresServer):
                 os.chown(path, account.pw_uid, account.pw_gid)
 
 
+def both(first: PostgresServer, second: PostgresServer, wanted: str = "?target_session_attrs=read-write") -> str:
+    """The address of two servers, of which one takes writes at a time."""
+    one, other = urlsplit(first.database_url), urlsplit(second.database_url)
+    user = one.netloc.rpartition("@")[0]
+    return f"postgresql://{user}@127.0.0.1:{one.port},127.0.0.1:{other.port}{one.path}{wanted}"
+
+
 def connected(server: PostgresServer) -> Connection[Any]:
     """A session of the superuser, each statement a transaction."""
     return psycopg.connect(server.database_url, dbname=DATABASE, autocommit=True)
