@@ -118,6 +118,9 @@ def _show(metrics: Metrics, reader: str, lag: ReaderLag, *, known: bool) -> None
         gauge.labels(reader).set(float("nan") if value is None else value)
 
 
+Ids = Mapping[str, "bytes | None"]
+
+
 class _Kafka:
     """The watch over Kafka: where topics end, and how many brokers there are."""
 
@@ -125,12 +128,12 @@ class _Kafka:
         self,
         metrics: Metrics,
         ends: KafkaEnds,
-        then: Callable[[Mapping[Partition, Bounds], float], object] = lambda _bounds, _at: None,
+        then: Callable[[Mapping[Partition, Bounds], float, Ids], object] = lambda _bounds, _at, _ids: None,
     ) -> None:
         self._metrics, self._ends = metrics, ends
         self._most = 0
         metrics.show(metrics.brokers)
-        self.watch = Watch("kafka", self._ask, then=then)
+        self.watch = Watch("kafka", self._ask, then=lambda bounds, at: then(bounds, at, ends.topic_ids))
 
     def _ask(self) -> Mapping[Partition, Bounds]:
         bounds = self._ends.bounds()

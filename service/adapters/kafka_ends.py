@@ -45,6 +45,7 @@ class KafkaEnds:
         self._topics: Sequence[str] = settings.input_topics if topics is None else topics
         self._metadata_ms = metadata_ms
         self.brokers: int | None = None  # how many Kafka said there are, when it was asked last
+        self.topic_ids: Mapping[str, bytes | None] = {}
         self._patience, self._fresh, self._monotonic = patience, fresh, monotonic
         self._lock = threading.Lock()
         self._looking: threading.Event | None = None
@@ -109,7 +110,10 @@ class KafkaEnds:
         ]
         begin = consumer.beginning_offsets(partitions, timeout_ms=_REQUEST_MS) if partitions else {}
         end = consumer.end_offsets(partitions, timeout_ms=_REQUEST_MS) if partitions else {}
-        self.brokers = len(consumer._cluster.brokers())  # noqa: SLF001 - of a version that is pinned
+        cluster = consumer._cluster  # noqa: SLF001 - of a version that is pinned
+        self.brokers = len(cluster.brokers())
+        ids = {topic: cluster.topic_id(topic) for topic in self._topics}
+        self.topic_ids = {topic: None if id_ is None else id_.bytes for topic, id_ in ids.items()}
         return {(each.topic, each.partition): Bounds(begin[each], end[each]) for each in partitions}
 
     def _listens(self) -> bool:

@@ -15,6 +15,7 @@ from psycopg import Connection
 
 from service.adapters.database import refusal, translate
 from service.adapters.queries import load_queries
+from service.adapters.rows import stored_of
 from service.application.health import Counted, CursorFacts, DatabaseFacts
 from service.errors import Cause, Retryable
 
@@ -113,7 +114,7 @@ class PostgresProbe:
             is_read_only=rows[0][0],
             end=rows[0][1],
             cursors={name: CursorFacts(n, seconds) for _, _, name, n, seconds in rows},
-            offsets={(topic, partition): offset for topic, partition, offset in offsets},
+            offsets={(topic, partition): stored_of(*rest) for topic, partition, *rest in offsets},
             counted=self._counted,
             refused=self._refused,
         )

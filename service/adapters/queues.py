@@ -9,7 +9,8 @@ from typing import Any, Final
 from service.adapters.database import translated
 from service.adapters.queries import load_queries
 from service.adapters.reading import Pool
-from service.application.ports import Partition
+from service.adapters.rows import stored_of
+from service.application.ports import Partition, Stored
 from service.application.queues import MOST_COUNTED, MOST_GROUPS, DayCount, Progress, Size, Sizes, UnmappedCode
 from service.domain.milestones import Verdict
 from service.wire.reasons import Invalid
@@ -51,8 +52,8 @@ class PostgresQueues:
     def minutes(self, since: datetime) -> dict[datetime, int]:
         return dict(self._ask("minutes", since=since))
 
-    def offsets(self) -> dict[Partition, int]:
-        return {(topic, partition): offset for topic, partition, offset in self._ask("offsets")}
+    def offsets(self) -> dict[Partition, Stored]:
+        return {(topic, partition): stored_of(*rest) for topic, partition, *rest in self._ask("offsets")}
 
     def progress(self) -> Progress:
         return Progress(*self._ask("progress")[0])

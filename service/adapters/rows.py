@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic_core import to_json
 
-from service.application.ports import Arrival, DeadLetter, HistoryRow
+from service.application.ports import Arrival, DeadLetter, HistoryRow, Stored
 from service.domain.events import KEY_DIGEST_BYTES
 from service.wire.record import Record
 from service.wire.stored import encode_changes, encode_state
@@ -112,6 +112,11 @@ def topic_ids(records: Iterable[Record]) -> list[UUID | None]:
 def as_uuid(topic_id: bytes | None) -> UUID | None:
     """The id of a topic as PostgreSQL takes it."""
     return None if topic_id is None else UUID(bytes=topic_id)
+
+
+def stored_of(next_: int, topic_id: UUID | None) -> Stored:
+    """A stored offset with the topic that it belongs to."""
+    return Stored(next_, None if topic_id is None else topic_id.bytes)
 
 
 def coordinates(record: Record) -> tuple[str, UUID | None, int, int]:

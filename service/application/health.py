@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
-from service.application.ports import Bounds, Partition
+from service.application.lag import own
+from service.application.ports import Bounds, Partition, Stored
 from service.errors import Cause
 
 FRESH_SECONDS: Final = 8.0  # an answer that is older is none: its server has not answered since
@@ -42,7 +43,7 @@ class DatabaseFacts(NamedTuple):
     is_read_only: bool
     end: int
     cursors: Mapping[str, CursorFacts]
-    offsets: Mapping[Partition, int]
+    offsets: Mapping[Partition, Stored]
     counted: Counted | None
     refused: Cause | None = None
 
@@ -94,13 +95,17 @@ class InputLag:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._stands: dict[Partition, _Stand] = {}
-        self._stored: Mapping[Partition, int] | None = None
+        self._said: Mapping[Partition, Stored] | None = None
+        self._stored: Mapping[Partition, int] | None = None  # of the topics that are
+        self._topic_ids: Mapping[str, bytes | None] = {}
         self._ends_at = self._stored_at = float("-inf")
 
-    def ends_said(self, bounds: Mapping[Partition, Bounds], at: float) -> None:
+    def ends_said(
+        self, bounds: Mapping[Partition, Bounds], at: float, topic_ids: Mapping[str, bytes | None] | None = None
+    ) -> None:
         """Kafka has answered."""
         with self._lock:
-            self._ends_at = at
+            self._ends_at, self._topic_ids = at, topic_ids or {}
             for partition in self._stands.keys() - bounds.keys():
                 del self._stands[partition]
             for partition, found in bounds.items():
@@ -115,10 +120,10 @@ class InputLag:
                 stand.bounds = found
             self._note(at)
 
-    def stored_said(self, offsets: Mapping[Partition, int], at: float) -> None:
+    def stored_said(self, offsets: Mapping[Partition, Stored], at: float) -> None:
         """PostgreSQL has answered."""
         with self._lock:
-            self._stored, self._stored_at = offsets, at
+            self._said, self._stored_at = offsets, at
             self._note(at)
 
     def heads_said(self, found: Mapping[Partition, tuple[int, int | None]], at: float, now: float) -> None:
@@ -154,8 +159,9 @@ class InputLag:
 
     def _note(self, at: float) -> None:
         """See what has moved."""
-        if self._stored is None:
+        if self._said is None:
             return
+        self._stored = own(self._said, self._topic_ids)
         known = self.is_known(at)
         for partition, stand in self._stands.items():
             reached = max(self._stored.get(partition, 0), stand.bounds.begin)

@@ -5,14 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
-from service.application.ports import Bounds, Partition
+from service.application.ports import Bounds, Partition, Stored
 
 
 class Ends(Protocol):
     """Where the input topics begin and end."""
 
+    topic_ids: Mapping[str, bytes | None]
+    """The topics' ids as of then; None: not known."""
+
     def bounds(self) -> Mapping[Partition, Bounds] | None:
         """As of a few seconds ago; None while Kafka does not answer. Never waits for long, never fails."""
+
+
+def own(stored: Mapping[Partition, Stored], topic_ids: Mapping[str, bytes | None]) -> dict[Partition, int]:
+    """The stored offsets, without those of topics that were deleted: one made anew under the name is read from its
+    beginning, however far the old one was.
+    """
+    return {
+        partition: found.next
+        for partition, found in stored.items()
+        if (now := topic_ids.get(partition[0])) is None or found.topic_id is None or now == found.topic_id
+    }
 
 
 class Lag(NamedTuple):

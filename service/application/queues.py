@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Final, NamedTuple, Protocol
 
-from service.application.ports import Partition
+from service.application.ports import Partition, Stored
 
 MOST_COUNTED: Final = 10_000  # a queue is counted up to here: nobody works through more, and millions take time
 MOST_GROUPS: Final = 200  # of unmapped codes, in the order of their names
@@ -89,7 +89,7 @@ class Queues(Protocol):
     def minutes(self, since: datetime) -> dict[datetime, int]:
         """How many events were recorded in each minute since then; a minute without any has no entry."""
 
-    def offsets(self) -> dict[Partition, int]:
+    def offsets(self) -> dict[Partition, Stored]:
         """The next offset to be ingested, by partition."""
 
     def progress(self) -> Progress:

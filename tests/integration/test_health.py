@@ -22,6 +22,7 @@ from service.adapters.kafka_heads import KafkaHeads
 from service.adapters.probe import PostgresProbe
 from service.adapters.reading import PostgresReading, open_pool
 from service.application.health import Counted, CursorFacts
+from service.application.ports import Stored
 from service.config import Settings
 from service.errors import Fatal, Retryable
 from service.metrics import Metrics
@@ -108,7 +109,7 @@ class TestPostgresProbe:
         assert facts.cursors["sweep"] == CursorFacts(swept[0], None)
         assert (facts.cursors["search"].n, facts.cursors["relay"].n) == (0, 1)
         assert 0 <= (facts.cursors["relay"].oldest_seconds or -1) < 60
-        assert facts.offsets["first-mile.scans", 7] == 1234
+        assert facts.offsets["first-mile.scans", 7] == Stored(1234)
         assert facts.counted == Counted(0, 2)
         assert (facts.is_read_only, facts.refused) == (False, None)
 

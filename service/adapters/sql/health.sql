@@ -18,7 +18,7 @@ FROM (
 
 -- name: offsets
 -- All of offsets: one row a partition.
-SELECT topic, partition, next FROM offsets
+SELECT topic, partition, next, topic_id FROM offsets
 
 -- name: counts
 -- parked_recorded_at, dead_letters_open_recorded_at: along the index, so far and no further.

@@ -97,7 +97,7 @@ SELECT minute, events FROM search_minutes WHERE minute >= %(since)s::timestamptz
 
 -- name: offsets
 -- All of offsets: one row a partition.
-SELECT topic, partition, next FROM offsets
+SELECT topic, partition, next, topic_id FROM offsets
 
 -- name: progress
 -- cursors_pkey, batches_pkey

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from fastapi.responses import Response
 
-from service.application.lag import lag_by_topic
+from service.application.lag import lag_by_topic, own
 from service.application.queues import Progress
 from service.web.ops import drawing
 from service.web.ops.desk import Desk, Visit
@@ -34,7 +34,7 @@ def pulse(visit: Visit, *, large: bool) -> Pulse:
     counts = parts.queues.minutes(drawing.minutes_until(now)[0])
     height = _MINUTES_HEIGHT if large else _SMALL_MINUTES_HEIGHT
     bounds = parts.ends.bounds()
-    lags = drawing.lags(lag_by_topic(parts.topics, bounds, parts.queues.offsets()), rtl=rtl)
+    lags = drawing.lags(lag_by_topic(parts.topics, bounds, own(parts.queues.offsets(), parts.ends.topic_ids)), rtl=rtl)
     return Pulse(drawing.minutes(counts, now, height, rtl=rtl), lags, bounds is None, parts.queues.progress())
 
 

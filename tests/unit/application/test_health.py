@@ -11,7 +11,7 @@ from service.application.health import (
     ReaderLag,
     standing,
 )
-from service.application.ports import Bounds
+from service.application.ports import Bounds, Stored
 
 A, B = ("scans", 0), ("scans", 1)
 NOW = 1_795_000_000.0  # the time of day, where it does not matter
@@ -22,7 +22,7 @@ class Seen(InputLag):
     """One partition whose ends and stored offset are told together."""
 
     def both(self, end: int, stored: int, at: float, begin: int = 0) -> None:
-        self.stored_said({A: stored}, at)
+        self.stored_said({A: Stored(stored)}, at)
         self.ends_said({A: Bounds(begin, end)}, at)
 
     def at(self, at: float, now: float = NOW) -> PartitionLag:
@@ -123,7 +123,7 @@ class TestInputLag:
 
     def test_a_partition_that_nobody_ever_read_lags_by_all_that_is_in_it(self) -> None:
         lag = InputLag()
-        lag.stored_said({A: 3}, 100)
+        lag.stored_said({A: Stored(3)}, 100)
         lag.ends_said({A: Bounds(0, 3), B: Bounds(2, 9)}, 100)
 
         assert lag.lags(101, NOW) == {A: NONE, B: PartitionLag(7, 1.0, 1.0, 0)}

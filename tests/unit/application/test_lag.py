@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from service.application.lag import Lag, lag_by_topic
-from service.application.ports import Bounds
+from service.application.lag import Lag, lag_by_topic, own
+from service.application.ports import Bounds, Stored
 
 
 def test_a_topic_lags_by_what_its_partitions_lag_by() -> None:
@@ -27,3 +27,9 @@ def test_a_topic_that_was_made_anew_lags_by_nothing_below_zero() -> None:
 def test_what_is_not_known_is_not_nothing() -> None:
     assert lag_by_topic(["a", "b"], None, {}) == [Lag("a", None), Lag("b", None)]
     assert lag_by_topic(["a"], {}, {}) == [Lag("a", None)]
+
+
+def test_an_offset_of_a_topic_that_was_deleted_says_nothing_of_the_one_that_has_its_name_now() -> None:
+    stored = {("a", 0): Stored(7, b"old"), ("b", 0): Stored(8, b"id"), ("c", 0): Stored(9), ("d", 0): Stored(10, b"id")}
+
+    assert own(stored, {"a": b"new", "b": b"id", "c": b"id"}) == {("b", 0): 8, ("c", 0): 9, ("d", 0): 10}
