@@ -118,7 +118,7 @@ class TestDatabase:
             other.rollback()
 
             eventually(lambda: recorded(service) == 2, 20)
-            assert metric(worker, "returns_retries_total", cause="database") >= 1
+            assert metric(worker, "returns_retries_total", cause="deadlock") >= 1
         assert_right(service, [creation(), creation("R-0002")])
         assert duplicates(worker) == 0
 
@@ -140,7 +140,7 @@ class TestDatabase:
             eventually(lambda: recorded(service) == 1, 20)
             read_only("on")
             publish(service, creation("R-0002"))
-            eventually(lambda: metric(worker, "returns_retries_total", cause="database") >= 3, 20)
+            eventually(lambda: metric(worker, "returns_retries_total", cause="read_only") >= 3, 20)
 
             read_only("off")
 
