@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from service.wire.published import CURRENT_STATUS, EXCEPTION, STATUS_CHANGED
 _BOOTSTRAP_MS: Final = 10_000
 _REQUEST_MS: Final = 15_000
 _POLL_MS: Final = 1_000
+_GLANCE_MS: Final = 50
+_MARKER_SECONDS: Final = 5.0  # from when a topic is begun to be read
 _IDLE_POLLS: Final = 30  # polls in a row that bring nothing although there is more
 _FETCH_BYTES: Final = 4 * 1024 * 1024
 
@@ -137,10 +140,10 @@ class KafkaOutputs:
         self._consumer.assign(list(left))
         for tp in left:
             self._consumer.seek(tp, begins[tp])
-        idle = 0
-        while left:
+        read, idle, deadline = list(left), 0, time.monotonic() + _MARKER_SECONDS
+        while left or (time.monotonic() < deadline and self._is_hidden(read)):
             try:
-                polled = self._consumer.poll(timeout_ms=_POLL_MS, max_records=5_000)
+                polled = self._consumer.poll(timeout_ms=_POLL_MS if left else _GLANCE_MS, max_records=5_000)
                 left = {tp: end for tp, end in left.items() if self._consumer.position(tp) < end}
             except KafkaError as error:
                 raise Retryable(f"Kafka: {type(error).__name__}", cause="kafka") from error
@@ -149,6 +152,12 @@ class KafkaOutputs:
                 raise Retryable(f"Kafka: the end of {topic} could not be read", cause="kafka")
             for records in polled.values():
                 yield from records
+
+    def _is_hidden(self, partitions: list[TopicPartition]) -> bool:
+        """Whether something stands there that a committed reader does not see yet: a transaction is committed a moment
+        before each of its partitions has the marker.
+        """
+        return any((self._consumer.highwater(tp) or 0) > self._consumer.position(tp) for tp in partitions)
 
     def _partitions(self, topic: str) -> list[TopicPartition]:
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -107,12 +107,13 @@ class KafkaSink:
                 batch_size=min(_BATCH_SIZE, self._limits.smallest),
             )
         self._silence = Silence(self._producer.net)
+        self._looking = ExitStack()  # holds the consumer that looks at what stands there, until there is more to do
+        self._consumer: Any = None
         try:
             with _translated():
                 # Fences every earlier sink, and aborts or completes its last transaction, before the position is read.
                 self._begin()
-                with _consumer(settings, options) as consumer:
-                    self._partitions, self._topic_ids = _described(consumer, topics)
+                self._partitions, self._topic_ids = _described(self._look(), topics)
                 for topic in topics:  # the producer's sender looks for leaders of those it knows only
                     self._producer.partitions_for(topic)
         except BaseException:
@@ -124,8 +125,8 @@ class KafkaSink:
 
         Raises Refused where what stands in its place is no relay's, or was for other topics of the same names.
         """
-        with _translated(), _consumer(self._settings, self._options) as consumer:
-            found = _committed(consumer, self._home)
+        with _translated():
+            found = _committed(self._look(), self._home)
         if found is None:
             return None
         position, topic_ids = _believable(found, self._options)
@@ -138,22 +139,22 @@ class KafkaSink:
 
     def is_empty(self) -> bool:
         """Whether the output topics are without a record since they were made."""
-        with _translated(), _consumer(self._settings, self._options) as consumer:
+        with _translated():
             partitions = [TopicPartition(topic, n) for topic, count in self._partitions.items() for n in range(count)]
-            return not any(consumer.end_offsets(partitions).values())
+            return not any(self._look().end_offsets(partitions).values())
 
     def tails(self) -> dict[int, Tail]:
         """The last change in each partition of the status changes; of those without one nothing."""
         topic = self._topics.status_changes
-        with _translated(), _consumer(self._settings, self._options) as consumer:
-            return read_tails(consumer, topic, self._partitions[topic], self._waiting)
+        with _translated():
+            return read_tails(self._look(), topic, self._partitions[topic], self._waiting)
 
     def begins(self) -> dict[int, int]:
         """The first offset of each partition of the status changes: what stood before is deleted."""
         topic = self._topics.status_changes
         partitions = [TopicPartition(topic, n) for n in range(self._partitions[topic])]
-        with _translated(), _consumer(self._settings, self._options) as consumer:
-            return {tp.partition: offset for tp, offset in consumer.beginning_offsets(partitions).items()}
+        with _translated():
+            return {tp.partition: offset for tp, offset in self._look().beginning_offsets(partitions).items()}
 
     def partition(self, return_id: str) -> int:
         """The partition of the status changes that holds a return's."""
@@ -166,6 +167,7 @@ class KafkaSink:
     def publish(self, messages: Sequence[Outgoing], position: Position | None) -> None:
         """Write the messages and the position in one transaction; without a position it stays the one it was."""
         producer = self._producer
+        self._look_away()
         with _translated():
             producer.begin_transaction()
             fitted = [self._limits.fitted(outgoing) for outgoing in messages]
@@ -202,6 +204,18 @@ class KafkaSink:
     def close(self) -> None:
         """Stop the producer; a transaction that is open will be aborted by the next one, or by its time-out."""
         self._producer.kill()
+        self._look_away()
+
+    def _look(self) -> Any:
+        """The consumer that looks at what stands in the topics; one for all that a take-over wants to know."""
+        if self._consumer is None:
+            self._consumer = self._looking.enter_context(_consumer(self._settings, self._options))
+        return self._consumer
+
+    def _look_away(self) -> None:
+        if self._consumer is not None:
+            self._consumer = None
+            self._looking.close()
 
     def _offset(self, position: Position) -> OffsetAndMetadata:
         return to_offset(position, self._topic_ids)

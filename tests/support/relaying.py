@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -27,6 +28,7 @@ from service.runtime.lifecycle import Stop
 from service.runtime.relay import Relay, Servers
 
 CHECKOUT = Path(__file__).parents[2]
+_MARKER_SECONDS = 15.0
 
 
 class Order(NamedTuple):
@@ -145,7 +147,12 @@ def _all(consumer: Any, topic: str) -> list[Any]:
     consumer.assign(partitions)
     consumer.seek_to_beginning(*partitions)
     records: list[Any] = []
-    while any(consumer.position(partition) < end for partition, end in ends.items()):
+    # A transaction is committed a moment before each partition has its marker, and what it holds is seen after that.
+    deadline = time.monotonic() + _MARKER_SECONDS
+    while any(consumer.position(partition) < end for partition, end in ends.items()) or (
+        time.monotonic() < deadline
+        and any((consumer.highwater(partition) or 0) > consumer.position(partition) for partition in partitions)
+    ):
         for batch in consumer.poll(timeout_ms=100, max_records=10_000).values():
             records += batch
     return records
