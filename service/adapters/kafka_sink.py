@@ -113,6 +113,10 @@ class _Producer(KafkaProducer):  # type: ignore[misc] # kafka-python is untyped
     def committed(self) -> Any:
         return self._woken(self._transaction_manager.begin_commit())
 
+    def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
+        """The ids of those of the topics that it knows to be there."""
+        return {topic: str(found) for topic in topics if (found := self._metadata.topic_id(topic)) is not None}
+
     def include(self, partition: TopicPartition) -> None:
         """Make a partition part of the transaction, before the first message to it."""
         self._transaction_manager.maybe_add_partition_to_transaction(partition)
@@ -241,6 +245,7 @@ class KafkaSink:
     def publish(self, messages: Sequence[Outgoing], position: Position | None) -> None:
         """Write the messages and the position in one transaction; without a position it stays the one it was."""
         producer = self._producer
+        self._still_these()
         with _translated():
             producer.begin_transaction()
             fitted = [self._limits.fitted(outgoing) for outgoing in messages]
@@ -270,9 +275,17 @@ class KafkaSink:
             raise
 
     def check(self) -> None:
-        """For one that has nothing to publish: whether the brokers still answer."""
+        """For one that has nothing to publish: whether the brokers still answer, and have the topics that they had."""
+        self._still_these()
         if self._silence.is_too_long:
             raise Retryable(f"Kafka: no broker has answered for {self._silence.seconds():.0f} s", cause="kafka")
+
+    def _still_these(self) -> None:
+        # As the producer heard last, which asks every few seconds. Whoever opens a sink again is told what to do.
+        now = self._producer.topic_ids(self._topics)
+        for topic, known in zip(self._topics, self._topic_ids, strict=True):
+            if now.get(topic, known) != known:
+                raise Retryable(f"Kafka: {topic} is not the topic any more that it was", cause="kafka")
 
     def close(self) -> None:
         """Stop the producer; a transaction that is open will be aborted by the next one, or by its time-out."""
