@@ -16,6 +16,7 @@ from tests.support.bed import HEADERS, Bed
 from tests.support.cluster import Cluster
 from tests.support.commands import run
 from tests.support.databases import Databases
+from tests.support.flow import Marks
 from tests.support.journals import creation
 from tests.support.pasts import Past, name_of
 from tests.support.waiting import eventually
@@ -191,9 +192,10 @@ def restored(bed: Bed, _: Kafka) -> Iterator[None]:
     url = bed.postgres.database_url
     databases = Databases(url.rpartition("/")[0] + "/postgres")
     past = _past(databases, url)
-    bed.publish(200)
-    relay = bed.tellers["relay"]
-    eventually(lambda: relay.most("returns_cursor_lag_batches", reader="relay") == 0, 30)
+    marks = Marks(bed)  # what was published since then is what subscribers know and the past does not
+    marks.publish(30)
+    eventually(marks.are_published, 60)
+    marks.close()
     yield
     past.restore()
     yield

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -171,7 +171,7 @@ def _three_brokers() -> Iterator[tuple[Bed, Kafka]]:
 
 def _logs(name: str) -> Path:
     """What the processes logged stays there, for whoever wonders about a row."""
-    logs = CHECKOUT / ".local" / "faults" / f"{name}-{os.getpid()}"
+    logs = CHECKOUT / ".local" / "faults" / f"{name}-{datetime.now(UTC):%H%M%S}"
     logs.mkdir(parents=True, exist_ok=True)
     return logs
 
@@ -181,22 +181,31 @@ def _settings() -> dict[str, str]:
     return {"RETURNS_SESSION_TIMEOUT_MS": "10000"}
 
 
-def table(found: Sequence[Row]) -> str:
-    """In Markdown."""
-    lines = [f"| {' | '.join(_COLUMNS)} |", f"|{'---|' * len(_COLUMNS)}"]
-    for row in found:
-        cells = [row.cells.get(name, "") for name in PROCESSES]
-        lines.append(f"| {' | '.join([row.fault.title, *cells, row.fault.operator, row.again])} |")
-    return "\n".join(lines)
+def table(found: Sequence[Row], kept: Mapping[str, str] | None = None) -> str:
+    """In Markdown; `kept`: lines of faults that were not measured now, by their titles."""
+    lines = {**(kept or {}), **{row.fault.title: _line(row) for row in found}}
+    head = [f"| {' | '.join(_COLUMNS)} |", f"|{'---|' * len(_COLUMNS)}"]
+    return "\n".join([*head, *(lines[fault.title] for fault in FAULTS if fault.title in lines)])
 
 
-def document(found: Sequence[Row], loads: tuple[float, float]) -> str:
+def _line(row: Row) -> str:
+    cells = [row.cells.get(name, "") for name in PROCESSES]
+    return f"| {' | '.join([row.fault.title, *cells, row.fault.operator, row.again])} |"
+
+
+def kept_lines(page: Path) -> dict[str, str]:
+    """The lines of the table that stand in a page, by their titles."""
+    lines = page.read_text().splitlines() if page.exists() else []
+    return {line.split(" | ")[0].removeprefix("| "): line for line in lines if line.startswith("| ")}
+
+
+def document(found: Sequence[Row], kept: Mapping[str, str], loads: tuple[float, float]) -> str:
     """The whole page: what was measured where, the table, the runbook."""
     values = {
         "when": f"{datetime.now(UTC):%-d %B %Y}",
         "machine": ", ".join(f"{name} {value}" for name, value in machine().items() if "load" not in name),
         "load": f"{loads[0]:.1f} at the start and {loads[1]:.1f} at the end",
-        "table": table(found),
+        "table": table(found, kept),
     }
     text = TEMPLATE.read_text()
     for name, value in values.items():
@@ -217,6 +226,8 @@ def main() -> int:
     chosen = [fault for fault in FAULTS if not arguments.only or fault.name in arguments.only]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))  # so that nothing is left behind
     load, found = os.getloadavg()[0], list[Row]()
+    # Of a run that measures some faults only, the lines of the others stay.
+    kept = kept_lines(arguments.write) if arguments.write and arguments.only else {}
     for row in rows(chosen, _say):
         found.append(row)
         _say("\n".join([*(f"  {name}: {cell}" for name, cell in row.cells.items()), f"  again: {row.again}"]))
@@ -224,7 +235,7 @@ def main() -> int:
             _say(f"  WRONG: {wrong}")
         if arguments.write:  # what there is, at each row: it takes a quarter of an hour
             arguments.write.parent.mkdir(parents=True, exist_ok=True)
-            arguments.write.write_text(document(found, (load, os.getloadavg()[0])))
+            arguments.write.write_text(document(found, kept, (load, os.getloadavg()[0])))
     print(table(found))
     return 1 if any(row.wrong for row in found) else 0
 

@@ -37,6 +37,7 @@ class Diary(threading.Thread):
         self.not_ready: list[float] = []
         self.ready_at: float | None = None  # when it was seen to be ready again
         self.dead: list[float] = []
+        self.stuck: list[float] = []  # when /livez said that it does not live
 
     def run(self) -> None:
         """Until `end`."""
@@ -62,6 +63,8 @@ class Diary(threading.Thread):
             parts.append(f"**not ready** from {self.not_ready[0]:.0f} s{again}")
         else:
             parts.append("ready")
+        if self.stuck:
+            parts.append(f"**not live** from {self.stuck[0]:.0f} s")
         if self.dead:
             parts.append(f"no answer from {self.dead[0]:.0f} s")
         firsts: dict[str, float] = {}  # two checks may say the same
@@ -76,12 +79,17 @@ class Diary(threading.Thread):
             connection.request("GET", "/readyz")
             answer = connection.getresponse()
             status, checks = answer.status, json.loads(answer.read())["checks"]
+            connection.close()  # it takes one request
+            connection.request("GET", "/livez")
+            is_live = connection.getresponse().status == 200
         except (OSError, http.client.HTTPException):
             self.dead.append(self._seconds())
             return
         finally:
             connection.close()
         seconds = self._seconds()
+        if not is_live:
+            self.stuck.append(seconds)
         if status == 200:
             if self.not_ready and self.ready_at is None:
                 self.ready_at = seconds
