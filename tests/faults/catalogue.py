@@ -133,7 +133,7 @@ FAULTS: Final = (
         f"A relay that was stopped starts {injected.BURST:,} returns behind",
         "nothing",
         injected.relay_far_behind,
-        {"relay": "behind"},
+        {"relay": "lag"},
         0,
     ),
     Fault(

@@ -67,18 +67,22 @@ class Run:
         }
         self._ended, self._began = [], time.monotonic()
         # A process that is not there yet begins its diary when it starts.
-        diaries = {name: Diary(teller, self._began) for name, teller in tellers.items() if teller and _runs(teller)}
+        diaries = {
+            name: Diary(teller, self._began, WATCHED_SECONDS)
+            for name, teller in tellers.items()
+            if teller and _runs(teller)
+        }
         for diary in diaries.values():
             diary.start()
         next(story)
         for name, teller in tellers.items():
             if teller is not None and name not in diaries:
-                diaries[name] = Diary(teller, self._began)
+                diaries[name] = Diary(teller, self._began, WATCHED_SECONDS)
                 diaries[name].start()
         again = {} if fault.hold_seconds else self._again(self._began)
         self._watch_until(WATCHED_SECONDS)
         for diary in diaries.values():
-            diary.end()
+            diary.join()
         cells = self.cells = {name: diary.cell() for name, diary in diaries.items()}
         self._watch_until(fault.hold_seconds)
         cured = time.monotonic()

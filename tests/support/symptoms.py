@@ -28,11 +28,12 @@ _FLAGS: Final = ("returns_relay_refuses", "returns_fuse_tripped")
 class Diary(threading.Thread):
     """Asks one process for what it says, again and again."""
 
-    def __init__(self, teller: Teller, began: float) -> None:
+    def __init__(self, teller: Teller, began: float, until_seconds: float) -> None:
         super().__init__(name=f"diary-{teller.name}", daemon=True)
         self._teller, self._began = teller, began
-        self._ended = threading.Event()
+        self._until = until_seconds
         self._before = teller.scrape()
+        self._metrics: list[str] = []
         self.said: dict[str, tuple[float, str]] = {}  # by check: when it first spoke up, what it said last
         self.not_ready: list[float] = []
         self.ready_at: float | None = None  # when it was seen to be ready again
@@ -40,20 +41,16 @@ class Diary(threading.Thread):
         self.stuck: list[float] = []  # when /livez said that it does not live
 
     def run(self) -> None:
-        """Until `end`."""
-        while not self._ended.is_set():
+        """Until so many seconds are over."""
+        while (left := self._until - self._seconds()) > 0:
             self._look()
-            self._ended.wait(_EVERY_SECONDS)
-
-    def end(self) -> None:
-        """Look no more."""
-        self._ended.set()
-        self.join()
+            time.sleep(max(0.0, min(left, _EVERY_SECONDS)))
+        self._metrics = self._figures()
 
     @property
     def text(self) -> str:
         """All that was said, to look for words in."""
-        return "; ".join([*(says for _, says in self.said.values()), *(["not ready"] if self.not_ready else [])])
+        return "; ".join([*(says for _, says in self.said.values()), *self._metrics])
 
     def cell(self) -> str:
         """What it showed, in a few words, with the seconds at which it first did."""
@@ -71,7 +68,7 @@ class Diary(threading.Thread):
         for at, says in sorted(self.said.values()):
             firsts.setdefault(says, at)
         parts += [f"{_cut(says)} ({at:.0f} s)" for says, at in list(firsts.items())[:_NAMED]]
-        return "; ".join([*parts, *self._figures()])
+        return "; ".join([*parts, *self._metrics])
 
     def _look(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._teller.port, timeout=_ANSWER_SECONDS)
