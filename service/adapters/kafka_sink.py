@@ -246,6 +246,8 @@ class KafkaSink:
         """Write the messages and the position in one transaction; without a position it stays the one it was."""
         producer = self._producer
         self._still_these()
+        # For all steps together: Kafka aborts a transaction that takes longer anyway, and a new sink asks who is who.
+        patience = self._patience()
         with _translated():
             producer.begin_transaction()
             fitted = [self._limits.fitted(outgoing) for outgoing in messages]
@@ -262,14 +264,14 @@ class KafkaSink:
                 offset_sent = producer.offsets_sent({self._home: self._offset(position)}, self._options.group_id)
             futures = [producer.append(target, *out) for target, out in zip(targets, fitted, strict=True)]
             if futures:
-                self._flush(futures)
+                self._flush(futures, patience)
             if offset_sent is not None:
-                self._wait(offset_sent)
-            self._wait(producer.committed())
+                self._wait(offset_sent, patience)
+            self._wait(producer.committed(), patience)
 
-    def _flush(self, futures: Sequence[Any]) -> None:
+    def _flush(self, futures: Sequence[Any], patience: Callable[[], None]) -> None:
         try:
-            self._producer.flushed(futures, self._patience())
+            self._producer.flushed(futures, patience)
         except _TOO_LARGE:
             self._limits.refused()  # the next sink asks again, and sends stubs
             raise
@@ -305,9 +307,9 @@ class KafkaSink:
             )
             raise Fatal(text) from error
 
-    def _wait(self, result: Any) -> None:
+    def _wait(self, result: Any, patience: Callable[[], None] | None = None) -> None:
         """Wait for the answer to a request of the transaction protocol."""
-        patience = self._patience()
+        patience = patience or self._patience()
         while not result.wait(_WAIT_SECONDS * 1000):
             patience()
 
