@@ -46,6 +46,7 @@ bench: venv ## measure throughput and latency
 
 faults: venv ## kill, freeze and cut things while the service works (minutes)
 	@$(PY) -m pytest tests/faults -o faulthandler_timeout=1400 $(ARGS)
+	@$(PY) -m tests.faults.table
 
 fuzz: venv ## make up more than 5,000 requests from the OpenAPI document (minutes)
 	@RETURNS_TEST_API_CASES=$${RETURNS_TEST_API_CASES:-600} $(PY) -m deploy.local.stack during \

@@ -144,6 +144,8 @@ class _Kafka:
 
     def check(self, *, needed: bool = True) -> Check:
         found = self.watch.check("Kafka")
+        if found.ok and (missing := sorted(self._ends.missing)):
+            return Check(f"no such topic: {', '.join(missing)}; `returns-status topics` makes it", ok=not needed)
         brokers = self._ends.brokers
         if found.ok and brokers is not None and brokers < self._most:
             return Check(f"{brokers} of {self._most} brokers are there")

@@ -64,15 +64,18 @@ class KafkaServer:
 
     `settings` are properties of the broker that replace or join the ones above. Every method may be called again,
     and by another process than the one that started the broker; calls on one home must not overlap (LocalStack
-    holds a lock).
+    holds a lock). With `cluster_id` it may be one of several brokers; their settings say of each other.
     """
 
-    def __init__(self, home: Path, *, heap: str = HEAP, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, home: Path, *, heap: str = HEAP, settings: Mapping[str, str] | None = None, cluster_id: str | None = None
+    ) -> None:
         self.home = home.resolve()
         self.data = self.home / "data"
         self.log = self.home / "server.log"
         self._heap = heap
         self._settings = dict(settings or {})
+        self._cluster_id = cluster_id
         self._properties = self.home / "server.properties"
         self._state = State(self.home / "state.json")
         self._child: subprocess.Popen[bytes] | None = None
@@ -174,7 +177,7 @@ class KafkaServer:
         draft.mkdir()
         properties = draft / "server.properties"
         properties.write_text(self._text(draft / "data"))
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+        cluster = self._cluster_id or urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
         # An id may not begin with a dash: the tool would take it for an option.
         arguments = ["format", "--config", str(properties), "--cluster-id", cluster.replace("-", "x")]
         quick = ["-XX:TieredStopAtLevel=1", "-Xshare:auto"]

@@ -46,6 +46,8 @@ class KafkaEnds:
         self._metadata_ms = metadata_ms
         self.brokers: int | None = None  # how many Kafka said there are, when it was asked last
         self.topic_ids: Mapping[str, bytes | None] = {}
+        self.missing: frozenset[str] = frozenset()  # topics that were not there, the last two times it was asked
+        self._absent: frozenset[str] = frozenset()  # the last time: a client that has just begun may not know yet
         self._patience, self._fresh, self._monotonic = patience, fresh, monotonic
         self._lock = threading.Lock()
         self._looking: threading.Event | None = None
@@ -103,11 +105,10 @@ class KafkaEnds:
                 return None
             self._consumer = self._open()
         consumer = self._consumer
-        partitions = [
-            TopicPartition(topic, number)
-            for topic in self._topics
-            for number in consumer.partitions_for_topic(topic) or ()
-        ]
+        numbers = {topic: consumer.partitions_for_topic(topic) or () for topic in self._topics}
+        absent = frozenset(topic for topic in self._topics if not numbers[topic])
+        self.missing, self._absent = absent & self._absent, absent
+        partitions = [TopicPartition(topic, number) for topic in self._topics for number in numbers[topic]]
         begin = consumer.beginning_offsets(partitions, timeout_ms=_REQUEST_MS) if partitions else {}
         end = consumer.end_offsets(partitions, timeout_ms=_REQUEST_MS) if partitions else {}
         cluster = consumer._cluster  # noqa: SLF001 - of a version that is pinned

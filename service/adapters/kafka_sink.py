@@ -168,6 +168,9 @@ class KafkaSink:
         """Write the messages and the position in one transaction; without a position it stays the one it was."""
         producer = self._producer
         self._look_away()
+        self._still_these()
+        # For all steps together: Kafka aborts a transaction that takes longer anyway, and a new sink asks who is who.
+        patience = self._patience()
         with _translated():
             producer.begin_transaction()
             fitted = [self._limits.fitted(outgoing) for outgoing in messages]
@@ -184,22 +187,30 @@ class KafkaSink:
                 offset_sent = producer.offsets_sent({self._home: self._offset(position)}, self._options.group_id)
             futures = [producer.append(target, *out) for target, out in zip(targets, fitted, strict=True)]
             if futures:
-                self._flush(futures)
+                self._flush(futures, patience)
             if offset_sent is not None:
-                self._wait(offset_sent)
-            self._wait(producer.committed())
+                self._wait(offset_sent, patience)
+            self._wait(producer.committed(), patience)
 
-    def _flush(self, futures: Sequence[Any]) -> None:
+    def _flush(self, futures: Sequence[Any], patience: Callable[[], None]) -> None:
         try:
-            self._producer.flushed(futures, self._patience())
+            self._producer.flushed(futures, patience)
         except _TOO_LARGE:
             self._limits.refused()  # the next sink asks again, and sends stubs
             raise
 
     def check(self) -> None:
-        """For one that has nothing to publish: whether the brokers still answer."""
+        """For one that has nothing to publish: whether the brokers still answer, and have the topics that they had."""
+        self._still_these()
         if self._silence.is_too_long:
             raise Retryable(f"Kafka: no broker has answered for {self._silence.seconds():.0f} s", cause="kafka")
+
+    def _still_these(self) -> None:
+        # As the producer heard last, which asks every few seconds. Whoever opens a sink again is told what to do.
+        now = self._producer.topic_ids(self._topics)
+        for topic, known in zip(self._topics, self._topic_ids, strict=True):
+            if now.get(topic, known) != known:
+                raise Retryable(f"Kafka: {topic} is not the topic any more that it was", cause="kafka")
 
     def close(self) -> None:
         """Stop the producer; a transaction that is open will be aborted by the next one, or by its time-out."""
@@ -231,9 +242,9 @@ class KafkaSink:
             )
             raise Fatal(text) from error
 
-    def _wait(self, result: Any) -> None:
+    def _wait(self, result: Any, patience: Callable[[], None] | None = None) -> None:
         """Wait for the answer to a request of the transaction protocol."""
-        patience = self._patience()
+        patience = patience or self._patience()
         while not result.wait(WAIT_SECONDS * 1000):
             patience()
 

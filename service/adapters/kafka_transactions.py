@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -51,6 +51,10 @@ class TransactionalProducer(KafkaProducer):  # type: ignore[misc] # kafka-python
     def committed(self) -> Any:
         """Ask to commit the transaction."""
         return self._woken(self._transaction_manager.begin_commit())
+
+    def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
+        """The ids of those of the topics that it knows to be there."""
+        return {topic: str(found) for topic in topics if (found := self._metadata.topic_id(topic)) is not None}
 
     def include(self, partition: TopicPartition) -> None:
         """Make a partition part of the transaction, before the first message to it."""

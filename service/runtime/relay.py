@@ -31,6 +31,9 @@ class Servers(NamedTuple):
     read_position: Callable[[], Position | None]
 
 
+_REST_SECONDS: Final = 2.0
+
+
 class RelayOptions(NamedTuple):
     """Times in seconds."""
 
@@ -127,7 +130,7 @@ class Relay:
                     end = self._end() if end is None else end
                     if end is not None and self._has_reached(end):
                         break
-                self._stop.wait(pause)
+                self._rest(pause)
         finally:
             self._settle_at_last()
             self.let_go()
@@ -183,10 +186,18 @@ class Relay:
         self.board.works()
         return pause
 
+    def _rest(self, seconds: float) -> None:
+        # In pieces: a loop that rests on purpose is not to look like one that is stuck.
+        while not self._stop.wait(min(seconds, _REST_SECONDS)) and seconds > _REST_SECONDS:
+            seconds -= _REST_SECONDS
+            self.board.beat()
+            self._stop.watchdog.beat()
+
     def _refuse(self, error: Refused) -> float:
         # What holds the lead would be in the way of whoever sets it right.
         self.let_go()
         self.is_ready = False
+        self.board.works()  # the servers have answered; what is wrong is not theirs
         self.refuses = str(error)
         self._log.error("relay_refuses", error=str(error), looks_again_in=self._options.refused_seconds)
         return self._options.refused_seconds

@@ -5,11 +5,10 @@ Before, lag was 0 throughout, a frozen PostgreSQL left everything ready, and eve
 
 from __future__ import annotations
 
-import json
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -18,63 +17,21 @@ import psycopg
 import pytest
 
 from deploy.local.stack import LocalStack
-from service.adapters.migrations import migrate
-from tests.support.commands import run, settings_of
-from tests.support.journals import creation
+from tests.support.bed import AGAIN, Bed, whole_service
+from tests.support.commands import settings_of
 from tests.support.telling import PROCESSES, Teller, telling
-from tests.support.topics import Clients, Topics
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 WITHIN: Final = 15.0
-AGAIN: Final = 90.0
-HEADERS: Final = [("content-type", b"application/cloudevents+json")]
-
-
-class Bed:
-    """The whole service on servers of its own."""
-
-    def __init__(self, stack: LocalStack, topics: Topics, clients: Clients) -> None:
-        self.stack, self.topics, self.clients = stack, topics, clients
-        self.tellers: dict[str, Teller] = {}
-        self._sent = 0
-
-    def publish(self, count: int = 20) -> None:
-        producer = self.clients.producer()
-        for _ in range(count):
-            self._sent += 1
-            event = json.dumps(creation(f"R-{self._sent:06}")).encode()
-            producer.send(self.topics.name("returns"), event, key=b"k", headers=HEADERS).get(timeout=10)
-
-    def execute(self, statement: str) -> None:
-        with psycopg.connect(self.stack.postgres.database_url, autocommit=True) as connection:
-            connection.execute("SET default_transaction_read_only = off")
-            connection.execute(statement.encode())
-
-    def all_ready(self, but: tuple[str, ...] = ()) -> bool:
-        return all(teller.ready() for name, teller in self.tellers.items() if name not in but)
-
-    def show(self) -> str:
-        return "\n".join(f"{name}: {teller.get('/readyz').text}" for name, teller in self.tellers.items())
 
 
 @pytest.fixture
 def bed(private_stack: LocalStack, tmp_path: Path) -> Iterator[Bed]:
-    kafka, postgres = private_stack.kafka, private_stack.postgres
-    kafka.start()
-    postgres.start()
-    migrate(postgres.database_url)
-    topics, clients = Topics(kafka.bootstrap_servers), Clients(kafka.bootstrap_servers)
-    settings = settings_of(postgres.database_url, topics, RETURNS_STALL_SECONDS="120")
-    assert run("topics", **settings).returncode == 0
-    topics.admin.close()
-    with closing(clients), telling(tmp_path, settings) as tellers:
-        bed = Bed(private_stack, topics, clients)
-        bed.tellers = tellers
-        bed.publish()
-        eventually(bed.all_ready, AGAIN)
-        eventually(lambda: tellers["project"].most("returns_cursor_lag_batches", reader="project") == 0, 20)
+    private_stack.kafka.start()
+    private_stack.postgres.start()
+    with whole_service(private_stack.kafka, private_stack.postgres, tmp_path, RETURNS_STALL_SECONDS="120") as bed:
         yield bed
 
 
@@ -122,18 +79,18 @@ def assert_every_process_lives_and_answers(bed: Bed) -> None:
 
 @contextmanager
 def stopped(bed: Bed) -> Iterator[None]:
-    bed.stack.postgres.stop()
+    bed.postgres.stop()
     yield
-    bed.stack.postgres.start()
+    bed.postgres.start()
 
 
 @contextmanager
 def frozen(bed: Bed) -> Iterator[None]:
-    bed.stack.postgres.pause()
+    bed.postgres.pause()
     try:
         yield
     finally:
-        bed.stack.postgres.resume()
+        bed.postgres.resume()
 
 
 @pytest.mark.parametrize("fault", (stopped, frozen))
@@ -173,7 +130,7 @@ def test_a_read_only_database(bed: Bed) -> None:
 
 
 def test_a_database_without_a_free_connection(bed: Bed) -> None:
-    url = bed.stack.postgres.database_url
+    url = bed.postgres.database_url
     with ExitStack() as taken:
         for _ in range(200):  # all there are; the last ones are a superuser's, as the service is here
             try:
@@ -196,8 +153,8 @@ def test_a_database_without_a_free_connection(bed: Bed) -> None:
 
 
 @pytest.mark.parametrize("how", ("stop", "pause"))
-def test_a_kafka_that_does_not_answer(bed: Bed, how: str) -> None:
-    getattr(bed.stack.kafka, how)()
+def test_a_kafka_that_does_not_answer(bed: Bed, private_stack: LocalStack, how: str) -> None:
+    getattr(private_stack.kafka, how)()
     tells(
         bed,
         ingest=is_not_ready("Kafka"),
@@ -216,16 +173,16 @@ def test_a_kafka_that_does_not_answer(bed: Bed, how: str) -> None:
         assert bed.tellers[name].most("returns_retries_total", cause="kafka") >= 1
         assert bed.tellers[name].most("returns_retries_total", cause="database") <= 0
     if how == "stop":
-        bed.stack.kafka.start()
+        private_stack.kafka.start()
     else:
-        bed.stack.kafka.resume()
+        private_stack.kafka.resume()
     works_again(bed)
 
 
 def test_a_relay_that_is_away_or_far_behind_and_the_one_that_stands_by(bed: Bed, tmp_path: Path) -> None:
     """What: the relay that leads is frozen; the one that stands by tells the lag. How: SIGSTOP, then events."""
     leader = bed.tellers["relay"]
-    settings = settings_of(bed.stack.postgres.database_url, bed.topics)
+    settings = settings_of(bed.postgres.database_url, bed.topics)
     with telling(tmp_path / "..", settings, "relay") as others:
         other = others["relay"]
         eventually(other.ready, 20)
@@ -249,9 +206,10 @@ def test_a_blown_fuse(bed: Bed) -> None:
     ingest = bed.tellers["ingest"]
     topic = bed.topics.name("scans")
     assert ingest.most("returns_fuse_tripped", topic=topic) == 1
-    assert ingest.most("returns_lag_records", topic=topic) >= 1
+    # Kafka's end is asked for every two seconds; the fuse may have been quicker.
+    eventually(lambda: ingest.most("returns_lag_records", topic=topic) >= 1, WITHIN)
     eventually(lambda: ingest.most("returns_seconds_without_progress", topic=topic) >= 10, WITHIN)
-    assert ingest.most("returns_lag_seconds", topic=topic) >= 10
+    eventually(lambda: ingest.most("returns_lag_seconds", topic=topic) >= 10, 5)
 
 
 def test_partitions_that_a_foreign_consumer_took_still_have_their_lag(bed: Bed) -> None:

@@ -43,6 +43,20 @@ def test_it_knows_where_the_input_topics_end_and_hears_of_more(topics: Topics, c
         assert lags == [Lag(scans, 2), Lag(topics.name("returns"), None)]
 
 
+def test_topics_that_are_not_there_are_named_once_it_is_sure_of_it(topics: Topics) -> None:
+    scans = topics.create("scans")
+    others = {topics.name(name) for name in ("returns", "hub_events", "deliveries")}
+
+    with contextlib.closing(KafkaEnds(settings_of(topics), patience=20, fresh=0.1, metadata_ms=500)) as ends:
+        ends.bounds()
+        assert not ends.missing
+        eventually(lambda: ends.bounds() and ends.missing == others)
+
+        topics.admin.delete_topics([scans])
+
+        eventually(lambda: ends.bounds() == {} and scans in ends.missing, 15)
+
+
 @pytest.mark.kafka
 def test_without_a_broker_nothing_is_known_and_nobody_waits_for_long() -> None:
     settings = Settings(kafka_bootstrap_servers="127.0.0.1:1")

@@ -20,6 +20,7 @@ from tests.support.journals import creation, differences, ingest, scan
 from tests.support.pasts import Past
 from tests.support.reconciling import Bench, pieces
 from tests.support.service import OUTPUTS, Service
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -195,6 +196,27 @@ def test_an_output_topic_that_was_made_anew_is_refused_and_set_right(bench: Benc
         bench.all_agree()
     else:  # its versions go on from where they were: nobody who knew the old ones sees one twice
         assert compacted == said
+
+
+def test_an_output_topic_made_anew_under_a_relay_that_runs_is_noticed_and_refused(bench: Bench) -> None:
+    """It asked which topics they are where it took over, and not again: it published into the new one, and was ready."""
+    service = bench.service
+    bench.fill(world(5, seed=41))
+    relay = service.start("relay")
+    eventually(lambda: bench.published()[1] > 0, 40)
+    name = service.topics.name("current_status")
+    service.topics.admin.delete_topics([name])
+    eventually(lambda: name not in service.topics.admin.list_topics(), 10)
+    service.topics.create("current_status", 3, cleanup_policy="compact")
+
+    eventually(lambda: '"relay_refuses"' in service.newest_log.read_text(), 15, why=service.log_text())
+
+    bench.fill(world(5, seed=42))
+    assert service.stop(relay) == 0
+    assert bench.published()[1] == 0
+    bench.reconcile()
+    bench.relay()
+    bench.all_agree()
 
 
 def test_a_missing_output_topic_is_said_and_not_made_by_the_way(bench: Bench) -> None:

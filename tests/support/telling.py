@@ -6,10 +6,10 @@ import json
 import math
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Self
 
 import httpx
 
@@ -18,6 +18,14 @@ from tests.support.commands import Running, running
 PROCESSES: Final = ("ingest", "relay", "project", "serve")
 _SAMPLE: Final = re.compile(r"(?P<name>[a-z_]+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)")
 _LABEL: Final = re.compile(r'([a-z_]+)="([^"]*)"')
+
+
+class Sample(NamedTuple):
+    """A line of /metrics."""
+
+    name: str
+    labels: Mapping[str, str]
+    value: float
 
 
 def free_port() -> int:
@@ -52,16 +60,18 @@ class Teller:
         """Whether it says that it lives."""
         return self.get("/livez").status_code == 200
 
+    def scrape(self) -> list[Sample]:
+        """All of its metrics."""
+        matches = (_SAMPLE.fullmatch(line) for line in self.get("/metrics").text.splitlines())
+        return [
+            Sample(match["name"], dict(_LABEL.findall(match["labels"] or "")), float(match["value"]))
+            for match in matches
+            if match
+        ]
+
     def samples(self, name: str, **labels: str) -> list[float]:
         """The values of a metric with these labels, whatever the others are."""
-        found = []
-        for line in self.get("/metrics").text.splitlines():
-            match = _SAMPLE.fullmatch(line)
-            if match and match["name"] == name:
-                has = dict(_LABEL.findall(match["labels"] or ""))
-                if labels.items() <= has.items():
-                    found.append(float(match["value"]))
-        return found
+        return [each.value for each in self.scrape() if each.name == name and labels.items() <= each.labels.items()]
 
     def most(self, name: str, **labels: str) -> float:
         """The greatest of them; -1 where there is none."""
@@ -71,11 +81,67 @@ class Teller:
 @contextmanager
 def telling(logs: Path, settings: dict[str, str], *names: str, **more: Any) -> Iterator[dict[str, Teller]]:
     """These processes, each with a port of its own to tell on."""
-    with ExitStack() as stack:
-        tellers = {}
+    with Crew(logs, {**settings, **more}) as crew:
         for name in names or PROCESSES:
-            port = free_port()
-            log = logs / f"{name}.log"
-            process = stack.enter_context(running(log, name, **settings, **more, RETURNS_METRICS_PORT=str(port)))
-            tellers[name] = Teller(name, port, process)
-        yield tellers
+            crew.start(name)
+        yield crew.tellers
+
+
+class Crew:
+    """Processes of the service that are killed, stopped and started again; all are gone at the end of the block."""
+
+    def __init__(self, logs: Path, settings: Mapping[str, str]) -> None:
+        self.tellers: dict[str, Teller] = {}
+        self._logs, self._settings = logs, dict(settings)
+        self._stack = ExitStack()
+        self._wanted: dict[str, str] = {}  # the command by its label
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def start(self, label: str, command: str = "", **more: str) -> Teller:
+        """A process that is told of under this label, on the port that this label had before."""
+        command = command or label
+        known = self.tellers.get(label)
+        port = free_port() if known is None else known.port
+        self._count += 1
+        log = self._logs / (f"{label}.log" if known is None else f"{label}-{self._count}.log")
+        settings = {**self._settings, **more, "RETURNS_METRICS_PORT": str(port)}
+        process = self._stack.enter_context(running(log, command, **settings))
+        if known is None:
+            self.tellers[label] = Teller(label, port, process)
+        else:
+            known.process = process
+        self._wanted[label] = command
+        return self.tellers[label]
+
+    def kill(self, label: str) -> None:
+        """SIGKILL; nobody starts it again by itself."""
+        self._wanted.pop(label)
+        self.tellers[label].process.process.kill()
+        self.tellers[label].process.end()
+
+    def stop(self, label: str) -> None:
+        """SIGTERM, and wait for its end."""
+        self._wanted.pop(label)
+        self.tellers[label].process.process.terminate()
+        self.tellers[label].process.end()
+
+    def forget(self, label: str) -> None:
+        """Stop it if it runs, and ask it no more."""
+        if label in self._wanted:
+            self.stop(label)
+        del self.tellers[label]
+
+    def supervise(self) -> dict[str, int]:
+        """Start again what has ended by itself, as a supervisor does; its exit status by its label."""
+        ended = {}
+        for label, command in list(self._wanted.items()):
+            if (status := self.tellers[label].process.process.poll()) is not None:
+                ended[label] = status
+                self.start(label, command)
+        return ended

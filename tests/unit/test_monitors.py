@@ -17,6 +17,7 @@ class Ends:
 
     def __init__(self) -> None:
         self.brokers: int | None = None
+        self.missing = frozenset[str]()
 
     def bounds(self) -> Mapping[Partition, Bounds] | None:
         return None if self.brokers is None else {}
@@ -42,6 +43,17 @@ def test_a_broker_of_several_that_is_gone_is_told_and_keeps_nobody_from_work() -
     assert kafka.check() == Check("2 of 3 brokers are there")
     assert value(metrics, "returns_kafka_brokers") == 2
     assert value(metrics, "returns_server_up", server="kafka") == 1
+
+
+def test_a_topic_that_is_gone_is_told_and_nobody_who_needs_it_is_ready() -> None:
+    """Nothing waits in it, so no lag grows: an ingest worker was ready for as long as its topic was away."""
+    ends, metrics = Ends(), Metrics()
+    kafka = _Kafka(metrics, cast("KafkaEnds", cast("Any", ends)))
+    ends.brokers, ends.missing = 1, frozenset({"scans"})
+    kafka.watch.turn()
+
+    assert kafka.check() == Check("no such topic: scans; `returns-status topics` makes it", ok=False)
+    assert kafka.check(needed=False).ok
 
 
 def test_a_question_that_a_server_does_not_answer_is_counted_by_its_cause() -> None:

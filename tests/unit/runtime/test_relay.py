@@ -10,6 +10,7 @@ from service.application.publish import Outgoing, OutputTopics, Reconciled, Tail
 from service.application.slices import Letter, Position, Slice
 from service.errors import Cause, Refused, Retryable
 from service.metrics import Metrics
+from service.runtime.health import TURN_SECONDS
 from service.runtime.lifecycle import Stop
 from service.runtime.relay import Relay, RelayOptions, Servers
 from service.wire.record import Record
@@ -72,6 +73,29 @@ class FakeSink:
 
     def close(self) -> None:
         self._kafka.happened.append("close sink")
+
+
+class Resting:
+    """Stops the relay after one rest, and knows for how long it went without saying that it turns."""
+
+    def __init__(self, bench: Bench, rest: Callable[[float], None]) -> None:
+        self._bench, self._rest = bench, rest
+        self.longest = self.total = self._since = 0.0
+
+    def __call__(self, seconds: float) -> None:
+        self._bench.stop.wait = self._wait  # type: ignore[method-assign]
+        self._bench.relay.board.beat = self._beat  # type: ignore[method-assign]
+        self._rest(seconds)
+        self._bench.stop.set()
+
+    def _wait(self, seconds: float) -> bool:
+        self.total += seconds
+        self._since += seconds
+        self.longest = max(self.longest, self._since)
+        return False
+
+    def _beat(self) -> None:
+        self._since = 0.0
 
 
 class FakeLog:
@@ -280,6 +304,20 @@ def test_a_relay_that_refuses_stays_says_so_and_goes_on_once_it_is_set_right() -
     assert said[1][1:] == (1.0, False)
     assert said[3] == (None, 0.0, True)
     assert bench.kafka.published == 1
+
+
+def test_a_relay_that_refuses_does_not_look_stuck_nor_as_if_a_server_were_away() -> None:
+    """It rests for longer than a loop may stand still, and what went wrong before is over: the servers have answered."""
+    bench = Bench(options=RelayOptions(refused_seconds=11.0))
+    bench.kafka.is_empty = False
+    bench.relay.board.fails("database")
+    bench.relay._rest = rest = Resting(bench, bench.relay._rest)  # type: ignore[method-assign]
+
+    bench.relay.run()
+
+    assert rest.longest < TURN_SECONDS
+    assert rest.total == 11.0
+    assert bench.relay.board.trouble is None
 
 
 def test_a_position_of_another_past_of_the_journal_is_refused_however_long_it_has_grown() -> None:
