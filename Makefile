@@ -26,8 +26,8 @@ down: venv ## stop Kafka and PostgreSQL
 demo: venv ## local stack, service and simulator; prints a tracking page to look at
 	@$(PY) -m deploy.local.demo
 
-test: venv ## run the tests, two files at a time (starts the stack, and stops it if it did)
-	@$(PY) -m deploy.local.stack during $(PY) -m pytest -n 2 --dist loadfile --ignore=tests/faults --ignore=tests/benchmarks $(ARGS)
+test: venv ## run the tests, three files at a time (starts the stack, and stops it if it did)
+	@$(PY) -m deploy.local.stack during $(PY) -m pytest -n 3 --dist loadfile --ignore=tests/faults --ignore=tests/benchmarks $(ARGS)
 
 check: venv ## format, lint, types, layers, generated files
 	@$(PY) -m ruff format --check --quiet . || { echo "check: run \`make format\`" >&2; exit 1; }

@@ -68,6 +68,10 @@ class Bench:
     def batches(self) -> int:
         return int(self.service.query("SELECT count(*) FROM batches")[0][0])
 
+    def forget_position(self) -> None:
+        """Kafka forgets the relay's position, as it does after a week without a relay."""
+        self.service.topics.admin.delete_groups([self.settings.relay_group_id])
+
     def everything_is_published(self) -> None:
         """Wait until workers have taken in what stands in the topics, and a relay has published it."""
         self.service.done("ingest", "--drain")
