@@ -18,6 +18,7 @@ class Ends:
     def __init__(self) -> None:
         self.brokers: int | None = None
         self.missing = frozenset[str]()
+        self.topic_ids: Mapping[str, bytes | None] = {}
 
     def bounds(self) -> Mapping[Partition, Bounds] | None:
         return None if self.brokers is None else {}
