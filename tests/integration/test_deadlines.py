@@ -29,7 +29,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits twenty seconds for a test."""
     monkeypatch.setattr(working.WorkingConnection, "deadline", 1.0)
     monkeypatch.setattr(working, "DOUBT_SECONDS", 0.4)
-    monkeypatch.setattr("service.adapters.database._ASK_SECONDS", 1)
+    monkeypatch.setattr("service.adapters.database._ASK_SECONDS", 2)
 
 
 @pytest.fixture
