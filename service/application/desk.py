@@ -18,6 +18,7 @@ from service.domain.milestones import Milestone, Reason, Verdict
 from service.domain.timeline import Sighting
 from service.wire.carriers import CarrierCode, CarrierTables
 from service.wire.models import EVENT_VOIDED, RETURN_CREATED, SLUG_PATTERN, compiled, location_of
+from service.wire.reconciled import RECONCILED
 from service.wire.stored import to_micros
 
 # The kinds of number that the search knows, as filters of the list have them.
@@ -128,8 +129,8 @@ class EventView(NamedTuple):
 
     @property
     def can_be_voided(self) -> bool:
-        """A creation or a void cannot be, nor what is void already."""
-        return self.row.type not in (RETURN_CREATED, EVENT_VOIDED) and not self.is_voided
+        """A creation or a void cannot be, nor what is void already, nor what the service itself has noted."""
+        return self.row.type not in (RETURN_CREATED, EVENT_VOIDED, RECONCILED) and not self.is_voided
 
 
 @dataclass(frozen=True, slots=True)

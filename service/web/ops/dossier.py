@@ -24,6 +24,7 @@ from service.wire.models import (
     RETURN_CREATED,
     compiled,
 )
+from service.wire.reconciled import RECONCILED
 
 _ROWS: Final = 50
 _MOST_PARKED: Final = 20
@@ -38,6 +39,7 @@ TYPES: Final = {
     HUB_REJECTED: "rejected",
     CONNOTE_DELIVERED: "delivered",
     EVENT_VOIDED: "voided",
+    RECONCILED: "reconciled",
 }
 
 

@@ -19,6 +19,7 @@ from service.web.ops.rendering import pretty, shown
 from service.web.ops.returns import FILTERS, QUICK
 from service.wire.explanations import EXPLANATIONS
 from service.wire.models import MODELS
+from service.wire.reconciled import RECONCILED
 
 WEB = Path(__file__).parents[3] / "service" / "web"
 # Their keys are made from a value: a status, a verdict, what went wrong.
@@ -72,7 +73,7 @@ def test_explanations_in_english_are_those_that_subscribers_get() -> None:
 
 
 def test_every_type_of_event_has_a_name() -> None:
-    assert TYPES.keys() == MODELS.keys()
+    assert TYPES.keys() == {*MODELS, RECONCILED}
 
 
 def test_what_cannot_be_seen_is_shown() -> None:
