@@ -101,7 +101,7 @@ def ingest(
     )
     return IngestLoop(
         lambda: KafkaSource(settings, settings.input_topics),
-        PostgresJournal(settings.database_url.get_secret_value(), tables, remembered=settings.remembered_returns),
+        PostgresJournal(_database(settings), tables, remembered=settings.remembered_returns),
         parser(settings, tables),
         options,
         stop=stop,
@@ -210,7 +210,7 @@ def project(settings: Settings, metrics: Metrics, stop: Stop) -> Projector:
     from service.runtime.projector import Projector, ProjectorOptions
 
     return Projector(
-        PostgresSearch(settings.database_url.get_secret_value(), Limits()),
+        PostgresSearch(_database(settings), Limits()),
         stop,
         metrics,
         options=ProjectorOptions(poll_seconds=settings.project_poll_ms / 1000),
@@ -223,7 +223,7 @@ def verify(settings: Settings, *, topics: bool = False) -> tuple[Checked, list[s
     from service.application.verify import verify as compare
 
     differences: list[str] = []
-    with open_histories(settings.database_url.get_secret_value()) as histories:
+    with open_histories(_database(settings)) as histories:
         checked = compare(histories, differences)
     if topics:
         differences += verify_topics(settings)
@@ -315,7 +315,7 @@ def replay(
         wait = staticmethod(stop.wait)
 
     tables = carrier_tables(settings)
-    with closing(MendingJournal(settings.database_url.get_secret_value(), tables, "returns-replay")) as letters:
+    with closing(MendingJournal(_database(settings), tables, "returns-replay")) as letters:
         send_again(letters, parser(settings, tables), selection, pace, tally, Clock(), tell)
 
 
@@ -325,7 +325,7 @@ def remap(settings: Settings, order: Order, stop: Stop, tell: Callable[[int, int
     from service.application.remap import remap as re_evaluate
 
     tables = carrier_tables(settings)
-    with closing(MendingJournal(settings.database_url.get_secret_value(), tables, "returns-remap")) as scans:
+    with closing(MendingJournal(_database(settings), tables, "returns-remap")) as scans:
         return re_evaluate(scans, tables, order, lambda: bool(stop), tell)
 
 
