@@ -11,9 +11,9 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from service.cli.start import load_settings, process
+from service.cli.tokens import token_app
 from service.errors import Retryable, ServiceError, SettingsError
-from service.start import load_settings, process
-from service.token_commands import token_app
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -50,7 +50,7 @@ def migrate() -> None:
     Applies the migrations that it lacks, each in a transaction, or outside one beside the workers; says what it waits
     for. Safe to run again, after it was killed as well, and by many at once.
     """
-    from service.adapters import migrations
+    from service.adapters.postgres import migrations
 
     settings = load_settings("migrate", libraries=False)
     applied = migrations.migrate(settings.database_url.get_secret_value(), say=partial(print, flush=True))
@@ -73,7 +73,7 @@ def topics(
 
     With --check: exit status 1 if a setting of Kafka endangers what is promised, or could not be looked at.
     """
-    from service.adapters import kafka_admin
+    from service.adapters.kafka import admin as kafka_admin
 
     if check:
         _check_topics()
@@ -83,7 +83,7 @@ def topics(
 
 
 def _check_topics() -> None:
-    from service.adapters import kafka_check
+    from service.adapters.kafka import check as kafka_check
     from service.application.safety import describe
 
     found = kafka_check.check(load_settings("topics", libraries=False))
@@ -103,7 +103,7 @@ def ingest(*, drain: Drain = False) -> None:
     With --drain: stop once every input partition is ingested up to where it ended at the start, by whichever worker.
     """
     with process("ingest") as started:
-        from service import bootstrap
+        from service.wiring import bootstrap
 
         bootstrap.run_ingest(started.settings, started.metrics, started.stop, started.monitor, drain=drain)
 
@@ -117,7 +117,7 @@ def relay(*, drain: Drain = False) -> None:
     then 1.
     """
     with process("relay") as started:
-        from service import bootstrap
+        from service.wiring import bootstrap
 
         settings, metrics, stop = started
         worker = bootstrap.relay(settings, metrics, stop)
@@ -139,7 +139,7 @@ def project(
     Any number may run: one works at a time.
     """
     with process("project") as started:
-        from service import bootstrap
+        from service.wiring import bootstrap
 
         settings, metrics, stop = started
         projector = bootstrap.project(settings, metrics, stop)
@@ -156,7 +156,7 @@ def serve() -> None:
         curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8080/v1/returns/R-1001
     """  # noqa: D301 - the command line needs the character
     with process("serve") as started:
-        from service import serving
+        from service.wiring import serving
 
         serving.serve(started.settings, started.metrics, started.stop, started.monitor)
 
@@ -179,8 +179,8 @@ def simulate(
 
     Sends in the order of a virtual time; what happened ends about now. Shares lie between 0 and 1.
     """
-    from service import bootstrap
     from service.simulator.options import Options
+    from service.wiring import bootstrap
 
     try:
         options = Options(
@@ -222,8 +222,9 @@ def replay(
     are of when the service kept the letter, in UTC where no offset is given. Safe to repeat, by many at once, beside
     workers. An example: returns-status replay --reason no_zone --since 2026-11-20 --dry-run
     """
-    from service import bootstrap, mending
-    from service.application.replay import Pace, Selection, Tally
+    from service.application.journal.replay import Pace, Selection, Tally
+    from service.cli import command_output as mending
+    from service.wiring import bootstrap
 
     try:
         from_, to = mending.moment(since), mending.moment(until)
@@ -263,8 +264,9 @@ def remap(
     The history keeps the unmapped scan and gets a second row that says what it means now. Safe to repeat, by many at
     once, beside workers.
     """
-    from service import bootstrap, mending
-    from service.application.remap import Order
+    from service.application.journal.remap import Order
+    from service.cli import command_output as mending
+    from service.wiring import bootstrap
 
     with process("remap", with_metrics_server=False) as (settings, _, stop):
         with mending.progress() as tell:
@@ -294,7 +296,8 @@ def reconcile(
     they have not read yet would be taken back, and told again later. Safe to repeat. Ingestion waits while it compares.
     Its user must own the tables.
     """
-    from service import bootstrap, mending
+    from service.cli import command_output as mending
+    from service.wiring import bootstrap
 
     with process("reconcile", with_metrics_server=False) as (settings, _, stop):
         with mending.progress() as tell:
@@ -319,7 +322,7 @@ def verify(
     far as the relay has come. Prints each difference and exits with 1 if there is one. Reads one consistent snapshot;
     workers may go on.
     """
-    from service import bootstrap
+    from service.wiring import bootstrap
 
     checked, differences = bootstrap.verify(load_settings("verify", with_database=True), topics=topics)
     for difference in differences:
@@ -338,7 +341,7 @@ def run() -> None:
     """
     # A little longer than each child takes at most.
     with process("run", with_metrics_server=False, grace_seconds=14.5) as (settings, _, stop):
-        from service import bootstrap
+        from service.wiring import bootstrap
 
         if not bootstrap.run_all(settings, stop):
             raise typer.Exit(EXIT_FAILED)

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from service.addresses import wrong_together, wrong_with
-from service.application.listing import STUCK_HOURS
+from service.application.reading.listing import STUCK_HOURS
 from service.domain.milestones import NAMES, Milestone
 from service.errors import SettingsError
 

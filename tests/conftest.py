@@ -111,7 +111,7 @@ def databases(stack: LocalStack) -> Databases:
 @pytest.fixture(scope="session")
 def migrated_template(databases: Databases) -> Iterator[str]:
     """A database with the service's tables and nothing in them; nobody connects to it."""
-    from service.adapters.migrations import migrate
+    from service.adapters.postgres.migrations import migrate
 
     url = databases.create()
     migrate(url)

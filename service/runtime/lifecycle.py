@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
-from service.runtime.watchdog import Watchdog
+from service.runtime.monitoring.watchdog import Watchdog
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 GRACE_SECONDS: Final = 12.0  # from the signal until the process ends, whatever it waits for; supervisors give 15

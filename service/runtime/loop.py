@@ -20,16 +20,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from service import logs
-from service.application import ingest, sweep
+from service.application.journal import ingest, sweep
 from service.application.ports import DeadLetter, Item, Journal, Move, Partition, Source, Stored
 from service.errors import BrokenSource, ChangedTopics, Conflict, Fatal, RejectedValue, Retryable
 from service.metrics import Metrics
-from service.runtime.ahead import Ahead
 from service.runtime.backoff import Backoff
-from service.runtime.board import Board
 from service.runtime.fuse import Fuse
 from service.runtime.lifecycle import Stop
-from service.runtime.observer import Observer
+from service.runtime.monitoring.board import Board
+from service.runtime.monitoring.observer import Observer
+from service.runtime.prefetch import Ahead
 from service.runtime.progress import Drain, Progress
 from service.runtime.taking_up import take_up
 from service.wire.reasons import Invalid

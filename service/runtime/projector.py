@@ -6,13 +6,13 @@ import time
 from typing import NamedTuple, Protocol
 
 from service import logs
-from service.application.project import SearchTables, advance, rebuild
+from service.application.journal.project import SearchTables, advance, rebuild
 from service.errors import Retryable
 from service.metrics import Metrics
-from service.runtime import collector
 from service.runtime.backoff import Backoff
-from service.runtime.board import Board
 from service.runtime.lifecycle import Stop
+from service.runtime.monitoring import collector
+from service.runtime.monitoring.board import Board
 
 
 class Tables(SearchTables, Protocol):

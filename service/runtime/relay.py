@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from service import logs
-from service.application.belief import believe, first_position
-from service.application.publish import BatchLog, OutputTopics, Sink, messages_of
-from service.application.slices import Position, Slice
+from service.application.journal.belief import believe, first_position
+from service.application.journal.publish import BatchLog, OutputTopics, Sink, messages_of
+from service.application.journal.slices import Position, Slice
 from service.errors import Refused, Retryable
 from service.metrics import Metrics
-from service.runtime import collector
 from service.runtime.backoff import Backoff
-from service.runtime.board import Board
 from service.runtime.lifecycle import Stop
+from service.runtime.monitoring import collector
+from service.runtime.monitoring.board import Board
 
 _STOP_GRACE_SECONDS: Final = 5.0  # what is under way when a stop is asked for may take this long
 

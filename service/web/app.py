@@ -10,20 +10,22 @@ from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 
-from service.application.tracking import Reading
+from service.application.reading.tracking import Reading
 from service.metrics import Metrics
-from service.web import api, creating, desk, reference
-from service.web import problems as problem_details
-from service.web.access import Access
-from service.web.bodies import Bodies
-from service.web.models import Health
-from service.web.operations import Operations
+from service.web.api import creating, reference
+from service.web.api import exceptions as desk
+from service.web.api import returns as api
+from service.web.api.models import Health
+from service.web.http import problems as problem_details
+from service.web.http.bodies import Bodies
+from service.web.http.middleware import Access
+from service.web.http.problems import ProblemDetails
+from service.web.http.readiness import Known, Readiness
+from service.web.http.security import Tokens
 from service.web.ops.desk import Parts
 from service.web.ops.router import create_router
-from service.web.pages import Pages, Public
-from service.web.problems import ProblemDetails
-from service.web.readiness import Known, Readiness
-from service.web.security import Tokens
+from service.web.public.pages import Pages, Public
+from service.web.services import Operations
 
 _SUMMARY: Final = "The status of every consumer return, from its label to the retailer."
 

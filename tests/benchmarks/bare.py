@@ -13,7 +13,7 @@ import sys
 import uvicorn
 from fastapi import FastAPI
 
-from service.adapters.reading import open_pool
+from service.adapters.postgres.reading.returns import open_pool
 from service.config import Settings
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from deploy.local.stack import LocalStack
-from service.adapters.migrations import migrate
+from service.adapters.postgres.migrations import migrate
 from service.simulator.options import Options, Topics
 from service.simulator.world import World
 from tests.support.databases import Databases

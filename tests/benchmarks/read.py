@@ -21,8 +21,8 @@ import psutil
 import psycopg
 
 from deploy.local.process import free_port
-from service.adapters.database import connect
-from service.adapters.tokens import create_token
+from service.adapters.postgres.access.tokens import create_token
+from service.adapters.postgres.database import connect
 from tests.benchmarks.bed import Bed
 from tests.benchmarks.measure import cpu_seconds
 from tests.support.filling import Filler, world

@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 
 from psycopg import Connection, sql
 
-from service.adapters.audit import PostgresAudit
-from service.adapters.listing import PostgresListing
-from service.adapters.public_reading import PostgresPublicReading
-from service.adapters.queues import PostgresQueues
-from service.adapters.reading import Pool, PostgresReading, open_pool
-from service.application.listing import STUCK_HOURS, ExceptionFilter, LetterFilter, ReturnFilter
-from service.application.pages import Place, due_times, list_exceptions, list_letters, list_returns
+from service.adapters.postgres.access.audit import PostgresAudit
+from service.adapters.postgres.reading.listing import PostgresListing
+from service.adapters.postgres.reading.public import PostgresPublicReading
+from service.adapters.postgres.reading.queues import PostgresQueues
+from service.adapters.postgres.reading.returns import Pool, PostgresReading, open_pool
+from service.application.reading.listing import STUCK_HOURS, ExceptionFilter, LetterFilter, ReturnFilter
+from service.application.reading.pages import PageKey, due_times, list_exceptions, list_letters, list_returns
 from service.wire.stored import to_micros
 from tests.benchmarks.bed import Bed
 from tests.benchmarks.multiply import NOW, multiply
@@ -104,7 +104,7 @@ def _calls(connection: Connection[Any]) -> Iterator[tuple[str, list[Ask]]]:
 def _returns(connection: Connection[Any], rng: random.Random) -> Iterator[tuple[str, list[Ask]]]:
     names = [name for name in ReturnFilter._fields if name != "stuck"]
     rows = _sample(connection, "search_returns", "return_no", [*names, "return_no"], rng)
-    deep: Place = ("r", int(_one(connection, "SELECT max(return_no) / 5 FROM search_returns")))
+    deep: PageKey = ("r", int(_one(connection, "SELECT max(return_no) / 5 FROM search_returns")))
     stuck = connection.execute(
         "SELECT status_recorded_at, return_no FROM search_returns WHERE NOT complete AND status_recorded_at < %s "
         "ORDER BY 1, 2 OFFSET (SELECT count(*) * 4 / 5 FROM search_returns WHERE NOT complete "
@@ -112,9 +112,9 @@ def _returns(connection: Connection[Any], rng: random.Random) -> Iterator[tuple[
         (_NOW - timedelta(days=14),) * 2,
     ).fetchone()
     assert stuck is not None
-    deep_stuck: Place = ("s", to_micros(stuck[0]), stuck[1])
+    deep_stuck: PageKey = ("s", to_micros(stuck[0]), stuck[1])
 
-    def ask(wanted: Mapping[str, Any], after: Place | None) -> Ask:
+    def ask(wanted: Mapping[str, Any], after: PageKey | None) -> Ask:
         filters = ReturnFilter(**wanted)
         return lambda pool: list_returns(PostgresListing(pool), filters, LIMIT, after, _DUE)
 
@@ -131,9 +131,9 @@ def _exceptions(connection: Connection[Any], rng: random.Random) -> Iterator[tup
         "OFFSET (SELECT count(*) / 5 FROM search_exceptions) LIMIT 1"
     ).fetchone()
     assert row is not None
-    deep: Place = ("e", to_micros(row[0]), row[1], row[2])
+    deep: PageKey = ("e", to_micros(row[0]), row[1], row[2])
 
-    def ask(wanted: Mapping[str, Any], after: Place | None) -> Ask:
+    def ask(wanted: Mapping[str, Any], after: PageKey | None) -> Ask:
         filters = ExceptionFilter(**wanted)
         return lambda pool: list_exceptions(PostgresListing(pool), filters, LIMIT, after)
 
@@ -156,9 +156,9 @@ def _letters(connection: Connection[Any], rng: random.Random) -> Iterator[tuple[
         "SELECT recorded_at, letter_no FROM dead_letters ORDER BY 1, 2 OFFSET (SELECT count(*) / 5 FROM dead_letters) LIMIT 1"
     ).fetchone()
     assert row is not None
-    deep: Place = ("d", to_micros(row[0]), row[1])
+    deep: PageKey = ("d", to_micros(row[0]), row[1])
 
-    def ask(wanted: Mapping[str, Any], after: Place | None) -> Ask:
+    def ask(wanted: Mapping[str, Any], after: PageKey | None) -> Ask:
         filters = LetterFilter(**wanted)
         return lambda pool: list_letters(PostgresListing(pool), filters, LIMIT, after)
 
@@ -171,8 +171,8 @@ def _combinations(
     names: Sequence[str],
     rows: Sequence[Mapping[str, Any]],
     more: Mapping[str, Any],
-    deep: Place,
-    ask: Callable[[Mapping[str, Any], Place | None], Ask],
+    deep: PageKey,
+    ask: Callable[[Mapping[str, Any], PageKey | None], Ask],
 ) -> Iterator[tuple[str, list[Ask]]]:
     """Every combination of the filters, with values of one row and with each value of another row."""
     said = [f"{name}={str(value).lower()}" for name, value in more.items() if value is not None]

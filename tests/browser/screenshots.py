@@ -16,7 +16,7 @@ import psycopg
 from playwright.sync_api import Browser
 
 from deploy.local.stack import LocalStack
-from service.adapters.migrations import migrate
+from service.adapters.postgres.migrations import migrate
 from service.domain.milestones import RANKED, Milestone
 from service.domain.timeline import Timeline
 from tests.support import debian
@@ -26,7 +26,7 @@ from tests.support.returns import stored_timelines
 from tests.support.site import WORLD, Site, rejected, running_site
 from tests.support.waiting import eventually
 
-FOLDER: Final = Path(__file__).resolve().parents[2] / "deploy" / "screenshots"
+FOLDER: Final = Path(__file__).resolve().parents[2] / "deploy" / "docs" / "screenshots"
 WIDE: Final = {"width": 1180, "height": 1120}
 DESK: Final = {"width": 1280, "height": 1000}
 PHONE: Final = {"width": 390, "height": 844}

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Page, expect
 
-from service.web.catalogue import LANGUAGES
+from service.web.html.catalogue import LANGUAGES
 from tests.support.api import token
 from tests.support.axe import violations, violations_in_both_lights
 from tests.support.journals import DELIVERED, DS, RE, RP, RR, SCAN, VOID, creation, event, ingest, scan

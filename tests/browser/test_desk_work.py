@@ -13,8 +13,8 @@ import psycopg
 import pytest
 from playwright.sync_api import Page, expect
 
-from service.adapters.database import connect
-from service.adapters.tokens import create_token
+from service.adapters.postgres.access.tokens import create_token
+from service.adapters.postgres.database import connect
 from service.wire.record import Record
 from tests.support.api import project
 from tests.support.axe import violations

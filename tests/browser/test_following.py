@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from service.domain.milestones import NAMES, RANKED, Milestone
-from service.web.catalogue import load
+from service.web.html.catalogue import load
 from tests.support.site import Site, complete, rejected, straight_to_retailer
 from tests.support.visiting import Visitor
 

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from service.web.catalogue import LANGUAGES, load
+from service.web.html.catalogue import LANGUAGES, load
 from tests.support.axe import violations, violations_in_both_lights
 from tests.support.journals import DS, RP, RR, creation, event, ingest, scan
 from tests.support.site import Site

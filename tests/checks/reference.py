@@ -1,6 +1,6 @@
 """What people look up, made from the code: the API, the metrics, the settings.
 
-python -m tests.checks.reference --write    writes schemas/openapi.json, deploy/metrics.md and deploy/settings.md
+python -m tests.checks.reference --write    writes schemas/openapi.json, deploy/docs/metrics.md and deploy/docs/settings.md
 python -m tests.checks.reference --check    fails where one of them is not what the code says
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from service import config, metrics
-from service.application.tracking import Reading
+from service.application.reading.tracking import Reading
 from service.web.app import create_app
 
 ROOT: Final = Path(__file__).parents[2]
@@ -29,8 +29,8 @@ def generated() -> dict[Path, str]:
     """The text of each file, by its path in the checkout."""
     return {
         Path("schemas/openapi.json"): openapi(),
-        Path("deploy/metrics.md"): metrics.reference(),
-        Path("deploy/settings.md"): f"{_SETTINGS}{config.reference()}\n",
+        Path("deploy/docs/metrics.md"): metrics.reference(),
+        Path("deploy/docs/settings.md"): f"{_SETTINGS}{config.reference()}\n",
     }
 
 

@@ -83,7 +83,10 @@ def test_killed_again_and_again_its_table_is_what_the_api_says(service: Service,
     rng = Random(SEED)
     messages = world(service)
     size = len(messages) // KILLS + 1
-    workers = [service.start("ingest", RETURNS_BATCH_SIZE="50"), service.start("relay", RETURNS_RELAY_SLICE_ROWS="10")]
+    workers = [
+        service.start("ingest", RETURNS_BATCH_SIZE="50"),
+        service.start("relay", RETURNS_RELAY_SLICE_ROWS="10"),
+    ]
     subscriber = Subscriber(service, tmp_path)
     versions = [0]
 

@@ -11,7 +11,7 @@ import pytest
 
 from deploy.local.process import free_port
 from deploy.local.stack import LocalStack
-from service.adapters.migrations import migrate
+from service.adapters.postgres.migrations import migrate
 from tests.support.filling import Filler, world
 from tests.support.proxy import Middlebox
 from tests.support.service import Service, create_topics

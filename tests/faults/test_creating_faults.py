@@ -10,7 +10,7 @@ from httpx import Client, ConnectError, Response
 
 from deploy.local.process import free_port
 from deploy.local.stack import LocalStack
-from service.adapters.migrations import migrate
+from service.adapters.postgres.migrations import migrate
 from tests.support.api import token
 from tests.support.service import Service, new_service
 from tests.support.topics import Clients, Topics

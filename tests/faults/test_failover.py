@@ -12,18 +12,18 @@ import pytest
 
 from deploy.local.postgres_server import PostgresServer
 from deploy.local.stack import LocalStack
-from service import serving
-from service.adapters.database import connect
-from service.adapters.journal import PostgresJournal
-from service.adapters.migrations import migrate
-from service.adapters.reading import PostgresReading, open_pool
-from service.adapters.tokens import create_token
-from service.adapters.writing import writing
+from service.adapters.postgres.access.tokens import create_token
+from service.adapters.postgres.commands.writing import writing
+from service.adapters.postgres.database import connect
+from service.adapters.postgres.journal.journal import PostgresJournal
+from service.adapters.postgres.migrations import migrate
+from service.adapters.postgres.reading.returns import PostgresReading, open_pool
 from service.config import load
 from service.errors import Retryable
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
 from service.wire.carriers import CarrierTables
+from service.wiring import serving
 from tests.support.api import settings_for
 from tests.support.journals import creation, ingest
 from tests.support.standby import Standby, ask, both, run

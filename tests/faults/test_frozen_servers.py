@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.stack import LocalStack
-from service.adapters.migrations import migrate
+from service.adapters.postgres.migrations import migrate
 from tests.support.proxy import Middlebox
 from tests.support.service import Service, create_topics
 from tests.support.topics import Clients, Topics

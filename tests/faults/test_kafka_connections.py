@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from kafka import KafkaConsumer
 
-from service.adapters.kafka_options import connection_options, opened
-from service.adapters.kafka_source import KafkaSource
-from service.adapters.kafka_trouble import CannotConnect
+from service.adapters.kafka.fetching.source import KafkaSource
+from service.adapters.kafka.options import connection_options, opened
+from service.adapters.kafka.trouble import CannotConnect
 from service.config import Settings, load
 from service.errors import BrokenSource, SettingsError
 from tests.support.commands import run

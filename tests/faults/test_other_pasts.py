@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.stack import LocalStack
-from service.adapters.migrations import migrate
+from service.adapters.postgres.migrations import migrate
 from service.simulator.answer import Answer
 from service.simulator.messages import Message
 from service.simulator.options import Options

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from service.application.publish import OutputTopics
+from service.application.journal.publish import OutputTopics
 from tests.support import relaying, subscribing
 from tests.support.databases import Databases
 from tests.support.filling import world
@@ -76,7 +76,7 @@ def test_crashed_between_the_journal_and_kafka_it_is_run_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("service.adapters.kafka_sink.KafkaSink.publish", crash)
+        patch.setattr("service.adapters.kafka.publishing.sink.KafkaSink.publish", crash)
         with pytest.raises(KeyboardInterrupt):
             bench.reconcile()
     bench.refuses("reconcile")

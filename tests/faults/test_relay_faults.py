@@ -13,7 +13,7 @@ from random import Random
 import pytest
 
 from deploy.local.stack import LocalStack
-from service.adapters.migrations import migrate
+from service.adapters.postgres.migrations import migrate
 from service.errors import Retryable
 from tests.support import relaying
 from tests.support.filling import Filler, world

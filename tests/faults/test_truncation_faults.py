@@ -10,7 +10,7 @@ import pytest
 
 from deploy.local.kafka_server import KafkaServer
 from deploy.local.stack import LocalStack
-from tests.integration.ingest.test_topics_made_anew import drained, many, recorded, value
+from tests.integration.runtime.ingest.test_topics_made_anew import drained, many, recorded, value
 from tests.support.ingesting import publish, working
 from tests.support.service import Service, create_topics, new_service
 from tests.support.topics import Clients, Topics

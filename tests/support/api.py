@@ -9,15 +9,15 @@ from typing import Any
 from httpx import Client
 from pydantic import SecretStr
 
-from service import serving
-from service.adapters.database import connect
-from service.adapters.search import PostgresSearch
-from service.adapters.tokens import create_token
-from service.application.slices import Limits
+from service.adapters.postgres.access.tokens import create_token
+from service.adapters.postgres.database import connect
+from service.adapters.postgres.journal.search import PostgresSearch
+from service.application.journal.slices import Limits
 from service.config import Settings
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
 from service.runtime.projector import Projector
+from service.wiring import serving
 from tests.support.web import served
 
 

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import psycopg
 
 from deploy.local.postgres_server import PostgresServer
-from service.adapters.migrations import migrate
+from service.adapters.postgres.migrations import migrate
 from tests.support.commands import run, settings_of
 from tests.support.journals import creation
 from tests.support.telling import PROCESSES, Crew, Teller

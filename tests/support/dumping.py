@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 from psycopg import Connection, sql
 
-from service.adapters.migrations import migrate
+from service.adapters.postgres.migrations import migrate
 
 _TABLES = """
 SELECT c.relname FROM pg_class AS c

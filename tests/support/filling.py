@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import psycopg
 
-from service.adapters.journal import PostgresJournal
-from service.application.ingest import decode, write
-from service.application.sweep import sweep
+from service.adapters.postgres.journal.journal import PostgresJournal
+from service.application.journal.ingest import decode, write
+from service.application.journal.sweep import sweep
 from service.simulator.options import Options
 from service.simulator.world import World
 from service.wire.carriers import CarrierTables

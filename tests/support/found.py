@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from service.application.disclosure import Found
-from service.application.tracking import RecordedEvent
+from service.application.reading.redaction import Found
+from service.application.reading.tracking import RecordedEvent
 from service.domain.journey import replay
 from service.domain.milestones import Milestone
 from service.wire import models

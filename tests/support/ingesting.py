@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from service import bootstrap
 from service.config import Settings
 from service.domain.events import key_digest
 from service.domain.timeline import Timeline, decide, gather
@@ -18,6 +17,7 @@ from service.runtime.loop import IngestLoop
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser, SubjectKind
 from service.wire.record import Record
+from service.wiring import bootstrap
 from tests.support.journals import DELIVERED, RC, SCAN, event
 from tests.support.returns import stored_timelines
 from tests.support.service import Service

@@ -7,12 +7,12 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from service.adapters.histories import open_histories
-from service.adapters.journal import PostgresJournal
-from service.application.ingest import decode, write
+from service.adapters.postgres.journal.histories import open_histories
+from service.adapters.postgres.journal.journal import PostgresJournal
+from service.application.journal.ingest import decode, write
+from service.application.journal.sweep import sweep
+from service.application.journal.verify import verify
 from service.application.ports import Arrival
-from service.application.sweep import sweep
-from service.application.verify import verify
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser
 from service.wire.record import Record

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from service.application.publish import OutputTopics
+from service.application.journal.publish import OutputTopics
 from service.simulator.answer import Answer
 from service.simulator.messages import Message
 from service.simulator.options import Options, Topics

@@ -11,10 +11,10 @@ from typing import Any
 import psycopg
 from httpx import Client, Response
 
-from service import serving
 from service.config import Settings
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
+from service.wiring import serving
 from tests.support.api import token
 from tests.support.web import served
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from psycopg import Connection, Cursor, sql
 
-from service.adapters.reading import Pool
+from service.adapters.postgres.reading.returns import Pool
 
 _EXPLAIN = sql.SQL("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) ")
 _INDEX = re.compile(r"(?:Index Scan|Index Only Scan)(?: Backward)? using (\w+)|Bitmap Index Scan on (\w+)")

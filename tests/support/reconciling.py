@@ -8,13 +8,13 @@ from random import Random
 import pytest
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
-from service import bootstrap
-from service.application.publish import OutputTopics
-from service.application.reconcile import Summary
+from service.application.journal.publish import OutputTopics
+from service.application.journal.reconcile import Summary
 from service.errors import Refused
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
 from service.wire.record import Record
+from service.wiring import bootstrap
 from tests.support import relaying, subscribing
 from tests.support.filling import Filler
 from tests.support.journals import differences

@@ -18,10 +18,10 @@ from kafka import KafkaConsumer, TopicPartition
 from pydantic import SecretStr
 
 from service import logs
-from service.adapters.batch_log import RelayLog
-from service.adapters.kafka_sink import KafkaSink, SinkOptions, read_position
-from service.application.publish import OutputTopics
-from service.application.slices import Limits
+from service.adapters.kafka.publishing.sink import KafkaSink, SinkOptions, read_position
+from service.adapters.postgres.journal.batch_log import RelayLog
+from service.application.journal.publish import OutputTopics
+from service.application.journal.slices import Limits
 from service.config import Settings
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop

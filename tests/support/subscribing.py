@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from service.adapters.database import connect
-from service.adapters.reading import PostgresReading, open_pool
-from service.adapters.tokens import create_token
+from service.adapters.postgres.access.tokens import create_token
+from service.adapters.postgres.database import connect
+from service.adapters.postgres.reading.returns import PostgresReading, open_pool
 from service.metrics import Metrics
 from service.web.app import create_app
 from tests.support.loglines import logged

@@ -7,10 +7,10 @@ from typing import Final
 
 from fastapi.responses import Response
 
-from service.application.desk import Delivery
-from service.application.local_time import local_time
+from service.application.reading.desk import Delivery
+from service.application.reading.local_time import local_time
 from service.web.ops.desk import Desk, Visit, number
-from service.web.ops.dossier import is_number
+from service.web.ops.return_detail import is_number
 from service.wire.stored import to_micros
 
 _ROWS: Final = 50

@@ -23,23 +23,23 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from service import logs
-from service.application.access import Scope
-from service.application.audit import Action, Audit, Key
-from service.application.desk import DeskReading
-from service.application.ingest import Parser
+from service.application.access.audit import Action, Audit, Key
+from service.application.access.scopes import Scope
+from service.application.access.sessions import Agent, Sessions
+from service.application.journal.ingest import Parser
 from service.application.lag import Ends
-from service.application.pace import PaceKeeper
-from service.application.pages import due_times
-from service.application.queues import Queues
-from service.application.sessions import Agent, Sessions
+from service.application.reading.desk import DeskReading
+from service.application.reading.durations import PaceKeeper
+from service.application.reading.pages import due_times
+from service.application.reading.queues import Queues
 from service.errors import Retryable, ServiceError
-from service.web.assets import Assets
-from service.web.catalogue import LANGUAGES, Catalogue, choose
-from service.web.headers import HTML, PAGE_HEADERS
-from service.web.limits import Rate
-from service.web.operations import Operations
+from service.web.html.assets import Assets
+from service.web.html.catalogue import LANGUAGES, Catalogue, choose
+from service.web.html.desk_values import DeskTemplates
+from service.web.http.headers import HTML, PAGE_HEADERS
+from service.web.http.limits import Rate
 from service.web.ops import guard
-from service.web.ops.rendering import DeskTemplates
+from service.web.services import Operations
 from service.wire.carriers import CarrierTables
 
 # The sections of the desk, in the order of the navigation: the name of its text under `nav.`, and its first page.

@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 from fastapi.responses import Response
 
 from service.application.lag import lag_by_topic, own
-from service.application.queues import Progress
-from service.web.ops import drawing
+from service.application.reading.queues import Progress
+from service.web.html import drawing
 from service.web.ops.desk import Desk, Visit
 
 # Pixels down the page.

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from fastapi.responses import Response
 
-from service.application.desk import Match, understand
+from service.application.reading.desk import Match, understand
 from service.web.ops.desk import Desk, Visit, clean
 from service.web.ops.figures import funnels, pulse
 from service.web.ops.queues import board, stuck_hours

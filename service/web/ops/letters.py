@@ -9,16 +9,16 @@ from typing import Any, Final, NamedTuple
 
 from fastapi.responses import Response
 
-from service.application.audit import Action
-from service.application.export import LETTER_COLUMNS
-from service.application.letters import read_letter
-from service.application.listing import Letter, LetterFilter, ReturnFilter
-from service.application.pages import Page, Place, list_letters
-from service.application.replay import Fate, Replayed
-from service.web.ops import asked
+from service.application.access.audit import Action
+from service.application.journal.replay import Fate, Replayed
+from service.application.reading.export import LETTER_COLUMNS
+from service.application.reading.letters import read_letter
+from service.application.reading.listing import Letter, LetterFilter, ReturnFilter
+from service.application.reading.pages import Page, PageKey, list_letters
+from service.web.html.desk_values import pretty, shown
+from service.web.ops import query
 from service.web.ops.desk import Desk, Visit, number
 from service.web.ops.lists import List, register
-from service.web.ops.rendering import pretty, shown
 from service.wire.inbound import Inbound, SubjectKind
 from service.wire.reasons import Invalid
 
@@ -59,15 +59,15 @@ class LetterPages:
         """The newest first."""
         topics = visit.parts.topics
         filters = {
-            "reason": asked.choice(visit, "reason", [reason.value for reason in Invalid]),
-            "topic": asked.choice(visit, "topic", topics),
-            "open": asked.choice(visit, "open", ("yes", "no")),
+            "reason": query.choice(visit, "reason", [reason.value for reason in Invalid]),
+            "topic": query.choice(visit, "topic", topics),
+            "open": query.choice(visit, "open", ("yes", "no")),
         }
         is_open = None if filters["open"] is None else filters["open"] == "yes"
         wanted = LetterFilter(filters["reason"], filters["topic"], open=is_open)
         listing = visit.parts.operations.listing
 
-        def read(after: Place | None, limit: int) -> Page:
+        def read(after: PageKey | None, limit: int) -> Page:
             return list_letters(listing, wanted, limit, after, value_bytes=0)
 
         return List(read, filters, {"reasons": [reason.value for reason in Invalid], "topics": topics})

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from fastapi.responses import Response, StreamingResponse
 
-from service.application.audit import Action
-from service.application.export import csv_chunks
-from service.application.pages import Page, Place, read_on
-from service.web.headers import PAGE_HEADERS
-from service.web.ops import asked
+from service.application.access.audit import Action
+from service.application.reading.export import csv_chunks
+from service.application.reading.pages import Page, PageKey, read_on
+from service.web.http.headers import PAGE_HEADERS
+from service.web.ops import query
 from service.web.ops.desk import Desk, Visit
 
 PAGE_ROWS: Final = 50
@@ -24,7 +24,7 @@ _HEADERS: Final = {**PAGE_HEADERS, "vary": "cookie", "referrer-policy": "same-or
 class List:
     """A list as somebody asked for it: how to read its pages, and which filters were given."""
 
-    read: Callable[[Place | None, int], Page]
+    read: Callable[[PageKey | None, int], Page]
     filters: dict[str, str | None]
     values: Mapping[str, Any] = field(default_factory=dict)  # for the template
 
@@ -44,15 +44,15 @@ def register(
 
     def show(visit: Visit) -> Response:
         wanted = ask(visit)
-        place = asked.place(visit)
+        place = query.place(visit)
         page = read_on(lambda after: wanted.read(after, PAGE_ROWS), place)
         return visit.show(
             template,
             items=page.items,
             filters=wanted.filters,
-            first=asked.address(path, wanted.filters) if place is not None else None,
-            next=asked.address(path, wanted.filters, page.end) if page.end is not None else None,
-            file=asked.address(f"{path}.csv", wanted.filters),
+            first=query.address(path, wanted.filters) if place is not None else None,
+            next=query.address(path, wanted.filters, page.end) if page.end is not None else None,
+            file=query.address(f"{path}.csv", wanted.filters),
             most=visit.parts.export_rows,
             path=path,
             **wanted.values,
@@ -68,5 +68,5 @@ def register(
         return StreamingResponse(chunks, headers=headers, media_type="text/csv")
 
     if not export_only:
-        desk.page(path, asked.checked(show), section=section)
-    desk.page(f"{path}.csv", asked.checked(export), section=section)
+        desk.page(path, query.checked(show), section=section)
+    desk.page(f"{path}.csv", query.checked(export), section=section)

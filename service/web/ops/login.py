@@ -9,9 +9,9 @@ from typing import Final
 from fastapi import Request
 from fastapi.responses import Response
 
-from service.application.audit import Action, Key
-from service.application.sessions import NOBODY
-from service.web.limits import Limiter, client_of
+from service.application.access.audit import Action, Key
+from service.application.access.sessions import NOBODY
+from service.web.http.limits import Limiter, client_of
 from service.web.ops import guard
 from service.web.ops.desk import Desk, Form, Visit, redirect
 

@@ -8,12 +8,12 @@ from typing import Any, Final, NamedTuple
 
 from fastapi.responses import Response
 
-from service.application.export import CODE_COLUMNS, EXCEPTION_COLUMNS, RETURN_COLUMNS
-from service.application.listing import PARKED, ExceptionFilter, ReturnFilter
-from service.application.pages import Page, Place, due_times, list_exceptions, list_returns
-from service.application.queues import EMPTY, Size, Sizes, UnmappedCode
+from service.application.reading.export import CODE_COLUMNS, EXCEPTION_COLUMNS, RETURN_COLUMNS
+from service.application.reading.listing import PARKED, ExceptionFilter, ReturnFilter
+from service.application.reading.pages import Page, PageKey, due_times, list_exceptions, list_returns
+from service.application.reading.queues import EMPTY, Size, Sizes, UnmappedCode
 from service.domain.milestones import Milestone, Reason, Route, Verdict
-from service.web.ops import asked
+from service.web.ops import query
 from service.web.ops.desk import Desk, Visit
 from service.web.ops.lists import List, register
 
@@ -61,7 +61,7 @@ def board(visit: Visit) -> Board:
     sizes = visit.parts.queues.sizes(due(visit))
 
     def stuck(status: Milestone) -> Queue:
-        address = asked.address("/ops/queues/stuck", {"status": status.value})
+        address = query.address("/ops/queues/stuck", {"status": status.value})
         return Queue(f"stuck_{status.value}", sizes.stuck.get(status.value, EMPTY), address)
 
     rest = [status for status in visit.parts.operations.stuck_hours if status is not Milestone.RDTPF]
@@ -108,18 +108,18 @@ class QueuePages:
     def stuck(self, visit: Visit) -> List:
         """Returns that have not moved for too long; the one that has not for longest first."""
         hours = stuck_hours(visit)
-        status = asked.choice(visit, "status", hours)
+        status = query.choice(visit, "status", hours)
         filters = {
             "status": status,
-            "retailer": asked.text(visit, "retailer"),
-            "carrier": asked.text(visit, "carrier"),
-            "hub": asked.text(visit, "hub"),
-            "route": asked.choice(visit, "route", [route.value for route in Route]),
+            "retailer": query.text(visit, "retailer"),
+            "carrier": query.text(visit, "carrier"),
+            "hub": query.text(visit, "hub"),
+            "route": query.choice(visit, "route", [route.value for route in Route]),
         }
         wanted, since = ReturnFilter(**filters, stuck=True), due(visit)
         listing = visit.parts.operations.listing
 
-        def read(after: Place | None, limit: int) -> Page:
+        def read(after: PageKey | None, limit: int) -> Page:
             return list_returns(listing, wanted, limit, after, since)
 
         return List(read, filters, {"hours": hours})
@@ -145,7 +145,7 @@ class QueuePages:
     def unmapped(self, visit: Visit) -> List:
         """Codes that a carrier's table lacks."""
 
-        def read(_: Place | None, limit: int) -> Page:
+        def read(_: PageKey | None, limit: int) -> Page:
             del limit
             return Page([_code_item(code) for code in visit.parts.queues.unmapped()], None)
 
@@ -153,13 +153,13 @@ class QueuePages:
 
     def _exceptions(self, visit: Visit, name: str, reasons: Iterable[Reason], **fixed: str) -> List:
         words = [reason.value for reason in reasons]
-        filters = {"carrier": asked.text(visit, "carrier"), "code": asked.text(visit, "code")}
+        filters = {"carrier": query.text(visit, "carrier"), "code": query.text(visit, "code")}
         if words:
-            filters = {"reason": asked.choice(visit, "reason", words), "carrier": filters["carrier"]}
+            filters = {"reason": query.choice(visit, "reason", words), "carrier": filters["carrier"]}
         wanted = ExceptionFilter(**{**filters, **fixed}, open=True)
         listing = visit.parts.operations.listing
 
-        def read(after: Place | None, limit: int) -> Page:
+        def read(after: PageKey | None, limit: int) -> Page:
             return list_exceptions(listing, wanted, limit, after)
 
         return List(read, filters, {"queue": name, "reasons": words})
@@ -176,5 +176,5 @@ def _code_item(code: UnmappedCode) -> dict[str, Any]:
         "oldest": None if code.size.oldest is None else code.size.oldest.isoformat(),
         "newest": code.newest.isoformat(),
         "example": code.example,
-        "address": asked.address("/ops/queues/unmapped/scans", {"carrier": code.carrier, "code": code.code}),
+        "address": query.address("/ops/queues/unmapped/scans", {"carrier": code.carrier, "code": code.code}),
     }

@@ -9,15 +9,15 @@ from urllib.parse import urlencode
 
 from fastapi.responses import Response
 
-from service.application.export import RETURN_COLUMNS
-from service.application.listing import ReturnFilter
-from service.application.pages import WrongPlace, list_returns, read_on
+from service.application.reading.export import RETURN_COLUMNS
+from service.application.reading.listing import ReturnFilter
+from service.application.reading.pages import WrongPageKey, list_returns, read_on
 from service.domain.milestones import Milestone, Route
-from service.web.answers import decode_cursor, encode_cursor
-from service.web.ops.asked import WrongQuestion, address
+from service.web.http.cursors import decode_cursor, encode_cursor
+from service.web.http.problems import Problem
 from service.web.ops.desk import Desk, Visit, clean
 from service.web.ops.lists import List, register
-from service.web.problems import Problem
+from service.web.ops.query import WrongQuestion, address
 from service.wire.models import NUMBER_PATTERN, SLUG_PATTERN, compiled
 
 _ROWS: Final = 50
@@ -83,7 +83,7 @@ class ReturnsPage:
             place = decode_cursor(cursor[:_MOST_OF_A_CURSOR]) if cursor else None
             listing, due = visit.parts.operations.listing, visit.due
             found = read_on(lambda after: list_returns(listing, wanted(given), _ROWS, after, due), place)
-        except (Problem, WrongPlace):
+        except (Problem, WrongPageKey):
             return visit.trouble(HTTPStatus.NOT_FOUND, "nowhere")
         next_page = None if found.end is None else urlencode({**given, "cursor": encode_cursor(found.end)})
         return visit.show("ops/returns.html", items=found.items, next=next_page, **values)

@@ -12,12 +12,12 @@ from fastapi.responses import Response
 from service.web.ops.audit import AuditPages
 from service.web.ops.connotes import ConnotePage
 from service.web.ops.desk import Desk, Parts, Visit
-from service.web.ops.dossier import DossierPage
 from service.web.ops.figures import FiguresPage
 from service.web.ops.home import HomePage
 from service.web.ops.letters import LetterPages
 from service.web.ops.login import Login
 from service.web.ops.queues import QueuePages
+from service.web.ops.return_detail import ReturnDetailPage
 from service.web.ops.returns import ReturnsPage
 from service.web.ops.voids import VoidPages
 
@@ -26,7 +26,7 @@ PAGES: Final[tuple[Callable[[Desk], object], ...]] = (
     Login,
     HomePage,
     ReturnsPage,
-    DossierPage,
+    ReturnDetailPage,
     ConnotePage,
     VoidPages,
     QueuePages,

@@ -11,13 +11,13 @@ from typing import Final
 from fastapi.responses import Response
 
 from service import logs
-from service.application.audit import Action
-from service.application.desk import Dossier, EventView
-from service.application.voiding import Mistake, without
+from service.application.access.audit import Action
+from service.application.commands.voiding import Mistake, without
+from service.application.reading.desk import Dossier, EventView
 from service.domain.milestones import Milestone
 from service.errors import InvalidEvent, Retryable
 from service.web.ops.desk import LARGEST_SEQ, Desk, Visit, clean, number
-from service.web.ops.dossier import TYPES, is_number, view_of
+from service.web.ops.return_detail import TYPES, is_number, view_of
 
 _PATH: Final = "/ops/returns/{return_id}/events/{seq}/void"
 _MOST_PAST: Final = 1000  # events that the outlook is made from; of a longer history there is none

@@ -5,8 +5,8 @@ from random import Random
 
 import pytest
 
-from service.adapters.batch_log import cut
-from service.application.slices import Letter, Limits, LogRow, Position, Slice
+from service.adapters.postgres.journal.batch_log import cut
+from service.application.journal.slices import Letter, Limits, LogRow, Position, Slice
 from service.wire.record import Record
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 from service.application.ports import Partition
 from service.errors import BrokenSource, Conflict, Fatal, Retryable
 from service.metrics import Metrics
-from service.runtime.board import Board
 from service.runtime.loop import IngestLoop, LoopOptions
+from service.runtime.monitoring.board import Board
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser
 from service.wire.reasons import Invalid

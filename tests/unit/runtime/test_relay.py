@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from service.application.publish import Outgoing, OutputTopics, Reconciled, Tail, Told
-from service.application.slices import Letter, Position, Slice
+from service.application.journal.publish import Outgoing, OutputTopics, Reconciled, Tail, Told
+from service.application.journal.slices import Letter, Position, Slice
 from service.errors import Cause, Refused, Retryable
 from service.metrics import Metrics
-from service.runtime.health import TURN_SECONDS
 from service.runtime.lifecycle import Stop
+from service.runtime.monitoring.health import TURN_SECONDS
 from service.runtime.relay import Relay, RelayOptions, Servers
 from service.wire.record import Record
 

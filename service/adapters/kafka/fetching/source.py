@@ -1,0 +1,346 @@
+"""The input topics as one member of the consumer group reads them.
+
+A thin face over kafka-python's consumer: bytes out, positions from outside, rebalances noted for the loop to act on.
+Its rules come from how that client works: listeners run on its I/O thread and must not block, so they note and
+pause; `poll` moves its position even if what it gave is never stored, so the loop seeks back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
+from math import inf
+from typing import Any, Final
+
+from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka.coordinator.assignors.range import RangePartitionAssignor
+from kafka.errors import InvalidSessionTimeoutError, KafkaError
+from kafka.structs import OffsetAndMetadata
+
+from service.adapters.kafka import broker_limits as kafka_broker_limits
+from service.adapters.kafka.epochs import Epochs, ask_ends
+from service.adapters.kafka.fetching.backlog import Backlog
+from service.adapters.kafka.fetching.records import records_of
+from service.adapters.kafka.fetching.room import Room
+from service.adapters.kafka.options import connection_options, opened
+from service.adapters.kafka.silence import Silence
+from service.adapters.kafka.trouble import CannotConnect
+from service.application.ports import Bounds, Partition
+from service.config import Settings
+from service.errors import BrokenSource, ChangedTopics, Fatal
+from service.wire.record import Record
+
+METADATA_MAX_AGE_MS = 30_000  # added partitions are read within this time
+_RECEIVE_BUFFER_BYTES = 1024 * 1024
+_REQUEST_TIMEOUT_MS = 10_000
+_BOOTSTRAP_TIMEOUT_MS = 5_000  # the loop tries again, and reads the stop flag in between
+_ALL: Final = 2**31  # records; the client is never left with a part of a fetch, which it would forget on a pause
+_GLANCE_MS: Final = 20
+_NO_ID: Final = bytes(16)  # in an answer that the topic is not there
+_LITTLE: Final = 10_000  # records over all partitions: with less than its share of that left, one is fetched on
+
+
+class _Noting(ConsumerRebalanceListener):  # type: ignore[misc] # kafka-python has no types
+    """Notes gains and losses; pauses what is gained until its stored offset is read."""
+
+    def __init__(self) -> None:
+        self.consumer: Any = None
+        self.gained = set[TopicPartition]()
+        self.lost = set[TopicPartition]()
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        partitions = list(assigned)
+        for partition in partitions:
+            # Any position will do: without one the client would ask Kafka for the group's, or raise.
+            self.consumer.seek(partition, 0)
+        if partitions:
+            self.consumer.pause(*partitions)
+        self.gained.update(partitions)
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        self.lost.update(revoked)
+        self.gained.difference_update(revoked)
+
+    def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
+        self.on_partitions_revoked(lost)
+
+
+class KafkaSource:
+    """`ports.Source`. After BrokenSource, close it and make a new one."""
+
+    def __init__(self, settings: Settings, topics: Collection[str]) -> None:
+        self._settings = settings
+        self._topics = tuple(topics)
+        self._listener = _Noting()
+        self._backlog = Backlog()
+        self._epochs = Epochs()
+        self._ids: dict[str, bytes | None] = {}  # of the topics that are read; one source reads one topic of a name
+        self._room = Room(settings.max_batch_bytes)
+        self._open = set[Partition]()  # those that the loop wants records of
+        self._dry = set[Partition]()  # those that hold more, and give nothing of it
+        try:
+            self._consumer: Any = opened(
+                KafkaConsumer,
+                **connection_options(settings, "returns-ingest"),
+                group_id=settings.group_id,
+                # Positions come from PostgreSQL; what is committed to Kafka is for people who look at lag there.
+                enable_auto_commit=False,
+                auto_offset_reset="none",
+                allow_auto_create_topics=False,
+                isolation_level="read_committed",
+                # The same numbers of every topic to one worker: a return's creations and hub events share a key, so
+                # they meet in one worker and seldom collide.
+                partition_assignment_strategy=(RangePartitionAssignor,),
+                max_poll_records=settings.batch_size,
+                max_poll_interval_ms=settings.max_poll_interval_ms,
+                session_timeout_ms=settings.session_timeout_ms,
+                heartbeat_interval_ms=max(300, min(2000, settings.session_timeout_ms // 3)),
+                request_timeout_ms=_REQUEST_TIMEOUT_MS,
+                fetch_min_bytes=settings.fetch_min_bytes,
+                fetch_max_wait_ms=settings.fetch_max_wait_ms,
+                max_partition_fetch_bytes=settings.max_partition_fetch_bytes,
+                receive_buffer_bytes=_RECEIVE_BUFFER_BYTES,
+                metadata_max_age_ms=METADATA_MAX_AGE_MS,
+                bootstrap_timeout_ms=_BOOTSTRAP_TIMEOUT_MS,
+            )
+        except KafkaError as error:
+            raise BrokenSource(
+                f"Kafka: {error if isinstance(error, CannotConnect) else type(error).__name__}"
+            ) from error
+        # There is no public way.
+        self._consumer._fetcher.PartitionRecords = partial(records_of(self._ids, self._epochs), room=self._room)  # noqa: SLF001
+        self._listener.consumer = self._consumer
+        self._silence = Silence(self._consumer._client.net)  # noqa: SLF001 - there is no public way
+        try:
+            # In this order: the client takes what it learns of topics before they are subscribed for news once it has
+            # joined the group, and has the whole group join again.
+            self._consumer.subscribe(self._topics, listener=self._listener)
+            self._find_topics()
+        except BaseException:
+            self.close()
+            raise
+
+    def _find_topics(self) -> None:
+        try:
+            missing = sorted(t for t in self._topics if not self._consumer.partitions_for_topic(t))
+        except KafkaError as error:
+            raise BrokenSource(f"Kafka: {type(error).__name__}") from error
+        if missing:
+            message = f"no such topic: {', '.join(missing)}; `python -m service topics` makes them"
+            raise Fatal(message)
+        self._ids.update({topic: self._told_id(topic) for topic in self._topics})
+
+    def _told_id(self, topic: str) -> bytes | None:
+        """The id of the topic as it was last told, in an answer that is half a minute old at most."""
+        found = self._consumer._cluster.topic_id(topic)  # noqa: SLF001 - of a version that is pinned
+        return found.bytes if found else None
+
+    def _compare_ids(self) -> None:
+        for topic, known in self._ids.items():
+            told = self._told_id(topic)
+            if told in {None, _NO_ID, known}:  # while a topic is gone it has none
+                continue
+            if known is not None:
+                raise ChangedTopics(f"{topic} was made anew")
+            self._ids[topic] = told
+
+    def poll(self, timeout_ms: int, limit: int) -> list[Record]:
+        """Records of the partitions that are not paused, in the order of each partition; behind, the oldest first."""
+        deadline = time.monotonic() + timeout_ms / 1000
+        if not self._open:
+            self._await_partitions(deadline)
+            return []
+        records = self._poll(deadline, timeout_ms, limit)
+        for partition in self._open:
+            self._room.release(partition, self._backlog.next_offset(partition))
+        return records
+
+    def _poll(self, deadline: float, timeout_ms: int, limit: int) -> list[Record]:
+        self._fetch(0 if self._backlog else timeout_ms)
+        while not (records := self._backlog.take(self._open, limit, self._horizon())) and self._backlog:
+            remaining_ms = int((deadline - time.monotonic()) * 1000)
+            if not timeout_ms:
+                return []  # a look at what is there; the next poll takes the time to wait for older ones
+            if remaining_ms <= 0 or self._room.is_full:
+                # What the others wait for does not come: an open transaction, a leader that is away, or no room for it.
+                self._dry.update(self._open)
+                return self._backlog.take(self._open, limit)
+            self._fetch(remaining_ms)
+        return records
+
+    def _await_partitions(self, deadline: float) -> None:
+        """While none are read nothing can come but a rebalance, and that does not end the client's poll."""
+        while True:
+            remaining_ms = max(0, int((deadline - time.monotonic()) * 1000))
+            self._fetch(min(remaining_ms, _GLANCE_MS))
+            if remaining_ms <= _GLANCE_MS or self._listener.gained or self._listener.lost:
+                return
+
+    def _fetch(self, timeout_ms: int) -> None:
+        """Take over whatever the client has, and let it fetch on where little is left."""
+        little = _LITTLE // max(1, len(self._open))
+        is_full = self._room.is_full
+        enough = {partition for partition in self._open if is_full or self._backlog.size(partition) > little}
+        try:
+            self._consumer.pause(*(TopicPartition(*partition) for partition in enough))
+            self._consumer.resume(*(TopicPartition(*partition) for partition in self._open - enough))
+            self._go_on_joining()
+            polled = self._consumer.poll(timeout_ms=timeout_ms, max_records=_ALL)
+        except InvalidSessionTimeoutError as error:
+            limits = ("group.min.session.timeout.ms", "group.max.session.timeout.ms")
+            raise Fatal(kafka_broker_limits.refused(self._settings, "session_timeout_ms", *limits)) from error
+        except Exception as error:
+            # Whatever it was, this consumer is not to be trusted any more (a failed checksum makes it spin for ever).
+            raise BrokenSource(f"Kafka: {type(error).__name__}") from error
+        self._compare_ids()
+        if not polled and self._silence.is_too_long:
+            # The brokers may be elsewhere now: only the bootstrap addresses lead there.
+            raise BrokenSource(f"Kafka: no broker has answered for {self._silence.seconds():.0f} s")
+        for topic, number in self._listener.lost | self._listener.gained:
+            self._open.discard((topic, number))
+            self._forget((topic, number))
+        for (topic, number), records in polled.items():
+            self._backlog.add((topic, number), records)
+            self._dry.discard((topic, number))
+
+    def _horizon(self) -> float:
+        """The time up to which the backlog has everything that Kafka holds of the partitions that are read."""
+        behind = (partition for partition in self._open - self._dry if self._has_more(partition))
+        return min((self._backlog.newest(partition) for partition in behind), default=inf)
+
+    def _has_more(self, partition: Partition) -> bool:
+        """Whether Kafka holds more of it than was fetched, or nothing is known of it yet."""
+        high_water, end = self.high_water(partition), self._backlog.end(partition)
+        if end is None or not self._backlog.size(partition):
+            end = self._fetched(partition)  # which is past transaction markers, but takes long to tell
+        return high_water is None or end is None or end < high_water
+
+    def _forget(self, partition: Partition) -> None:
+        self._backlog.forget(partition)
+        self._epochs.forget(partition)
+        self._room.release(partition, None)
+        self._dry.discard(partition)
+
+    def take_gained(self) -> set[Partition]:
+        """Partitions that came with the last polls, paused, until the next call."""
+        gained, self._listener.gained = self._listener.gained, set()
+        return {(tp.topic, tp.partition) for tp in gained}
+
+    def take_lost(self) -> set[Partition]:
+        """Partitions that went with the last polls, until the next call."""
+        lost, self._listener.lost = self._listener.lost, set()
+        return {(tp.topic, tp.partition) for tp in lost}
+
+    def seek(self, partition: Partition, offset: int, epoch: int = -1) -> None:
+        """Read on from `offset`; with the epoch the broker tells if the log was cut below it."""
+        if (tp := TopicPartition(*partition)) in self._consumer.assignment():
+            self._forget(partition)
+            self._epochs.begin(partition, offset, epoch)
+            self._consumer.seek(tp, offset)
+            if epoch >= 0:
+                self._consumer._subscription.seek(tp, OffsetAndMetadata(offset, "", epoch))  # noqa: SLF001 - no public way
+
+    def pause(self, partitions: Iterable[Partition]) -> None:
+        """Give no records of these until they are resumed."""
+        if assigned := self._assigned(partitions):
+            self._open.difference_update(map(tuple, assigned))
+            self._consumer.pause(*assigned)
+
+    def resume(self, partitions: Iterable[Partition]) -> None:
+        """Give records of these again."""
+        if assigned := self._assigned(partitions):
+            self._open.update(map(tuple, assigned))
+            self._consumer.resume(*assigned)
+
+    def position(self, partition: Partition) -> int | None:
+        """The next offset to be given, past transaction markers; None while it is not known."""
+        waiting = self._backlog.next_offset(partition)
+        return self._fetched(partition) if waiting is None else waiting
+
+    def _fetched(self, partition: Partition) -> int | None:
+        tp = TopicPartition(*partition)
+        try:
+            position: int | None = self._consumer.position(tp, timeout_ms=0)
+        except Exception:  # noqa: BLE001 - a question for housekeeping; the next poll tells what is wrong
+            return None
+        return position
+
+    def high_water(self, partition: Partition) -> int | None:
+        """The end of the partition as of the last fetch."""
+        tp = TopicPartition(*partition)
+        if tp not in self._consumer.assignment():
+            return None
+        high_water: int | None = self._consumer.highwater(tp)
+        return high_water
+
+    def bounds(self, partitions: Collection[Partition]) -> dict[Partition, Bounds]:
+        """The first and the next offset of each partition, as a committed reader sees them."""
+        wanted = [TopicPartition(*partition) for partition in partitions]
+        try:
+            begins = self._consumer.beginning_offsets(wanted, timeout_ms=_REQUEST_TIMEOUT_MS)
+            ends = self._consumer.end_offsets(wanted, timeout_ms=_REQUEST_TIMEOUT_MS)
+        except Exception as error:
+            raise BrokenSource(f"Kafka: {type(error).__name__}") from error
+        return {(tp.topic, tp.partition): Bounds(begins[tp], ends[tp]) for tp in wanted}
+
+    def all_partitions(self) -> set[Partition]:
+        """Every partition of the input topics, whoever reads it."""
+        try:
+            return {(t, n) for t in self._topics for n in self._consumer.partitions_for_topic(t) or ()}
+        except Exception as error:
+            raise BrokenSource(f"Kafka: {type(error).__name__}") from error
+
+    def check_topics(self) -> None:
+        """Ask Kafka whether the topics are still those that this source reads."""
+        consumer = self._consumer
+        try:
+            update = consumer._cluster.request_update()  # noqa: SLF001 - of a version that is pinned
+            consumer._net.run(consumer._manager.wait_for, update, _REQUEST_TIMEOUT_MS)  # noqa: SLF001
+        except Exception as error:
+            raise BrokenSource(f"Kafka: {type(error).__name__}") from error
+        self._compare_ids()
+
+    def topic_id(self, topic: str) -> bytes | None:
+        """The id of the topic that this source reads under the name; None: the broker does not tell."""
+        return self._ids.get(topic)
+
+    def epoch(self, partition: Partition, offset: int) -> int:
+        """The leader epoch of the record before `offset`; -1: not known."""
+        return self._epochs.before(partition, offset)
+
+    def epoch_ends(self, epochs: Mapping[Partition, int]) -> dict[Partition, int]:
+        """Where the records of these leader epochs, and of those before them, ended; without those that go on."""
+        return ask_ends(self._consumer, epochs, _REQUEST_TIMEOUT_MS) if epochs else {}
+
+    def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """Tell Kafka how far this worker is, for those who look there; never waits, never fails."""
+        told = {TopicPartition(*partition): OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
+        if told := {tp: offset for tp, offset in told.items() if tp in self._consumer.assignment()}:
+            with suppress(KafkaError):
+                self._consumer.commit_async(told, callback=_ignore)
+
+    def close(self) -> None:
+        """Leave the group."""
+        # Whatever goes wrong, it is gone; the group notices by the session timeout.
+        with suppress(Exception):
+            self._consumer.close(autocommit=False, timeout_ms=5000)
+
+    def _go_on_joining(self) -> None:
+        """See to it that the poll goes on with a rebalance that the last one left in the middle when its time was up.
+
+        The client forgets one that it began because of new metadata, as the leader of the group: its partitions are
+        revoked, the heartbeats stopped, and as far as it knows there is nothing to do, for ever.
+        """
+        coordinator = self._consumer._coordinator  # noqa: SLF001 - of a version that is pinned
+        if coordinator.rejoining:
+            coordinator.request_rejoin()
+
+    def _assigned(self, partitions: Iterable[Partition]) -> list[TopicPartition]:
+        assignment = self._consumer.assignment()
+        return [tp for tp in (TopicPartition(*partition) for partition in partitions) if tp in assignment]
+
+
+def _ignore(*_: Any) -> None:
+    """What Kafka knows of our offsets is for people only."""

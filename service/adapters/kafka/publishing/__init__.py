@@ -1,0 +1,1 @@
+"""Writing the output topics exactly once, and reading back what stands in them."""

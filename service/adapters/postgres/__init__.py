@@ -1,0 +1,1 @@
+"""All of PostgreSQL: sessions, migrations, deadlines. The only place that imports psycopg."""

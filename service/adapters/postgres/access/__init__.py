@@ -1,0 +1,1 @@
+"""Tokens, sessions of the desk, and the audit log."""

@@ -1,0 +1,171 @@
+"""Reads the journal in the order of its commits, in slices."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import psycopg
+from psycopg.rows import TupleRow
+from psycopg.types.json import set_json_loads
+from pydantic_core import from_json
+
+from service.adapters.postgres.database import connect, probe_indexes, translated
+from service.adapters.postgres.queries import load_queries
+from service.application.journal.publish import Reconciled, Told
+from service.application.journal.slices import Letter, Limits, LogRow, Position, Slice
+from service.wire.models import EVENT_VOIDED
+from service.wire.reconciled import RECONCILED
+from service.wire.record import Record
+from service.wire.stored import to_micros
+
+_QUERIES: Final = load_queries("batch_log.sql")
+RELAY_LOCK: Final = 0x72656C6179  # "relay"; all relays of a database share it
+# A leader that is frozen, or whose machine is gone, keeps its session open: the server ends it after this time.
+# Longer than any wait of a healthy leader between two statements, short enough to be replaced within ten seconds.
+_LEADER_IDLE: Final = "5s"
+
+
+class SliceReader:
+    """Reads slices over a connection; the caller's transaction, or none, is its own business.
+
+    It looks at as many batches at once as brought about one slice last time, so that neither small nor large ones
+    are read in pieces that are too small or thrown away.
+    """
+
+    def __init__(self, connection: psycopg.Connection[TupleRow], limits: Limits) -> None:
+        set_json_loads(from_json, connection)  # a cursor takes over what it finds, so first
+        self._cursor = connection.cursor(binary=True)
+        self._limits = limits
+        self._batches = 8
+
+    def end(self) -> int:
+        """The number of the newest batch."""
+        return int(self._cursor.execute(_QUERIES["end"]).fetchall()[0][0])
+
+    def read(self, position: Position) -> Slice:
+        """The next slice after `position`; empty, with the same position, where there is none."""
+        first = position.n + 1 if position.is_whole else position.n
+        batches = self._cursor.execute(_QUERIES["batches"], {"first": first, "limit": self._batches}).fetchall()
+        if not batches:
+            return Slice(position)
+        ids = {n: batch_id for n, batch_id, _ in batches}
+        asked = {"numbers": list(ids), "ids": list(ids.values())} | position._asdict()
+        # One more than fits tells whether there is more.
+        rows = self._rows(asked | {"limit": self._limits.rows + 1, "always": [EVENT_VOIDED, RECONCILED]})
+        letters, fitting = self._letters(
+            asked | {"limit": self._limits.letters + 1, "bytes": self._limits.letter_bytes}
+        )
+        limits = self._limits._replace(letters=min(self._limits.letters, fitting)) if letters else self._limits
+        found = cut(position, batches[-1][0], rows, letters, limits)
+        self._adapt(len(batches), len(rows) + len(letters), found)
+        touched = sum(n <= found.position.n for n, _, _ in batches)
+        ends = found.position._replace(batch_id=ids[found.position.n])
+        return found._replace(position=ends, batches=touched, recorded_at=batches[0][2])
+
+    def _rows(self, parameters: Mapping[str, Any]) -> list[LogRow]:
+        return [LogRow._make(row) for row in self._cursor.execute(_QUERIES["rows"], parameters)]
+
+    def _letters(self, parameters: Mapping[str, Any]) -> tuple[list[Letter], int]:
+        """The next letters, and how many of them are whole."""
+        rows = self._cursor.execute(_QUERIES["letters"], parameters).fetchall()
+        return [letter_of(row[:-1]) for row in rows], sum(row[-1] for row in rows)
+
+    def _adapt(self, batches: int, read: int, found: Slice) -> None:
+        if not found.position.is_whole:
+            self._batches = max(1, self._batches // 2)
+        elif read * 2 < self._limits.rows and batches == self._batches:
+            self._batches = min(self._limits.batches, self._batches * 2)
+
+
+def cut(position: Position, last: int, rows: Sequence[LogRow], letters: Sequence[Letter], limits: Limits) -> Slice:
+    """What of the rows and letters read after `position`, up to batch `last`, makes a slice within the limits."""
+    over = (len(rows) > limits.rows, len(letters) > limits.letters)
+    rows, letters = rows[: limits.rows], letters[: limits.letters]
+    if not any(over):
+        return Slice(Position(last), rows, letters)
+    # The first batch that is not read to its end; of those behind it nothing is taken.
+    n = min(rows[-1].n if over[0] else last, letters[-1].n if over[1] else last)
+    rows = [row for row in rows if row.n <= n]
+    if over[0] and rows and rows[-1].n == n:
+        # Its letters wait for the end of its history.
+        letters = [letter for letter in letters if letter.n < n]
+        known = position.letter_no if position.n == n and not position.is_whole else 0
+        return Slice(Position.with_history(n, rows[-1].return_no, rows[-1].seq, known), rows, letters)
+    letters = [letter for letter in letters if letter.n <= n]
+    return Slice(Position.with_letters(n, letters[-1].letter_no), rows, letters)
+
+
+def letter_of(row: Sequence[Any]) -> Letter:
+    """The letter in a row of `letters`."""
+    n, letter_no, topic, partition, offset, published_at, key, value, headers, reason, error, attempts, size = row
+    decoded = tuple((name, None if text is None else b64decode(text)) for name, text in headers)
+    record = Record(topic, partition, offset, to_micros(published_at) // 1000, key, value, decoded)
+    return Letter(n, letter_no, record, reason, error, attempts, size)
+
+
+class RelayLog:
+    """The relay's view of the journal: it reads, and holds the lock that lets one relay work at a time.
+
+    Lock and reading share one session, so a relay that lost the lock cannot read on. The lock only spares relays from
+    fencing each other all the time; that nothing is repeated rests on Kafka's fencing alone.
+    """
+
+    def __init__(self, database_url: str, limits: Limits) -> None:
+        """Connects; every method raises Retryable when the server is away, or the session has ended."""
+        self._connection = connect(database_url, "returns-relay")
+        probe_indexes(self._connection)
+        self._reader = SliceReader(self._connection, limits)
+
+    def lead(self) -> bool:
+        """Try to become the one relay that works; answers whether it is this one."""
+        with translated():
+            row = self._connection.execute(_QUERIES["lead"], {"lock": RELAY_LOCK}).fetchone()
+            leads = row is not None and bool(row[0])
+            if leads:
+                self._connection.execute(f"SET idle_session_timeout = '{_LEADER_IDLE}'".encode())
+            return leads
+
+    def ping(self) -> None:
+        """Keep the session, and with it the lead; raises Retryable if it has ended."""
+        with translated():
+            self._connection.execute(_QUERIES["ping"])
+
+    def end(self) -> int:
+        """The number of the newest batch."""
+        with translated():
+            return self._reader.end()
+
+    def read(self, position: Position) -> Slice:
+        """The next slice after `position`; empty, with the same position, where there is none."""
+        with translated():
+            return self._reader.read(position)
+
+    def batch_id(self, n: int) -> str | None:
+        """The id of batch `n`; None where there is none."""
+        with translated():
+            row = self._connection.execute(_QUERIES["batch_id"], {"n": n}).fetchone()
+        return None if row is None else str(row[0])
+
+    def told_before(self, position: Position, limit: int) -> list[Told]:
+        """The last changes up to `position`, newest first: so many, or fewer."""
+        with translated():
+            rows = self._connection.execute(_QUERIES["told_before"], position._asdict() | {"limit": limit}).fetchall()
+        return [Told(return_id, version, (n, return_no, seq)) for n, return_no, seq, return_id, version in rows]
+
+    def place(self, return_id: str, version: int) -> tuple[int, int, int] | None:
+        """Where the journal says this version of a return: batch, return, row; None where it never did."""
+        with translated():
+            row = self._connection.execute(_QUERIES["place"], {"return_id": return_id, "version": version}).fetchone()
+        return None if row is None else (row[0], row[1], row[2])
+
+    def reconciled(self, position: Position) -> Reconciled | None:
+        """What was reconciled last at or before the position."""
+        with translated():
+            row = self._connection.execute(_QUERIES["reconciled"], {"n": position.n}).fetchone()
+        return None if row is None else Reconciled(row[0], row[1])
+
+    def close(self) -> None:
+        """End the session, and with it the lead."""
+        self._connection.close()

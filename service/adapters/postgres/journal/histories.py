@@ -1,0 +1,97 @@
+"""Every return's history, streamed in one consistent snapshot, for `verify`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from typing import Any, Final
+
+from psycopg import Connection, IsolationLevel
+from psycopg.types.json import set_json_loads
+from pydantic_core import from_json
+
+from service.adapters.postgres.database import connect, translated
+from service.adapters.postgres.queries import load_queries
+from service.application.journal.figures import MILESTONES
+from service.application.journal.verify import StoredReturn, StoredRow
+from service.domain.journey import NEW, continued
+from service.wire.reconciled import published_of
+from service.wire.stored import decode_changes, decode_state, stored_event
+
+_Q: Final = load_queries("verify.sql")
+_FETCH_ROWS: Final = 5000
+
+
+@contextmanager
+def open_histories(url: str) -> Iterator[PostgresHistories]:
+    """The histories as of now, for the time of the block."""
+    with connect(url, "returns-verify", autocommit=False, writes=False) as connection, translated():
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        set_json_loads(from_json, connection)
+        # It reads all there is, and takes its time.
+        connection.execute("SET statement_timeout = 0")
+        connection.execute("SET idle_in_transaction_session_timeout = 0")
+        with connection.patient():
+            yield PostgresHistories(connection)
+
+
+class PostgresHistories:
+    """`application.verify.Histories`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def returns(self) -> Iterator[StoredReturn]:
+        known = {
+            return_id: continued(published_of(document))
+            for return_id, document in self._connection.execute(_Q["continuations"])
+        }
+        with self._connection.cursor(name="histories") as cursor:
+            cursor.itersize = _FETCH_ROWS
+            cursor.execute(_Q["histories"])
+            for (return_no, return_id), rows in groupby(cursor, key=lambda row: (row[0], row[1])):
+                yield StoredReturn(return_no, return_id, list(_stored_rows(rows)), known.get(return_id, NEW))
+
+    def strays(self) -> Iterator[str]:
+        for kind, subject, source, id_ in self._connection.execute(_Q["parked_although_known"]):
+            yield f"event {id_} of {source} is parked although its {kind} {subject} is known"
+        for connote, source, id_, return_id in self._connection.execute(_Q["undelivered_members"]):
+            yield f"{return_id}: lacks delivery {id_} of {source} of its connote {connote}"
+
+    def misread(self) -> Iterator[str]:
+        for return_id, listed, version, listed_status, status in self._connection.execute(_Q["listed_otherwise"]):
+            yield (
+                f"{return_id}: listed as {_standing(listed, listed_status)}, and its history says"
+                f" {_standing(version, status)}"
+            )
+        for route, status, held, counted in self._connection.execute(_Q["miscounted_returns"]):
+            yield f"figures: {held} returns of {route} with status {status}, and there are {counted}"
+        milestones = [milestone.value for milestone in MILESTONES]
+        for day, milestone, route, held, counted in self._connection.execute(_Q["miscounted_days"], (milestones,)):
+            yield f"figures: {held} returns of {route} reached {milestone} on {day}, and {counted} did"
+        for minute, held, counted in self._connection.execute(_Q["miscounted_minutes"]):
+            yield f"figures: {held} events in the minute {minute:%Y-%m-%d %H:%M}, and there were {counted}"
+
+
+def _standing(version: int | None, status: str | None) -> str:
+    return "nothing" if version is None else f"version {version} with status {status}"
+
+
+def _stored_rows(rows: Iterator[Sequence[Any]]) -> Iterator[StoredRow]:
+    keys = b""
+    for row in rows:
+        seq, source, id_, type_, at, milestone, data, verdict, reason, changes, version, status, state, key, seen = row[
+            2:
+        ]
+        if seq is None:
+            return  # a return without a history
+        unmapped_because = reason if verdict == "unmapped" else None
+        event = stored_event(source, id_, type_, at, milestone, data, unmapped_because=unmapped_because)
+        keys += key
+        after = decode_state(state, seq, version, keys if seen is None else seen)
+        if status != after.timeline.status:
+            # A wrong status column shows as a wrong verdict, which `verify` names.
+            verdict = f"{verdict} with status {status}"
+        yield StoredRow(seq, event, verdict, reason, decode_changes(changes, after, (source, id_)), after)

@@ -1,0 +1,332 @@
+"""One transaction of the journal: what ingestion reads, and what it appends, in the order that all workers keep."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any, Final
+
+import psycopg
+from psycopg import Connection
+
+from service.adapters.postgres.database import set_local
+from service.adapters.postgres.journal.batch_ids import new_batch_id
+from service.adapters.postgres.journal.memory import Memory
+from service.adapters.postgres.journal.rows import (
+    HISTORY_TYPES,
+    as_uuid,
+    coordinates,
+    headers_text,
+    history_columns,
+    kept_columns,
+    others,
+    pieces,
+    place_in_history,
+    published_at,
+    topic_ids,
+)
+from service.adapters.postgres.queries import load_queries
+from service.adapters.postgres.session import SESSION
+from service.application.ports import (
+    Arrival,
+    DeadLetter,
+    HistoryRow,
+    Move,
+    Partition,
+    Rebinding,
+    Swept,
+    Waiting,
+)
+from service.domain.events import Event
+from service.domain.journey import State, continued
+from service.errors import LostPartition
+from service.wire.carriers import CarrierTables
+from service.wire.inbound import label
+from service.wire.reconciled import published_of
+from service.wire.record import Record
+from service.wire.stored import decode_state, stored_event, stored_inbound
+
+# Any numbers that nothing else in this database locks.
+BATCH_LOG_LOCK: Final = 0x72_74_73_01
+SWEEP_LOCK: Final = 0x72_74_73_02
+TURN_LOCK: Final = 0x72_74_73_03
+
+# What is appended after a first collision may be out of the order that all workers keep. Two that wait for each other
+# would be told so after a second (deadlock_timeout, which a superuser alone may change); who waits this long gives way.
+_IMPATIENT: Final = "50ms"
+
+_Q: Final = load_queries("journal.sql")
+
+
+class PostgresTransaction:
+    """`ports.SweepTransaction`.
+
+    One that `is_wary` expects other workers on the same returns: it trusts no state in memory, and takes turns.
+    """
+
+    def __init__(
+        self, connection: Connection, tables: CarrierTables, memory: Memory | None = None, *, is_wary: bool = False
+    ) -> None:
+        self._connection = connection
+        self._tables = tables
+        self._memory = memory or Memory(0)
+        self._is_wary = is_wary
+        self.has_collided = False
+        self._is_second_round = False
+        self._batch_id = new_batch_id()
+        self._states: dict[int, State] = {}
+        self._returns: dict[str, int] = {}
+        self._labels: dict[str, int] = {}
+        self._continued: dict[int, str] = {}  # new returns that subscribers know from another past of the journal
+
+    @property
+    def has_appended(self) -> bool:
+        """Whether it added anything to the history."""
+        return bool(self._states)
+
+    def remember(self) -> None:
+        """Keep what this transaction found and made, now that it is committed."""
+        self._memory.states.keep(self._states)
+        self._memory.returns.keep(self._returns)
+        self._memory.labels.keep(self._labels)
+
+    def _rows(self, name: str, *parameters: Any) -> list[Any]:
+        with self._connection.cursor(binary=True) as cursor:
+            return cursor.execute(_Q[name], parameters).fetchall()
+
+    def _count(self, name: str, *parameters: Any) -> int:
+        return self._connection.execute(_Q[name], parameters).rowcount
+
+    def advance(self, moves: Mapping[Partition, Move]) -> None:
+        if not moves:
+            return
+        keys = sorted(moves)
+        moved = self._count(
+            "advance_offsets",
+            [topic for topic, _ in keys],
+            [partition for _, partition in keys],
+            [moves[key].expected for key in keys],
+            [moves[key].next for key in keys],
+            [as_uuid(moves[key].topic_id) for key in keys],
+            [moves[key].epoch for key in keys],
+        )
+        _check_moved(moved, len(keys))
+
+    def rebind(self, offsets: Mapping[Partition, Rebinding]) -> None:
+        keys = sorted(offsets)
+        before, after = [offsets[key].before for key in keys], [offsets[key].after for key in keys]
+        moved = self._count(
+            "rebind_offsets",
+            [topic for topic, _ in keys],
+            [partition for _, partition in keys],
+            [each.next for each in before],
+            [as_uuid(each.topic_id) for each in before],
+            [each.next for each in after],
+            [as_uuid(each.topic_id) for each in after],
+            [each.epoch for each in after],
+        )
+        _check_moved(moved, len(keys))
+
+    def number_returns(self, return_ids: Collection[str], created: Collection[str]) -> tuple[dict[str, int], set[int]]:
+        known = self._memory.returns.find(return_ids)
+        new: set[int] = set()
+        # What is created is new nearly always, so that is tried first.
+        if wanted := sorted(return_id for return_id in created if return_id not in known):
+            made = dict[str, int]()
+            for return_id, return_no, is_continued in self._rows("create_returns", str(self._batch_id), wanted):
+                made[return_id] = return_no
+                if is_continued:
+                    self._continued[return_no] = return_id
+            new.update(made.values())
+            self._returns |= made
+            known |= made
+        if others := [return_id for return_id in return_ids if return_id not in known]:
+            found = dict(self._rows("find_returns", others))
+            self._returns |= found
+            known |= found
+        return known, new
+
+    def find_labels(self, labels: Collection[str]) -> dict[str, int]:
+        known = self._memory.labels.find(labels)
+        if others := [name for name in labels if name not in known]:
+            found = self._label_rows("find_labels", *_carriers_and_numbers(others))
+            self._labels |= found
+            known |= found
+        return known
+
+    def claim_labels(self, claims: Mapping[str, int]) -> dict[str, int]:
+        owners = self._label_rows(
+            "claim_labels", str(self._batch_id), *_carriers_and_numbers(claims), list(claims.values())
+        )
+        self._labels |= owners
+        others = claims.keys() - owners.keys()
+        return owners | self.find_labels(others) if others else owners
+
+    def _label_rows(self, name: str, *parameters: Any) -> dict[str, int]:
+        return {label(carrier, number): return_no for carrier, number, return_no in self._rows(name, *parameters)}
+
+    def take_turn(self) -> None:
+        if self._is_wary:
+            self._connection.execute(_Q["lock"], (TURN_LOCK,))
+
+    def load(self, return_nos: Collection[int]) -> dict[int, State]:
+        if self._is_wary or self.has_collided:
+            known = self._load(return_nos)
+        else:
+            known = self._memory.states.find(return_nos)
+            others = [return_no for return_no in return_nos if return_no not in known]
+            known = known | self._load(others) if others else known
+        if self._continued:
+            known = self._beginnings() | known
+        return known
+
+    def _beginnings(self) -> dict[int, State]:
+        """The states that new returns begin with of which subscribers know already."""
+        numbers = {return_id: return_no for return_no, return_id in self._continued.items()}
+        rows = self._rows("continuations", list(numbers))
+        return {numbers[return_id]: continued(published_of(document)) for return_id, document in rows}
+
+    def _load(self, return_nos: Collection[int]) -> dict[int, State]:
+        rows = self._rows("load_states", list(return_nos))
+        crowded = [return_no for return_no, _, _, seen, _ in rows if seen is None]
+        keys = dict(self._rows("load_keys", crowded)) if crowded else {}
+        return {
+            return_no: decode_state(state, seq, version, bytes(keys[return_no] if seen is None else seen))
+            for return_no, seq, version, seen, state in rows
+        }
+
+    def past(self, return_no: int) -> list[Event]:
+        return [
+            stored_event(
+                source, id_, type_, at, milestone, data, unmapped_because=reason if verdict == "unmapped" else None
+            )
+            for source, id_, type_, at, milestone, data, verdict, reason in self._rows("load_past", return_no)
+        ]
+
+    def append(self, rows: Sequence[HistoryRow]) -> bool:
+        try:
+            with self._connection.transaction():  # a savepoint
+                self._copy("copy_history", rows)
+        except psycopg.errors.UniqueViolation:
+            self.has_collided = True
+            return False
+        self._note(rows)
+        return True
+
+    def append_contested(self, rows: Sequence[HistoryRow]) -> set[int]:
+        first: dict[int, HistoryRow] = {}
+        rest = [row for row in rows if first.setdefault(row.return_no, row) is not row]
+        self._connection.execute(_Q["make_contested"])
+        self._connection.execute(_Q["clear_contested"])
+        self._copy("copy_contested", first.values())
+        with self._impatient() if self._is_second_round else nullcontext():
+            won = {return_no for (return_no,) in self._rows("append_first")}
+        self._is_second_round = True
+        self.has_collided |= len(won) < len(first)
+        # Nobody can have built on a first row that is not committed, so the rest cannot collide.
+        self._copy("copy_history", [row for row in rest if row.return_no in won])
+        self._note(row for row in rows if row.return_no in won)
+        return first.keys() - won
+
+    @contextmanager
+    def _impatient(self) -> Iterator[None]:
+        set_local(self._connection, "lock_timeout", _IMPATIENT)
+        yield
+        # Not TO DEFAULT: that would be the server's.
+        set_local(self._connection, "lock_timeout", SESSION["lock_timeout"])
+
+    def _note(self, rows: Iterable[HistoryRow]) -> None:
+        """The states after these rows, which stand in order."""
+        states = self._states
+        for row in rows:
+            states[row.return_no] = row.entry.state
+
+    def _copy(self, name: str, rows: Iterable[HistoryRow]) -> None:
+        with self._connection.cursor() as cursor, cursor.copy(_Q[name]) as copy:
+            copy.set_types(HISTORY_TYPES)
+            write_row, batch_id = copy.write_row, self._batch_id
+            # In one order for all workers, or two of them could wait for each other.
+            for row in sorted(rows, key=place_in_history):
+                write_row(history_columns(row, batch_id))
+
+    def park(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
+        kinds = [a.inbound.kind.value for a in arrivals]
+        subjects = [a.inbound.subject for a in arrivals]
+        return others(arrivals, self._rows("park", str(self._batch_id), kinds, subjects, *kept_columns(arrivals)))
+
+    def keep_deliveries(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
+        connotes = [a.inbound.subject for a in arrivals]
+        kept = self._rows("keep_deliveries", str(self._batch_id), connotes, *kept_columns(arrivals))
+        return others(arrivals, kept)
+
+    def join_connotes(self, members: Iterable[tuple[str, int]]) -> None:
+        unique = sorted(set(members))
+        batch_id = str(self._batch_id)
+        self._count(
+            "join_connotes", batch_id, [connote for connote, _ in unique], [return_no for _, return_no in unique]
+        )
+
+    def bury(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+        return [letter for piece in pieces(letters) for letter in self._bury(piece)]
+
+    def _bury(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+        records = [letter.record for letter in letters]
+        rows = self._rows(
+            "bury",
+            str(self._batch_id),
+            [r.topic for r in records],
+            topic_ids(records),
+            [r.partition for r in records],
+            [r.offset for r in records],
+            [published_at(r) for r in records],
+            [r.key for r in records],
+            [r.value for r in records],
+            [headers_text(r.headers) for r in records],
+            [letter.reason for letter in letters],
+            [letter.error for letter in letters],
+        )
+        kept = set(rows)
+        return [letter for letter in letters if coordinates(letter.record) in kept]
+
+    def seal(self, events: int) -> None:
+        self._connection.execute(_Q["lock"], (BATCH_LOG_LOCK,))
+        self._connection.execute(_Q["number_batch"], (str(self._batch_id), events))
+
+    def begin_sweep(self, batches: int, events: int) -> Swept | None:
+        if not self._rows("try_sweep", SWEEP_LOCK)[0][0]:
+            return None
+        unswept = self._rows("unswept", batches)
+        if not unswept:
+            return None
+        ids = [batch_id for _, batch_id in unswept]
+        rows = self._rows("unpark", ids, ids, ids, events)
+        rows += self._rows("undelivered", ids, ids, events - len(rows)) if len(rows) < events else []
+        kept: dict[tuple[str, str, str], Arrival] = {}  # a delivery waits for all members of its connote
+        waiting = [Waiting(row[0], kept.get(row[2:5]) or kept.setdefault(row[2:5], self._arrival(row))) for row in rows]
+        # Creations are recorded already; the rest in the order in which it happened makes the plainest history.
+        waiting.sort(key=lambda item: item.arrival.inbound.event.order)
+        # With all that was asked for there may be more: the next sweep looks at the same batches again.
+        return Swept(unswept[-1][0] if len(rows) < events else None, waiting)
+
+    def end_sweep(self, upto: int) -> None:
+        # To sweep the same batches again after a crash finds nothing new: no need to wait for the disk.
+        if not self.has_appended:  # there is nothing that somebody might have read
+            self._connection.execute("SET LOCAL synchronous_commit = off")
+        self._count("end_sweep", upto)
+
+    def _arrival(self, row: Sequence[Any]) -> Arrival:
+        _, kind, subject, *event, topic, topic_id, partition, offset, published_at = row
+        inbound = stored_inbound(kind, subject, *event, tables=self._tables)
+        at, id_ = round(published_at.timestamp() * 1000), topic_id and topic_id.bytes
+        return Arrival(inbound, Record(topic, partition, offset, at, None, None, topic_id=id_))
+
+
+def _check_moved(moved: int, wanted: int) -> None:
+    if moved != wanted:
+        message = f"{wanted - moved} of {wanted} stored offsets were moved by another worker"
+        raise LostPartition(message)
+
+
+def _carriers_and_numbers(labels: Iterable[str]) -> tuple[list[str], list[str]]:
+    parts = [name.split("/", 1) for name in labels]
+    return [carrier for carrier, _ in parts], [number for _, number in parts]

@@ -1,0 +1,1 @@
+"""What the API, the pages and the desk read, on the web process's pool of connections."""

@@ -1,0 +1,81 @@
+"""Reads what the operations desk shows of one return or connote, on the web process's pool of connections."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Final
+
+from service.adapters.postgres.database import translated
+from service.adapters.postgres.queries import load_queries
+from service.adapters.postgres.reading.returns import Pool
+from service.application.reading.desk import Asked, Connote, Delivery, Dossier, Match, Member, Standing
+from service.application.reading.tracking import RecordedEvent
+from service.domain.events import Event
+from service.domain.milestones import Verdict
+from service.wire.stored import decode_state, stored_event
+
+_QUERIES: Final = load_queries("desk.sql")
+_LAST_SEQ: Final = 2**31 - 1
+_MOST_DELIVERIES: Final = 50
+_MOST_NAMED: Final = 2  # returns of a match
+
+
+class PostgresDeskReading:
+    """`service.application.reading.desk.DeskReading` on PostgreSQL."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def find(self, asked: Asked) -> list[Match]:
+        parameters = asked._asdict() | {"numbers": list(asked.numbers), "orders": list(asked.orders)}
+        with translated(), self._pool.connection() as connection, connection.transaction():
+            rows = connection.execute(_QUERIES["find"], parameters).fetchall()
+            connotes = [number for (number,) in connection.execute(_QUERIES["connotes"], parameters).fetchall()]
+        found = [
+            Match(kind, value, tuple(row[2] for row in group)[:_MOST_NAMED])
+            for (kind, value), group in groupby(rows, key=lambda row: (row[0], row[1]))
+        ]
+        known = {match.value for match in found if match.kind == "connote"}
+        return found + [Match("connote", number, ()) for number in connotes if number not in known]
+
+    def dossier(self, return_id: str, before: int | None, limit: int) -> Dossier | None:
+        with translated(), self._pool.connection() as connection, connection.transaction():
+            row = connection.execute(_QUERIES["head"], (return_id,)).fetchone()
+            if row is None:
+                return None
+            return_no, seq, version, document, status, since, hub = row
+            asked = (return_no, _LAST_SEQ if before is None else before, limit)
+            rows = connection.execute(_QUERIES["rows"], asked).fetchall()
+        standing = None if status is None else Standing(status, since, hub)
+        state = decode_state(document, seq, version, b"")
+        return Dossier(return_id, state, standing, [RecordedEvent(*each) for each in rows])
+
+    def past(self, return_id: str, limit: int) -> list[Event] | None:
+        with translated(), self._pool.connection() as connection, connection.transaction():
+            row = connection.execute(_QUERIES["head"], (return_id,)).fetchone()
+            rows = [] if row is None else connection.execute(_QUERIES["past"], (row[0], limit + 1)).fetchall()
+        return [_event(*each) for each in rows] if len(rows) <= limit else None
+
+    def connote(self, connote: str, after: int, limit: int) -> Connote | None:
+        with translated(), self._pool.connection() as connection, connection.transaction():
+            members = connection.execute(_QUERIES["members"], (connote, after, limit)).fetchall()
+            statuses = connection.execute(_QUERIES["statuses"], (connote,)).fetchall()
+            deliveries = connection.execute(_QUERIES["deliveries"], (connote, _MOST_DELIVERIES)).fetchall()
+        if not statuses and not deliveries:
+            return None
+        return Connote([Member(*row) for row in members], list(statuses), [Delivery(*row) for row in deliveries])
+
+
+def _event(
+    source: str,
+    event_id: str,
+    type_: str,
+    occurred_at: datetime,
+    milestone: str | None,
+    reason: str | None,
+    verdict: str,
+    data: dict[str, Any],
+) -> Event:
+    because = reason if verdict == Verdict.UNMAPPED else None
+    return stored_event(source, event_id, type_, occurred_at, milestone, data, unmapped_because=because)

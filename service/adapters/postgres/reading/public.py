@@ -1,0 +1,50 @@
+"""Reads what the public pages need, on the web process's pool of connections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from service.adapters.postgres.database import translated
+from service.adapters.postgres.queries import load_queries
+from service.adapters.postgres.reading.returns import Pool
+from service.application.reading.public import Position
+from service.application.reading.redaction import Found
+from service.application.reading.tracking import RecordedEvent
+from service.domain.journey import State
+from service.wire.stored import decode_state
+
+_QUERIES: Final = load_queries("public.sql")
+_MOST_ROWS: Final = 500  # of the newest; no parcel is scanned so often, and no page would be read that long
+_NOBODY: Final = "-"  # no number: so that nonsense takes as long to look up as any other number that leads nowhere
+
+
+class PostgresPublicReading:
+    """`service.application.reading.public.PublicReading` on PostgreSQL."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def find(self, numbers: Sequence[str]) -> Found | None:
+        asked = list(numbers) or [_NOBODY]
+        with translated(), self._pool.connection() as connection, connection.transaction():
+            row = connection.execute(_QUERIES["find"], {"numbers": asked}).fetchone()
+            if row is None:
+                return None
+            return_no, number, seq, version, document = row
+            rows = connection.execute(_QUERIES["rows"], (return_no, _MOST_ROWS)).fetchall()
+        state = decode_state(document, seq, version, b"")
+        return Found(number, state, [RecordedEvent(*each) for each in reversed(rows)])
+
+    def positions(self, asked: Sequence[Sequence[str]]) -> list[Position | None]:
+        pairs = [(numbers[0], numbers[-1]) if numbers else (_NOBODY, _NOBODY) for numbers in asked]
+        columns = {"first": [first for first, _ in pairs], "second": [second for _, second in pairs]}
+        with translated(), self._pool.connection() as connection:
+            rows = connection.execute(_QUERIES["positions"], columns).fetchall()
+        found = {i: Position(version, seq) for i, version, seq in rows}
+        return [found.get(i) for i in range(1, len(pairs) + 1)]
+
+    def completed(self, limit: int) -> list[State]:
+        with translated(), self._pool.connection() as connection:
+            rows = connection.execute(_QUERIES["completed"], {"limit": limit}).fetchall()
+        return [decode_state(document, seq, version, b"") for seq, version, document in rows]

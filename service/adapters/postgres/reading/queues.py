@@ -1,0 +1,67 @@
+"""Reads what the operations desk shows besides lists, on the web process's pool of connections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, Final
+
+from service.adapters.postgres.database import translated
+from service.adapters.postgres.journal.rows import stored_of
+from service.adapters.postgres.queries import load_queries
+from service.adapters.postgres.reading.returns import Pool
+from service.application.ports import Partition, Stored
+from service.application.reading.queues import MOST_COUNTED, MOST_GROUPS, DayCount, Progress, Size, Sizes, UnmappedCode
+from service.domain.milestones import Verdict
+from service.wire.reasons import Invalid
+
+_QUERIES: Final = load_queries("queues.sql")
+_WAITING: Final = [Verdict.HELD.value, Verdict.REFUSED.value, Verdict.UNMAPPED.value]
+_REASONS: Final = [reason.value for reason in Invalid]
+_MOST: Final = {"most": MOST_COUNTED + 1}
+
+
+class PostgresQueues:
+    """`service.application.reading.queues.Queues` on PostgreSQL."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def sizes(self, due: Mapping[str, datetime]) -> Sizes:
+        asked = {"statuses": list(due), "due": list(due.values()), "verdicts": _WAITING, "reasons": _REASONS} | _MOST
+        names = ("stuck", "exceptions", "in_use", "parked", "letters")
+        with translated(), self._pool.connection() as connection, connection.transaction():
+            stuck, exceptions, in_use, parked, letters = (
+                connection.execute(_QUERIES[name], asked, prepare=False).fetchall() for name in names
+            )
+        return Sizes(_sizes(stuck), _sizes(exceptions), Size(*in_use[0]), Size(*parked[0]), _sizes(letters))
+
+    def unmapped(self) -> list[UnmappedCode]:
+        rows = self._ask("unmapped", groups=MOST_GROUPS, **_MOST)
+        return [
+            UnmappedCode(carrier, code, reason, Size(number, oldest), newest, example)
+            for carrier, code, reason, number, oldest, newest, example in rows
+        ]
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        return {(route, status): returns for route, status, returns in self._ask("counts")}
+
+    def days(self, since: date) -> list[DayCount]:
+        return [DayCount(*row) for row in self._ask("days", since=since)]
+
+    def minutes(self, since: datetime) -> dict[datetime, int]:
+        return dict(self._ask("minutes", since=since))
+
+    def offsets(self) -> dict[Partition, Stored]:
+        return {(topic, partition): stored_of(*rest) for topic, partition, *rest in self._ask("offsets")}
+
+    def progress(self) -> Progress:
+        return Progress(*self._ask("progress")[0])
+
+    def _ask(self, name: str, **parameters: Any) -> list[Any]:
+        with translated(), self._pool.connection() as connection:
+            return connection.execute(_QUERIES[name], parameters, prepare=False).fetchall()
+
+
+def _sizes(rows: list[Any]) -> dict[str, Size]:
+    return {name: Size(number, oldest) for name, number, oldest in rows}

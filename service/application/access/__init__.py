@@ -1,0 +1,1 @@
+"""Who may do what, and who did: scopes, sessions of the desk, the audit log."""

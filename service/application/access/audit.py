@@ -1,0 +1,62 @@
+"""The audit log of the operations desk: who did what to what, and when. Nothing in it is ever changed.
+
+An entry is written before the deed: there may be an entry whose deed then failed, and never a deed without an entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum, unique
+from typing import NamedTuple, Protocol
+
+from service.application.access.sessions import Who
+
+
+@unique
+class Action(StrEnum):
+    """What is noted. Words are added, never renamed."""
+
+    LOGIN = "login"
+    LOGIN_FAILED = "login_failed"
+    LOGOUT = "logout"
+    HISTORY = "history"  # the full history of a return was opened
+    LETTER = "letter"  # a dead letter was opened
+    REPLAY = "replay"  # a dead letter was sent through again
+    VOID = "void"  # an event was declared a mistake
+    EXPORT = "export"  # a list was taken away as a file
+
+
+@unique
+class Key(StrEnum):
+    """What an entry may say besides: names and numbers, nothing that publishers wrote."""
+
+    CLIENT = "client"  # the network address that a login came from
+    EVENT = "event"  # the seq of an event in its return's history
+    VOID_ID = "void_id"  # the id of the event that voids
+    LIST = "list"  # which list was exported
+    ROWS = "rows"
+
+
+class AuditEntry(NamedTuple):
+    """One thing that somebody did."""
+
+    audit_no: int
+    at: datetime
+    token_no: int | None
+    label: str
+    action: str
+    subject: str | None
+    detail: Mapping[str, str | int]
+
+
+class Audit(Protocol):
+    """Keeps the log. Every method may raise Retryable."""
+
+    def note(
+        self, who: Who, action: Action, subject: str | None = None, detail: Mapping[Key, str | int] | None = None
+    ) -> None:
+        """Add an entry."""
+
+    def entries(self, subject: str | None, before: int | None, limit: int) -> Sequence[AuditEntry]:
+        """The newest first, of one subject or of all; `before` is the number of the entry that came last."""

@@ -1,0 +1,267 @@
+"""A slice of the journal becomes rows of the search tables."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import date, datetime
+from typing import Final, NamedTuple, Protocol
+
+from service.application.journal.figures import Counted, Figures, reached_days
+from service.application.journal.slices import LogRow, Position, Slice
+from service.domain.journey import State
+from service.domain.milestones import Milestone, Reason, Verdict
+from service.wire.models import CARRIER_SCANNED, CONNOTE_DELIVERED, EVENT_VOIDED, HUB_EXPORTED, RETURN_CREATED
+from service.wire.stored import from_micros
+
+_EXCEPTIONAL: Final = frozenset({Verdict.HELD, Verdict.REFUSED, Verdict.UNMAPPED})
+_WAITING: Final = frozenset({Reason.AWAITING_PROCESSED, Reason.AWAITING_EXPORTED})
+_AT_HUB: Final = frozenset({Milestone.DS, Milestone.RP, Milestone.RE, Milestone.RR})
+
+
+class SearchReturn(NamedTuple):
+    """A row of `search_returns`; without `status_recorded_at` where the status did not move."""
+
+    return_no: int
+    return_id: str
+    retailer: str
+    route: str
+    carrier: str
+    tracking_number: str
+    order_number: str | None
+    connote: str | None
+    hub: str | None
+    status: str
+    status_at: datetime
+    status_recorded_at: datetime | None
+    version: int
+    complete: bool
+    created_at: datetime
+    updated_at: datetime
+    seq: int
+    reached: tuple[date | None, ...]  # see `figures`
+
+
+class ExceptionRow(NamedTuple):
+    """A row of `search_exceptions`."""
+
+    return_no: int
+    seq: int
+    return_id: str
+    retailer: str
+    verdict: str
+    reason: str
+    milestone: str | None
+    code: str | None
+    type: str
+    source: str
+    id: str
+    carrier: str
+    tracking_number: str
+    connote: str | None
+    occurred_at: datetime
+    recorded_at: datetime
+    resolved_at: datetime | None = None
+
+
+class Projection(NamedTuple):
+    """What a slice does to the search tables."""
+
+    returns: Sequence[SearchReturn]
+    exceptions: Sequence[ExceptionRow]  # new ones, some of them resolved within the slice
+    resolved: Sequence[ExceptionRow]  # known ones, resolved now
+
+
+class SearchTransaction(Protocol):
+    """One atomic step of the search tables and their cursor. Every method may raise Retryable."""
+
+    def begin(self) -> int | None:
+        """Up to which batch the tables are; None while another projector works."""
+
+    def begin_rebuild(self) -> None:
+        """Empty the tables and the figures, for whoever reads after the commit. Waits for another projector."""
+
+    def read(self, position: Position) -> Slice:
+        """The next slice after `position`; empty, with the same position, where there is none."""
+
+    def open_exceptions(self, return_nos: Collection[int]) -> list[ExceptionRow]:
+        """The exceptions of these returns that are not resolved."""
+
+    def counted(self, return_nos: Collection[int]) -> dict[int, Counted]:
+        """What the figures hold of these returns; of one that is not in the tables, nothing."""
+
+    def apply(self, projection: Projection) -> None:
+        """Write it."""
+
+    def count(self, figures: Figures) -> None:
+        """Move the figures."""
+
+    def end(self, after: int, n: int) -> None:
+        """Move the cursor from `after` to `n` and count the events of the batches between.
+
+        Also resolve what they resolve without a change of the return: unmapped scans that they mapped, and labels in
+        use of returns that they gave a label of their own.
+        """
+
+
+class SearchTables(Protocol):
+    """The search tables and the log they are made from."""
+
+    def transaction(self) -> AbstractContextManager[SearchTransaction]:
+        """A transaction that commits at the end of the block, or rolls back on an exception."""
+
+
+class Step(NamedTuple):
+    """How far a step went, and how many rows of the history it read."""
+
+    n: int
+    rows: int
+
+
+def advance(tables: SearchTables) -> Step | None:
+    """Bring the tables on by one slice, in one transaction; None while another projector works.
+
+    The cursor knows whole batches only: a batch that is larger than a slice takes several of them in one transaction.
+    """
+    with tables.transaction() as tx:
+        after = tx.begin()
+        if after is None:
+            return None
+        position, rows, figures = Position(after), 0, Figures()
+        while True:
+            piece = tx.read(position)
+            tx.apply(_project(tx, piece, figures))
+            position, rows = piece.position, rows + len(piece.rows)
+            if position.is_whole:
+                break
+        tx.count(figures)
+        if position.n > after:
+            tx.end(after, position.n)
+        return Step(position.n, rows)
+
+
+def rebuild(tables: SearchTables) -> Step:
+    """Make the tables from nothing, in one transaction: readers see the old ones until the new ones are there."""
+    with tables.transaction() as tx:
+        tx.begin_rebuild()
+        position, rows, figures = Position(0), 0, Figures()
+        while (piece := tx.read(position)).position != position:
+            tx.apply(_project(tx, piece, figures))
+            position, rows = piece.position, rows + len(piece.rows)
+        tx.count(figures)
+        tx.end(0, position.n)
+        return Step(position.n, rows)
+
+
+def _project(tx: SearchTransaction, piece: Slice, figures: Figures) -> Projection:
+    if not piece.rows:
+        return Projection((), (), ())
+    return_nos = {row.return_no for row in piece.rows}
+    projection = project(piece.rows, tx.open_exceptions(return_nos))
+    figures.move(tx.counted(return_nos), projection.returns)
+    return projection
+
+
+def project(rows: Iterable[LogRow], open_exceptions: Iterable[ExceptionRow]) -> Projection:
+    """What these rows do to the search tables; `open_exceptions` are those of the same returns from before."""
+    returns: dict[int, SearchReturn] = {}
+    new: dict[tuple[int, int], ExceptionRow] = {}
+    resolved: dict[tuple[int, int], ExceptionRow] = {}
+    waiting: dict[int, list[ExceptionRow]] = {}
+    for exception in open_exceptions:
+        waiting.setdefault(exception.return_no, []).append(exception)
+    for row in rows:
+        state = row.state_after()
+        if state.evidence.attributes is None:
+            continue
+        returns[row.return_no] = _return(row, state, returns.get(row.return_no))
+        for exception in list(waiting.get(row.return_no, ())):
+            if _is_over(exception, row, state):
+                waiting[row.return_no].remove(exception)
+                key, done = exception[:2], exception._replace(resolved_at=row.recorded_at)
+                (new if key in new else resolved)[key] = done
+        if row.reason is not None and (row.verdict in _EXCEPTIONAL or row.reason == Reason.TRACKING_NUMBER_IN_USE):
+            exception = _exception(row, state)
+            new[exception[:2]] = exception
+            waiting.setdefault(row.return_no, []).append(exception)
+    return Projection(list(returns.values()), list(new.values()), list(resolved.values()))
+
+
+def _return(row: LogRow, state: State, before: SearchReturn | None) -> SearchReturn:
+    attributes, timeline = state.evidence.attributes, state.timeline
+    if attributes is None or timeline.status is None:
+        raise ValueError("a history begins with the creation of its return")
+    moved = any(change[2] != change[3] for change in row.changes or ())
+    hub = _named(row, "hub") if row.changes and row.milestone in _AT_HUB else None
+    return SearchReturn(
+        row.return_no,
+        row.return_id,
+        attributes.retailer,
+        attributes.route.value,
+        attributes.carrier,
+        attributes.tracking_number,
+        attributes.order_number,
+        state.evidence.connote,
+        hub or (before.hub if before else None),
+        timeline.status.value,
+        from_micros(timeline.counts[timeline.status].at),
+        row.recorded_at if moved else before.status_recorded_at if before else None,
+        row.version,
+        timeline.complete,
+        from_micros(timeline.counts[Milestone.RC].at),
+        row.recorded_at,
+        row.seq,
+        reached_days(timeline),
+    )
+
+
+def _exception(row: LogRow, state: State) -> ExceptionRow:
+    attributes = state.evidence.attributes
+    if attributes is None or row.reason is None:
+        raise ValueError("an exception has a reason, and concerns a return whose creation is known")
+    labelled, consigned = row.type in (RETURN_CREATED, CARRIER_SCANNED), row.type in (HUB_EXPORTED, CONNOTE_DELIVERED)
+    return ExceptionRow(
+        row.return_no,
+        row.seq,
+        row.return_id,
+        attributes.retailer,
+        row.verdict,
+        row.reason,
+        row.milestone,
+        row.code,
+        row.type,
+        row.source,
+        row.id,
+        (labelled and _named(row, "carrier")) or attributes.carrier,
+        (labelled and _named(row, "tracking_number")) or attributes.tracking_number,
+        (consigned and _named(row, "connote")) or state.evidence.connote,
+        row.occurred_at,
+        row.recorded_at,
+    )
+
+
+def _named(row: LogRow, member: str) -> str | None:
+    data: Mapping[str, object] = row.data or {}
+    value = data.get(member)
+    return value if isinstance(value, str) else None
+
+
+def _is_over(exception: ExceptionRow, row: LogRow, state: State) -> bool:
+    """Whether, after a later row of the same return, nothing is left of what the exception was about."""
+    if row.type == EVENT_VOIDED and row.verdict == Verdict.INFORMATIONAL and row.data is not None:
+        voided = (row.data.get("source"), row.data.get("id"))
+        if voided == (exception.source, exception.id):
+            return True
+    if exception.milestone is None or exception.reason == Reason.TRACKING_NUMBER_IN_USE:
+        return False  # they are resolved by rows of which nobody is told, see `SearchTransaction.end`
+    milestone = Milestone(exception.milestone)
+    if exception.verdict != Verdict.HELD:
+        return milestone in state.timeline.counts and _is_own(exception, milestone, state)
+    if milestone is Milestone.RDBTC and Milestone.RR not in state.timeline.counts and state.evidence.connote is None:
+        return False  # delivered before any export: its connote may yet become the return's
+    return not _is_own(exception, milestone, state) or state.timeline.denied.get(milestone) not in _WAITING
+
+
+def _is_own(exception: ExceptionRow, milestone: Milestone, state: State) -> bool:
+    """Whether the milestone is about this event: of deliveries only those of the return's own connote are."""
+    return milestone is not Milestone.RDBTC or exception.connote == state.evidence.connote

@@ -1,0 +1,345 @@
+"""Make subscribers and the journal agree again: after a restore, a failover, or a position that is not to be believed.
+
+What subscribers hold is read from the output topics. Where the journal says something else of a return, a row goes into
+its history that says what they held: its changes lead from there to the truth, and its versions go on from theirs. The
+relay publishes these rows like all others. Run again after a crash at any point, it finds what is left to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
+
+import msgspec
+
+from service.application.journal.publish import Outgoing, OutputTopics, Sink, of_letter
+from service.application.journal.slices import Letter, LogRow, Position
+from service.application.ports import Arrival, HistoryRow, Transaction
+from service.domain.events import Event, Published, Sense
+from service.domain.journey import State, record
+from service.domain.milestones import NAMES
+from service.wire import outbound
+from service.wire.inbound import Inbound, SubjectKind
+from service.wire.reconciled import NOTHING, RECONCILED, SOURCE, event_data, folded, published_of, summary
+from service.wire.record import Record
+from service.wire.stored import to_micros
+
+_ROWS: Final = 500  # in one COPY
+_MESSAGES: Final = 200  # in one Kafka transaction
+_LETTERS: Final = 8  # likewise: one may be as large as a message can be
+
+_encode = msgspec.json.Encoder().encode
+T = TypeVar("T")
+
+
+class Stood(NamedTuple):
+    """Where a published message stands, and Kafka's timestamp of it in milliseconds since 1970-01-01 UTC."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+
+
+class Document(NamedTuple):
+    """A document of the compacted topic; `seq` is the row of the history after which it was published."""
+
+    stood: Stood
+    return_id: str
+    version: int
+    seq: int
+    data: Mapping[str, Any]
+
+
+class Change(NamedTuple):
+    """A published status change."""
+
+    stood: Stood
+    return_id: str
+    version: int
+    data: Mapping[str, Any]
+
+
+class Raised(NamedTuple):
+    """What a published exception is about."""
+
+    return_id: str
+    source: str
+    id: str
+    reason: str
+
+
+class ToldLetter(NamedTuple):
+    """Where a dead letter stood that was published, and Kafka's timestamp of it: a topic made anew has new ones."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+
+
+class Held(NamedTuple):
+    """What subscribers hold of a return, and which message says so; `is_document`: one of the compacted topic."""
+
+    return_id: str
+    document: Mapping[str, Any]
+    stood: Stood
+    is_document: bool = True
+
+
+class Standing(NamedTuple):
+    """A return in the journal, beside what subscribers hold of it."""
+
+    return_no: int
+    state: State
+    return_id: str
+    held: Held | None
+
+
+class Beside(NamedTuple):
+    """What subscribers hold of a return, beside its state when it was last told of, up to some position.
+
+    The second state is the one after which the document was published, where that is newer.
+    """
+
+    return_id: str
+    document: Mapping[str, Any] | None
+    seq: int
+    version: int
+    state: str
+    newer_seq: int | None
+    newer_version: int | None
+    newer_state: str | None
+
+
+class Outputs(Protocol):
+    """The output topics, as a committed subscriber sees them. Every method may raise Retryable."""
+
+    def ends(self) -> Mapping[str, Sequence[int]]:
+        """The ends of the partitions of the status changes, by the topic's id."""
+
+    def documents(self) -> Iterator[Document]:
+        """The documents of the compacted topic, older ones of a return before newer ones."""
+
+    def changes(self) -> Iterator[Change]:
+        """The status changes, those of a return in their order."""
+
+    def raised(self) -> Iterator[Raised]:
+        """What the exceptions tell of."""
+
+    def letters(self) -> Iterator[ToldLetter]:
+        """The dead letters that were published."""
+
+    def kept_since(self, *, letters: bool) -> datetime | None:
+        """What was recorded before this may have been published and deleted since; None: nothing was deleted."""
+
+
+class Agreeing(Transaction, Protocol):
+    """One transaction that nobody writes beside."""
+
+    def end(self) -> Position:
+        """The journal's end, before this transaction."""
+
+    def standings(self) -> Iterator[Standing]:
+        """Every return of the journal."""
+
+    def unknown(self) -> Iterator[Held]:
+        """Returns that subscribers know and the journal does not."""
+
+    def go_on_from(self, held: Sequence[Held]) -> None:
+        """Should these returns be created after all, their versions go on from what subscribers hold."""
+
+    def note(self, upto: Position, ends: Mapping[str, Sequence[int]]) -> None:
+        """Keep what was reconciled."""
+
+
+class Sides(Protocol):
+    """The journal, with room for what the topics say. Every method may raise Retryable."""
+
+    def note_documents(self, documents: Iterable[Document]) -> None:
+        """Keep the newest document of each return."""
+
+    def note_changes(self, changes: Iterable[Change]) -> None:
+        """Keep which versions were published."""
+
+    def outdated(self) -> set[str]:
+        """Returns whose newest change is not in a document."""
+
+    def documents_of(self, return_ids: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+        """The documents of those of these returns that have one."""
+
+    def note_folded(self, held: Iterable[tuple[str, Mapping[str, Any], Stood]]) -> None:
+        """What the changes say of returns whose document is outdated, or missing."""
+
+    def transaction(self, *, alone: bool) -> AbstractContextManager[Agreeing]:
+        """A transaction that commits at the end of the block; `alone`: nobody else writes until then."""
+
+    def untold_exceptions(self, raised: Iterable[Raised], upto: Position, since: datetime | None) -> Iterator[LogRow]:
+        """Exceptional rows up to there, recorded since then, that were not published."""
+
+    def untold_letters(self, told: Iterable[ToldLetter], upto: Position, since: datetime | None) -> Iterator[Letter]:
+        """Dead letters, likewise."""
+
+
+class Summary(NamedTuple):
+    """What a reconciliation did, or would do."""
+
+    returns: int = 0
+    told: int = 0  # returns of which something is told
+    changes: int = 0
+    unknown: int = 0
+    exceptions: int = 0
+    letters: int = 0
+
+
+def read_topics(outputs: Outputs, sides: Sides, tell: Callable[[str], object]) -> None:
+    """Put beside the journal what subscribers hold."""
+    tell("reading the current statuses")
+    sides.note_documents(outputs.documents())
+    tell("reading the status changes")
+    sides.note_changes(outputs.changes())
+    if outdated := sides.outdated():
+        # The compacted topic was made anew, or lost its end: the changes say what subscribers hold.
+        changes = (change for change in outputs.changes() if change.return_id in outdated)
+        sides.note_folded(_fold(changes, sides))
+
+
+def _fold(changes: Iterable[Change], sides: Sides) -> Iterator[tuple[str, Mapping[str, Any], Stood]]:
+    of_return: dict[str, list[Change]] = {}
+    for change in changes:
+        of_return.setdefault(change.return_id, []).append(change)
+    begins = sides.documents_of(of_return)
+    for return_id, told in of_return.items():
+        begin = begins.get(return_id)
+        known = 0 if begin is None else begin["version"]
+        document = folded((change.data for change in told if change.version > known), begin)
+        if document is not None:
+            yield return_id, document, told[-1].stood
+
+
+def dry_run(sides: Sides, now: datetime, say: Callable[[str], object]) -> Summary:
+    """Say of each return what would be told of it; nothing is changed."""
+    done = Summary()
+    with sides.transaction(alone=False) as tx:
+        for standing in tx.standings():
+            done = done._replace(returns=done.returns + 1)
+            if differs(standing):
+                done = _say(standing, entry_of(standing, standing.state, "dry-run", now), say, done)
+        for held in tx.unknown():
+            say(_of_unknown(held))
+            done = done._replace(unknown=done.unknown + 1)
+    return done
+
+
+def reconcile(
+    outputs: Outputs,
+    sides: Sides,
+    sink: Sink,
+    topics: OutputTopics,
+    now: datetime,
+    say: Callable[[str], object],
+    tell: Callable[[str], object],
+) -> Summary:
+    """Record what leads from what subscribers hold to what is true, and let the relay go on from there.
+
+    The caller holds the lead among relays, and has read the topics. `say` gets a line for each return, `tell` how far it
+    is. Raises Retryable: run it again.
+    """
+    tell("comparing every return")
+    with sides.transaction(alone=True) as tx:
+        upto = tx.end()
+        done = _agree(tx, now, say)
+        tx.note(upto, outputs.ends())
+    tell("looking for exceptions and dead letters that were not published")
+    since = outputs.kept_since(letters=False)
+    exceptions = sides.untold_exceptions(outputs.raised(), upto, since)
+    for rows in _pieces(exceptions, _MESSAGES):
+        sink.publish([Outgoing(topics.exceptions, outbound.exception(r, r.state_after())) for r in rows], None)
+        done = done._replace(exceptions=done.exceptions + len(rows))
+    letters = sides.untold_letters(outputs.letters(), upto, outputs.kept_since(letters=True))
+    for piece in _pieces(letters, _LETTERS):
+        sink.publish([of_letter(letter, topics) for letter in piece], None)
+        done = done._replace(letters=done.letters + len(piece))
+    # Last of all: until then the relay refuses, and this can be run again.
+    sink.publish((), upto)
+    return done
+
+
+def _agree(tx: Agreeing, now: datetime, say: Callable[[str], object]) -> Summary:
+    done, run = Summary(), now.strftime("%Y%m%dT%H%M%S.%f")
+    for standings in _pieces(tx.standings(), _ROWS):
+        done = done._replace(returns=done.returns + len(standings))
+        different = [standing for standing in standings if differs(standing)]
+        if not different:
+            continue
+        # With the digests of all their events, which a standing need not have.
+        states = tx.load([standing.return_no for standing in different])
+        rows = list[HistoryRow]()
+        for standing in different:
+            row = entry_of(standing, states[standing.return_no], run, now)
+            done = _say(standing, row, say, done)
+            rows.append(row)
+        if not tx.append(rows):
+            raise AssertionError("somebody else wrote although nobody can")
+    for held in _pieces(tx.unknown(), _ROWS):
+        tx.go_on_from(held)
+        for each in held:
+            say(_of_unknown(each))
+        done = done._replace(unknown=done.unknown + len(held))
+    if done.told:
+        tx.seal(done.told)
+    return done
+
+
+def differs(standing: Standing) -> bool:
+    """Whether some subscriber holds something else of a return than its state says."""
+    if standing.held is not None and not standing.held.is_document:
+        return True  # the compacted topic lacks it, whatever the changes say
+    return _held(standing) != _true(standing.state)
+
+
+def entry_of(standing: Standing, state: State, run: str, now: datetime) -> HistoryRow:
+    """The row that says what subscribers held, with the changes that lead from there to `state`."""
+    held, return_id = standing.held, standing.return_id
+    document = None if held is None else held.document
+    event = Event(SOURCE, f"{return_id}/{run}", to_micros(now), Sense.RECONCILES, published=_held(standing))
+    entry = record(state, event)
+    if entry is None:
+        raise AssertionError("a reconciliation has a name of its own")
+    data = _encode(event_data(return_id, document))
+    inbound = Inbound(SubjectKind.RETURN, return_id, event, RECONCILED, None, "event", None, data, None)
+    stood = Stood("", 0, 0, int(now.timestamp() * 1000)) if held is None else held.stood
+    return HistoryRow(standing.return_no, entry, Arrival(inbound, Record(*stood, None, None)))
+
+
+def _held(standing: Standing) -> Published:
+    return NOTHING if standing.held is None else published_of(standing.held.document)
+
+
+def _true(state: State) -> Published:
+    counts = {m: (s.at, s.source, s.location or None) for m, s in state.timeline.counts.items()}
+    return Published(state.version, counts, state.evidence.attributes, state.evidence.connote)
+
+
+def _say(standing: Standing, row: HistoryRow, say: Callable[[str], object], done: Summary) -> Summary:
+    entry = row.entry
+    changes = ", ".join(f"{change.kind.value} {change.milestone.value}" for change in entry.changes)
+    status = entry.state.timeline.status
+    truth = f"version {entry.state.version}, {NAMES[status] if status else 'nothing'}"
+    say(
+        f"{standing.return_id}: subscribers hold {summary(_held(standing))}; to {truth}: {changes or 'no milestone moves'}"
+    )
+    return done._replace(told=done.told + 1, changes=done.changes + len(entry.changes))
+
+
+def _of_unknown(held: Held) -> str:
+    known = summary(published_of(held.document))
+    return f"{held.return_id}: subscribers hold {known}; not in this journal, left alone"
+
+
+def _pieces(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    for _, piece in groupby(enumerate(items), key=lambda numbered: numbered[0] // size):
+        yield [item for _, item in piece]

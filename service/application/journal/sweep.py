@@ -1,0 +1,36 @@
+"""Place what ingestion had to keep: parked events whose return is known now, deliveries for each connote's members.
+
+An event may be parked while another worker commits its return's creation, unseen by either. The sweep is a reader
+of the batch log: when it comes to the later of two batches, both are committed, so it finds every such pair, and a
+crash can leave nothing behind that the next sweep would not see.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+from service.application.journal.ingest import Outcome, Placed, append, verdicts
+from service.application.ports import Journal
+
+BATCHES_A_SWEEP: Final = 16
+# Workers that want to append to the same returns wait for the sweep's transaction: it must not be a long one.
+EVENTS_A_SWEEP: Final = 5000
+
+
+def sweep(journal: Journal) -> Outcome | None:
+    """Place what the next batches left, in one transaction.
+
+    None: there was nothing to read, or another worker is at it.
+    """
+    with journal.transaction() as tx:
+        swept = tx.begin_sweep(BATCHES_A_SWEEP, EVENTS_A_SWEEP)
+        if swept is None:
+            return None
+        placed = [Placed(item.return_no, item.arrival) for item in swept.waiting]
+        rows, repeats, conflicts = append(tx, placed, lambda _: None)
+        if rows:
+            tx.seal(len(rows))
+        if swept.upto is not None:
+            tx.end_sweep(swept.upto)
+    return Outcome(verdicts(rows), Counter(item.record.topic for item in repeats), conflicts=conflicts)

@@ -1,0 +1,1 @@
+"""What people and programs see of the journal: one return, lists, queues, durations, files."""

@@ -1,0 +1,207 @@
+"""What the operations desk shows of a return: all of it, and what the service made of each event."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple, Protocol
+
+from service.application.reading.local_time import LocalTime
+from service.application.reading.public import Step, numbers_of, steps
+from service.application.reading.redaction import Found, Reader
+from service.application.reading.tracking import RecordedEvent, counts
+from service.domain.events import Event, key_digest
+from service.domain.journey import State
+from service.domain.milestones import Milestone, Reason, Verdict
+from service.domain.timeline import Sighting
+from service.wire.carriers import CarrierCode, CarrierTables
+from service.wire.models import EVENT_VOIDED, RETURN_CREATED, SLUG_PATTERN, compiled, location_of
+from service.wire.reconciled import RECONCILED
+from service.wire.stored import to_micros
+
+# The kinds of number that the search knows, as filters of the list have them.
+KINDS: Final = ("return_id", "tracking_number", "order_number", "connote", "retailer")
+_MOST_CHARACTERS: Final = 128
+_is_slug: Final = compiled(SLUG_PATTERN)
+
+
+class Asked(NamedTuple):
+    """What a person may have meant by what was typed into the search box."""
+
+    numbers: tuple[str, ...]
+    orders: tuple[str, ...]
+    retailer: str | None
+
+
+class Match(NamedTuple):
+    """What a number leads to, as one of KINDS; of many returns two are named."""
+
+    kind: str
+    value: str
+    return_ids: tuple[str, ...]
+
+
+class Standing(NamedTuple):
+    """The status that the search table has of a return, since when, and the hub that moved it last."""
+
+    status: str
+    since: datetime
+    hub: str | None
+
+
+class Dossier(NamedTuple):
+    """A return with a page of its history, the newest row first. `standing` may lag, or be missing, for a moment."""
+
+    return_id: str
+    state: State
+    standing: Standing | None
+    rows: Sequence[RecordedEvent]
+
+
+class Member(NamedTuple):
+    """A return that an export put under a connote; None where the search table does not know it yet."""
+
+    return_no: int
+    return_id: str
+    status: str | None
+    retailer: str | None
+    connote: str | None  # under which it travels: another one where this connote's export does not count
+    complete: bool | None
+    since: datetime | None
+
+
+class Delivery(NamedTuple):
+    """A delivery of a connote."""
+
+    source: str
+    id: str
+    type: str
+    occurred_at: datetime
+    recorded_at: datetime
+    zone_source: str
+    topic: str
+    partition: int
+    offset: int
+    data: Mapping[str, Any]
+    utc_offset: int | None
+
+
+class Connote(NamedTuple):
+    """A connote, a page of its members, how many of all there are in each status, and its deliveries, the newest first."""
+
+    members: Sequence[Member]
+    statuses: Sequence[tuple[str | None, int, bool]]  # how many members, and whether all of them are complete
+    deliveries: Sequence[Delivery]
+
+
+class DeskReading(Protocol):
+    """What the desk asks of the store. Every method may raise Retryable."""
+
+    def find(self, asked: Asked) -> list[Match]:
+        """Everything that these numbers lead to."""
+
+    def dossier(self, return_id: str, before: int | None, limit: int) -> Dossier | None:
+        """The return with the newest rows of its history below `before`, all of one moment."""
+
+    def past(self, return_id: str, limit: int) -> Sequence[Event] | None:
+        """All events of the return in the order of recording; None where there are more than `limit`."""
+
+    def connote(self, connote: str, after: int, limit: int) -> Connote | None:
+        """The connote with the members above `after`; None where neither an export nor a delivery names it."""
+
+
+class EventView(NamedTuple):
+    """A row of the history, and what became of it."""
+
+    row: RecordedEvent
+    at: LocalTime
+    milestone: Milestone | None
+    reason: Reason | None
+    counts: bool  # its milestone counts now
+    leads: bool  # and the timeline has its time
+    is_voided: bool
+    meaning: CarrierCode | None  # what the carrier's table says of its code today
+    voids: tuple[str, str] | None  # the source and id of the event that it takes back
+    location: Mapping[str, str] | None
+    is_settled: bool  # nobody needs to look at its reason any more
+
+    @property
+    def can_be_voided(self) -> bool:
+        """A creation or a void cannot be, nor what is void already, nor what the service itself has noted."""
+        return self.row.type not in (RETURN_CREATED, EVENT_VOIDED, RECONCILED) and not self.is_voided
+
+
+@dataclass(frozen=True, slots=True)
+class DossierView:
+    """The page of a return. `stuck_for` is set where it has not moved for longer than is usual."""
+
+    return_id: str
+    state: State
+    hub: str | None
+    since: datetime | None
+    stuck_for: timedelta | None
+    steps: tuple[Step, ...]
+    events: tuple[EventView, ...]
+
+    @property
+    def status(self) -> Milestone:
+        status = self.state.timeline.status
+        if status is None:
+            raise ValueError("a return without its creation has no dossier")
+        return status
+
+
+def understand(text: str) -> Asked:
+    """What may be meant; nothing where it is too long or holds what no number holds."""
+    typed = unicodedata.normalize("NFKC", text).strip()
+    if not typed or len(typed) > _MOST_CHARACTERS or not typed.isprintable():
+        return Asked((), (), None)
+    retailer = typed.lower()
+    orders = tuple(dict.fromkeys((typed, typed.upper())))
+    return Asked(numbers_of(typed), orders, retailer if _is_slug(retailer) else None)
+
+
+def view_dossier(found: Dossier, tables: CarrierTables, due: Mapping[str, datetime], now: datetime) -> DossierView:
+    """What an agent sees of a return."""
+    reader = Reader(Found(found.return_id, found.state, list(reversed(found.rows))), tables)
+    timeline, standing = found.state.timeline, found.standing
+    # What the search table says of another status is over.
+    known = standing if standing is not None and standing.status == timeline.status else None
+    understood = {(row.source, row.id) for row in found.rows if row.verdict != Verdict.UNMAPPED}
+    stuck = known is not None and not timeline.complete and known.since < due.get(known.status, known.since)
+    return DossierView(
+        return_id=found.return_id,
+        state=found.state,
+        hub=None if standing is None else standing.hub,
+        since=None if known is None else known.since,
+        stuck_for=now - known.since if known is not None and stuck else None,
+        steps=tuple(steps(reader)),
+        events=tuple(_event(reader, row, understood) for row in found.rows),
+    )
+
+
+def _event(reader: Reader, row: RecordedEvent, understood: Container[tuple[str, str]]) -> EventView:
+    milestone = None if row.milestone is None else Milestone(row.milestone)
+    location = location_of(row.type, row.data)
+    state = reader.state
+    counting = counts(row, state)
+    first = None if milestone is None else state.timeline.counts.get(milestone)
+    is_voided = key_digest(row.source, row.id) in state.voided and row.type != RETURN_CREATED
+    evaluated_again = row.verdict == Verdict.UNMAPPED and (row.source, row.id) in understood
+    waited = row.verdict in (Verdict.HELD, Verdict.REFUSED)
+    sighting = Sighting(to_micros(row.occurred_at), row.source, row.id, location)
+    return EventView(
+        row=row,
+        at=reader.time_of_row(row) if milestone is None else reader.time_of(milestone, sighting),
+        milestone=milestone,
+        reason=None if row.reason is None else Reason(row.reason),
+        counts=counting,
+        leads=counting and first is not None and (first.source, first.id) == (row.source, row.id),
+        is_voided=is_voided,
+        meaning=None if row.code is None else reader.tables.lookup(str(row.data.get("carrier")), row.code),
+        voids=(row.data["source"], row.data["id"]) if row.type == EVENT_VOIDED else None,
+        location=location,
+        is_settled=is_voided or evaluated_again or (waited and counting),
+    )

@@ -1,0 +1,104 @@
+"""Lists as files: CSV (RFC 4180) that a spreadsheet opens without doing what a value says."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from service.application.reading.pages import Page, PageKey
+
+PAGE_ROWS: Final = 500
+
+# A spreadsheet takes a value that begins so for a formula, and runs it for whoever opens the file. The last four are the
+# wide forms of the first four, which some take for the same.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+RETURN_COLUMNS: Final = (
+    "return_id",
+    "status",
+    "status_at",
+    "status_recorded_at",
+    "stuck",
+    "complete",
+    "route",
+    "retailer",
+    "order_number",
+    "carrier",
+    "tracking_number",
+    "hub",
+    "connote",
+    "version",
+    "created_at",
+    "updated_at",
+)
+EXCEPTION_COLUMNS: Final = (
+    "recorded_at",
+    "verdict",
+    "reason",
+    "return_id",
+    "retailer",
+    "milestone",
+    "code",
+    "carrier",
+    "tracking_number",
+    "connote",
+    "occurred_at",
+    "resolved_at",
+    "type",
+    "source",
+    "id",
+    "topic",
+    "partition",
+    "offset",
+)
+LETTER_COLUMNS: Final = (
+    "id",
+    "recorded_at",
+    "reason",
+    "error",
+    "topic",
+    "partition",
+    "offset",
+    "published_at",
+    "attempts",
+    "resolved_at",
+)
+CODE_COLUMNS: Final = ("carrier", "code", "reason", "scans", "oldest", "newest", "example")
+
+
+def harmless(value: Any) -> str:
+    """A value as text that no spreadsheet takes for a formula. A number is no text: it stays what it is."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = str(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+
+
+def csv_lines(columns: Sequence[str], items: Iterable[Mapping[str, Any]]) -> str:
+    """The lines of these items."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerows([harmless(item.get(column)) for column in columns] for item in items)
+    return text.getvalue()
+
+
+def csv_chunks(
+    columns: Sequence[str], read: Callable[[PageKey | None, int], Page], most: int, *, page_rows: int = PAGE_ROWS
+) -> Iterator[str]:
+    """The file, page by page: the names of the columns, and so many rows at most.
+
+    `read` answers with the page after a place, of so many rows.
+    """
+    yield csv_lines(columns, [{column: column for column in columns}])
+    place: PageKey | None = None
+    while most > 0:
+        page = read(place, min(page_rows, most))
+        yield csv_lines(columns, page.items)
+        most -= len(page.items)
+        place = page.end
+        if place is None:
+            return

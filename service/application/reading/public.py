@@ -1,0 +1,215 @@
+"""What the public may see of a return: from its state and history to views without a name, address, order, item or hub code.
+
+Nothing of a return reaches a public page but what stands in these views.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum, unique
+from typing import Final, NamedTuple, Protocol
+
+from service.application.reading.local_time import LocalTime
+from service.application.reading.redaction import Found, Place, Reader, Rejection
+from service.application.reading.tracking import RecordedEvent, counts
+from service.domain.events import key_digest
+from service.domain.journey import State
+from service.domain.milestones import FIRST_MILE, RANKED, RANKS, Milestone, Route
+from service.wire.carriers import CarrierTables
+from service.wire.models import CARRIER_SCANNED, NUMBER_PATTERN, compiled
+from service.wire.stored import to_micros
+
+RC, RT, RDTPF, DS, RP, RE, RDBTC = RANKED
+RR: Final = Milestone.RR
+
+_MOST_CHARACTERS: Final = 200  # of a number as people type it, spaces and all
+_MOST_HAPPENINGS: Final = 60  # a parcel that is scanned more often than that is not told better by all of it
+_is_number: Final = compiled(NUMBER_PATTERN)
+
+
+class Position(NamedTuple):
+    """How far a return is: it moves with everything that is recorded of it."""
+
+    version: int
+    seq: int
+
+
+class PublicReading(Protocol):
+    """What the public pages ask of the store. Every method may raise Retryable."""
+
+    def find(self, numbers: Sequence[str]) -> Found | None:
+        """The return of the first of these numbers that leads to one, with its newest rows in order of recording.
+
+        A return_id goes before a tracking number; of several returns with one tracking number the newest is meant.
+        """
+
+    def positions(self, asked: Sequence[Sequence[str]]) -> list[Position | None]:
+        """How far the return of each of these is."""
+
+    def completed(self, limit: int) -> Sequence[State]:
+        """The newest returns of each route that reached the route's last milestone."""
+
+
+@unique
+class StepState(StrEnum):
+    """Where a milestone stands on the way."""
+
+    DONE = "done"
+    SKIPPED = "skipped"  # nobody scanned it, and nobody will: a later one counts
+    CURRENT = "current"
+    TO_COME = "to_come"
+
+
+class Step(NamedTuple):
+    """One milestone of the way that this return takes; `at` where it was reached."""
+
+    milestone: Milestone
+    state: StepState
+    at: LocalTime | None
+
+
+class Happening(NamedTuple):
+    """An event that consumers understand. `milestone` says who told it; `is_first` tells the one that asserts it from
+    another scan on the way.
+    """
+
+    milestone: Milestone
+    is_first: bool
+    at: LocalTime
+    place: Place | None
+
+
+class Scan(NamedTuple):
+    """A carrier's own scan: its code, and its table's words for it where it has any."""
+
+    code: str
+    words: str | None
+    at: LocalTime
+    place: Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnView:
+    """The page of a return."""
+
+    number: str
+    position: Position
+    route: Route
+    status: Milestone
+    complete: bool
+    carrier: str | None  # its name; None where there is no table for it, or where the table is nobody's
+    steps: tuple[Step, ...]
+    happenings: tuple[Happening, ...]  # the newest first
+    rejection: Rejection | None
+    usually: timedelta | None = None  # how long it mostly takes to the next status
+
+
+@dataclass(frozen=True, slots=True)
+class FirstMileView:
+    """OmniParcel's page: the carrier's scans, and nothing from behind the first-mile destination."""
+
+    number: str
+    position: Position
+    carrier: str | None
+    scans: tuple[Scan, ...]  # the newest first
+    delivered: bool
+    goes_on: bool  # the route leads further than the first mile
+
+
+def numbers_of(text: str) -> tuple[str, ...]:
+    """The numbers that a person may have meant by what was typed; none where it cannot be a number."""
+    if len(text) > _MOST_CHARACTERS:
+        return ()
+    typed = "".join(unicodedata.normalize("NFKC", text).split())
+    return tuple(number for number in dict.fromkeys((typed, typed.upper())) if _is_number(number))
+
+
+def view_return(found: Found, tables: CarrierTables) -> ReturnView:
+    """What a consumer sees."""
+    reader = Reader(found, tables)
+    timeline = found.state.timeline
+    if timeline.status is None or timeline.route is None:
+        raise ValueError("a return without its creation is not to be shown")
+    rejected = timeline.counts.get(RR)
+    return ReturnView(
+        number=found.number,
+        position=Position(found.state.version, found.state.seq),
+        route=timeline.route,
+        status=timeline.status,
+        complete=timeline.complete,
+        carrier=reader.carrier_name(),
+        steps=tuple(steps(reader)),
+        happenings=tuple(_happenings(reader)),
+        rejection=None if rejected is None else reader.rejection(rejected),
+    )
+
+
+def view_first_mile(found: Found, tables: CarrierTables) -> FirstMileView:
+    """What OmniParcel shows: what was scanned after the delivery belongs to nobody's first mile."""
+    reader = Reader(found, tables)
+    delivered = found.state.timeline.counts.get(RDTPF)
+    shown = [
+        row
+        for row in reader.rows
+        if row.type == CARRIER_SCANNED
+        and key_digest(row.source, row.id) not in found.state.voided
+        and (delivered is None or to_micros(row.occurred_at) <= delivered.at)
+    ]
+    return FirstMileView(
+        number=found.number,
+        position=Position(found.state.version, found.state.seq),
+        carrier=reader.carrier_name(),
+        scans=tuple(_scan(reader, row) for row in sorted(shown, key=_order, reverse=True)),
+        delivered=delivered is not None,
+        goes_on=found.state.timeline.route is Route.OMNIRPS,
+    )
+
+
+def steps(reader: Reader) -> Iterable[Step]:
+    """The milestones of the way; after a rejection those that were not reached are none."""
+    timeline = reader.state.timeline
+    way = [m for m in RANKED if timeline.route is Route.OMNIRPS or m in FIRST_MILE]
+    furthest = max(RANKS[milestone] for milestone in timeline.counts if milestone is not RR)
+    for milestone in [*way, RR] if RR in timeline.counts else way:
+        sighting = timeline.counts.get(milestone)
+        if sighting is not None:
+            state = StepState.CURRENT if milestone is timeline.status else StepState.DONE
+            yield Step(milestone, state, reader.time_of(milestone, sighting))
+        elif RANKS[milestone] < furthest:
+            yield Step(milestone, StepState.SKIPPED, None)
+        elif RR not in timeline.counts:
+            yield Step(milestone, StepState.TO_COME, None)
+
+
+def _happenings(reader: Reader) -> list[Happening]:
+    """What counts, and the carrier's scans on the way up to the moment when its part was over."""
+    timeline = reader.state.timeline
+    told = [
+        (sighting.order, Happening(m, True, reader.time_of(m, sighting), reader.place(sighting.location)))
+        for m, sighting in timeline.counts.items()
+    ]
+    first = timeline.counts.get(RT)
+    over = min((s.at for m, s in timeline.counts.items() if m not in (RC, RT)), default=None)
+    for row in reader.rows:
+        if row.milestone != RT or first is None or (row.source, row.id) == (first.source, first.id):
+            continue
+        if counts(row, reader.state) and (over is None or to_micros(row.occurred_at) <= over):
+            scan = Happening(RT, False, reader.time_of_row(row), reader.place(row.data.get("location")))
+            told.append((_order(row), scan))
+    # Of one moment, the further milestone is the newer one.
+    told.sort(key=lambda each: (each[0][0], RANKS[each[1].milestone], each[0]), reverse=True)
+    return [happening for _, happening in told[:_MOST_HAPPENINGS]]
+
+
+def _order(row: RecordedEvent) -> tuple[int, str, str]:
+    return (to_micros(row.occurred_at), row.source, row.id)
+
+
+def _scan(reader: Reader, row: RecordedEvent) -> Scan:
+    code = row.code or ""
+    known = reader.tables.lookup(str(row.data.get("carrier")), code)
+    place = reader.place(row.data.get("location"))
+    return Scan(code, None if known is None else known.description, reader.time_of_row(row), place)

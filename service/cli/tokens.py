@@ -1,0 +1,64 @@
+"""The commands `token create`, `token list` and `token revoke`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from service.cli.start import load_settings
+from service.errors import Fatal
+
+token_app = typer.Typer(help="Tokens for the HTTP API.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@token_app.command("create")
+def token_create(
+    scopes: Annotated[str, typer.Option(help="What the token allows, separated by commas: read, create, hub, ops.")],
+    label: Annotated[str, typer.Option(help="Whom or what it is for, to know it again.")] = "",
+) -> None:
+    """Make an API token and print it, alone, on standard output. It cannot be shown again: only its hash is stored.
+
+    An example:
+
+    \b
+        TOKEN=$(returns-status token create --scopes read,ops --label "customer service")
+    """  # noqa: D301 - the command line needs the character
+    from service.adapters.postgres.access import tokens
+    from service.adapters.postgres.database import connect
+    from service.application.access.scopes import parse_scopes
+
+    try:
+        wanted = parse_scopes(scopes)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--scopes") from None
+    url = load_settings("token", libraries=False, with_database=True).database_url.get_secret_value()
+    with connect(url, "returns-token") as connection:
+        print(tokens.create_token(connection, wanted, label))
+
+
+@token_app.command("list")
+def token_list() -> None:
+    """Print what tokens there are: number, scopes, when made, when revoked, label."""
+    from service.adapters.postgres.access import tokens
+    from service.adapters.postgres.database import connect
+
+    url = load_settings("token", libraries=False, with_database=True).database_url.get_secret_value()
+    with connect(url, "returns-token", writes=False) as connection:
+        for number, label, scopes, created_at, revoked_at in tokens.list_tokens(connection):
+            state = f"revoked {revoked_at:%Y-%m-%d %H:%M}" if revoked_at else "valid"
+            print(f"{number:>6}  {','.join(scopes):<22}  {created_at:%Y-%m-%d %H:%M}  {state:<24}  {label}")
+
+
+@token_app.command("revoke")
+def token_revoke(
+    number: Annotated[int, typer.Argument(help="As `token list` shows it.", min=1, max=2**63 - 1)],
+) -> None:
+    """End a token, and the sessions at the desk that began with it. It is refused within two seconds."""
+    from service.adapters.postgres.access import tokens
+    from service.adapters.postgres.database import connect
+
+    url = load_settings("token", libraries=False, with_database=True).database_url.get_secret_value()
+    with connect(url, "returns-token") as connection:
+        if not tokens.revoke_token(connection, number):
+            raise Fatal(f"there is no token {number}")

@@ -1,0 +1,47 @@
+"""What answers under /v1 have in common: pages, entity tags, and that nobody keeps them on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+from fastapi import Header
+from fastapi.responses import Response
+from pydantic_core import to_json
+
+from service.application.reading.pages import Page
+from service.web.http.cursors import encode_cursor
+
+IfNoneMatch = Annotated[str | None, Header(description="The ETag of an answer that you have.")]
+NOT_MODIFIED: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "It is still what `If-None-Match` names."}}
+# Returns are somebody's: no cache keeps them. A client may keep an answer itself, and ask by its ETag.
+_HEADERS: Final = {"cache-control": "no-store", "vary": "authorization"}
+
+
+def answer(
+    document: Mapping[str, Any],
+    if_none_match: str | None = None,
+    *,
+    status: HTTPStatus = HTTPStatus.OK,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The document as JSON with its ETag; 304 where that is among those that `if_none_match` names."""
+    body = to_json(document)
+    etag = f'"{sha256(body).hexdigest()[:32]}"'
+    sent = {**_HEADERS, "etag": etag, **(headers or {})}
+    if if_none_match is not None and _matches(etag, if_none_match):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=sent)
+    return Response(body, status, media_type="application/json", headers=sent)
+
+
+def page(found: Page, if_none_match: str | None) -> Response:
+    """A page of a list."""
+    cursor = None if found.end is None else encode_cursor(found.end)
+    return answer({"items": found.items, "next_cursor": cursor}, if_none_match)
+
+
+def _matches(etag: str, header: str) -> bool:
+    """RFC 9110's weak comparison with any of a list."""
+    return header.strip() == "*" or etag in (part.strip().removeprefix("W/") for part in header.split(","))

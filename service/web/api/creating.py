@@ -1,0 +1,147 @@
+"""POST /v1/returns: OmniReturns makes a return and its label."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Final, NotRequired
+
+from anyio import to_thread
+from fastapi import APIRouter, Body, Depends, Header, Request
+from fastapi.responses import Response
+from fastapi.security import HTTPAuthorizationCredentials
+from pydantic import ConfigDict, Field, with_config
+
+from service import logs
+from service.application.commands.creation import RETURN_ID_FORMAT, Asked, Created, KeyReused, ReturnExists
+from service.errors import InvalidEvent, ReadOnly, Retryable
+from service.web.api.answers import answer
+from service.web.api.models import Return
+from service.web.http.cursors import invalid
+from service.web.http.problems import Problem, documented
+from service.web.http.security import Require, bearer
+from service.web.services import Operations, operations
+from service.wire import models
+from service.wire.reasons import Invalid
+
+router = APIRouter(prefix="/v1", tags=["returns"])
+
+AT_A_TIME: Final = 8  # waits for Kafka must not use up the threads that everything else is answered on
+_RETRY_AFTER_SECONDS: Final = "5"
+_EXAMPLES: Final = {
+    "least": {
+        "summary": "What a return needs",
+        "value": {
+            "retailer": "acme",
+            "route": "omnirps",
+            "carrier": "omniparcel",
+            "tracking_number": "OP123456789GB",
+        },
+    },
+    "full": {
+        "summary": "With a number of its own and items",
+        "value": {
+            "return_id": "R-1001",
+            "retailer": "acme",
+            "route": "omnirps",
+            "carrier": "omniparcel",
+            "tracking_number": "OP987654321GB",
+            "order_number": "A-4711",
+            "origin_country": "GB",
+            "destination_country": "DE",
+            "items": [{"sku": "SHOE-42", "quantity": 1, "description": "Running shoe", "reason": "too small"}],
+        },
+    },
+}
+
+
+@with_config(ConfigDict(extra="allow", strict=True))
+class NewReturn(models.ReturnCreatedData):
+    """The return to be. Members that are not known are kept with it; a null is as good as nothing."""
+
+    return_id: NotRequired[  # type: ignore[misc]  # an event must have one, a request may leave it to us
+        Annotated[models.Number, Field(description=f"By default a new one: {RETURN_ID_FORMAT}.")] | None
+    ]
+
+
+@router.post(
+    "/returns",
+    status_code=HTTPStatus.CREATED,
+    summary="Create a return",
+    response_model=Return,
+    responses={
+        201: {
+            "description": "Kafka has its event. The return can be read as soon as that is ingested, a moment later.",
+            "headers": {
+                "Location": {"description": "Where the return is.", "schema": {"type": "string"}},
+                "Idempotent-Replayed": {
+                    "description": "`true`: an earlier request created it.",
+                    "schema": {"type": "string", "enum": ["true"]},
+                },
+            },
+        },
+        **documented(
+            HTTPStatus.BAD_REQUEST,
+            HTTPStatus.CONFLICT,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+        ),
+    },
+    dependencies=[Depends(Require("create"))],
+)
+async def create_return(
+    request: Request,
+    data: Annotated[NewReturn, Body(openapi_examples=_EXAMPLES)],
+    does: Annotated[Operations, Depends(operations)],
+    credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)],
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            pattern=r"^[\x21-\x7e]{1,128}$",
+            description="A text that names this request, say a UUID. The same request with the same key creates nothing "
+            "new and gets the same answer; another request with it gets 409.",
+            examples=["0b3c1c0e-8a4e-4b6e-9d5b-2f0e6f7f9a11"],
+        ),
+    ] = None,
+) -> Response:
+    """Publishes `return.created` and answers once Kafka has it, with the return as it will be.
+
+    After an error 503 it is not known whether it was created: send the same request again, with the same
+    `Idempotency-Key`; a request with a `return_id` may do without. A number that is taken gets 409.
+    """
+    asked = Asked(credentials.credentials, idempotency_key, dict(data))
+    created = await to_thread.run_sync(_create, does, asked, limiter=request.app.state.creations)
+    headers = {"location": f"/v1/returns/{created.return_id}"}
+    if created.again:
+        headers["idempotent-replayed"] = "true"
+    return answer(created.document, status=HTTPStatus.CREATED, headers=headers)
+
+
+def _create(does: Operations, asked: Asked) -> Created:
+    try:
+        return does.creating.create(asked)
+    except InvalidEvent as error:
+        raise _refused(error) from None
+    except KeyReused:
+        detail = "This Idempotency-Key came with another request before. A new request needs a new key."
+        raise Problem(HTTPStatus.CONFLICT, "idempotency-key-reused", detail) from None
+    except ReturnExists as error:
+        detail = f"{str(error).capitalize()}."
+        raise Problem(HTTPStatus.CONFLICT, "return-exists", detail) from None
+    except ReadOnly:
+        raise  # before anything was sent
+    except Retryable as error:
+        logs.get("web").warning("creation_failed", cause=str(error))
+        detail = "The return was perhaps created, perhaps not: a server does not answer. Send the same request again."
+        headers = {"retry-after": _RETRY_AFTER_SECONDS}
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers) from None
+
+
+def _refused(error: InvalidEvent) -> Problem:
+    """What ingestion would refuse, said of the request."""
+    if error.reason == Invalid.TOO_LARGE:
+        detail = "The event would be larger than Kafka's readers accept."
+        return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "content-too-large", detail)
+    where, _, what = error.detail.partition(": ")
+    if where.startswith("data."):
+        return invalid(f"body.{where.removeprefix('data.')}", what)
+    return invalid("body", error.detail)

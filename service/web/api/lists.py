@@ -1,0 +1,289 @@
+"""The lists of the API: what may be asked, and what a page holds, for OpenAPI. They are made in service.application.reading.pages."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.config import JsonValue
+
+from service.domain.milestones import NAMES, Milestone, Reason, Route, Verdict
+from service.web.api.models import Answer
+from service.wire.models import NUMBER_PATTERN, SLUG_PATTERN, TIME_PATTERN, compiled
+from service.wire.reasons import Invalid
+
+_LOOKS_LIKE_A_TIME: Final = compiled(TIME_PATTERN)
+
+Number = Annotated[str, Field(pattern=NUMBER_PATTERN)]
+Slug = Annotated[str, Field(pattern=SLUG_PATTERN)]
+# PostgreSQL keeps no NUL, so none is found either.
+Text = Annotated[str, Field(pattern=r"^[^\x00]*$", min_length=1, max_length=128)]
+
+
+def _is_rfc3339(value: object) -> object:
+    """By itself pydantic takes a number for seconds since 1970, which nobody was told."""
+    if not isinstance(value, str) or not _LOOKS_LIKE_A_TIME(value):
+        raise ValueError("RFC 3339 with an offset is expected")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_is_rfc3339)]
+TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+
+
+NEXT_CURSOR: Final = (
+    "Give it as `cursor` to get the next page; null on the last one. A page that is not the last may be short, or empty: "
+    "no page looks at more than some thousands of rows for those that all filters let through."
+)
+
+
+class _Query(BaseModel):
+    """A parameter that nobody knows is an error: a filter that is misspelt would give everything."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(default=100, ge=1, le=500, description="Most items on a page.")
+    cursor: str | None = Field(default=None, max_length=2048, description="The `next_cursor` of the page before.")
+
+
+class ReturnsQuery(_Query):
+    """Filters of the list of returns; together they narrow it."""
+
+    status: Milestone | None = Field(default=None, description="The status, by its code.")
+    retailer: Slug | None = None
+    tracking_number: Number | None = Field(default=None, description="The one on the label.")
+    order_number: Text | None = Field(default=None, description="The retailer's.")
+    connote: Number | None = Field(default=None, description="Everything that was exported under it.")
+    route: Route | None = None
+    carrier: Slug | None = Field(default=None, description="The first-mile carrier.")
+    hub: Slug | None = Field(default=None, description="The hub whose event moved the return last.")
+    stuck: bool | None = Field(
+        default=None,
+        description="true: not complete, and in its status for longer than is usual, by a threshold for each status. "
+        "false: all others.",
+    )
+
+
+class ExceptionsQuery(_Query):
+    """Filters of the list of exceptions."""
+
+    verdict: Literal["held", "refused", "unmapped", "parked", "advanced", "backfilled", "repeated"] | None = Field(
+        default=None, description="advanced, backfilled, repeated: it counts, and there is a reason to look at it."
+    )
+    reason: Reason | None = None
+    carrier: Slug | None = None
+    code: Text | None = Field(default=None, description="A carrier's own scan code.")
+    return_id: Number | None = None
+    open: bool | None = Field(default=None, description="true: somebody should look at it. false: nobody needs to.")
+
+
+class LettersQuery(_Query):
+    """Filters of the list of dead letters."""
+
+    reason: Invalid | None = None
+    topic: TopicName | None = Field(default=None, description="The input topic.")
+    since: Moment | None = Field(default=None, description="Kept at this time or later.")
+    until: Moment | None = Field(default=None, description="Kept before this time.")
+    open: bool | None = Field(default=None, description="true: not resolved by a replay. false: resolved.")
+
+
+_EXAMPLE_RETURN: Final[JsonValue] = {
+    "return_id": "R-1001",
+    "retailer": "acme",
+    "order_number": "A-4711",
+    "route": "omnirps",
+    "carrier": "omniparcel",
+    "tracking_number": "OP123456789GB",
+    "connote": None,
+    "status": "RDTPF",
+    "status_name": NAMES[Milestone.RDTPF],
+    "version": 3,
+    "complete": False,
+    "hub": None,
+    "status_at": "2026-11-17T08:40:00Z",
+    "status_recorded_at": "2026-11-17T08:41:12.5Z",
+    "created_at": "2026-11-14T09:15:00Z",
+    "updated_at": "2026-11-17T08:41:12.5Z",
+    "stuck": True,
+}
+
+
+class ListedReturn(Answer):
+    """A return without its timeline, which the return by itself has."""
+
+    return_id: str
+    retailer: str
+    order_number: str | None
+    route: Route
+    carrier: str
+    tracking_number: str
+    connote: str | None
+    status: Milestone = Field(description="The furthest milestone that counts, or RR.")
+    status_name: str
+    version: int = Field(description="How many changes the timeline has seen.")
+    complete: bool = Field(description="Nothing further is expected.")
+    hub: str | None = Field(description="The hub whose event moved the timeline last.")
+    status_at: AwareDatetime = Field(description="When the milestone of the status happened.")
+    status_recorded_at: AwareDatetime = Field(description="When it became known: what `stuck` goes by.")
+    created_at: AwareDatetime = Field(description="When the label was made.")
+    updated_at: AwareDatetime = Field(description="When the last event that mattered was recorded.")
+    stuck: bool = Field(description="Not complete, and in its status for longer than is usual.")
+
+
+class ReturnsPage(Answer):
+    """Returns, the newest first; of stuck ones, the one that has not moved for longest first."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"items": [_EXAMPLE_RETURN], "next_cursor": "WyJyIiwxMDAxXQ"}]}
+    )
+
+    items: list[ListedReturn]
+    next_cursor: str | None = Field(description=NEXT_CURSOR)
+
+
+_EXAMPLE_EXCEPTION: Final[JsonValue] = {
+    "return_id": "R-1001",
+    "retailer": "acme",
+    "verdict": "unmapped",
+    "reason": "unknown_code",
+    "expected": "The carrier's table says what each of its scan codes means, and has none for this one.",
+    "resolution": "Add the code to the carrier's table and run `remap`: the scan is evaluated again.",
+    "milestone": None,
+    "type": "com.omnirps.carrier.scanned.v1",
+    "source": "/carriers/omniparcel",
+    "id": "7f3a",
+    "code": "OP-99",
+    "carrier": "omniparcel",
+    "tracking_number": "OP123456789GB",
+    "connote": None,
+    "occurred_at": "2026-11-20T09:15:00Z",
+    "recorded_at": "2026-11-20T09:15:02Z",
+    "resolved_at": None,
+    "topic": "first-mile.scans",
+    "partition": 3,
+    "offset": 4711,
+}
+
+
+class Exceptional(Answer):
+    """An event that was held, refused or unmapped, that counts with a reason to look at it, or that waits (parked)."""
+
+    return_id: str | None = Field(description="null: parked, and known only by its carrier and tracking number.")
+    retailer: str | None
+    verdict: Verdict | Literal["parked"]
+    reason: Reason | None = Field(description="null: parked.")
+    expected: str = Field(description="What was expected, for people.")
+    resolution: str = Field(description="What would resolve it, for people.")
+    milestone: Milestone | None = Field(description="What it asserts.")
+    type: str
+    source: str
+    id: str
+    code: str | None = Field(description="A carrier's own scan code.")
+    carrier: str | None
+    tracking_number: str | None
+    connote: str | None
+    occurred_at: AwareDatetime
+    recorded_at: AwareDatetime
+    resolved_at: AwareDatetime | None = Field(description="Since then nobody needs to look at it.")
+    topic: str | None
+    partition: int | None
+    offset: int | None
+
+
+class ExceptionsPage(Answer):
+    """Exceptions, the newest first."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_EXAMPLE_EXCEPTION], "next_cursor": None}]})
+
+    items: list[Exceptional]
+    next_cursor: str | None = Field(description=NEXT_CURSOR)
+
+
+class Octets(Answer):
+    """Bytes as they came."""
+
+    base64: str | None
+    text: str | None = Field(description="The same as text; null where they are not UTF-8.")
+
+
+class LetterValue(Octets):
+    """The value of a message. Where it is long, only the letter by itself holds it."""
+
+    size: int = Field(description="In bytes.")
+
+
+class LetterHeader(Answer):
+    """A header of a message."""
+
+    name: str
+    base64: str | None
+
+
+class DeadLetter(Answer):
+    """A message that is no event, as it came, and why."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": 12,
+                    "reason": "missing_field",
+                    "error": "data.tracking_number: missing",
+                    "topic": "omnireturns.returns",
+                    "partition": 0,
+                    "offset": 815,
+                    "published_at": "2026-11-20T09:15:00Z",
+                    "recorded_at": "2026-11-20T09:15:00.05Z",
+                    "attempts": 1,
+                    "resolved_at": None,
+                    "key": {"base64": "Ui0xMDAx", "text": "R-1001"},
+                    "value": {"base64": "e30=", "text": "{}", "size": 2},
+                    "headers": [{"name": "content-type", "base64": "YXBwbGljYXRpb24vanNvbg=="}],
+                }
+            ]
+        }
+    )
+
+    id: int
+    reason: Invalid
+    error: str = Field(description="Names the field, never echoes its value.")
+    topic: str
+    partition: int
+    offset: int
+    published_at: AwareDatetime = Field(description="Kafka's timestamp.")
+    recorded_at: AwareDatetime = Field(description="When it was kept.")
+    attempts: int = Field(description="How often it was tried, the first time included.")
+    resolved_at: AwareDatetime | None = Field(description="When a replay made an event of it.")
+    key: Octets | None = Field(description="In a list null where it is over 4 KiB.")
+    value: LetterValue | None
+    headers: list[LetterHeader] = Field(description="In a list none where they are over some 12 KiB.")
+
+
+class LettersPage(Answer):
+    """Dead letters, the newest first."""
+
+    items: list[DeadLetter]
+    next_cursor: str | None = Field(description=NEXT_CURSOR)
+
+
+class Replayed(Answer):
+    """What became of a dead letter that was tried again."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"id": 12, "fate": "recorded", "attempts": 2, "verdict": "advanced", "reason": None, "error": None}
+            ]
+        }
+    )
+
+    id: int
+    fate: Literal["recorded", "waiting", "duplicate", "failed", "resolved_before"] = Field(
+        description="recorded: its event is in a return's history. waiting: for its return, or the members of its "
+        "connote. duplicate: its event had come by other means. failed: it is no event today either. resolved_before: "
+        "nothing was to be done."
+    )
+    attempts: int
+    verdict: Verdict | None = Field(description="With recorded: what its event did.")
+    reason: Invalid | None = Field(description="With failed: what is wrong now.")
+    error: str | None

@@ -1,0 +1,107 @@
+"""Returns under /v1: one of them, its history, and lists of many."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Path, Query
+from fastapi.responses import Response
+
+from service.application.reading import tracking
+from service.application.reading.listing import ReturnFilter
+from service.application.reading.pages import Page, PageKey, WrongPageKey, due_times, list_returns
+from service.application.reading.tracking import Reading
+from service.web.api.answers import NOT_MODIFIED, IfNoneMatch, answer, page
+from service.web.api.lists import ReturnsPage, ReturnsQuery
+from service.web.api.models import HistoryPage, Return
+from service.web.http.cursors import decode_cursor, wrong_cursor
+from service.web.http.problems import Problem, documented
+from service.web.http.security import Require, reading
+from service.web.services import Operations, operations
+from service.wire.models import NUMBER_PATTERN
+
+router = APIRouter(prefix="/v1")
+
+ReturnId = Annotated[
+    str, Path(pattern=NUMBER_PATTERN, description="The consignment number on the label.", examples=["R-1001"])
+]
+Store = Annotated[Reading, Depends(reading)]
+_LARGEST_SEQ: Final = 2**31 - 1
+
+
+@router.get(
+    "/returns",
+    summary="Returns by what they are now",
+    response_model=ReturnsPage,
+    responses={**NOT_MODIFIED, **documented(HTTPStatus.UNPROCESSABLE_ENTITY)},
+    dependencies=[Depends(Require("read"))],
+    tags=["returns"],
+)
+def get_returns(
+    query: Annotated[ReturnsQuery, Query()],
+    does: Annotated[Operations, Depends(operations)],
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """The newest first; with `stuck=true` the one that has not moved for longest. Filters narrow the list together.
+
+    Made from tables that follow what is recorded, a moment later: a return by itself is always up to date.
+    """
+    wanted = ReturnFilter(**query.model_dump(exclude={"limit", "cursor"}))
+    due = due_times(does.stuck_hours, does.now())
+    try:
+        found = list_returns(does.listing, wanted, query.limit, decode_cursor(query.cursor), due)
+    except WrongPageKey:
+        raise wrong_cursor() from None
+    return page(found, if_none_match)
+
+
+@router.get(
+    "/returns/{return_id}",
+    summary="A return with its status and timeline",
+    response_model=Return,
+    responses={**NOT_MODIFIED, **documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)},
+    dependencies=[Depends(Require("read"))],
+    tags=["returns"],
+)
+def get_return(return_id: ReturnId, store: Store, if_none_match: IfNoneMatch = None) -> Response:
+    """Carries an ETag; the document is the same as the latest one on the topic of current statuses."""
+    document = tracking.find_return(store, return_id)
+    if document is None:
+        raise _unknown(return_id)
+    return answer(document, if_none_match)
+
+
+@router.get(
+    "/returns/{return_id}/history",
+    summary="Every event of a return, in the order of recording",
+    response_model=HistoryPage,
+    responses={**NOT_MODIFIED, **documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)},
+    dependencies=[Depends(Require("read"))],
+    tags=["returns"],
+)
+def get_history(
+    return_id: ReturnId,
+    store: Store,
+    limit: Annotated[int, Query(ge=1, le=500, description="Most items on a page.")] = 100,
+    cursor: Annotated[str | None, Query(max_length=64, description="The `next_cursor` of the page before.")] = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """Events that wait for the return's creation are not in it until that comes."""
+    found = tracking.find_history(store, return_id, _seq(decode_cursor(cursor)), limit)
+    if found is None:
+        raise _unknown(return_id)
+    items, after = found
+    return page(Page(items, ("h", after) if after else None), if_none_match)
+
+
+def _unknown(return_id: str) -> Problem:
+    return Problem(HTTPStatus.NOT_FOUND, "unknown-return", f"No creation of a return {return_id} is known.")
+
+
+def _seq(after: PageKey | None) -> int:
+    if after is None:
+        return 0
+    if len(after) != 2 or after[0] != "h" or type(after[1]) is not int or not 0 <= after[1] <= _LARGEST_SEQ:
+        raise wrong_cursor()
+    return after[1]

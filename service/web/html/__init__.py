@@ -1,0 +1,1 @@
+"""HTML plumbing: templates, catalogues of words, values and charts."""

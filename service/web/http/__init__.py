@@ -1,0 +1,1 @@
+"""HTTP plumbing that all audiences share: problems, limits, bodies, headers, tokens."""

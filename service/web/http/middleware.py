@@ -1,0 +1,73 @@
+"""What surrounds every request: security headers, one log line, one observation."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Final
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service import logs
+from service.metrics import Metrics
+from service.web.http.problems import internal, response
+
+_HEADERS: Final = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "x-frame-options": "DENY",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+}
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_QUIET: Final = frozenset({"/livez", "/readyz"})  # asked every few seconds by machines
+_CONTROL: Final = re.compile(r"[^\x20-\x7e]")
+_LONGEST_PATH: Final = 200
+
+
+class Access:
+    """ASGI middleware; also answers where the application crashed.
+
+    Logs no header and no query string, which hold tokens and searches, and a path only of the API: what people type
+    behind /track/ may be anything.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 0  # nothing was answered yet
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = int(message["status"])
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except Exception as error:
+            logs.get("web").error("request_crashed", exc_info=error)
+            if status:
+                raise  # half an answer is out: the server cuts the connection
+            await response(internal())(scope, receive, send_with_headers)
+        finally:
+            self._tell(scope, status, time.perf_counter() - started)
+
+    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+        # Only templates of known routes become labels; a raw path would make one for every return.
+        route = getattr(scope.get("route"), "path", "unmatched")
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._metrics.requests.labels(method, route, str(status)).observe(seconds)
+        if route in _QUIET and status < 400:
+            return
+        path = _CONTROL.sub("?", scope["path"])[:_LONGEST_PATH] if route.startswith("/v1/") else route
+        logs.get("web").info("request", method=method, path=path, status=status, seconds=round(seconds, 4))

@@ -1,0 +1,86 @@
+"""The page of a return: what it is, where it stands, and everything that was ever said of it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi.responses import Response
+
+from service.application.access.audit import Action
+from service.application.reading.desk import Dossier, DossierView, view_dossier
+from service.application.reading.listing import PARKED, ExceptionFilter
+from service.domain.events import key_digest
+from service.web.ops.desk import LARGEST_SEQ, Desk, Visit, number
+from service.wire.models import (
+    CARRIER_SCANNED,
+    CONNOTE_DELIVERED,
+    EVENT_VOIDED,
+    HUB_DEPOT_SCANNED,
+    HUB_EXPORTED,
+    HUB_PROCESSED,
+    HUB_REJECTED,
+    NUMBER_PATTERN,
+    RETURN_CREATED,
+    compiled,
+)
+from service.wire.reconciled import RECONCILED
+
+_ROWS: Final = 50
+_MOST_PARKED: Final = 20
+is_number: Final = compiled(NUMBER_PATTERN)
+# The names of texts that say what kind of event it is.
+TYPES: Final = {
+    RETURN_CREATED: "created",
+    CARRIER_SCANNED: "scanned",
+    HUB_DEPOT_SCANNED: "depot_scanned",
+    HUB_PROCESSED: "processed",
+    HUB_EXPORTED: "exported",
+    HUB_REJECTED: "rejected",
+    CONNOTE_DELIVERED: "delivered",
+    EVENT_VOIDED: "voided",
+    RECONCILED: "reconciled",
+}
+
+
+class ReturnDetailPage:
+    """The page of a return."""
+
+    def __init__(self, desk: Desk) -> None:
+        desk.page("/ops/returns/{return_id}", self.show, section="returns")
+
+    def show(self, visit: Visit) -> Response:
+        """With the newest page of its history. That somebody opened it is noted."""
+        return_id = visit.request.path_params["return_id"]
+        if not is_number(return_id):
+            return visit.trouble(HTTPStatus.NOT_FOUND, "unknown_return")
+        before = number(visit.request.query_params.get("before"), LARGEST_SEQ)
+        found = visit.parts.reading.dossier(return_id, before, _ROWS + 1)
+        if found is None:
+            return _unknown(visit, return_id)
+        visit.note(Action.HISTORY, return_id)
+        more = found.rows[_ROWS - 1].seq if len(found.rows) > _ROWS else None
+        shown = view_of(visit, found._replace(rows=found.rows[:_ROWS]))
+        return visit.show("ops/dossier.html", view=shown, types=TYPES, before=before, more=more, **_sent(visit, found))
+
+
+def view_of(visit: Visit, found: Dossier) -> DossierView:
+    """What an agent sees of it."""
+    return view_dossier(found, visit.parts.tables, visit.due, visit.parts.operations.now())
+
+
+def _sent(visit: Visit, found: Dossier) -> dict[str, Any]:
+    """After a void was sent: of which event, and whether the history has it by now."""
+    seq = number(visit.request.query_params.get("voided"), LARGEST_SEQ)
+    target = None if seq is None else visit.parts.reading.dossier(found.return_id, seq + 1, 1)
+    if target is None or not target.rows or target.rows[0].seq != seq:
+        return {"sent": None, "is_recorded": False}
+    row = target.rows[0]
+    return {"sent": row, "is_recorded": key_digest(row.source, row.id) in target.state.voided}
+
+
+def _unknown(visit: Visit, return_id: str) -> Response:
+    """There may be events that wait for it all the same."""
+    wanted = ExceptionFilter(verdict=PARKED, return_id=return_id)
+    parked = visit.parts.operations.listing.parked(wanted, None, _MOST_PARKED).rows
+    return visit.show("ops/unknown.html", HTTPStatus.NOT_FOUND, return_id=return_id, parked=parked, types=TYPES)

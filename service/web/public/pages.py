@@ -1,0 +1,184 @@
+"""The public pages: a return as its consumer sees it, and its first mile as OmniParcel shows it.
+
+A number that is unknown, malformed or not yet seen gets one and the same answer, which repeats nothing of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response, StreamingResponse
+
+from service import logs
+from service.application.reading.durations import PaceKeeper
+from service.application.reading.public import PublicReading, numbers_of, view_first_mile, view_return
+from service.application.reading.redaction import Found
+from service.errors import Retryable, ServiceError
+from service.web.html.assets import Assets
+from service.web.html.catalogue import LANGUAGES, choose
+from service.web.html.rendering import Renderer
+from service.web.http.headers import HTML, PAGE_HEADERS
+from service.web.http.limits import Limiter, Rate, client_of
+from service.web.public.live import Watch, parse_id
+from service.wire.carriers import CarrierTables
+
+_FOR_EVER: Final = {
+    "cache-control": "public, max-age=31536000, immutable",
+    "cross-origin-resource-policy": "same-origin",
+}
+_NO_NUMBER: Final = "-"  # what nonsense is asked for as, so that an address repeats nothing either
+_SECONDS_TO_COME_BACK: Final = "5"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much the public may ask of one process."""
+
+    client: Rate
+    number: Rate
+    streams: int = 1000
+    streams_of_a_client: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Public:
+    """What the public pages are made of."""
+
+    reading: PublicReading
+    tables: CarrierTables
+    limits: Limits
+    stopping: Callable[[], bool] = lambda: False  # ends the streams, which would hold the process up
+    monotonic: Callable[[], float] = time.monotonic
+
+
+class Pages:
+    """The routes of the public pages."""
+
+    def __init__(self, public: Public) -> None:
+        self._reading = public.reading
+        self._tables = public.tables
+        limits = public.limits
+        self._clients = Limiter(limits.client, public.monotonic)
+        self._numbers = Limiter(limits.number, public.monotonic)
+        self._watch = Watch(public.reading, public.stopping, limits.streams, limits.streams_of_a_client)
+        self._pace = PaceKeeper(public.reading, public.monotonic)
+        self._assets = Assets()
+        self._renderer = Renderer(self._assets)
+        self.router = APIRouter()
+        for path, endpoint in (
+            ("/static/{name}", self.static),
+            ("/track", self.form),
+            ("/track/{number}/events", self.events),
+            ("/track/{number:anything}", self.track),
+            ("/first-mile/{number}/events", self.events),
+            ("/first-mile/{number:anything}", self.first_mile),
+        ):
+            self.router.add_api_route(path, endpoint, methods=["GET", "HEAD"], include_in_schema=False)
+
+    def static(self, name: str) -> Response:
+        """A file that a page names; any other is not there."""
+        asset = self._assets.find(name)
+        if asset is None:
+            return Response(status_code=HTTPStatus.NOT_FOUND)
+        return Response(asset.body, media_type=asset.media_type, headers=_FOR_EVER)
+
+    def form(self, request: Request) -> Response:
+        """Asks for a number; a number that is given leads to its page."""
+        given = request.query_params.get("number")
+        if given is None:
+            return self._answer(request, HTTPStatus.OK, "form.html")
+        numbers = numbers_of(given)
+        reader = _Reader(request)
+        address = (
+            f"/track/{numbers[0] if numbers else _NO_NUMBER}{f'?lang={reader.language}' if reader.explicit else ''}"
+        )
+        return Response(status_code=HTTPStatus.SEE_OTHER, headers={**PAGE_HEADERS, "location": address})
+
+    def track(self, request: Request) -> Response:
+        """A return as its consumer sees it."""
+
+        def show(found: Found, reader: _Reader) -> str:
+            view = view_return(found, self._tables)
+            usually = None if view.complete else self._pace.usually(view.route, view.status)
+            return self._renderer.return_page(view, usually, reader.language, explicit=reader.explicit)
+
+        return self._show(request, show)
+
+    def first_mile(self, request: Request) -> Response:
+        """The carrier's scans up to the first-mile destination."""
+
+        def show(found: Found, reader: _Reader) -> str:
+            view = view_first_mile(found, self._tables)
+            return self._renderer.first_mile_page(view, reader.language, explicit=reader.explicit)
+
+        return self._show(request, show)
+
+    async def events(self, request: Request) -> Response:
+        """Server-sent events that say that the page is to be asked for again."""
+        client = client_of(request.client.host if request.client else None)
+        waiting = self._clients.wait(client)
+        if waiting or not self._watch.has_room(client):
+            headers = {**PAGE_HEADERS, "retry-after": str(waiting or _SECONDS_TO_COME_BACK)}
+            return Response(status_code=HTTPStatus.TOO_MANY_REQUESTS, headers=headers)
+        seen = parse_id(request.headers.get("last-event-id") or request.query_params.get("after"))
+        headers = {**PAGE_HEADERS, "x-accel-buffering": "no"}  # a proxy is not to collect the events
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream", headers=headers)
+        stream = self._watch.stream(client, numbers_of(request.path_params["number"]), seen)
+        return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+    def _show(self, request: Request, show: Callable[[Found, _Reader], str]) -> Response:
+        typed = request.path_params["number"]
+        if not typed:
+            return self.form(request)
+        numbers = numbers_of(typed)
+        client = client_of(request.client.host if request.client else None)
+        waiting = self._clients.wait(client) or self._numbers.wait(numbers or typed)
+        if waiting:
+            return self._trouble(request, HTTPStatus.TOO_MANY_REQUESTS, "limited", str(waiting))
+        try:
+            found = self._reading.find(numbers)
+            if found is None:
+                return self._answer(request, HTTPStatus.NOT_FOUND, "unknown.html")
+            reader = _Reader(request)
+            return _html(request, HTTPStatus.OK, show(found, reader), reader)
+        except ServiceError as error:
+            log = logs.get("web")
+            (log.warning if isinstance(error, Retryable) else log.error)("request_failed", cause=str(error))
+            return self._trouble(request, HTTPStatus.SERVICE_UNAVAILABLE, "failed", _SECONDS_TO_COME_BACK)
+
+    def _answer(self, request: Request, status: HTTPStatus, template: str, **values: str) -> Response:
+        reader = _Reader(request)
+        page = self._renderer.page(template, reader.language, explicit=reader.explicit, **values)
+        return _html(request, status, page, reader)
+
+    def _trouble(self, request: Request, status: HTTPStatus, subject: str, retry_after: str) -> Response:
+        response = self._answer(request, status, "trouble.html", subject=subject)
+        response.headers["retry-after"] = retry_after
+        return response
+
+
+class _Reader:
+    """The language of who asks, and whether it was chosen on the page."""
+
+    def __init__(self, request: Request) -> None:
+        asked = request.query_params.get("lang")
+        self.explicit = asked in LANGUAGES
+        self.language = choose(asked, request.headers.get("accept-language"))
+
+
+def _html(request: Request, status: HTTPStatus, page: str, reader: _Reader) -> Response:
+    body = page.encode()
+    headers = {**PAGE_HEADERS, "content-language": reader.language}
+    if status is HTTPStatus.OK:
+        etag = headers["etag"] = f'"{sha256(body).hexdigest()[:32]}"'
+        known = request.headers.get("if-none-match")
+        if known is not None and etag in (part.strip().removeprefix("W/") for part in known.split(",")):
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(body, status.value, headers, media_type=HTML)

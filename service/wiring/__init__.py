@@ -1,0 +1,1 @@
+"""Composition: from settings to wired processes. The only place that knows every part."""

@@ -1,0 +1,182 @@
+"""The composition root of `serve`: the web application, and what it reads and does, wired from the settings."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+
+from service import logs
+from service.adapters.kafka.ends import KafkaEnds
+from service.adapters.kafka.options import connection_options
+from service.adapters.kafka.publishing.producing import Publishing
+from service.adapters.postgres.access.audit import PostgresAudit
+from service.adapters.postgres.access.sessions import PostgresSessions
+from service.adapters.postgres.commands.creations import PostgresCreations
+from service.adapters.postgres.journal.letters import MendingJournal
+from service.adapters.postgres.reading.desk import PostgresDeskReading
+from service.adapters.postgres.reading.listing import PostgresListing
+from service.adapters.postgres.reading.public import PostgresPublicReading
+from service.adapters.postgres.reading.queues import PostgresQueues
+from service.adapters.postgres.reading.returns import PostgresReading, open_pool
+from service.application.access.sessions import SessionLimits
+from service.application.commands.creation import HEADERS, Creating
+from service.application.commands.voiding import Voiding
+from service.application.journal.replay import Replayed, replay_letter
+from service.application.reading.durations import PaceKeeper
+from service.errors import Fatal
+from service.runtime.monitoring.board import Board
+from service.runtime.monitoring.lookout import Lookout
+from service.web.app import create_app
+from service.web.http.limits import Rate
+from service.web.ops.desk import Parts
+from service.web.public.pages import Limits, Public
+from service.web.services import Operations
+from service.wiring import monitors
+from service.wiring.bootstrap import carrier_tables, parser
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from service.adapters.postgres.reading.returns import Pool
+    from service.config import Settings
+    from service.metrics import Metrics
+    from service.runtime.lifecycle import Stop
+    from service.runtime.monitoring.health import Monitor
+
+_CREATION_SECONDS: Final = 8.0  # Kafka gets this long to take the event of a new return
+_STOP_SECONDS: Final = 8  # requests that are being answered get this long when `serve` stops
+
+
+@contextmanager
+def web(
+    settings: Settings, metrics: Metrics, stop: Stop, monitor: Monitor | None = None, board: Board | None = None
+) -> Iterator[FastAPI]:
+    """The web application on a pool of connections, which is closed at the end of the block."""
+    limits = Limits(
+        client=Rate(settings.public_client_rate, settings.public_burst),
+        number=Rate(settings.public_number_rate, settings.public_burst),
+        streams=settings.public_streams,
+    )
+    with open_pool(settings.database_url.get_secret_value(), settings.database_pool_size) as pool:
+        public = Public(PostgresPublicReading(pool), carrier_tables(settings), limits, lambda: bool(stop))
+        reading = PostgresReading(pool)
+        with operations(settings, pool) as does, desk(settings, pool, does) as parts:
+            if monitor is not None and board is not None and settings.metrics_port:
+                with monitors.serve(monitor, settings, metrics, board, pool, reading.problems):
+                    application = create_app(reading, metrics, public, does, parts, problems=monitor.problems)
+                    application.state.questions = _questions(reading, parts)
+                    yield application
+                return
+            application = create_app(reading, metrics, public, does, parts)
+            application.state.questions = _questions(reading, parts)
+            yield application
+
+
+def _questions(reading: PostgresReading, parts: Parts) -> dict[str, Callable[[], str | None]]:
+    """What `serve` asks the servers by itself, so that it is said when one is away."""
+    return {
+        "database": lambda: "; ".join(reading.problems()) or None,
+        "kafka": lambda: None if parts.ends.bounds() is not None else "no broker answers",
+    }
+
+
+@contextmanager
+def operations(settings: Settings, pool: Pool) -> Iterator[Operations]:
+    """What the API does beyond reading one return; neither server need be there yet. Raises SettingsError."""
+    connection_options(settings, "returns-web")  # Kafka is asked later; what is wrong with its settings is said now
+    tables = carrier_tables(settings)
+    understood = parser(settings, tables)
+    returns, hub_events = settings.topic_returns, settings.topic_hub_events
+
+    def replay_one(letter_no: int) -> Replayed | None:
+        with closing(MendingJournal(settings.database_url.get_secret_value(), tables, "returns-web")) as letters:
+            return replay_letter(letters, understood, letter_no)
+
+    with closing(Publishing(settings, "returns-web", patience_seconds=_CREATION_SECONDS)) as publishing:
+
+        def onto(topic: str) -> Callable[[str, bytes], None]:
+            return lambda key, event: publishing.publish_now(topic, key.encode(), event, list(HEADERS))
+
+        creating = Creating(PostgresCreations(pool), understood, returns, onto(returns))
+        voiding = Voiding(understood, hub_events, onto(hub_events))
+        yield Operations(PostgresListing(pool), creating, replay_one, voiding, settings.stuck_hours)
+
+
+@contextmanager
+def desk(settings: Settings, pool: Pool, does: Operations) -> Iterator[Parts]:
+    """What the operations desk is made of; neither server need be there yet."""
+    limits = SessionLimits(timedelta(minutes=settings.ops_idle_minutes), timedelta(hours=settings.ops_session_hours))
+    tables = carrier_tables(settings)
+    with closing(KafkaEnds(settings)) as ends:
+        yield Parts(
+            sessions=PostgresSessions(pool, limits),
+            audit=PostgresAudit(pool),
+            reading=PostgresDeskReading(pool),
+            operations=does,
+            tables=tables,
+            public_url=settings.public_url,
+            failures=Rate(settings.ops_login_failures, settings.ops_login_failures),
+            queues=PostgresQueues(pool),
+            pace=PaceKeeper(PostgresPublicReading(pool), time.monotonic),
+            ends=ends,
+            parser=parser(settings, tables),
+            topics=settings.input_topics,
+            export_rows=settings.ops_export_rows,
+        )
+
+
+class _Server(uvicorn.Server):
+    """Stops by our flag: with handlers of its own it would miss a signal that comes while it starts."""
+
+    def __init__(self, config: uvicorn.Config, stop: Stop, url: str, board: Board) -> None:
+        super().__init__(config)
+        self._stop, self._url, self._board = stop, url, board
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        logs.get("serve").info("serving", url=self._url)
+
+    async def on_tick(self, counter: int) -> bool:
+        self._board.beat()
+        self._stop.watchdog.beat()
+        return bool(self._stop) or await super().on_tick(counter)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def serve(settings: Settings, metrics: Metrics, stop: Stop, monitor: Monitor) -> None:
+    """Serve HTTP until asked to stop; what is being answered is answered first."""
+    board = Board()
+    with (
+        _listen(settings.http_host, settings.http_port) as listener,
+        web(settings, metrics, stop, monitor, board) as application,
+    ):
+        config = uvicorn.Config(
+            application,
+            log_config=None,
+            access_log=False,  # the application logs requests itself, without query strings
+            server_header=False,
+            forwarded_allow_ips=settings.http_trusted_proxies,
+            timeout_graceful_shutdown=_STOP_SECONDS,
+        )
+        host, port = listener.getsockname()[:2]
+        url = settings.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        # Kafka is asked in no more time than a page has; once too late says nothing.
+        with Lookout("serve", application.state.questions, doubts={"kafka": 2}):
+            _Server(config, stop, url, board).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise Fatal(f"cannot listen on {host}:{port}: {error.strerror}") from error

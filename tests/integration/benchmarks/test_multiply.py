@@ -1,0 +1,54 @@
+"""The database that lists are measured on is one that the service could have written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from service.adapters.postgres.journal.search import PostgresSearch
+from service.application.journal.slices import Limits
+from service.metrics import Metrics
+from service.runtime.lifecycle import Stop
+from service.runtime.projector import Projector
+from service.wiring import bootstrap
+from tests.benchmarks.multiply import COPIES, multiply
+from tests.support.api import api, settings_for
+
+RETURNS = 60 * COPIES
+TABLES = ("search_returns", "search_exceptions", "search_counts", "search_days")
+
+
+def kept(database: str) -> dict[str, list[tuple[Any, ...]]]:
+    with psycopg.connect(database) as connection:
+        return {
+            table: connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3".encode()).fetchall() for table in TABLES
+        }
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_a_multiplied_journal_is_what_its_events_say(database: str) -> None:
+    multiply(database, RETURNS)
+
+    settings = settings_for(database)
+    checked, differences = bootstrap.verify(settings)
+    before = kept(database)
+    Projector(PostgresSearch(database, Limits()), Stop(), Metrics()).rebuild()
+
+    assert differences == []
+    assert checked.returns >= RETURNS
+    assert checked.events > 5 * checked.returns
+    assert kept(database) == before
+    with api(settings, "read") as client:
+        items = client.get("/v1/returns", params={"limit": 500}).json()["items"]
+        for item in items[::50]:
+            assert (
+                client.get(f"/v1/returns/{item['return_id']}").json().items()
+                >= {
+                    name: item[name]
+                    for name in ("return_id", "retailer", "tracking_number", "connote", "status", "version")
+                }.items()
+            )
+            assert client.get(f"/v1/returns/{item['return_id']}/history").status_code == 200

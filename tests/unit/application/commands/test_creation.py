@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from service.application.commands.creation import Asked, Creating, Creation, KeyReused, ReturnExists, new_return_id
+from service.errors import InvalidEvent, Retryable
+from service.wire.carriers import CarrierTables
+from service.wire.inbound import Parser
+
+DATA: dict[str, Any] = {"retailer": "acme", "route": "omnirps", "carrier": "generic", "tracking_number": "T-1"}
+
+
+class Kept:
+    """`Creations` in memory."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[str, str], Creation] = {}
+        self.is_away = False
+
+    def keep(self, token: str, key: str, new: Creation) -> Creation | None:
+        taken = any(row.return_id == new.return_id for row in self.rows.values())
+        if (token, key) not in self.rows and not taken:
+            self.rows[token, key] = new
+        return self.rows.get((token, key))
+
+    def is_published(self, token: str, key: str) -> None:
+        if self.is_away:
+            raise Retryable("away")
+        self.rows[token, key] = self.rows[token, key]._replace(published=True)
+
+
+class World:
+    def __init__(self) -> None:
+        self.kept, self.published, self.kafka_is_away = Kept(), list[tuple[str, bytes]](), False
+        self.creating = Creating(self.kept, Parser(CarrierTables.load()), "returns", self._publish)
+
+    def _publish(self, return_id: str, event: bytes) -> None:
+        if self.kafka_is_away:
+            raise Retryable("away")
+        self.published.append((return_id, event))
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_what_kafka_did_not_take_is_published_when_the_request_comes_again(world: World) -> None:
+    asked = Asked("t", "k", DATA)
+    world.kafka_is_away = True
+    with pytest.raises(Retryable):
+        world.creating.create(asked)
+    kept = world.kept.rows["t", "key:k"]
+    world.kafka_is_away = False
+
+    created = world.creating.create(asked)
+    again = world.creating.create(asked)
+
+    assert world.published == [(kept.return_id, kept.event)]
+    assert created.return_id == again.return_id == kept.return_id
+    assert created.document == again.document
+
+
+def test_where_the_answer_of_kafka_cannot_be_noted_the_same_event_goes_out_again(world: World) -> None:
+    asked = Asked("t", "k", DATA)
+    world.kept.is_away = True
+
+    first, second = world.creating.create(asked), world.creating.create(asked)
+
+    assert first.return_id == second.return_id
+    assert len(world.published) == 2
+    assert len(set(world.published)) == 1
+
+
+def test_a_request_without_key_or_number_is_a_new_return_each_time(world: World) -> None:
+    first, second = world.creating.create(Asked("t", None, DATA)), world.creating.create(Asked("t", None, DATA))
+
+    assert first.return_id != second.return_id
+    assert world.kept.rows == {}
+
+
+def test_keys_and_numbers_hold_for_one_request(world: World) -> None:
+    world.creating.create(Asked("t", "k", {**DATA, "return_id": "R-1"}))
+
+    with pytest.raises(KeyReused):
+        world.creating.create(Asked("t", "k", {**DATA, "return_id": "R-2"}))
+    with pytest.raises(ReturnExists):
+        world.creating.create(Asked("t", None, {**DATA, "return_id": "R-1"}))
+    with pytest.raises(ReturnExists):
+        world.creating.create(Asked("other", "k", {**DATA, "return_id": "R-1"}))
+    assert len(world.published) == 1
+
+
+def test_what_ingestion_would_refuse_is_neither_kept_nor_published(world: World) -> None:
+    with pytest.raises(InvalidEvent):
+        world.creating.create(Asked("t", "k", {**DATA, "retailer": "ACME"}))
+
+    assert (world.kept.rows, world.published) == ({}, [])
+
+
+def test_a_null_number_is_none(world: World) -> None:
+    created = world.creating.create(Asked("t", None, {**DATA, "return_id": None}))
+
+    assert json.loads(world.published[0][1])["data"]["return_id"] == created.return_id
+
+
+def test_numbers_are_new_each_time() -> None:
+    assert len({new_return_id() for _ in range(1000)}) == 1000
