@@ -9,13 +9,12 @@ from typing import Final, NamedTuple, Protocol
 
 from service.application.journal.figures import Counted, Figures, reached_days
 from service.application.journal.slices import LogRow, Position, Slice
+from service.domain.exceptional import HELD_REASONS, is_exceptional
 from service.domain.journey import State
 from service.domain.milestones import Milestone, Reason, Verdict
 from service.wire.models import CARRIER_SCANNED, CONNOTE_DELIVERED, EVENT_VOIDED, HUB_EXPORTED, RETURN_CREATED
 from service.wire.stored import from_micros
 
-_EXCEPTIONAL: Final = frozenset({Verdict.HELD, Verdict.REFUSED, Verdict.UNMAPPED})
-_WAITING: Final = frozenset({Reason.AWAITING_PROCESSED, Reason.AWAITING_EXPORTED})
 _AT_HUB: Final = frozenset({Milestone.DS, Milestone.RP, Milestone.RE, Milestone.RR})
 
 
@@ -180,7 +179,7 @@ def project(rows: Iterable[LogRow], open_exceptions: Iterable[ExceptionRow]) -> 
                 waiting[row.return_no].remove(exception)
                 key, done = exception[:2], exception._replace(resolved_at=row.recorded_at)
                 (new if key in new else resolved)[key] = done
-        if row.reason is not None and (row.verdict in _EXCEPTIONAL or row.reason == Reason.TRACKING_NUMBER_IN_USE):
+        if row.reason is not None and is_exceptional(row.verdict, row.reason):
             exception = _exception(row, state)
             new[exception[:2]] = exception
             waiting.setdefault(row.return_no, []).append(exception)
@@ -259,7 +258,7 @@ def _is_over(exception: ExceptionRow, row: LogRow, state: State) -> bool:
         return milestone in state.timeline.counts and _is_own(exception, milestone, state)
     if milestone is Milestone.RDBTC and Milestone.RR not in state.timeline.counts and state.evidence.connote is None:
         return False  # delivered before any export: its connote may yet become the return's
-    return not _is_own(exception, milestone, state) or state.timeline.denied.get(milestone) not in _WAITING
+    return not _is_own(exception, milestone, state) or state.timeline.denied.get(milestone) not in HELD_REASONS
 
 
 def _is_own(exception: ExceptionRow, milestone: Milestone, state: State) -> bool:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from service.application.journal.slices import Letter, LogRow, Position, Slice
+from service.domain.exceptional import is_exceptional
 from service.domain.journey import State
-from service.domain.milestones import Reason, Verdict
 from service.wire import outbound
 from service.wire.outbound import Message
 from service.wire.stubs import LARGEST, stub_of
-
-_EXCEPTIONAL: Final = frozenset({Verdict.HELD, Verdict.REFUSED, Verdict.UNMAPPED})
 
 
 class OutputTopics(NamedTuple):
@@ -153,5 +151,5 @@ def _of_row(row: LogRow, state: State, topics: OutputTopics) -> Iterator[Outgoin
     for change in row.changes_given(state):
         message = outbound.status_changed(row.return_id, state, change, row.recorded_at)
         yield Outgoing(topics.status_changes, message)
-    if row.verdict in _EXCEPTIONAL or row.reason == Reason.TRACKING_NUMBER_IN_USE:
+    if is_exceptional(row.verdict, row.reason):
         yield Outgoing(topics.exceptions, outbound.exception(row, state))

@@ -12,13 +12,13 @@ from service.application.reading.export import CODE_COLUMNS, EXCEPTION_COLUMNS, 
 from service.application.reading.listing import PARKED, ExceptionFilter, ReturnFilter
 from service.application.reading.pages import Page, PageKey, due_times, list_exceptions, list_returns
 from service.application.reading.queues import EMPTY, Size, Sizes, UnmappedCode
+from service.domain.exceptional import HELD_REASONS
 from service.domain.milestones import Milestone, Reason, Route, Verdict
 from service.web.ops import query
 from service.web.ops.desk import Desk, Visit
 from service.web.ops.lists import List, register
 
-# Which reasons an event is held, or refused, for.
-_HELD: Final = (Reason.AWAITING_PROCESSED, Reason.AWAITING_EXPORTED)
+# Which reasons an event is refused for.
 _REFUSED: Final = (
     Reason.ALREADY_EXPORTED,
     Reason.ALREADY_REJECTED,
@@ -125,7 +125,7 @@ class QueuePages:
         return List(read, filters, {"hours": hours})
 
     def held(self, visit: Visit) -> List:
-        return self._exceptions(visit, "held", _HELD, verdict=Verdict.HELD.value)
+        return self._exceptions(visit, "held", HELD_REASONS, verdict=Verdict.HELD.value)
 
     def refused(self, visit: Visit) -> List:
         return self._exceptions(visit, "refused", _REFUSED, verdict=Verdict.REFUSED.value)

@@ -12,11 +12,11 @@ from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.reading.returns import Pool
 from service.application.ports import Partition, Stored
 from service.application.reading.queues import MOST_COUNTED, MOST_GROUPS, DayCount, Progress, Size, Sizes, UnmappedCode
-from service.domain.milestones import Verdict
+from service.domain.exceptional import EXCEPTIONAL_VERDICTS
 from service.wire.reasons import Invalid
 
 _QUERIES: Final = load_queries("queues.sql")
-_WAITING: Final = [Verdict.HELD.value, Verdict.REFUSED.value, Verdict.UNMAPPED.value]
+_EXCEPTIONAL: Final = [verdict.value for verdict in EXCEPTIONAL_VERDICTS]
 _REASONS: Final = [reason.value for reason in Invalid]
 _MOST: Final = {"most": MOST_COUNTED + 1}
 
@@ -28,7 +28,12 @@ class PostgresQueues:
         self._pool = pool
 
     def sizes(self, due: Mapping[str, datetime]) -> Sizes:
-        asked = {"statuses": list(due), "due": list(due.values()), "verdicts": _WAITING, "reasons": _REASONS} | _MOST
+        asked = {
+            "statuses": list(due),
+            "due": list(due.values()),
+            "verdicts": _EXCEPTIONAL,
+            "reasons": _REASONS,
+        } | _MOST
         names = ("stuck", "exceptions", "in_use", "parked", "letters")
         with translated(), self._pool.connection() as connection, connection.transaction():
             stuck, exceptions, in_use, parked, letters = (
