@@ -16,7 +16,7 @@ from pydantic_core import from_json
 
 from service.domain.events import Attributes, Event, Sense
 from service.domain.journey import Change, State
-from service.domain.milestones import Kind, Milestone, Reason
+from service.domain.milestones import Kind, Milestone, Reason, Verdict
 from service.domain.timeline import Evidence, Sighting, decide, in_rank_order
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Inbound, SubjectKind, attributes_of
@@ -113,18 +113,22 @@ def stored_event(
     occurred_at: datetime,
     milestone: str | None,
     data: dict[str, Any],
-    *,
-    unmapped_because: str | None = None,
+    verdict: str | None = None,
+    reason: str | None = None,
 ) -> Event:
-    """The event of a history, parked or delivery row, as it was understood when it was recorded."""
+    """The event of a history, parked or delivery row, as it was understood when it was recorded.
+
+    `data` is the event's, parsed. `verdict` and `reason` are those of its history row; of an event that has none yet
+    (parked, a delivery that waits) both are None, and what its code means is asked of the carrier's table.
+    """
     at = to_micros(occurred_at)
     if event_type == EVENT_VOIDED:
         return Event(source, event_id, at, Sense.VOIDS, voids=(data["source"], data["id"]))
     if event_type == RECONCILED:
         return Event(source, event_id, at, Sense.RECONCILES, published=of_event(data))
     if milestone is None:
-        sense = Sense.INFORMS if unmapped_because is None else Sense.UNMAPPED
-        because = None if unmapped_because is None else Reason(unmapped_because)
+        because = Reason(reason) if reason is not None and verdict == Verdict.UNMAPPED else None
+        sense = Sense.INFORMS if because is None else Sense.UNMAPPED
         return Event(source, event_id, at, sense, location=location_of(event_type, data), unmapped_because=because)
     asserted = Milestone(milestone)
     attributes = None

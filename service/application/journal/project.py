@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Final, NamedTuple, Protocol
 
 from service.application.journal.figures import Counted, Figures, reached_days
-from service.application.journal.slices import LogRow, Position, Slice
+from service.application.journal.slices import Position, Slice
 from service.domain.exceptional import HELD_REASONS, is_exceptional
 from service.domain.journey import State
 from service.domain.milestones import Milestone, Reason, Verdict
-from service.wire.models import CARRIER_SCANNED, CONNOTE_DELIVERED, EVENT_VOIDED, HUB_EXPORTED, RETURN_CREATED
+from service.wire.logged import LogRow
+from service.wire.models import EVENT_VOIDED
 from service.wire.stored import from_micros
 
 _AT_HUB: Final = frozenset({Milestone.DS, Milestone.RP, Milestone.RE, Milestone.RR})
@@ -191,7 +192,7 @@ def _return(row: LogRow, state: State, before: SearchReturn | None) -> SearchRet
     if attributes is None or timeline.status is None:
         raise ValueError("a history begins with the creation of its return")
     moved = any(change[2] != change[3] for change in row.changes or ())
-    hub = _named(row, "hub") if row.changes and row.milestone in _AT_HUB else None
+    hub = _hub(row) if row.changes and row.milestone in _AT_HUB else None
     return SearchReturn(
         row.return_no,
         row.return_id,
@@ -218,7 +219,7 @@ def _exception(row: LogRow, state: State) -> ExceptionRow:
     attributes = state.evidence.attributes
     if attributes is None or row.reason is None:
         raise ValueError("an exception has a reason, and concerns a return whose creation is known")
-    labelled, consigned = row.type in (RETURN_CREATED, CARRIER_SCANNED), row.type in (HUB_EXPORTED, CONNOTE_DELIVERED)
+    named = row.named(state)
     return ExceptionRow(
         row.return_no,
         row.seq,
@@ -231,18 +232,15 @@ def _exception(row: LogRow, state: State) -> ExceptionRow:
         row.type,
         row.source,
         row.id,
-        (labelled and _named(row, "carrier")) or attributes.carrier,
-        (labelled and _named(row, "tracking_number")) or attributes.tracking_number,
-        (consigned and _named(row, "connote")) or state.evidence.connote,
+        *named,
         row.occurred_at,
         row.recorded_at,
     )
 
 
-def _named(row: LogRow, member: str) -> str | None:
-    data: Mapping[str, object] = row.data or {}
-    value = data.get(member)
-    return value if isinstance(value, str) else None
+def _hub(row: LogRow) -> str | None:
+    hub: object = (row.data or {}).get("hub")
+    return hub if isinstance(hub, str) else None
 
 
 def _is_over(exception: ExceptionRow, row: LogRow, state: State) -> bool:

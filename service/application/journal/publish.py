@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from service.application.journal.slices import Letter, LogRow, Position, Slice
+from service.application.journal.slices import Position, Slice
 from service.domain.exceptional import is_exceptional
 from service.domain.journey import State
 from service.wire import outbound
+from service.wire.letters import KeptLetter
+from service.wire.logged import LogRow
 from service.wire.outbound import Message
 from service.wire.stubs import LARGEST, stub_of
 
@@ -139,12 +141,13 @@ def messages_of(piece: Slice, topics: OutputTopics) -> list[Outgoing]:
     return outgoing
 
 
-def of_letter(letter: Letter, topics: OutputTopics) -> Outgoing:
+def of_letter(letter: KeptLetter, topics: OutputTopics) -> Outgoing:
     """What subscribers are told of a dead letter: the message as it came, or a stub where that is larger than any may be."""
-    stub = partial(stub_of, letter.record, letter.reason, letter.error, letter.letter_no, letter.size or 0)
-    if letter.record.value is None and letter.size:  # not read: it is larger than any message may be
+    record = letter.record()
+    stub = partial(stub_of, record, letter.reason, letter.error, letter.letter_no, letter.size or 0)
+    if not letter.is_whole:  # it is larger than any message may be
         return Outgoing(topics.dead_letters, stub(LARGEST), stub)
-    return Outgoing(topics.dead_letters, outbound.dead_letter(letter.record, letter.reason, letter.error), stub)
+    return Outgoing(topics.dead_letters, outbound.dead_letter(record, letter.reason, letter.error), stub)
 
 
 def _of_row(row: LogRow, state: State, topics: OutputTopics) -> Iterator[Outgoing]:

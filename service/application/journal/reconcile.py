@@ -16,13 +16,15 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from service.application.journal.publish import Outgoing, OutputTopics, Sink, of_letter
-from service.application.journal.slices import Letter, LogRow, Position
+from service.application.journal.slices import Position
 from service.application.ports import Arrival, HistoryRow, Transaction
 from service.domain.events import Event, Published, Sense
 from service.domain.journey import State, record
 from service.domain.milestones import NAMES
 from service.wire import outbound
 from service.wire.inbound import Inbound, SubjectKind
+from service.wire.letters import KeptLetter
+from service.wire.logged import LogRow
 from service.wire.reconciled import NOTHING, RECONCILED, SOURCE, event_data, folded, published_of, summary
 from service.wire.record import Record
 from service.wire.stored import to_micros
@@ -180,7 +182,9 @@ class Sides(Protocol):
     def untold_exceptions(self, raised: Iterable[Raised], upto: Position, since: datetime | None) -> Iterator[LogRow]:
         """Exceptional rows up to there, recorded since then, that were not published."""
 
-    def untold_letters(self, told: Iterable[ToldLetter], upto: Position, since: datetime | None) -> Iterator[Letter]:
+    def untold_letters(
+        self, told: Iterable[ToldLetter], upto: Position, since: datetime | None
+    ) -> Iterator[KeptLetter]:
         """Dead letters, likewise."""
 
 

@@ -8,11 +8,12 @@ goes on from where it stopped looking.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from service.domain.milestones import Milestone
+from service.wire.letters import KeptLetter
 
 PARKED: Final = "parked"
 # How long a return may stay in a status before it counts as stuck, in hours. The longest waits are for the consumer,
@@ -135,25 +136,6 @@ class LetterFilter(NamedTuple):
     open: bool | None = None
 
 
-class Letter(NamedTuple):
-    """A dead letter; without `value`, which `size` is the length of, where that is longer than was asked for."""
-
-    recorded_at: datetime
-    letter_no: int
-    topic: str
-    partition: int
-    offset: int
-    published_at: datetime
-    reason: str
-    error: str
-    attempts: int
-    resolved_at: datetime | None
-    key: bytes | None
-    value: bytes | None
-    size: int | None
-    headers: Sequence[Sequence[str | None]]  # names and base64
-
-
 Row = TypeVar("Row")
 
 
@@ -193,8 +175,8 @@ class Listing(Protocol):
 
     def letters(
         self, wanted: LetterFilter, after: tuple[datetime, int] | None, limit: int, most: int
-    ) -> Window[Letter]:
+    ) -> Window[KeptLetter]:
         """The newest first, with the values of up to `most` bytes."""
 
-    def letter(self, letter_no: int) -> Letter | None:
+    def letter(self, letter_no: int) -> KeptLetter | None:
         """This one, its value whole."""

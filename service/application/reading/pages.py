@@ -11,7 +11,6 @@ from typing import Any, Final, NamedTuple, TypeVar
 from service.application.reading.listing import (
     PARKED,
     ExceptionFilter,
-    Letter,
     LetterFilter,
     ListedException,
     ListedReturn,
@@ -22,6 +21,7 @@ from service.application.reading.listing import (
 )
 from service.domain.milestones import NAMES, Milestone, Reason
 from service.wire.explanations import EXPLANATIONS, Explanation
+from service.wire.letters import KeptLetter
 from service.wire.stored import from_micros, to_micros
 from service.wire.times import rfc3339
 
@@ -171,7 +171,7 @@ def exception_item(row: ListedException | ParkedEvent) -> dict[str, Any]:
     }
 
 
-def letter_item(row: Letter) -> dict[str, Any]:
+def letter_item(row: KeptLetter) -> dict[str, Any]:
     """The document of a dead letter."""
     return {
         "id": row.letter_no,

@@ -13,13 +13,14 @@ from service.application.access.audit import Action
 from service.application.journal.replay import Fate, Replayed
 from service.application.reading.export import LETTER_COLUMNS
 from service.application.reading.letters import read_letter
-from service.application.reading.listing import Letter, LetterFilter, ReturnFilter
+from service.application.reading.listing import LetterFilter, ReturnFilter
 from service.application.reading.pages import Page, PageKey, list_letters
 from service.web.html.desk_values import pretty, shown
 from service.web.ops import query
 from service.web.ops.desk import Desk, Visit, number
 from service.web.ops.lists import List, register
 from service.wire.inbound import Inbound, SubjectKind
+from service.wire.letters import KeptLetter
 from service.wire.reasons import Invalid
 
 _MOST_SHOWN: Final = 16 * 1024  # bytes of a value; of a longer one the beginning
@@ -89,11 +90,11 @@ class LetterPages:
         replayed = visit.parts.operations.replay(letter.letter_no)
         return self._page(visit, self._find(visit) or letter, replayed)
 
-    def _find(self, visit: Visit) -> Letter | None:
+    def _find(self, visit: Visit) -> KeptLetter | None:
         letter_no = number(visit.request.path_params["letter"])
         return None if letter_no is None else visit.parts.operations.listing.letter(letter_no)
 
-    def _page(self, visit: Visit, letter: Letter, replayed: Replayed | None) -> Response:
+    def _page(self, visit: Visit, letter: KeptLetter, replayed: Replayed | None) -> Response:
         event = read_letter(visit.parts.parser, letter)
         headers = [(shown(str(name)), _header(value)) for name, value in letter.headers]
         return visit.show(

@@ -135,8 +135,8 @@ def test_a_slice_holds_so_many_bytes_of_letters_and_the_first_of_any_size(filler
 
     while (piece := log.read(position)).position != position:
         position = piece.position
-        pieces.append([len(each.record.value or b"") for each in piece.letters])
-        assert [each.size for each in piece.letters] == [sizes[each.record.offset] for each in piece.letters]
+        pieces.append([len(each.value or b"") for each in piece.letters])
+        assert [each.size for each in piece.letters] == [sizes[each.offset] for each in piece.letters]
         assert len(messages_of(piece, order.topics)) == len(piece.letters)
     log.close()
 

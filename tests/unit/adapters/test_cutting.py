@@ -6,8 +6,9 @@ from random import Random
 import pytest
 
 from service.adapters.postgres.journal.batch_log import cut
-from service.application.journal.slices import Letter, Limits, LogRow, Position, Slice
-from service.wire.record import Record
+from service.application.journal.slices import Limits, Position, Slice
+from service.wire.letters import KeptLetter
+from service.wire.logged import LogRow
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -18,11 +19,11 @@ def row(n: int, return_no: int, seq: int) -> LogRow:
     )
 
 
-def letter(n: int, letter_no: int) -> Letter:
-    return Letter(n, letter_no, Record("t", 0, 0, 0, None, None), "r", "e", 1)
+def letter(n: int, letter_no: int) -> KeptLetter:
+    return KeptLetter(letter_no, "t", None, 0, 0, NOW, None, None, None, (), "r", "e", 1, NOW, n=n)
 
 
-def read(position: Position, rows: list[LogRow], letters: list[Letter], last: int, limits: Limits) -> Slice:
+def read(position: Position, rows: list[LogRow], letters: list[KeptLetter], last: int, limits: Limits) -> Slice:
     """What the queries answer: everything behind the position, one more than fits."""
     left = [r for r in rows if (r.n, r.return_no, r.seq) > (position.n, position.return_no, position.seq)]
     more = [x for x in letters if (x.n, x.letter_no) > (position.n, position.letter_no)]
@@ -62,7 +63,7 @@ def test_slices_of_any_size_are_the_log_once_and_in_order(seed: int) -> None:
     letters = sorted((rng.randint(1, last), number) for number in range(rng.randint(0, 12)))
     letters = [(n, number) for number, (n, _) in enumerate(letters, start=1)]
     limits = Limits(rows=rng.randint(1, 8), letters=rng.randint(1, 4))
-    position, got_rows, got_letters = Position(0), list[LogRow](), list[Letter]()
+    position, got_rows, got_letters = Position(0), list[LogRow](), list[KeptLetter]()
 
     for _ in range(200):
         found = read(position, [row(*r) for r in rows], [letter(*x) for x in letters], last, limits)

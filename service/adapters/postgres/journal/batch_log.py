@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import psycopg
-from psycopg.rows import TupleRow
+from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import set_json_loads
 from pydantic_core import from_json
 
 from service.adapters.postgres.database import connect, probe_indexes, translated
 from service.adapters.postgres.queries import load_queries
 from service.application.journal.publish import Reconciled, Told
-from service.application.journal.slices import Letter, Limits, LogRow, Position, Slice
+from service.application.journal.slices import Limits, Position, Slice
+from service.wire.letters import KeptLetter
+from service.wire.logged import LogRow
 from service.wire.models import EVENT_VOIDED
 from service.wire.reconciled import RECONCILED
-from service.wire.record import Record
-from service.wire.stored import to_micros
 
 _QUERIES: Final = load_queries("batch_log.sql")
 RELAY_LOCK: Final = 0x72656C6179  # "relay"; all relays of a database share it
@@ -37,6 +36,7 @@ class SliceReader:
     def __init__(self, connection: psycopg.Connection[TupleRow], limits: Limits) -> None:
         set_json_loads(from_json, connection)  # a cursor takes over what it finds, so first
         self._cursor = connection.cursor(binary=True)
+        self._letter_cursor = connection.cursor(binary=True, row_factory=class_row(KeptLetter))
         self._limits = limits
         self._batches = 8
 
@@ -54,9 +54,8 @@ class SliceReader:
         asked = {"numbers": list(ids), "ids": list(ids.values())} | position._asdict()
         # One more than fits tells whether there is more.
         rows = self._rows(asked | {"limit": self._limits.rows + 1, "always": [EVENT_VOIDED, RECONCILED]})
-        letters, fitting = self._letters(
-            asked | {"limit": self._limits.letters + 1, "bytes": self._limits.letter_bytes}
-        )
+        letters = self._letters(asked | {"limit": self._limits.letters + 1, "bytes": self._limits.letter_bytes})
+        fitting = sum(letter.fits for letter in letters)
         limits = self._limits._replace(letters=min(self._limits.letters, fitting)) if letters else self._limits
         found = cut(position, batches[-1][0], rows, letters, limits)
         self._adapt(len(batches), len(rows) + len(letters), found)
@@ -67,10 +66,8 @@ class SliceReader:
     def _rows(self, parameters: Mapping[str, Any]) -> list[LogRow]:
         return [LogRow._make(row) for row in self._cursor.execute(_QUERIES["rows"], parameters)]
 
-    def _letters(self, parameters: Mapping[str, Any]) -> tuple[list[Letter], int]:
-        """The next letters, and how many of them are whole."""
-        rows = self._cursor.execute(_QUERIES["letters"], parameters).fetchall()
-        return [letter_of(row[:-1]) for row in rows], sum(row[-1] for row in rows)
+    def _letters(self, parameters: Mapping[str, Any]) -> list[KeptLetter]:
+        return self._letter_cursor.execute(_QUERIES["letters"], parameters).fetchall()
 
     def _adapt(self, batches: int, read: int, found: Slice) -> None:
         if not found.position.is_whole:
@@ -79,7 +76,7 @@ class SliceReader:
             self._batches = min(self._limits.batches, self._batches * 2)
 
 
-def cut(position: Position, last: int, rows: Sequence[LogRow], letters: Sequence[Letter], limits: Limits) -> Slice:
+def cut(position: Position, last: int, rows: Sequence[LogRow], letters: Sequence[KeptLetter], limits: Limits) -> Slice:
     """What of the rows and letters read after `position`, up to batch `last`, makes a slice within the limits."""
     over = (len(rows) > limits.rows, len(letters) > limits.letters)
     rows, letters = rows[: limits.rows], letters[: limits.letters]
@@ -95,14 +92,6 @@ def cut(position: Position, last: int, rows: Sequence[LogRow], letters: Sequence
         return Slice(Position.with_history(n, rows[-1].return_no, rows[-1].seq, known), rows, letters)
     letters = [letter for letter in letters if letter.n <= n]
     return Slice(Position.with_letters(n, letters[-1].letter_no), rows, letters)
-
-
-def letter_of(row: Sequence[Any]) -> Letter:
-    """The letter in a row of `letters`."""
-    n, letter_no, topic, partition, offset, published_at, key, value, headers, reason, error, attempts, size = row
-    decoded = tuple((name, None if text is None else b64decode(text)) for name, text in headers)
-    record = Record(topic, partition, offset, to_micros(published_at) // 1000, key, value, decoded)
-    return Letter(n, letter_no, record, reason, error, attempts, size)
 
 
 class RelayLog:

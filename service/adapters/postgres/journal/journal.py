@@ -14,7 +14,7 @@ from psycopg.types.json import set_json_loads
 from psycopg.types.string import BytesBinaryDumper
 from pydantic_core import from_json
 
-from service.adapters.postgres.database import connect, probe_indexes, translated
+from service.adapters.postgres.database import closed_on_retryable, connect, probe_indexes
 from service.adapters.postgres.journal.memory import Memory
 from service.adapters.postgres.journal.rows import as_uuid
 from service.adapters.postgres.journal.transaction import PostgresTransaction
@@ -60,10 +60,9 @@ class PostgresJournal:
         connection = self._connected()
         transaction = PostgresTransaction(connection, self._tables, self._memory, is_wary=self._wary > 0)
         try:
-            with translated(), connection.transaction():
+            with closed_on_retryable(self.close), connection.transaction():
                 yield transaction
         except Retryable:
-            self.close()
             self._watch_out(transaction)
             raise
         transaction.remember()
@@ -85,34 +84,22 @@ class PostgresJournal:
         first = [starts[partition] for partition in partitions]
         topics, numbers = [t for t, _ in partitions], [n for _, n in partitions]
         connection = self._connected()
-        try:
-            with translated(), connection.transaction():
-                ids = [as_uuid(each.topic_id) for each in first]
-                connection.execute(_Q["start_offsets"], (topics, numbers, [each.next for each in first], ids))
-                rows = connection.execute(_Q["stored_offsets"], (topics, numbers)).fetchall()
-        except Retryable:
-            self.close()
-            raise
+        ids = [as_uuid(each.topic_id) for each in first]
+        with closed_on_retryable(self.close), connection.transaction():
+            connection.execute(_Q["start_offsets"], (topics, numbers, [each.next for each in first], ids))
+            rows = connection.execute(_Q["stored_offsets"], (topics, numbers)).fetchall()
         return {(topic, n): Stored(offset, id_ and id_.bytes, epoch) for topic, n, offset, id_, epoch in rows}
 
     def swept(self) -> SweepProgress:
         """How far the sweep is, and how far it has to go."""
-        try:
-            with translated():
-                row = self._connected().execute(_Q["sweep_progress"]).fetchone()
-        except Retryable:
-            self.close()
-            raise
+        with closed_on_retryable(self.close):
+            row = self._connected().execute(_Q["sweep_progress"]).fetchone()
         return SweepProgress(*(row or (0, 0)))
 
     def extend(self) -> None:
         """Make the next partitions of the history before they are needed."""
-        try:
-            with translated():
-                self._connected().execute(_Q["extend_history"])
-        except Retryable:
-            self.close()
-            raise
+        with closed_on_retryable(self.close):
+            self._connected().execute(_Q["extend_history"])
 
     def close(self) -> None:
         """Close the connection, if there is one, and forget what was remembered.

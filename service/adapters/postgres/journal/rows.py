@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
-
-from pydantic_core import to_json
 
 from service.application.ports import Arrival, DeadLetter, HistoryRow, Stored
 from service.domain.events import KEY_DIGEST_BYTES
@@ -142,8 +139,3 @@ def pieces(letters: Iterable[DeadLetter]) -> Iterator[list[DeadLetter]]:
         piece.append(letter)
         size += weight
     yield piece
-
-
-def headers_text(headers: Iterable[tuple[str, bytes | None]]) -> str:
-    """A dead letter's headers as JSON, values in base 64."""
-    return to_json([(name, None if value is None else b64encode(value).decode()) for name, value in headers]).decode()

@@ -16,7 +16,6 @@ from service.adapters.postgres.journal.rows import (
     HISTORY_TYPES,
     as_uuid,
     coordinates,
-    headers_text,
     history_columns,
     kept_columns,
     others,
@@ -42,6 +41,7 @@ from service.domain.journey import State, continued
 from service.errors import LostPartition
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import label
+from service.wire.letters import headers_text
 from service.wire.reconciled import published_of
 from service.wire.record import Record
 from service.wire.stored import decode_state, stored_event, stored_inbound
@@ -196,12 +196,7 @@ class PostgresTransaction:
         }
 
     def past(self, return_no: int) -> list[Event]:
-        return [
-            stored_event(
-                source, id_, type_, at, milestone, data, unmapped_because=reason if verdict == "unmapped" else None
-            )
-            for source, id_, type_, at, milestone, data, verdict, reason in self._rows("load_past", return_no)
-        ]
+        return [stored_event(*row) for row in self._rows("load_past", return_no)]
 
     def append(self, rows: Sequence[HistoryRow]) -> bool:
         try:

@@ -16,7 +16,6 @@ from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.reading.returns import Pool
 from service.application.reading.listing import (
     ExceptionFilter,
-    Letter,
     LetterFilter,
     ListedException,
     ListedReturn,
@@ -25,6 +24,7 @@ from service.application.reading.listing import (
     Row,
     Window,
 )
+from service.wire.letters import KeptLetter
 
 _QUERIES: Final = load_queries("listing.sql")
 # Of a list, by one question. It takes some 10 ms; where the filters let fewer through than a page holds, the page is short.
@@ -156,16 +156,16 @@ class PostgresListing:
 
     def letters(
         self, wanted: LetterFilter, after: tuple[datetime, int] | None, limit: int, most: int
-    ) -> Window[Letter]:
+    ) -> Window[KeptLetter]:
         asked = wanted._asdict() | {"limit": limit, "most_bytes": most}
         places = [*([after] if after else []), *([(wanted.until, 0)] if wanted.until else [])]
         before = min(places, default=(_EVER, 0))
-        return self._range("letters", _LETTERS, asked, before, (wanted.since or _NEVER, 0), Letter)
+        return self._range("letters", _LETTERS, asked, before, (wanted.since or _NEVER, 0), KeptLetter)
 
-    def letter(self, letter_no: int) -> Letter | None:
+    def letter(self, letter_no: int) -> KeptLetter | None:
         with translated(), self._pool.connection() as connection:
             row = connection.execute(_QUERIES["letter"], (letter_no,)).fetchone()
-        return None if row is None else Letter(*row)
+        return None if row is None else KeptLetter(*row)
 
     @contextmanager
     def _moment(self) -> Iterator[_Ask]:

@@ -42,9 +42,9 @@ WITH picked AS (
     ) OVER (ORDER BY n, letter_no) <= %(bytes)s AS fits
     FROM picked
 )
-SELECT n, letter_no, topic, partition, "offset", published_at, CASE WHEN fits THEN key END,
-       CASE WHEN fits AND size <= %(bytes)s THEN value END, CASE WHEN fits THEN headers ELSE '[]'::json END, reason,
-       error, attempts, size, fits
+SELECT n, letter_no, topic, topic_id, partition, "offset", published_at, CASE WHEN fits THEN key END AS key,
+       CASE WHEN fits AND size <= %(bytes)s THEN value END AS value,
+       CASE WHEN fits THEN headers ELSE '[]'::json END AS headers, reason, error, attempts, size, recorded_at, resolved_at, fits
 FROM weighed ORDER BY n, letter_no
 
 -- name: lead

@@ -101,8 +101,8 @@ WHERE (h.verdict IN ('held', 'refused', 'unmapped') OR h.reason = 'tracking_numb
 ORDER BY b.n, h.return_no, h.seq
 
 -- name: untold_letters
-SELECT b.n, d.letter_no, d.topic, d.partition, d."offset", d.published_at, d.key, d.value, d.headers, d.reason, d.error,
-    d.attempts, octet_length(d.value)
+SELECT b.n, d.letter_no, d.topic, d.topic_id, d.partition, d."offset", d.published_at, d.key, d.value,
+    octet_length(d.value) AS size, d.headers, d.reason, d.error, d.attempts, d.recorded_at, d.resolved_at
 FROM dead_letters AS d
 JOIN batches AS b ON b.batch_id = d.batch_id
 WHERE b.n <= %(n)s AND (%(since)s::timestamptz IS NULL OR d.recorded_at >= %(since)s::timestamptz)
