@@ -46,19 +46,19 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
 
     `type` is the CloudEvent's, `code` a scan's own. `zone_source` is "event" where `time` carried its offset,
     "carrier_table" where the carrier's table turned a local time into an instant. `utc_offset` is the one that `time`
-    carried, in minutes east of UTC. `data` is the event's data as
-    compact JSON, unknown members kept; `extensions` its further attributes as a JSON object.
+    carried, in minutes east of UTC. `data` is the event's data as compact JSON, unknown members kept; `extensions` its
+    further attributes as a JSON object.
     """
 
     kind: SubjectKind
     subject: str
     event: Event
     type: str
-    code: str | None
-    zone_source: str
-    utc_offset: int | None
     data: bytes
-    extensions: bytes | None
+    code: str | None = None
+    zone_source: str = "event"
+    utc_offset: int | None = None
+    extensions: bytes | None = None
 
 
 _ROUTES: Final[dict[str, Route]] = {route.value: route for route in Route}
@@ -130,7 +130,7 @@ class Parser:
             kept = {k: v for k, v in envelope.items() if k not in _CORE_ATTRIBUTES and v is not None}
             extensions = _compact(kept) if kept else None
         code = data["code"] if kind is SubjectKind.LABEL else None
-        return Inbound(kind, subject, event, event_type, code, zone_source, utc_offset, _compact(data), extensions)
+        return Inbound(kind, subject, event, event_type, _compact(data), code, zone_source, utc_offset, extensions)
 
     def _received(self, record: Record) -> int:
         """When the message came: the later of Kafka's timestamp and the clock, as far as the first is to be believed.
@@ -182,7 +182,7 @@ class Parser:
             carrier = data["carrier"]
             said = self._tables.understand(carrier, data["code"])
             event = Event(
-                source, event_id, at, said.sense, said.milestone, location, None, None, None, said.unmapped_because
+                source, event_id, at, said.sense, said.milestone, location, unmapped_because=said.unmapped_because
             )
             return SubjectKind.LABEL, label(carrier, data["tracking_number"]), event
         if event_type == models.CONNOTE_DELIVERED:

@@ -42,10 +42,10 @@ class LogRow(NamedTuple):
     changes: Sequence[Sequence[Any]] | None
     version: int
     state: Mapping[str, Any]
-    data: Mapping[str, Any] | None
     topic: str
     partition: int
     offset: int
+    data: Mapping[str, Any] | None = None
 
     def state_after(self) -> State:
         """The return's state once this row is applied, but for the keys of the events seen."""

@@ -314,7 +314,7 @@ def entry_of(standing: Standing, state: State, run: str, now: datetime) -> Histo
     if entry is None:
         raise AssertionError("a reconciliation has a name of its own")
     data = _encode(event_data(return_id, document))
-    inbound = Inbound(SubjectKind.RETURN, return_id, event, RECONCILED, None, "event", None, data, None)
+    inbound = Inbound(SubjectKind.RETURN, return_id, event, RECONCILED, data)
     stood = Stood("", 0, 0, int(now.timestamp() * 1000)) if held is None else held.stood
     return HistoryRow(standing.return_no, entry, Arrival(inbound, Record(*stood, None, None)))
 

@@ -14,9 +14,7 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def row(n: int, return_no: int, seq: int) -> LogRow:
-    return LogRow(
-        n, return_no, seq, "R", NOW, "s", "i", "t", NOW, None, None, "advanced", None, None, 1, {}, None, "t", 0, 0
-    )
+    return LogRow(n, return_no, seq, "R", NOW, "s", "i", "t", NOW, None, None, "advanced", None, None, 1, {}, "t", 0, 0)
 
 
 def letter(n: int, letter_no: int) -> KeptLetter:

@@ -11,6 +11,7 @@ from psycopg.types.json import set_json_loads
 from pydantic_core import from_json
 
 from service.adapters.postgres.database import connect, probe_indexes, translated
+from service.adapters.postgres.journal.columns import LISTS
 from service.adapters.postgres.queries import load_queries
 from service.application.journal.publish import Reconciled, Told
 from service.application.journal.slices import Limits, Position, Slice
@@ -19,7 +20,7 @@ from service.wire.logged import LogRow
 from service.wire.models import EVENT_VOIDED
 from service.wire.reconciled import RECONCILED
 
-_QUERIES: Final = load_queries("batch_log.sql")
+_QUERIES: Final = load_queries("batch_log.sql", LISTS)
 RELAY_LOCK: Final = 0x72656C6179  # "relay"; all relays of a database share it
 # A leader that is frozen, or whose machine is gone, keeps its session open: the server ends it after this time.
 # Longer than any wait of a healthy leader between two statements, short enough to be replaced within ten seconds.

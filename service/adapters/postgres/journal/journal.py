@@ -15,6 +15,7 @@ from psycopg.types.string import BytesBinaryDumper
 from pydantic_core import from_json
 
 from service.adapters.postgres.database import closed_on_retryable, connect, probe_indexes
+from service.adapters.postgres.journal.columns import LISTS
 from service.adapters.postgres.journal.memory import Memory
 from service.adapters.postgres.journal.rows import as_uuid
 from service.adapters.postgres.journal.transaction import PostgresTransaction
@@ -34,7 +35,7 @@ from service.wire.carriers import CarrierTables
 WARY_BATCHES: Final = 16
 MOST_WARY_BATCHES: Final = 256
 
-_Q: Final = load_queries("journal.sql")
+_Q: Final = load_queries("journal.sql", LISTS)
 
 
 class PostgresJournal:

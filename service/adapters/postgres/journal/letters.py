@@ -9,6 +9,7 @@ from typing import Any, Final
 from psycopg.rows import RowFactory, class_row, tuple_row
 
 from service.adapters.postgres.database import closed_on_retryable
+from service.adapters.postgres.journal.columns import LISTS
 from service.adapters.postgres.journal.journal import PostgresJournal
 from service.adapters.postgres.journal.transaction import PostgresTransaction
 from service.adapters.postgres.queries import load_queries
@@ -18,7 +19,7 @@ from service.application.ports import Waiting
 from service.wire.cloudevents import MAX_BYTES
 from service.wire.letters import KeptLetter
 
-_Q: Final = load_queries("letters.sql")
+_Q: Final = load_queries("letters.sql", LISTS)
 
 
 class MendingJournal(PostgresJournal):
@@ -72,7 +73,9 @@ class MendingTransaction(PostgresTransaction):
     def unmapped(self, carrier: str, code: str, after: HistoryKey, limit: int) -> list[UnmappedScan]:
         with self._connection.cursor(binary=True) as cursor:
             rows = cursor.execute(_Q["unmapped"], (carrier, code, *after, limit)).fetchall()
-        return [UnmappedScan((row[0], row[1]), Waiting(row[0], self._arrival((row[0], *row[2:])))) for row in rows]
+        return [
+            UnmappedScan((return_no, seq), Waiting(return_no, self._arrival(*event))) for return_no, seq, *event in rows
+        ]
 
 
 def _asked(selection: Selection) -> dict[str, Any]:

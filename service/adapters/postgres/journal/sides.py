@@ -15,6 +15,7 @@ from pydantic_core import from_json, to_json
 
 from service.adapters.postgres.database import connect, translated
 from service.adapters.postgres.journal.batch_log import RELAY_LOCK
+from service.adapters.postgres.journal.columns import LISTS
 from service.adapters.postgres.journal.rows import clamped
 from service.adapters.postgres.journal.transaction import PostgresTransaction
 from service.adapters.postgres.queries import load_queries
@@ -28,7 +29,7 @@ from service.wire.models import EVENT_VOIDED
 from service.wire.reconciled import RECONCILED
 from service.wire.stored import decode_state
 
-_Q: Final = load_queries("reconcile.sql")
+_Q: Final = load_queries("reconcile.sql", LISTS)
 _FETCH_ROWS: Final = 2000
 _FETCH_LETTERS: Final = 8  # one may be as large as a message can be
 

@@ -11,13 +11,11 @@ from psycopg import Connection
 
 from service.adapters.postgres.database import set_local
 from service.adapters.postgres.journal.batch_ids import new_batch_id
+from service.adapters.postgres.journal.columns import COPY_TYPES, LISTS, copied, sent
 from service.adapters.postgres.journal.memory import Memory
 from service.adapters.postgres.journal.rows import (
-    HISTORY_TYPES,
     as_uuid,
     coordinates,
-    history_columns,
-    kept_columns,
     others,
     pieces,
     place_in_history,
@@ -43,8 +41,7 @@ from service.wire.carriers import CarrierTables
 from service.wire.inbound import label
 from service.wire.letters import headers_text
 from service.wire.reconciled import published_of
-from service.wire.record import Record
-from service.wire.stored import decode_state, stored_event, stored_inbound
+from service.wire.stored import KeptEvent, decode_state, stored_event
 
 # Any numbers that nothing else in this database locks.
 BATCH_LOG_LOCK: Final = 0x72_74_73_01
@@ -55,7 +52,7 @@ TURN_LOCK: Final = 0x72_74_73_03
 # would be told so after a second (deadlock_timeout, which a superuser alone may change); who waits this long gives way.
 _IMPATIENT: Final = "50ms"
 
-_Q: Final = load_queries("journal.sql")
+_Q: Final = load_queries("journal.sql", LISTS)
 
 
 class PostgresTransaction:
@@ -238,20 +235,20 @@ class PostgresTransaction:
 
     def _copy(self, name: str, rows: Iterable[HistoryRow]) -> None:
         with self._connection.cursor() as cursor, cursor.copy(_Q[name]) as copy:
-            copy.set_types(HISTORY_TYPES)
+            copy.set_types(COPY_TYPES)
             write_row, batch_id = copy.write_row, self._batch_id
             # In one order for all workers, or two of them could wait for each other.
             for row in sorted(rows, key=place_in_history):
-                write_row(history_columns(row, batch_id))
+                write_row(copied(row, batch_id))
 
     def park(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
         kinds = [a.inbound.kind.value for a in arrivals]
         subjects = [a.inbound.subject for a in arrivals]
-        return others(arrivals, self._rows("park", str(self._batch_id), kinds, subjects, *kept_columns(arrivals)))
+        return others(arrivals, self._rows("park", str(self._batch_id), kinds, subjects, *sent(arrivals)))
 
     def keep_deliveries(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
         connotes = [a.inbound.subject for a in arrivals]
-        kept = self._rows("keep_deliveries", str(self._batch_id), connotes, *kept_columns(arrivals))
+        kept = self._rows("keep_deliveries", str(self._batch_id), connotes, *sent(arrivals))
         return others(arrivals, kept)
 
     def join_connotes(self, members: Iterable[tuple[str, int]]) -> None:
@@ -297,7 +294,11 @@ class PostgresTransaction:
         rows = self._rows("unpark", ids, ids, ids, events)
         rows += self._rows("undelivered", ids, ids, events - len(rows)) if len(rows) < events else []
         kept: dict[tuple[str, str, str], Arrival] = {}  # a delivery waits for all members of its connote
-        waiting = [Waiting(row[0], kept.get(row[2:5]) or kept.setdefault(row[2:5], self._arrival(row))) for row in rows]
+        waiting = list[Waiting]()
+        for return_no, kind, subject, *event in rows:
+            key = subject, event[0], event[1]
+            arrival = kept.get(key) or kept.setdefault(key, self._arrival(kind, subject, *event))
+            waiting.append(Waiting(return_no, arrival))
         # Creations are recorded already; the rest in the order in which it happened makes the plainest history.
         waiting.sort(key=lambda item: item.arrival.inbound.event.order)
         # With all that was asked for there may be more: the next sweep looks at the same batches again.
@@ -309,11 +310,9 @@ class PostgresTransaction:
             self._connection.execute("SET LOCAL synchronous_commit = off")
         self._count("end_sweep", upto)
 
-    def _arrival(self, row: Sequence[Any]) -> Arrival:
-        _, kind, subject, *event, topic, topic_id, partition, offset, published_at = row
-        inbound = stored_inbound(kind, subject, *event, tables=self._tables)
-        at, id_ = round(published_at.timestamp() * 1000), topic_id and topic_id.bytes
-        return Arrival(inbound, Record(topic, partition, offset, at, None, None, topic_id=id_))
+    def _arrival(self, kind: str, subject: str, *columns: Any) -> Arrival:
+        event = KeptEvent._make(columns)
+        return Arrival(event.inbound(kind, subject, self._tables), event.record())
 
 
 def _check_moved(moved: int, wanted: int) -> None:

@@ -13,11 +13,9 @@ SELECT n, batch_id::text, recorded_at FROM batches WHERE n >= %(first)s ORDER BY
 -- What somebody is told of these batches: changes, exceptions, and events that alter the current status's attributes
 -- without a change (an export that does not count, a void, a reconciliation). history_batch_id, then returns_pkey for the
 -- identifier.
-SELECT b.n, h.return_no, h.seq, r.return_id, h.recorded_at, h.source, h.id, h.type, h.occurred_at, h.milestone, h.code,
-       h.verdict, h.reason, h.changes, h.version, h.state,
+SELECT {logged},
        CASE WHEN h.reason IS NOT NULL OR h.milestone IN ('DS', 'RP', 'RE', 'RR') OR h.type = ANY (%(always)s)
-            THEN h.data END,
-       h.topic, h.partition, h."offset"
+            THEN h.data END
 FROM unnest(%(numbers)s::bigint[], %(ids)s::text[]::xid8[]) AS b (n, batch_id)
 JOIN history h ON h.batch_id = b.batch_id
 JOIN returns r ON r.return_no = h.return_no

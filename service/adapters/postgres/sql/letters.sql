@@ -74,9 +74,7 @@ GROUP BY 1, 2 ORDER BY 1, 2
 
 -- name: unmapped
 -- history_unmapped, history_pkey
-SELECT return_no, seq, 'label', (data ->> 'carrier') || '/' || (data ->> 'tracking_number'), source, id, type,
-    occurred_at, zone_source, utc_offset, code, milestone, data::text, extensions::text, topic, topic_id, partition,
-    "offset", published_at
+SELECT return_no, seq, 'label', (data ->> 'carrier') || '/' || (data ->> 'tracking_number'), {read}
 FROM history AS scan
 WHERE verdict = 'unmapped' AND data ->> 'carrier' = %b::text AND code = %b::text
     AND (return_no, seq) > (%b::int8, %b::int4)

@@ -87,8 +87,7 @@ INSERT INTO reconciliations (n, batch_id, ends) VALUES (%s, %s::text::xid8, %s)
 ON CONFLICT (n) DO UPDATE SET batch_id = excluded.batch_id, ends = excluded.ends, recorded_at = now()
 
 -- name: untold_exceptions
-SELECT b.n, h.return_no, h.seq, r.return_id, h.recorded_at, h.source, h.id, h.type, h.occurred_at, h.milestone, h.code,
-    h.verdict, h.reason, h.changes, h.version, h.state, h.data, h.topic, h.partition, h."offset"
+SELECT {logged}, h.data
 FROM history AS h
 JOIN returns AS r ON r.return_no = h.return_no
 JOIN batches AS b ON b.batch_id = h.batch_id
