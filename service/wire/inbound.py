@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from enum import StrEnum, unique
 from functools import lru_cache
 from typing import Any, Final
@@ -181,9 +182,9 @@ class Parser:
         if event_type == models.CARRIER_SCANNED:
             carrier = data["carrier"]
             said = self._tables.understand(carrier, data["code"])
-            event = Event(
-                source, event_id, at, said.sense, said.milestone, location, unmapped_because=said.unmapped_because
-            )
+            event = Event(source, event_id, at, said.sense, said.milestone, location)
+            if said.unmapped_because is not None:
+                event = replace(event, unmapped_because=said.unmapped_because)
             return SubjectKind.LABEL, label(carrier, data["tracking_number"]), event
         if event_type == models.CONNOTE_DELIVERED:
             connote = data["connote"]

@@ -92,7 +92,7 @@ SELECT source, id, type, occurred_at, milestone, data, verdict, reason
 FROM history WHERE return_no = %b::int8 ORDER BY seq
 
 -- name: copy_history
-COPY history ({copied}) FROM STDIN (FORMAT BINARY)
+COPY history ({history}) FROM STDIN (FORMAT BINARY)
 
 -- name: make_contested
 CREATE TEMPORARY TABLE IF NOT EXISTS contested (LIKE history INCLUDING DEFAULTS) ON COMMIT DELETE ROWS
@@ -101,7 +101,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS contested (LIKE history INCLUDING DEFAULTS)
 TRUNCATE contested
 
 -- name: copy_contested
-COPY contested ({copied}) FROM STDIN (FORMAT BINARY)
+COPY contested ({history}) FROM STDIN (FORMAT BINARY)
 
 -- name: append_first
 -- The first new row of each return, which decides who was first; in one order for all workers.

@@ -32,7 +32,7 @@ def test_a_row_of_the_log_ends_with_what_its_event_said() -> None:
 def test_each_column_that_is_copied_has_its_type_and_its_value() -> None:
     entry = decided(NEW, ARRIVAL.inbound.event)
     assert entry is not None
-    names = re.findall(r'"(\w+)"', LISTS["copied"])
+    names = re.findall(r'"(\w+)"', LISTS["history"])
 
     values = dict(zip(names, copied(HistoryRow(7, entry, ARRIVAL), 99), strict=True))
 
