@@ -391,11 +391,11 @@ class MemoryTransaction:
     def join_connotes(self, members: Iterable[tuple[str, int]]) -> None:
         self.tables.members |= set(members)
 
-    def bury(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+    def keep_dead_letters(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         self.tables.letters += letters
         return list(letters)
 
-    def seal(self, events: int) -> None:
+    def number_batch(self, events: int) -> None:
         del events
         self.tables.batches += 1
 

@@ -111,14 +111,14 @@ class SearchTables(Protocol):
         """A transaction that commits at the end of the block, or rolls back on an exception."""
 
 
-class Step(NamedTuple):
+class Advanced(NamedTuple):
     """How far a step went, and how many rows of the history it read."""
 
     n: int
     rows: int
 
 
-def advance(tables: SearchTables) -> Step | None:
+def advance(tables: SearchTables) -> Advanced | None:
     """Bring the tables on by one slice, in one transaction; None while another projector works.
 
     The cursor knows whole batches only: a batch that is larger than a slice takes several of them in one transaction.
@@ -137,10 +137,10 @@ def advance(tables: SearchTables) -> Step | None:
         tx.count(figures)
         if position.n > after:
             tx.end(after, position.n)
-        return Step(position.n, rows)
+        return Advanced(position.n, rows)
 
 
-def rebuild(tables: SearchTables) -> Step:
+def rebuild(tables: SearchTables) -> Advanced:
     """Make the tables from nothing, in one transaction: readers see the old ones until the new ones are there."""
     with tables.transaction() as tx:
         tx.begin_rebuild()
@@ -150,7 +150,7 @@ def rebuild(tables: SearchTables) -> Step:
             position, rows = piece.position, rows + len(piece.rows)
         tx.count(figures)
         tx.end(0, position.n)
-        return Step(position.n, rows)
+        return Advanced(position.n, rows)
 
 
 def _project(tx: SearchTransaction, piece: Slice, figures: Figures) -> Projection:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from service.application.journal.slices import Position, Slice
+from service.application.journal.slices import Position, RowKey, Slice
 from service.domain.exceptional import is_exceptional
 from service.domain.journey import State
 from service.wire import outbound
@@ -34,11 +34,11 @@ class Outgoing(NamedTuple):
 
 
 class Told(NamedTuple):
-    """The newest version that a row of the history said of its return; `place` is the row's: batch, return, row."""
+    """The newest version that a row of the history said of its return; `row` is that row."""
 
     return_id: str
     version: int
-    place: tuple[int, int, int]
+    row: RowKey
 
 
 class Tail(NamedTuple):
@@ -79,7 +79,7 @@ class BatchLog(Protocol):
     def told_before(self, position: Position, limit: int) -> Sequence[Told]:
         """The last rows up to `position` that changed something, newest first: so many, or fewer."""
 
-    def place(self, return_id: str, version: int) -> tuple[int, int, int] | None:
+    def row_of(self, return_id: str, version: int) -> RowKey | None:
         """Where the journal says this version of a return: batch, return, row; None where it never did."""
 
     def reconciled(self, position: Position) -> Reconciled | None:

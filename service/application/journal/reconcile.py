@@ -294,7 +294,7 @@ def _agree(tx: Agreeing, now: datetime, say: Callable[[str], object]) -> Summary
             say(_of_unknown(each))
         done = done._replace(unknown=done.unknown + len(held))
     if done.told:
-        tx.seal(done.told)
+        tx.number_batch(done.told)
     return done
 
 

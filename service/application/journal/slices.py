@@ -11,6 +11,9 @@ from service.wire.logged import LogRow
 
 _ALL: Final = 2**63 - 1  # PostgreSQL's largest bigint; no return and no letter has this number
 
+RowKey = tuple[int, int, int]
+"""A row of the history in the order of the log: the number of its batch, of its return, and of it within the return."""
+
 
 class Position(NamedTuple):
     """How far a reader is: everything before batch `n`, and of that batch the history up to (`return_no`, `seq`) and
@@ -33,7 +36,7 @@ class Position(NamedTuple):
 
     @property
     def within(self) -> str:
-        """The place inside the batch as text; empty where the batch is read to its end."""
+        """How far it is inside the batch, as text; empty where the batch is read to its end."""
         return "" if self.is_whole else f"{self.return_no}/{self.seq}/{self.letter_no}"
 
     @classmethod
@@ -45,8 +48,8 @@ class Position(NamedTuple):
         return cls(n, return_no, seq, letter_no, batch_id)
 
     @property
-    def place(self) -> tuple[int, int, int]:
-        """Of the last row of the history that is read: batch, return, and its place within the return."""
+    def last_row(self) -> RowKey:
+        """The last row of the history that is read."""
         return self.n, self.return_no, self.seq
 
     @classmethod
@@ -76,7 +79,7 @@ class Slice(NamedTuple):
     recorded_at: datetime | None = None
 
 
-class Limits(NamedTuple):
+class SliceLimits(NamedTuple):
     """What one slice holds at most. A letter may be large, a row is not (about 1 KiB).
 
     The first letter of a slice may be larger than `letter_bytes`; its value is not read then.

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from service.application.journal.publish import Outgoing, OutputTopics, Reconciled, Tail, Told
-from service.application.journal.slices import Position, Slice
+from service.application.journal.slices import Position, RowKey, Slice
 from service.errors import Cause, Refused, Retryable
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
@@ -131,7 +131,7 @@ class FakeLog:
         del position, limit
         return []
 
-    def place(self, return_id: str, version: int) -> tuple[int, int, int] | None:
+    def row_of(self, return_id: str, version: int) -> RowKey | None:
         del return_id, version
         return None
 

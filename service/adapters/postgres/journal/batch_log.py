@@ -14,7 +14,7 @@ from service.adapters.postgres.database import connect, probe_indexes, translate
 from service.adapters.postgres.journal.columns import LISTS
 from service.adapters.postgres.queries import load_queries
 from service.application.journal.publish import Reconciled, Told
-from service.application.journal.slices import Limits, Position, Slice
+from service.application.journal.slices import Position, RowKey, Slice, SliceLimits
 from service.wire.letters import KeptLetter
 from service.wire.logged import LogRow
 from service.wire.models import EVENT_VOIDED
@@ -34,7 +34,7 @@ class SliceReader:
     are read in pieces that are too small or thrown away.
     """
 
-    def __init__(self, connection: psycopg.Connection[TupleRow], limits: Limits) -> None:
+    def __init__(self, connection: psycopg.Connection[TupleRow], limits: SliceLimits) -> None:
         set_json_loads(from_json, connection)  # a cursor takes over what it finds, so first
         self._cursor = connection.cursor(binary=True)
         self._letter_cursor = connection.cursor(binary=True, row_factory=class_row(KeptLetter))
@@ -77,7 +77,9 @@ class SliceReader:
             self._batches = min(self._limits.batches, self._batches * 2)
 
 
-def cut(position: Position, last: int, rows: Sequence[LogRow], letters: Sequence[KeptLetter], limits: Limits) -> Slice:
+def cut(
+    position: Position, last: int, rows: Sequence[LogRow], letters: Sequence[KeptLetter], limits: SliceLimits
+) -> Slice:
     """What of the rows and letters read after `position`, up to batch `last`, makes a slice within the limits."""
     over = (len(rows) > limits.rows, len(letters) > limits.letters)
     rows, letters = rows[: limits.rows], letters[: limits.letters]
@@ -102,7 +104,7 @@ class RelayLog:
     fencing each other all the time; that nothing is repeated rests on Kafka's fencing alone.
     """
 
-    def __init__(self, database_url: str, limits: Limits) -> None:
+    def __init__(self, database_url: str, limits: SliceLimits) -> None:
         """Connects; every method raises Retryable when the server is away, or the session has ended."""
         self._connection = connect(database_url, "returns-relay")
         probe_indexes(self._connection)
@@ -144,10 +146,10 @@ class RelayLog:
             rows = self._connection.execute(_QUERIES["told_before"], position._asdict() | {"limit": limit}).fetchall()
         return [Told(return_id, version, (n, return_no, seq)) for n, return_no, seq, return_id, version in rows]
 
-    def place(self, return_id: str, version: int) -> tuple[int, int, int] | None:
+    def row_of(self, return_id: str, version: int) -> RowKey | None:
         """Where the journal says this version of a return: batch, return, row; None where it never did."""
         with translated():
-            row = self._connection.execute(_QUERIES["place"], {"return_id": return_id, "version": version}).fetchone()
+            row = self._connection.execute(_QUERIES["row_of"], {"return_id": return_id, "version": version}).fetchone()
         return None if row is None else (row[0], row[1], row[2])
 
     def reconciled(self, position: Position) -> Reconciled | None:

@@ -32,8 +32,8 @@ from service.wire.carriers import CarrierTables
 # After a collision so many batches decide by turns with the other workers that collided: states are read, decided on
 # and appended by one at a time, while the others decode what comes next. The number doubles with each collision that
 # comes right after them. By turns a batch takes a little longer, because no state in memory is trusted.
-WARY_BATCHES: Final = 16
-MOST_WARY_BATCHES: Final = 256
+CONTENDED_BATCHES: Final = 16
+MOST_CONTENDED_BATCHES: Final = 256
 
 _Q: Final = load_queries("journal.sql", LISTS)
 
@@ -52,32 +52,35 @@ class PostgresJournal:
         self._connection: WorkingConnection | None = None
         self._remembered = remembered
         self._memory = Memory(remembered)
-        self._wary = 0
-        self._caution = WARY_BATCHES
+        self._contended_for = 0
+        self._next_contended = CONTENDED_BATCHES
 
     @contextmanager
     def transaction(self) -> Iterator[PostgresTransaction]:
         """Commits at the end of the block. After Retryable it is unknown whether the commit happened."""
         connection = self._connected()
-        transaction = PostgresTransaction(connection, self._tables, self._memory, is_wary=self._wary > 0)
+        transaction = PostgresTransaction(connection, self._tables, self._memory, is_contended=self._contended_for > 0)
         try:
             with closed_on_retryable(self.close), connection.transaction():
                 yield transaction
         except Retryable:
-            self._watch_out(transaction)
+            self._note_contention(transaction)
             raise
         transaction.remember()
-        self._watch_out(transaction)
+        self._note_contention(transaction)
 
-    def _watch_out(self, transaction: PostgresTransaction) -> None:
+    def _note_contention(self, transaction: PostgresTransaction) -> None:
         if transaction.has_collided:
-            self._wary, self._caution = self._caution, min(2 * self._caution, MOST_WARY_BATCHES)
+            self._contended_for, self._next_contended = (
+                self._next_contended,
+                min(2 * self._next_contended, MOST_CONTENDED_BATCHES),
+            )
         elif not transaction.has_appended:
             return
-        elif self._wary:
-            self._wary -= 1
+        elif self._contended_for:
+            self._contended_for -= 1
         else:
-            self._caution = WARY_BATCHES
+            self._next_contended = CONTENDED_BATCHES
 
     def stored_offsets(self, starts: Mapping[Partition, Stored]) -> dict[Partition, Stored]:
         """Where to read on in these partitions; one that was never read starts as is given for it."""

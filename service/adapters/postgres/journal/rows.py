@@ -28,7 +28,7 @@ def clamped(timestamp: int) -> int:
 
 
 # The order of all writes to the history: by return; the rows of one return stand in order already.
-place_in_history: Final = attrgetter("return_no")
+order_of_rows: Final = attrgetter("return_no")
 
 
 def topic_ids(records: Iterable[Record]) -> list[UUID | None]:

@@ -12,7 +12,7 @@ from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.working import WorkingConnection
 from service.application.journal.figures import Counted, Figures, Reached
 from service.application.journal.project import ExceptionRow, Projection
-from service.application.journal.slices import Limits, Position, Slice
+from service.application.journal.slices import Position, Slice, SliceLimits
 from service.errors import Fatal
 
 _QUERIES: Final = load_queries("search.sql")
@@ -30,7 +30,7 @@ _CLEAR: Final = (
 class PostgresSearch:
     """`project.SearchTables` over one connection, which is opened when needed and again after it broke."""
 
-    def __init__(self, database_url: str, limits: Limits) -> None:
+    def __init__(self, database_url: str, limits: SliceLimits) -> None:
         self._url, self._limits = database_url, limits
         self._connection: WorkingConnection | None = None
         self._reader: SliceReader | None = None

@@ -16,9 +16,9 @@ from service.adapters.postgres.journal.memory import Memory
 from service.adapters.postgres.journal.rows import (
     as_uuid,
     coordinates,
+    order_of_rows,
     others,
     pieces,
-    place_in_history,
     published_at,
     topic_ids,
 )
@@ -58,16 +58,16 @@ _Q: Final = load_queries("journal.sql", LISTS)
 class PostgresTransaction:
     """`ports.SweepTransaction`.
 
-    One that `is_wary` expects other workers on the same returns: it trusts no state in memory, and takes turns.
+    One that `is_contended` expects other workers on the same returns: it trusts no state in memory, and takes turns.
     """
 
     def __init__(
-        self, connection: Connection, tables: CarrierTables, memory: Memory | None = None, *, is_wary: bool = False
+        self, connection: Connection, tables: CarrierTables, memory: Memory | None = None, *, is_contended: bool = False
     ) -> None:
         self._connection = connection
         self._tables = tables
         self._memory = memory or Memory(0)
-        self._is_wary = is_wary
+        self._is_contended = is_contended
         self.has_collided = False
         self._is_second_round = False
         self._batch_id = new_batch_id()
@@ -163,11 +163,11 @@ class PostgresTransaction:
         return {label(carrier, number): return_no for carrier, number, return_no in self._rows(name, *parameters)}
 
     def take_turn(self) -> None:
-        if self._is_wary:
+        if self._is_contended:
             self._connection.execute(_Q["lock"], (TURN_LOCK,))
 
     def load(self, return_nos: Collection[int]) -> dict[int, State]:
-        if self._is_wary or self.has_collided:
+        if self._is_contended or self.has_collided:
             known = self._load(return_nos)
         else:
             known = self._memory.states.find(return_nos)
@@ -238,7 +238,7 @@ class PostgresTransaction:
             copy.set_types(COPY_TYPES)
             write_row, batch_id = copy.write_row, self._batch_id
             # In one order for all workers, or two of them could wait for each other.
-            for row in sorted(rows, key=place_in_history):
+            for row in sorted(rows, key=order_of_rows):
                 write_row(copied(row, batch_id))
 
     def park(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
@@ -258,13 +258,13 @@ class PostgresTransaction:
             "join_connotes", batch_id, [connote for connote, _ in unique], [return_no for _, return_no in unique]
         )
 
-    def bury(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
-        return [letter for piece in pieces(letters) for letter in self._bury(piece)]
+    def keep_dead_letters(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+        return [letter for piece in pieces(letters) for letter in self._keep_piece(piece)]
 
-    def _bury(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+    def _keep_piece(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         records = [letter.record for letter in letters]
         rows = self._rows(
-            "bury",
+            "keep_dead_letters",
             str(self._batch_id),
             [r.topic for r in records],
             topic_ids(records),
@@ -280,7 +280,7 @@ class PostgresTransaction:
         kept = set(rows)
         return [letter for letter in letters if coordinates(letter.record) in kept]
 
-    def seal(self, events: int) -> None:
+    def number_batch(self, events: int) -> None:
         self._connection.execute(_Q["lock"], (BATCH_LOG_LOCK,))
         self._connection.execute(_Q["number_batch"], (str(self._batch_id), events))
 

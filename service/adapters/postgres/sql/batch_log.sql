@@ -71,7 +71,7 @@ CROSS JOIN LATERAL (
 ) AS told
 ORDER BY b.n DESC, told.return_no DESC, told.seq DESC LIMIT %(limit)s
 
--- name: place
+-- name: row_of
 -- The row that said this version of a return: the last one, should it have been said before a reconciliation too.
 -- returns_return_id_key, history_pkey, batches_batch_id: all of the return's rows.
 SELECT b.n, h.return_no, h.seq

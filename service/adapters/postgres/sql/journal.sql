@@ -134,7 +134,7 @@ INSERT INTO connote_members (batch_id, connote, return_no)
 SELECT %b::text::xid8, connote, return_no FROM unnest(%b::text[], %b::int8[]) AS new (connote, return_no) ORDER BY connote, return_no
 ON CONFLICT DO NOTHING
 
--- name: bury
+-- name: keep_dead_letters
 -- dead_letters_coordinates_key
 INSERT INTO dead_letters (batch_id, topic, topic_id, partition, "offset", published_at, key, value, headers, reason, error)
 SELECT %b::text::xid8, topic, topic_id, partition, "offset",

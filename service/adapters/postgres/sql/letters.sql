@@ -48,7 +48,7 @@ SELECT letter_no, topic, topic_id, partition, "offset", published_at, key,
 FROM dead_letters WHERE letter_no = %b::int8 FOR UPDATE
 
 -- name: resolve
--- dead_letters_pkey. The transaction id stays that of the burial: readers of the batch log are not told again.
+-- dead_letters_pkey. The transaction id stays that of when it was kept: readers of the batch log are not told again.
 UPDATE dead_letters SET resolved_at = now(), attempts = attempts + 1 WHERE letter_no = ANY (%b::int8[])
 
 -- name: fail

@@ -13,7 +13,7 @@ from httpx import Client, Response
 from service.adapters.postgres.journal.search import PostgresSearch
 from service.adapters.postgres.reading.public import PostgresPublicReading
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
-from service.application.journal.slices import Limits as Slices
+from service.application.journal.slices import SliceLimits
 from service.errors import Retryable
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
@@ -552,7 +552,7 @@ def test_how_long_it_takes_comes_from_returns_that_are_complete(client: Client, 
     ingest(database, [creation(), scan("COLLECTED", "10:00")])
 
     before = texts(client.get("/track/R-1001"))
-    Projector(PostgresSearch(database, Slices()), Stop(), Metrics()).run(drain=True)
+    Projector(PostgresSearch(database, SliceLimits()), Stop(), Metrics()).run(drain=True)
     with pages(database) as later:
         after = texts(later.get("/track/R-1001"))
 
