@@ -99,7 +99,7 @@ class Transaction(Protocol):
     def advance(self, moves: Mapping[Partition, Move]) -> None:
         """Move the stored offsets; raises LostPartition if one is not where, or not in the topic, it is expected."""
 
-    def rebind(self, offsets: Mapping[Partition, Rebinding]) -> None:
+    def rebind(self, rebindings: Mapping[Partition, Rebinding]) -> None:
         """Bind stored offsets anew; raises LostPartition if one is not what it was before."""
 
     def number_returns(self, return_ids: Collection[str], created: Collection[str]) -> tuple[dict[str, int], set[int]]:

@@ -17,6 +17,7 @@ from service.domain.milestones import Milestone, Route
 from service.errors import InvalidEvent
 from service.wire import cloudevents, models
 from service.wire.carriers import CarrierTables
+from service.wire.locations import location_of
 from service.wire.reasons import Invalid
 from service.wire.record import Record
 from service.wire.times import instant, local_micros
@@ -178,7 +179,7 @@ class Parser:
         self, event_type: str, envelope: dict[str, Any], data: dict[str, Any], at: int
     ) -> tuple[SubjectKind, str, Event]:
         source, event_id = _shared(envelope["source"]), envelope["id"]
-        location = models.location_of(event_type, data)
+        location = location_of(event_type, data)
         if event_type == models.CARRIER_SCANNED:
             carrier = data["carrier"]
             said = self._tables.understand(carrier, data["code"])

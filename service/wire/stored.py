@@ -21,7 +21,8 @@ from service.domain.milestones import Kind, Milestone, Reason, Verdict
 from service.domain.timeline import Evidence, Sighting, decide, in_rank_order
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Inbound, SubjectKind, attributes_of
-from service.wire.models import EVENT_VOIDED, location_of
+from service.wire.locations import location_of
+from service.wire.models import EVENT_VOIDED
 from service.wire.reconciled import RECONCILED, of_event
 from service.wire.record import Record
 

@@ -337,8 +337,8 @@ class MemoryTransaction:
             self.tables.offsets[partition] = move.next
             self.tables.bound[partition] = (self.tables.stored(partition).topic_id, move.epoch)
 
-    def rebind(self, offsets: Mapping[Partition, Rebinding]) -> None:
-        for partition, (before, after) in offsets.items():
+    def rebind(self, rebindings: Mapping[Partition, Rebinding]) -> None:
+        for partition, (before, after) in rebindings.items():
             if self.tables.stored(partition) != before:
                 raise LostPartition("a stored offset was moved by another worker")
             self.tables.offsets[partition] = after.next

@@ -15,9 +15,9 @@ from psycopg.types.string import BytesBinaryDumper
 from pydantic_core import from_json
 
 from service.adapters.postgres.database import closed_on_retryable, connect, probe_indexes
+from service.adapters.postgres.journal import offsets
 from service.adapters.postgres.journal.columns import LISTS
 from service.adapters.postgres.journal.memory import Memory
-from service.adapters.postgres.journal.rows import as_uuid
 from service.adapters.postgres.journal.transaction import PostgresTransaction
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.working import WorkingConnection
@@ -84,15 +84,9 @@ class PostgresJournal:
 
     def stored_offsets(self, starts: Mapping[Partition, Stored]) -> dict[Partition, Stored]:
         """Where to read on in these partitions; one that was never read starts as is given for it."""
-        partitions = sorted(starts)
-        first = [starts[partition] for partition in partitions]
-        topics, numbers = [t for t, _ in partitions], [n for _, n in partitions]
         connection = self._connected()
-        ids = [as_uuid(each.topic_id) for each in first]
         with closed_on_retryable(self.close), connection.transaction():
-            connection.execute(_Q["start_offsets"], (topics, numbers, [each.next for each in first], ids))
-            rows = connection.execute(_Q["stored_offsets"], (topics, numbers)).fetchall()
-        return {(topic, n): Stored(offset, id_ and id_.bytes, epoch) for topic, n, offset, id_, epoch in rows}
+            return offsets.stored(connection, starts)
 
     def swept(self) -> SweepProgress:
         """How far the sweep is, and how far it has to go."""

@@ -19,7 +19,7 @@ from service.adapters.postgres.journal.columns import LISTS
 from service.adapters.postgres.journal.rows import clamped
 from service.adapters.postgres.journal.transaction import PostgresTransaction
 from service.adapters.postgres.queries import load_queries
-from service.application.journal.reconcile import Beside, Change, Document, Held, Raised, Standing, Stood, ToldLetter
+from service.application.journal.sides import Beside, Change, Document, Held, Raised, Standing, Stood, ToldLetter
 from service.application.journal.slices import Position
 from service.errors import Fatal
 from service.wire.carriers import CarrierTables
@@ -48,7 +48,7 @@ def open_sides(url: str, tables: CarrierTables, name: str) -> Iterator[PostgresS
 
 
 class PostgresSides:
-    """`reconcile.Sides`."""
+    """`sides.Sides`."""
 
     def __init__(self, connection: Connection, tables: CarrierTables) -> None:
         self._connection = connection
@@ -150,7 +150,7 @@ class PostgresSides:
 
 
 class PostgresAgreeing(PostgresTransaction):
-    """`reconcile.Agreeing`."""
+    """`sides.Agreeing`."""
 
     def end(self) -> Position:
         row = self._connection.execute(_Q["end"]).fetchone()

@@ -10,11 +10,11 @@ import psycopg
 from psycopg import Connection
 
 from service.adapters.postgres.database import set_local
+from service.adapters.postgres.journal import offsets
 from service.adapters.postgres.journal.batch_ids import new_batch_id
 from service.adapters.postgres.journal.columns import COPY_TYPES, LISTS, copied, sent
 from service.adapters.postgres.journal.memory import Memory
 from service.adapters.postgres.journal.rows import (
-    as_uuid,
     coordinates,
     order_of_rows,
     others,
@@ -36,7 +36,6 @@ from service.application.ports import (
 )
 from service.domain.events import Event
 from service.domain.journey import State, continued
-from service.errors import LostPartition
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import label
 from service.wire.letters import headers_text
@@ -95,34 +94,10 @@ class PostgresTransaction:
         return self._connection.execute(_Q[name], parameters).rowcount
 
     def advance(self, moves: Mapping[Partition, Move]) -> None:
-        if not moves:
-            return
-        keys = sorted(moves)
-        moved = self._count(
-            "advance_offsets",
-            [topic for topic, _ in keys],
-            [partition for _, partition in keys],
-            [moves[key].expected for key in keys],
-            [moves[key].next for key in keys],
-            [as_uuid(moves[key].topic_id) for key in keys],
-            [moves[key].epoch for key in keys],
-        )
-        _check_moved(moved, len(keys))
+        offsets.advance(self._connection, moves)
 
-    def rebind(self, offsets: Mapping[Partition, Rebinding]) -> None:
-        keys = sorted(offsets)
-        before, after = [offsets[key].before for key in keys], [offsets[key].after for key in keys]
-        moved = self._count(
-            "rebind_offsets",
-            [topic for topic, _ in keys],
-            [partition for _, partition in keys],
-            [each.next for each in before],
-            [as_uuid(each.topic_id) for each in before],
-            [each.next for each in after],
-            [as_uuid(each.topic_id) for each in after],
-            [each.epoch for each in after],
-        )
-        _check_moved(moved, len(keys))
+    def rebind(self, rebindings: Mapping[Partition, Rebinding]) -> None:
+        offsets.rebind(self._connection, rebindings)
 
     def number_returns(self, return_ids: Collection[str], created: Collection[str]) -> tuple[dict[str, int], set[int]]:
         known = self._memory.returns.find(return_ids)
@@ -313,12 +288,6 @@ class PostgresTransaction:
     def _arrival(self, kind: str, subject: str, *columns: Any) -> Arrival:
         event = KeptEvent._make(columns)
         return Arrival(event.inbound(kind, subject, self._tables), event.record())
-
-
-def _check_moved(moved: int, wanted: int) -> None:
-    if moved != wanted:
-        message = f"{wanted - moved} of {wanted} stored offsets were moved by another worker"
-        raise LostPartition(message)
 
 
 def _carriers_and_numbers(labels: Iterable[str]) -> tuple[list[str], list[str]]:
