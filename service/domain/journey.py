@@ -101,7 +101,15 @@ def needs_past(state: State, event: Event) -> bool:
 def record(state: State, event: Event, past: Sequence[Event] = ()) -> Entry | None:
     """The entry for `event` on top of `state`; None for a duplicate, which changes nothing.
 
-    `past` is every event recorded of the return, needed where `needs_past` says so.
+    `state` is the return's after everything that was recorded of it: `NEW`, or that of the entry before. `past` is every
+    event recorded of the return, needed where `needs_past` says so; ValueError where it is needed and not given.
+
+    >>> from service.domain.events import Attributes
+    >>> label = Attributes("acme", Route.OMNIRPS, "generic", "GX-1")
+    >>> created = record(NEW, Event("/portal", "1", 10, Sense.ASSERTS, RC, attributes=label))
+    >>> scanned = record(created.state, Event("/carrier", "7", 20, Sense.ASSERTS, Milestone.RT))
+    >>> scanned.verdict.value, [(change.version, change.kind.value) for change in scanned.changes]
+    ('advanced', [(2, 'reached')])
     """
     key = event.key
     if has_seen(state, key):
@@ -113,7 +121,11 @@ def record(state: State, event: Event, past: Sequence[Event] = ()) -> Entry | No
 
 
 def re_evaluate(state: State, event: Event) -> Entry | None:
-    """The entry for an event that was recorded as unmapped and is understood now; None if there is nothing to add."""
+    """The entry for an event that was recorded as unmapped and is understood now; None if there is nothing to add.
+
+    `event` is the one that was recorded (same source and id) as today's tables understand it. None where they do not
+    know its code either, and where it was re-evaluated before.
+    """
     marker = key_digest(event.source, event.id + _RE_EVALUATED)
     if event.sense is Sense.UNMAPPED or has_seen(state, marker):
         return None

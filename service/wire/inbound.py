@@ -39,7 +39,11 @@ class SubjectKind(StrEnum):
 
 
 def label(carrier: str, tracking_number: str) -> str:
-    """A label in one word; a carrier has no slash."""
+    """A label in one word, as scans are parked and placed by; a carrier has no slash.
+
+    >>> label("omniparcel", "OP-1")
+    'omniparcel/OP-1'
+    """
     return f"{carrier}/{tracking_number}"
 
 
