@@ -15,7 +15,7 @@ from service.application.reading.listing import STUCK_HOURS, Listing
 from service.domain.milestones import Milestone
 
 
-class Operations(NamedTuple):
+class Services(NamedTuple):
     """Lists, creations, voids and replays. `replay` tries one dead letter again; None: there is no such letter."""
 
     listing: Listing
@@ -26,7 +26,7 @@ class Operations(NamedTuple):
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
-async def operations(request: Request) -> Operations:
+async def services_of(request: Request) -> Services:
     """Those of this application."""
-    found: Operations = request.app.state.operations
+    found: Services = request.app.state.services
     return found

@@ -31,7 +31,7 @@ from tests.support.plans import Explained, indexes, scans
 LIMIT = 100  # the API's default
 _VALUES = 5  # sets of values for each combination
 _TRIES = 3  # of each; the least is taken, for the rest is other programs' time
-_PACE_SAMPLE = 1000
+_DURATIONS_SAMPLE = 1000
 _NOW = datetime.fromtimestamp(NOW, UTC)
 _DUE = due_times(STUCK_HOURS, _NOW)
 
@@ -200,15 +200,15 @@ def _single(connection: Connection[Any], rng: random.Random) -> Iterator[tuple[s
     yield "track, tracking number", [_of(PostgresPublicReading, "find", [each]) for each in labels]
     yield "track, unknown", [_of(PostgresPublicReading, "find", [])]
     watched = [[each] for each in (*ids, *labels)] * 10
-    yield f"track, {len(watched)} watched", [_of(PostgresPublicReading, "positions", watched)]
-    yield "pace", [_of(PostgresPublicReading, "completed", _PACE_SAMPLE)]
+    yield f"track, {len(watched)} watched", [_of(PostgresPublicReading, "revisions", watched)]
+    yield "durations", [_of(PostgresPublicReading, "completed", _DURATIONS_SAMPLE)]
     yield "dead letter", [_of(PostgresListing, "letter", 1)]
     yield "queues, sizes", [_of(PostgresQueues, "sizes", _DUE)]
     yield "queues, unmapped codes", [_of(PostgresQueues, "unmapped")]
     yield "figures, counts", [_of(PostgresQueues, "counts")]
     yield "figures, days", [_of(PostgresQueues, "days", (_NOW - timedelta(days=90)).date())]
     yield "figures, minutes", [_of(PostgresQueues, "minutes", _NOW - timedelta(hours=3))]
-    yield "figures, progress", [_of(PostgresQueues, "progress")]
+    yield "figures, progress", [_of(PostgresQueues, "projection_lag")]
     yield "audit", [_of(PostgresAudit, "entries", None, None, LIMIT)]
     yield "audit of a subject", [_of(PostgresAudit, "entries", each, None, LIMIT) for each in ids]
 

@@ -1,6 +1,6 @@
 """The audit log of the operations desk: who did what to what, and when. Nothing in it is ever changed.
 
-An entry is written before the deed: there may be an entry whose deed then failed, and never a deed without an entry.
+An entry is written before the action: there may be an entry whose action then failed, and never an action without an entry.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class DayCount(NamedTuple):
     returns: int
 
 
-class Progress(NamedTuple):
+class ProjectionLag(NamedTuple):
     """How far the tables behind lists and figures are: `behind` batches of the journal, the oldest of them since
     `since`; `is_complete` tells whether the figures hold all returns.
     """
@@ -92,5 +92,5 @@ class Queues(Protocol):
     def offsets(self) -> dict[Partition, Stored]:
         """The next offset to be ingested, by partition."""
 
-    def progress(self) -> Progress:
+    def projection_lag(self) -> ProjectionLag:
         """How far the tables behind lists and figures are."""

@@ -69,7 +69,7 @@ class Place(NamedTuple):
     country: str | None
 
 
-class Reader:
+class RedactedReturn:
     """A return's rows, each event once, and what may be said of them."""
 
     def __init__(self, found: Found, tables: CarrierTables) -> None:

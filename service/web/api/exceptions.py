@@ -15,11 +15,11 @@ from service.web.api.lists import DeadLetter, ExceptionsPage, ExceptionsQuery, L
 from service.web.http.cursors import decode_cursor, wrong_cursor
 from service.web.http.problems import Problem, documented
 from service.web.http.security import Require
-from service.web.services import Operations, operations
+from service.web.services import Services, services_of
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(Require("ops"))], tags=["operations"])
 
-Does = Annotated[Operations, Depends(operations)]
+Wired = Annotated[Services, Depends(services_of)]
 _LARGEST: Final = 2**63 - 1
 LetterId = Annotated[int, Path(ge=1, le=_LARGEST, description="The letter's `id`.", examples=[12])]
 
@@ -31,7 +31,7 @@ LetterId = Annotated[int, Path(ge=1, le=_LARGEST, description="The letter's `id`
     responses={**NOT_MODIFIED, **documented(HTTPStatus.UNPROCESSABLE_ENTITY)},
 )
 def get_exceptions(
-    query: Annotated[ExceptionsQuery, Query()], does: Does, if_none_match: IfNoneMatch = None
+    query: Annotated[ExceptionsQuery, Query()], services: Wired, if_none_match: IfNoneMatch = None
 ) -> Response:
     """The newest first. Also events that count with a reason to look at them: a tracking number in use twice.
 
@@ -39,7 +39,7 @@ def get_exceptions(
     """
     wanted = ExceptionFilter(**query.model_dump(exclude={"limit", "cursor"}))
     try:
-        found = list_exceptions(does.listing, wanted, query.limit, decode_cursor(query.cursor))
+        found = list_exceptions(services.listing, wanted, query.limit, decode_cursor(query.cursor))
     except WrongPageKey:
         raise wrong_cursor() from None
     return page(found, if_none_match)
@@ -52,12 +52,12 @@ def get_exceptions(
     responses={**NOT_MODIFIED, **documented(HTTPStatus.UNPROCESSABLE_ENTITY)},
 )
 def get_dead_letters(
-    query: Annotated[LettersQuery, Query()], does: Does, if_none_match: IfNoneMatch = None
+    query: Annotated[LettersQuery, Query()], services: Wired, if_none_match: IfNoneMatch = None
 ) -> Response:
     """The newest first, with values of up to 4 KiB; a letter by itself has all of its value."""
     wanted = LetterFilter(**query.model_dump(exclude={"limit", "cursor"}))
     try:
-        found = list_letters(does.listing, wanted, query.limit, decode_cursor(query.cursor))
+        found = list_letters(services.listing, wanted, query.limit, decode_cursor(query.cursor))
     except WrongPageKey:
         raise wrong_cursor() from None
     return page(found, if_none_match)
@@ -70,10 +70,10 @@ def get_dead_letters(
     responses={**NOT_MODIFIED, **documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)},
 )
 def get_dead_letter(
-    letter_no: Annotated[LetterId, Path(alias="id")], does: Does, if_none_match: IfNoneMatch = None
+    letter_no: Annotated[LetterId, Path(alias="id")], services: Wired, if_none_match: IfNoneMatch = None
 ) -> Response:
     """Its key, value and headers as they came, and what was wrong when it was last tried."""
-    letter = does.listing.letter(letter_no)
+    letter = services.listing.letter(letter_no)
     if letter is None:
         raise _unknown(letter_no)
     return answer(letter_item(letter), if_none_match)
@@ -85,9 +85,9 @@ def get_dead_letter(
     response_model=Replayed,
     responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
-def replay_dead_letter(letter_no: Annotated[LetterId, Path(alias="id")], does: Does) -> Response:
+def replay_dead_letter(letter_no: Annotated[LetterId, Path(alias="id")], services: Wired) -> Response:
     """Today's rules read its bytes. What is an event now is recorded, and the letter is resolved; safe to repeat."""
-    replayed = does.replay(letter_no)
+    replayed = services.replay(letter_no)
     if replayed is None:
         raise _unknown(letter_no)
     document = replayed._asdict()

@@ -18,7 +18,7 @@ from service.web.api.models import HistoryPage, Return
 from service.web.http.cursors import decode_cursor, wrong_cursor
 from service.web.http.problems import Problem, documented
 from service.web.http.security import Require, reading
-from service.web.services import Operations, operations
+from service.web.services import Services, services_of
 from service.wire.models import NUMBER_PATTERN
 
 router = APIRouter(prefix="/v1")
@@ -40,7 +40,7 @@ _LARGEST_SEQ: Final = 2**31 - 1
 )
 def get_returns(
     query: Annotated[ReturnsQuery, Query()],
-    does: Annotated[Operations, Depends(operations)],
+    services: Annotated[Services, Depends(services_of)],
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The newest first; with `stuck=true` the one that has not moved for longest. Filters narrow the list together.
@@ -48,9 +48,9 @@ def get_returns(
     Made from tables that follow what is recorded, a moment later: a return by itself is always up to date.
     """
     wanted = ReturnFilter(**query.model_dump(exclude={"limit", "cursor"}))
-    due = due_times(does.stuck_hours, does.now())
+    due = due_times(services.stuck_hours, services.now())
     try:
-        found = list_returns(does.listing, wanted, query.limit, decode_cursor(query.cursor), due)
+        found = list_returns(services.listing, wanted, query.limit, decode_cursor(query.cursor), due)
     except WrongPageKey:
         raise wrong_cursor() from None
     return page(found, if_none_match)

@@ -65,7 +65,7 @@ class LetterPages:
         }
         is_open = None if filters["open"] is None else filters["open"] == "yes"
         wanted = LetterFilter(filters["reason"], filters["topic"], open=is_open)
-        listing = visit.parts.operations.listing
+        listing = visit.parts.services.listing
 
         def read(after: PageKey | None, limit: int) -> Page:
             return list_letters(listing, wanted, limit, after, value_bytes=0)
@@ -86,12 +86,12 @@ class LetterPages:
         if letter is None:
             return visit.trouble(HTTPStatus.NOT_FOUND, "nowhere")
         visit.note(Action.REPLAY, str(letter.letter_no))
-        replayed = visit.parts.operations.replay(letter.letter_no)
+        replayed = visit.parts.services.replay(letter.letter_no)
         return self._page(visit, self._find(visit) or letter, replayed)
 
     def _find(self, visit: Visit) -> Letter | None:
         letter_no = number(visit.request.path_params["letter"])
-        return None if letter_no is None else visit.parts.operations.listing.letter(letter_no)
+        return None if letter_no is None else visit.parts.services.listing.letter(letter_no)
 
     def _page(self, visit: Visit, letter: Letter, replayed: Replayed | None) -> Response:
         event = read_letter(visit.parts.parser, letter)
@@ -147,6 +147,6 @@ def _whereabouts(visit: Visit, event: Inbound) -> Whereabouts | None:
         return Whereabouts("connote", event.subject, f"/ops/connotes/{event.subject}")
     carrier, _, tracking_number = event.subject.partition("/")
     wanted = ReturnFilter(carrier=carrier, tracking_number=tracking_number)
-    for row in visit.parts.operations.listing.returns(wanted, {}, None, 1).rows:
+    for row in visit.parts.services.listing.returns(wanted, {}, None, 1).rows:
         return Whereabouts("return", row.return_id, f"/ops/returns/{row.return_id}")
     return None

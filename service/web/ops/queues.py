@@ -47,13 +47,13 @@ class Board(NamedTuple):
 
 def due(visit: Visit) -> dict[str, datetime]:
     """Since when a return of each status is stuck."""
-    operations = visit.parts.operations
-    return due_times(operations.stuck_hours, operations.now())
+    services = visit.parts.services
+    return due_times(services.stuck_hours, services.now())
 
 
 def stuck_hours(visit: Visit) -> dict[str, float]:
     """For how long a return may stay in a status."""
-    return {status.value: hours for status, hours in visit.parts.operations.stuck_hours.items()}
+    return {status.value: hours for status, hours in visit.parts.services.stuck_hours.items()}
 
 
 def board(visit: Visit) -> Board:
@@ -64,7 +64,7 @@ def board(visit: Visit) -> Board:
         address = query.address("/ops/queues/stuck", {"status": status.value})
         return Queue(f"stuck_{status.value}", sizes.stuck.get(status.value, EMPTY), address)
 
-    rest = [status for status in visit.parts.operations.stuck_hours if status is not Milestone.RDTPF]
+    rest = [status for status in visit.parts.services.stuck_hours if status is not Milestone.RDTPF]
     return Board(stuck(Milestone.RDTPF), tuple(stuck(status) for status in rest), tuple(_others(sizes)))
 
 
@@ -117,7 +117,7 @@ class QueuePages:
             "route": query.choice(visit, "route", [route.value for route in Route]),
         }
         wanted, since = ReturnFilter(**filters, stuck=True), due(visit)
-        listing = visit.parts.operations.listing
+        listing = visit.parts.services.listing
 
         def read(after: PageKey | None, limit: int) -> Page:
             return list_returns(listing, wanted, limit, after, since)
@@ -157,7 +157,7 @@ class QueuePages:
         if words:
             filters = {"reason": query.choice(visit, "reason", words), "carrier": filters["carrier"]}
         wanted = ExceptionFilter(**{**filters, **fixed}, open=True)
-        listing = visit.parts.operations.listing
+        listing = visit.parts.services.listing
 
         def read(after: PageKey | None, limit: int) -> Page:
             return list_exceptions(listing, wanted, limit, after)

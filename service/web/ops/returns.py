@@ -81,7 +81,7 @@ class ReturnsPage:
             return visit.show("ops/returns.html", HTTPStatus.UNPROCESSABLE_ENTITY, items=[], next=None, **values)
         try:
             place = decode_cursor(cursor[:_MOST_OF_A_CURSOR]) if cursor else None
-            listing, due = visit.parts.operations.listing, visit.due
+            listing, due = visit.parts.services.listing, visit.due
             found = read_on(lambda after: list_returns(listing, wanted(given), _ROWS, after, due), place)
         except (Problem, WrongPageKey):
             return visit.trouble(HTTPStatus.NOT_FOUND, "nowhere")
@@ -93,7 +93,7 @@ class ReturnsPage:
         given, wrong = given_filters(visit.request.query_params)
         if wrong:
             raise WrongQuestion(wrong[0])
-        listing, asked, due = visit.parts.operations.listing, wanted(given), visit.due
+        listing, asked, due = visit.parts.services.listing, wanted(given), visit.due
         return List(lambda after, limit: list_returns(listing, asked, limit, after, due), dict(given))
 
 

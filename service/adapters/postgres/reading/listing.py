@@ -48,8 +48,11 @@ class _Range(NamedTuple):
     columns: tuple[str, ...] = ()
     open: bool | None = None
 
-    def serves(self, asked: Mapping[str, Any]) -> bool:
-        return all(asked[column] is not None for column in self.columns) and self.open in (None, asked.get("open"))
+    def serves(self, parameters: Mapping[str, Any]) -> bool:
+        return all(parameters[column] is not None for column in self.columns) and self.open in (
+            None,
+            parameters.get("open"),
+        )
 
 
 class _Order(NamedTuple):
@@ -117,22 +120,22 @@ class PostgresListing:
         self, wanted: ReturnFilter, due: Mapping[str, datetime], after: int | None, limit: int
     ) -> Window[ListedReturn]:
         fresh = json.dumps({status: at.isoformat() for status, at in due.items()}) if wanted.stuck is False else None
-        asked = wanted._asdict() | {"limit": limit, "due": fresh}
+        parameters = wanted._asdict() | {"limit": limit, "due": fresh}
         before = (2**63 - 1 if after is None else after,)
-        return self._range("returns", _RETURNS, asked, before, (0,), ListedReturn)
+        return self._range("returns", _RETURNS, parameters, before, (0,), ListedReturn)
 
     def stuck_returns(
         self, wanted: ReturnFilter, due: Mapping[str, datetime], after: tuple[datetime, int] | None, limit: int
     ) -> Window[ListedReturn]:
         statuses = [status for status in due if wanted.status in (None, status)]
         at, return_no = after or (_NEVER, 0)
-        asked = wanted._asdict() | {"statuses": statuses, "due": [due[status] for status in statuses]}
+        parameters = wanted._asdict() | {"statuses": statuses, "due": [due[status] for status in statuses]}
         is_narrowed = any(value is not None for value in (wanted.route, wanted.carrier, wanted.hub))
         most = MOST_LOOKED_AT // (len(statuses) or 1) if is_narrowed else limit
-        asked |= {"after_at": at, "after": return_no, "limit": limit, "most": most}
+        parameters |= {"after_at": at, "after": return_no, "limit": limit, "most": most}
         with self._moment() as ask:
-            rows = [ListedReturn(*row) for row in ask(_QUERIES["stuck_returns"], asked)]
-            upto = next(iter(ask(_QUERIES["stuck_returns_upto"], asked)), None) if is_narrowed else None
+            rows = [ListedReturn(*row) for row in ask(_QUERIES["stuck_returns"], parameters)]
+            upto = next(iter(ask(_QUERIES["stuck_returns_upto"], parameters)), None) if is_narrowed else None
         if upto is None:
             return Window(rows)
         # Of other statuses it was looked further; those have to wait.
@@ -141,26 +144,26 @@ class PostgresListing:
     def exceptions(
         self, wanted: ExceptionFilter, after: tuple[datetime, int, int] | None, limit: int
     ) -> Window[ListedException]:
-        asked = wanted._asdict() | {"limit": limit}
+        parameters = wanted._asdict() | {"limit": limit}
         before, behind = after or (_EVER, 0, 0), (_NEVER, 0, 0)
-        return self._range("exceptions", _EXCEPTIONS, asked, before, behind, ListedException)
+        return self._range("exceptions", _EXCEPTIONS, parameters, before, behind, ListedException)
 
     def parked(
         self, wanted: ExceptionFilter, after: tuple[datetime, str, str, str, str] | None, limit: int
     ) -> Window[ParkedEvent]:
         at, kind, subject, source, id_ = after or (_EVER, _LAST_KIND, "", "", "")
-        asked = wanted._asdict() | {"after_at": at, "kind": kind, "subject": subject, "source": source, "id": id_}
+        parameters = wanted._asdict() | {"after_at": at, "kind": kind, "subject": subject, "source": source, "id": id_}
         is_narrowed = wanted.carrier is not None or wanted.code is not None
-        asked |= {"limit": limit, "most": MOST_LOOKED_AT if is_narrowed else limit}
-        return self._look(_QUERIES["parked"], _QUERIES["parked_upto"] if is_narrowed else None, asked, ParkedEvent)
+        parameters |= {"limit": limit, "most": MOST_LOOKED_AT if is_narrowed else limit}
+        return self._look(_QUERIES["parked"], _QUERIES["parked_upto"] if is_narrowed else None, parameters, ParkedEvent)
 
     def letters(
         self, wanted: LetterFilter, after: tuple[datetime, int] | None, limit: int, most: int
     ) -> Window[Letter]:
-        asked = wanted._asdict() | {"limit": limit, "most_bytes": most}
+        parameters = wanted._asdict() | {"limit": limit, "most_bytes": most}
         places = [*([after] if after else []), *([(wanted.until, 0)] if wanted.until else [])]
         before = min(places, default=(_EVER, 0))
-        return self._range("letters", _LETTERS, asked, before, (wanted.since or _NEVER, 0), Letter)
+        return self._range("letters", _LETTERS, parameters, before, (wanted.since or _NEVER, 0), Letter)
 
     def letter(self, letter_no: int) -> Letter | None:
         with translated(), self._pool.connection() as connection:
@@ -174,38 +177,38 @@ class PostgresListing:
             yield lambda query, parameters: connection.execute(query, parameters, prepare=False).fetchall()
 
     def _look(
-        self, query: _Query, upto: _Query | None, asked: Mapping[str, Any], row_type: Callable[..., Row]
+        self, query: _Query, upto: _Query | None, parameters: Mapping[str, Any], row_type: Callable[..., Row]
     ) -> Window[Row]:
         """What `query` finds; `upto` tells where it ended, if it found too little and stopped looking."""
         if upto is None:
             with translated(), self._pool.connection() as connection:
-                return Window([row_type(*row) for row in connection.execute(query, asked, prepare=False)])
+                return Window([row_type(*row) for row in connection.execute(query, parameters, prepare=False)])
         with self._moment() as ask:
-            rows = [row_type(*row) for row in ask(query, asked)]
-            ended = ask(upto, asked) if len(rows) < asked["limit"] else []
+            rows = [row_type(*row) for row in ask(query, parameters)]
+            ended = ask(upto, parameters) if len(rows) < parameters["limit"] else []
         return Window(rows, ended[0] if ended else None)
 
     def _range(
         self,
         query: str,
         order: _Order,
-        asked: dict[str, Any],
+        parameters: dict[str, Any],
         before: Sequence[Any],
         behind: Sequence[Any],
         row_type: Callable[..., Row],
     ) -> Window[Row]:
         """The rows with a key between the two, both excluded, the greatest first."""
         by = _Range()
-        if all(asked[column] is None for column in order.rare):
-            by = next((each for each in order.by if each.serves(asked)), by)
-        bounds: dict[str, Any] = {f"by_{column}": asked[column] for column in by.columns}
+        if all(parameters[column] is None for column in order.rare):
+            by = next((each for each in order.by if each.serves(parameters)), by)
+        bounds: dict[str, Any] = {f"by_{column}": parameters[column] for column in by.columns}
         bounds |= {f"before_{name}": value for (name, _), value in zip(order.key, before, strict=True)}
         bounds |= {f"behind_{name}": value for (name, _), value in zip(order.key, behind, strict=True)}
         settled = {*by.columns, *(("open",) if by.open is not None else ())}
-        is_narrowed = any(asked[name] is not None for name in order.outer if name not in settled)
-        bounds["most"] = MOST_LOOKED_AT if is_narrowed else asked["limit"]
+        is_narrowed = any(parameters[name] is not None for name in order.outer if name not in settled)
+        bounds["most"] = MOST_LOOKED_AT if is_narrowed else parameters["limit"]
         upto = _ranged(f"{query}_upto", by, order.key) if is_narrowed else None
-        return self._look(_ranged(query, by, order.key), upto, asked | bounds, row_type)
+        return self._look(_ranged(query, by, order.key), upto, parameters | bounds, row_type)
 
 
 @cache

@@ -99,7 +99,7 @@ SELECT minute, events FROM search_minutes WHERE minute >= %(since)s::timestamptz
 -- All of offsets: one row a partition.
 SELECT topic, partition, next, topic_id FROM offsets
 
--- name: progress
+-- name: projection_lag
 -- cursors_pkey, batches_pkey
 SELECT coalesce((SELECT max(n) FROM batches), 0) - known.n,
     (SELECT recorded_at FROM batches WHERE batches.n = known.n + 1),
