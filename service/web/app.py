@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 
-from service.application.reading.tracking import Reading
+from service.application.access.scopes import TokenScopes
+from service.application.reading.readiness import ReadinessCheck
+from service.application.reading.tracking import ReturnReading
 from service.metrics import Metrics
 from service.web.api import creating, reference
 from service.web.api import exceptions as desk
@@ -32,8 +34,12 @@ _SUMMARY: Final = "The status of every consumer return, from its label to the re
 health = APIRouter(tags=["health"])
 
 
+class Store(ReturnReading, TokenScopes, ReadinessCheck, Protocol):
+    """What every application reads: returns, tokens, and whether it can read."""
+
+
 def create_app(
-    store: Reading,
+    store: Store,
     metrics: Metrics,
     public: Public | None = None,
     services: Services | None = None,

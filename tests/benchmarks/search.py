@@ -21,7 +21,8 @@ from service.adapters.postgres.reading.listing import PostgresListing
 from service.adapters.postgres.reading.public import PostgresPublicReading
 from service.adapters.postgres.reading.queues import PostgresQueues
 from service.adapters.postgres.reading.returns import Pool, PostgresReading, open_pool
-from service.application.reading.listing import STUCK_HOURS, ExceptionFilter, LetterFilter, ReturnFilter
+from service.application.reading.filters import ExceptionFilter, LetterFilter, ReturnFilter
+from service.application.reading.listing import STUCK_HOURS
 from service.application.reading.pages import PageKey, due_times, list_exceptions, list_letters, list_returns
 from service.wire.stored import to_micros
 from tests.benchmarks.bed import Bed
@@ -102,7 +103,7 @@ def _calls(connection: Connection[Any]) -> Iterator[tuple[str, list[Ask]]]:
 
 
 def _returns(connection: Connection[Any], rng: random.Random) -> Iterator[tuple[str, list[Ask]]]:
-    names = [name for name in ReturnFilter._fields if name != "stuck"]
+    names = [name for name in ReturnFilter.model_fields if name != "stuck"]
     rows = _sample(connection, "search_returns", "return_no", [*names, "return_no"], rng)
     deep: PageKey = ("r", int(_one(connection, "SELECT max(return_no) / 5 FROM search_returns")))
     stuck = connection.execute(
@@ -124,7 +125,7 @@ def _returns(connection: Connection[Any], rng: random.Random) -> Iterator[tuple[
 
 
 def _exceptions(connection: Connection[Any], rng: random.Random) -> Iterator[tuple[str, list[Ask]]]:
-    names = [name for name in ExceptionFilter._fields if name != "open"]
+    names = [name for name in ExceptionFilter.model_fields if name != "open"]
     rows = _sample(connection, "search_exceptions", "return_no", names, rng)
     row = connection.execute(
         "SELECT recorded_at, return_no, seq FROM search_exceptions ORDER BY 1, 2, 3 "

@@ -10,6 +10,7 @@ from service.application.ports import Partition, Stored
 
 MOST_COUNTED: Final = 10_000  # a queue is counted up to here: nobody works through more, and millions take time
 MOST_GROUPS: Final = 200  # of unmapped codes, in the order of their names
+CODE_COLUMNS: Final = ("carrier", "code", "reason", "scans", "oldest", "newest", "example")  # of their file
 
 
 class Size(NamedTuple):

@@ -19,7 +19,7 @@ from service.web.api.models import Return
 from service.web.http.cursors import invalid
 from service.web.http.problems import Problem, documented
 from service.web.http.security import Require, bearer
-from service.web.services import Services, services_of
+from service.web.services import Services, Wired
 from service.wire import models
 from service.wire.reasons import Invalid
 
@@ -91,7 +91,7 @@ class NewReturn(models.ReturnCreatedData):
 async def create_return(
     request: Request,
     data: Annotated[NewReturn, Body(openapi_examples=_EXAMPLES)],
-    services: Annotated[Services, Depends(services_of)],
+    services: Wired,
     credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)],
     idempotency_key: Annotated[
         str | None,

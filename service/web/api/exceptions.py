@@ -8,18 +8,16 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import Response
 
-from service.application.reading.listing import ExceptionFilter, LetterFilter
-from service.application.reading.pages import WrongPageKey, letter_item, list_exceptions, list_letters
-from service.web.api.answers import NOT_MODIFIED, IfNoneMatch, answer, page
+from service.application.reading.documents import letter_item
+from service.application.reading.pages import list_exceptions, list_letters
+from service.web.api.answers import ITEM_RESPONSES, LIST_RESPONSES, IfNoneMatch, answer, list_page
 from service.web.api.lists import DeadLetter, ExceptionsPage, ExceptionsQuery, LettersPage, LettersQuery, Replayed
-from service.web.http.cursors import decode_cursor, wrong_cursor
 from service.web.http.problems import Problem, documented
 from service.web.http.security import Require
-from service.web.services import Services, services_of
+from service.web.services import Wired
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(Require("ops"))], tags=["operations"])
 
-Wired = Annotated[Services, Depends(services_of)]
 _LARGEST: Final = 2**63 - 1
 LetterId = Annotated[int, Path(ge=1, le=_LARGEST, description="The letter's `id`.", examples=[12])]
 
@@ -28,7 +26,7 @@ LetterId = Annotated[int, Path(ge=1, le=_LARGEST, description="The letter's `id`
     "/exceptions",
     summary="Events that were held, refused, unmapped or parked",
     response_model=ExceptionsPage,
-    responses={**NOT_MODIFIED, **documented(HTTPStatus.UNPROCESSABLE_ENTITY)},
+    responses=LIST_RESPONSES,
 )
 def get_exceptions(
     query: Annotated[ExceptionsQuery, Query()], services: Wired, if_none_match: IfNoneMatch = None
@@ -37,37 +35,31 @@ def get_exceptions(
 
     All but parked ones are made from tables that follow what is recorded, a moment later.
     """
-    wanted = ExceptionFilter(**query.model_dump(exclude={"limit", "cursor"}))
-    try:
-        found = list_exceptions(services.listing, wanted, query.limit, decode_cursor(query.cursor))
-    except WrongPageKey:
-        raise wrong_cursor() from None
-    return page(found, if_none_match)
+    return list_page(
+        lambda after: list_exceptions(services.listing, query, query.limit, after), query.cursor, if_none_match
+    )
 
 
 @router.get(
     "/dead-letters",
     summary="Messages that are no events",
     response_model=LettersPage,
-    responses={**NOT_MODIFIED, **documented(HTTPStatus.UNPROCESSABLE_ENTITY)},
+    responses=LIST_RESPONSES,
 )
 def get_dead_letters(
     query: Annotated[LettersQuery, Query()], services: Wired, if_none_match: IfNoneMatch = None
 ) -> Response:
     """The newest first, with values of up to 4 KiB; a letter by itself has all of its value."""
-    wanted = LetterFilter(**query.model_dump(exclude={"limit", "cursor"}))
-    try:
-        found = list_letters(services.listing, wanted, query.limit, decode_cursor(query.cursor))
-    except WrongPageKey:
-        raise wrong_cursor() from None
-    return page(found, if_none_match)
+    return list_page(
+        lambda after: list_letters(services.listing, query, query.limit, after), query.cursor, if_none_match
+    )
 
 
 @router.get(
     "/dead-letters/{id}",
     summary="A message that is no event, byte for byte",
     response_model=DeadLetter,
-    responses={**NOT_MODIFIED, **documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)},
+    responses=ITEM_RESPONSES,
 )
 def get_dead_letter(
     letter_no: Annotated[LetterId, Path(alias="id")], services: Wired, if_none_match: IfNoneMatch = None

@@ -30,7 +30,6 @@ from service.application.journal.ingest import Parser
 from service.application.lag import Ends
 from service.application.reading.desk import DeskReading
 from service.application.reading.durations import DurationKeeper
-from service.application.reading.pages import due_times
 from service.application.reading.queues import Queues
 from service.errors import Retryable, ServiceError
 from service.web.html.assets import Assets
@@ -100,7 +99,7 @@ class Visit:
     @property
     def due(self) -> dict[str, datetime]:
         """For each status, the time since which a return in it is stuck."""
-        return due_times(self.parts.services.stuck_hours, self.parts.services.now())
+        return self.parts.services.due()
 
     @property
     def catalogue(self) -> Catalogue:

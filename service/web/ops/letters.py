@@ -11,16 +11,15 @@ from fastapi.responses import Response
 
 from service.application.access.audit import Action
 from service.application.journal.replay import Fate, Replayed
-from service.application.reading.export import LETTER_COLUMNS
+from service.application.reading.filters import LetterFilter, ReturnFilter
 from service.application.reading.letters import read_letter
-from service.application.reading.listing import Letter, LetterFilter, ReturnFilter
+from service.application.reading.listing import LETTERS, Letter
 from service.application.reading.pages import Page, PageKey, list_letters
 from service.web.html.desk_values import pretty, shown
-from service.web.ops import query
 from service.web.ops.desk import Desk, Visit, number
-from service.web.ops.lists import List, register
+from service.web.ops.forms import Field, Form, options, values
+from service.web.ops.lists import List, narrowed, register
 from service.wire.inbound import Inbound, SubjectKind
-from service.wire.reasons import Invalid
 
 _MOST_SHOWN: Final = 16 * 1024  # bytes of a value; of a longer one the beginning
 _HEX_ROW: Final = 16
@@ -51,26 +50,26 @@ class LetterPages:
     """The list, one letter, and the button that tries it again."""
 
     def __init__(self, desk: Desk) -> None:
-        register(desk, "/ops/dead-letters", "ops/letters.html", LETTER_COLUMNS, self.letters, section="letters")
+        register(desk, "/ops/dead-letters", "ops/letters.html", LETTERS.file_columns, self.letters, section="letters")
         desk.page("/ops/dead-letters/{letter}", self.show, section="letters")
         desk.act("/ops/dead-letters/{letter}/replay", self.replay, section="letters")
 
     def letters(self, visit: Visit) -> List:
         """The newest first."""
-        topics = visit.parts.topics
-        filters = {
-            "reason": query.choice(visit, "reason", [reason.value for reason in Invalid]),
-            "topic": query.choice(visit, "topic", topics),
-            "open": query.choice(visit, "open", ("yes", "no")),
-        }
-        is_open = None if filters["open"] is None else filters["open"] == "yes"
-        wanted = LetterFilter(filters["reason"], filters["topic"], open=is_open)
+        form = Form(
+            LetterFilter,
+            (
+                Field("reason", "letters.reason", values(LetterFilter, "reason", "letter_reason.")),
+                Field("topic", "letters.topic", options(visit.parts.topics, None)),
+                Field("open", "letters.state", {"yes": "letters.open", "no": "letters.resolved"}),
+            ),
+        )
         listing = visit.parts.services.listing
 
-        def read(after: PageKey | None, limit: int) -> Page:
+        def read(wanted: LetterFilter, after: PageKey | None, limit: int) -> Page:
             return list_letters(listing, wanted, limit, after, value_bytes=0)
 
-        return List(read, filters, {"reasons": [reason.value for reason in Invalid], "topics": topics})
+        return narrowed(visit, form, read)
 
     def show(self, visit: Visit) -> Response:
         """One letter as it came."""

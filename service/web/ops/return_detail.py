@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from service.application.access.audit import Action
 from service.application.reading.desk import ReturnDetail, ReturnDetailView, view_return_detail
-from service.application.reading.listing import PARKED, ExceptionFilter
+from service.application.reading.filters import PARKED, ExceptionFilter
 from service.domain.events import key_digest
 from service.web.ops.desk import LARGEST_SEQ, Desk, Visit, number
 from service.wire.models import (

@@ -16,7 +16,7 @@ from service.web.html.catalogue import LANGUAGES, load
 from service.web.html.desk_values import pretty, shown
 from service.web.ops.desk import CATALOGUES, NAVIGATION
 from service.web.ops.return_detail import TYPES
-from service.web.ops.returns import FILTERS, QUICK
+from service.web.ops.returns import FORM, QUICK
 from service.wire.explanations import EXPLANATIONS
 from service.wire.models import MODELS
 from service.wire.reconciled import RECONCILED
@@ -44,7 +44,9 @@ def test_every_value_has_words(language: str) -> None:
 
     expected = {f"action.{action}" for action in Action} | {f"detail.{key}" for key in Key}
     expected |= {f"nav.{name}" for name, _ in NAVIGATION} | {f"quick.{name}" for name, _ in QUICK}
-    expected |= {f"match.{kind}" for kind in KINDS} | {f"field.{name}" for name in (*FILTERS, "return_id")}
+    expected |= {f"match.{kind}" for kind in KINDS} | {
+        f"field.{name}" for name in (*(field.name for field in FORM.fields), "return_id")
+    }
     expected |= {f"{subject}.{status}" for subject in ("stuck", "advice") for status in STUCK_HOURS}
     expected |= {f"{subject}.{reason}" for subject in ("expected", "resolution") for reason in Reason}
     expected |= {f"verdict.{verdict}" for verdict in Verdict} | {f"route.{route}" for route in Route}
@@ -59,7 +61,7 @@ def test_every_text_of_a_page_is_in_the_catalogues_and_the_other_way_round() -> 
     sources += "".join(path.read_text() for path in (WEB.parent / "ops").glob("*.py"))
     sources += "".join(path.read_text() for path in WEB.glob("*.py"))
     used = set(re.findall(r'\bt\("([a-z_]+\.[a-zA-Z_]+)"', sources))
-    used |= set(re.findall(r'"((?:login|void)\.[a-z_]+)"', sources))  # what went wrong
+    used |= set(re.findall(r'"((?:login|void|listed)\.[a-z_]+)"', sources))  # what went wrong, and choices of forms
 
     assert used <= load(*CATALOGUES)["en"].texts.keys()
     assert {key for key in texts if not key.startswith(BY_VALUE)} - used == {"language"}

@@ -45,6 +45,7 @@ def test_a_status_is_called_what_consumers_see() -> None:
 
 def test_no_text_is_left_over() -> None:
     sources = "".join(path.read_text() for path in (WEB / "templates" / "ops").iterdir())
+    sources += "".join(path.read_text() for path in (WEB.parent / "ops").glob("*.py"))
 
     for key in load(*CATALOGUES)["en"].texts:
         subject, _, name = key.partition(".")
