@@ -63,17 +63,27 @@ class Created(NamedTuple):
 
 
 class Creations(Protocol):
-    """Keeps creations. Every method may raise Retryable."""
+    """Keeps creations by token and key, so that a request that comes again finds its own. Every method may raise
+    Retryable.
+    """
 
     def keep(self, token: str, key: str, new: Creation) -> Creation | None:
         """What is kept under the token's key: `new`, or an earlier one; None where a return of the number exists."""
 
     def is_published(self, token: str, key: str) -> None:
-        """Note that Kafka has it."""
+        """Note that Kafka has the event that is kept under the token's key."""
 
 
 class Creating:
-    """The use case. `publish` puts a message under a key on the topic of creations; it may raise Retryable."""
+    """The use case.
+
+    `creations` keeps what was asked for; `parser` is ingestion's, so that nothing is published that it would refuse;
+    `topic` is the one of creations, and `publish` puts a message under a key there, and may raise Retryable.
+
+    >>> created = creating.create(CreationRequest(token, idempotency_key, {"retailer": "acme", ...}))
+    >>> created.return_id, created.again
+    ('OR7Z3K9Q2M5D1X', False)
+    """
 
     def __init__(
         self,
@@ -88,8 +98,9 @@ class Creating:
     def create(self, request: CreationRequest) -> Created:
         """Create a return, or answer as before where it is the same request again.
 
-        Raises InvalidEvent, KeyReused, ReturnExists, and Retryable: it may or may not have been created then, and the
-        same request with the same key does it once.
+        Without a `return_id` in its data the return gets a new one. Raises InvalidEvent for what ingestion would refuse
+        (`detail` names the member), KeyReused, ReturnExists, and Retryable: it may or may not have been created then, and
+        the same request with the same key does it once.
         """
         given = request.data.get("return_id")
         new = self._new(request, given or new_return_id())

@@ -100,16 +100,25 @@ class DeskReading(Protocol):
     """What the desk asks of the store. Every method may raise Retryable."""
 
     def find(self, terms: SearchTerms) -> list[Match]:
-        """Everything that these numbers lead to."""
+        """Everything that these terms lead to, each kind of number by itself; empty where they lead nowhere.
+
+        >>> reading.find(understand("A-4711"))
+        [Match(kind='order_number', value='A-4711', return_ids=('R-1001',))]
+        """
 
     def return_detail(self, return_id: str, before: int | None, limit: int) -> ReturnDetail | None:
-        """The return with the newest rows of its history below `before`, all of one moment."""
+        """The return with the newest `limit` rows of its history whose `seq` is below `before` (None: of all), all of one
+        moment. None where no creation of it is known.
+        """
 
     def past(self, return_id: str, limit: int) -> Sequence[Event] | None:
         """All events of the return in the order of recording; None where there are more than `limit`."""
 
     def connote(self, connote: str, after: int, limit: int) -> Connote | None:
-        """The connote with the members above `after`; None where neither an export nor a delivery names it."""
+        """The connote with up to `limit` members whose `return_no` is above `after` (0: from the first), in that order.
+
+        None where neither an export nor a delivery names it.
+        """
 
 
 class EventView(NamedTuple):
@@ -154,7 +163,11 @@ class ReturnDetailView:
 
 
 def understand(text: str) -> SearchTerms:
-    """What may be meant; nothing where it is too long or holds what no number holds."""
+    """What may be meant; nothing where it is too long or holds what no number holds.
+
+    >>> understand("op 123 gb")
+    SearchTerms(numbers=('op123gb', 'OP123GB'), orders=('op 123 gb', 'OP 123 GB'), retailer=None)
+    """
     typed = unicodedata.normalize("NFKC", text).strip()
     if not typed or len(typed) > _MOST_CHARACTERS or not typed.isprintable():
         return SearchTerms((), (), None)

@@ -37,19 +37,25 @@ class Revision(NamedTuple):
 
 
 class PublicReading(Protocol):
-    """What the public pages ask of the store. Every method may raise Retryable."""
+    """What the public pages ask of the store. Every method may raise Retryable.
+
+    >>> found = reading.find(numbers_of("op 123456789 gb"))
+    >>> page = None if found is None else view_return(found, tables)
+    """
 
     def find(self, numbers: Sequence[str]) -> Found | None:
         """The return of the first of these numbers that leads to one, with its newest rows in order of recording.
 
-        A return_id goes before a tracking number; of several returns with one tracking number the newest is meant.
+        `numbers` are the forms that a person may have meant, as `numbers_of` gives them; none takes as long to look up
+        as one that leads nowhere. A return_id goes before a tracking number; of several returns with one tracking number
+        the newest is meant. None where no number leads to a return.
         """
 
     def revisions(self, queries: Sequence[Sequence[str]]) -> list[Revision | None]:
-        """How far the return of each of these is."""
+        """How far the return of each of these is, in their order; each is what `find` is given. None: it leads nowhere."""
 
     def completed(self, limit: int) -> Sequence[State]:
-        """The newest returns of each route that reached the route's last milestone."""
+        """The newest returns that reached the last milestone of their route, up to `limit` of each route."""
 
 
 @unique

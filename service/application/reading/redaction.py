@@ -71,7 +71,14 @@ class Place(NamedTuple):
 
 
 class RedactedReturn:
-    """A return's rows, each event once, and what may be said of them."""
+    """A return's rows, each event once, and what may be said of them to anybody who has its number.
+
+    Times are those of the clock on the wall where that is known, see `local_time`.
+
+    >>> redacted = RedactedReturn(found, tables)
+    >>> redacted.place({"name": "12 High Street", "code": "LDS", "country": "GB"})
+    Place(name=None, country='GB')
+    """
 
     def __init__(self, found: Found, tables: CarrierTables) -> None:
         self.state = found.state

@@ -77,36 +77,42 @@ def register(
     name = path.removeprefix("/ops/").replace("/", "-")
 
     def show(visit: Visit) -> Response:
-        wanted = ask(visit)
-        given = {
-            "filters": wanted.filters,
-            "wrong": wanted.wrong,
-            "file": forms.address(f"{path}.csv", wanted.filters),
-            "most": visit.parts.export_rows,
-            "path": path,
-            **wanted.values,
-        }
-        if wanted.wrong:
-            return visit.show(template, HTTPStatus.UNPROCESSABLE_ENTITY, items=[], first=None, next=None, **given)
-        key = forms.page_key(visit, cursor)
-        page = read_on(lambda after: wanted.read(after, PAGE_ROWS), key)
-        first = forms.address(path, wanted.filters) if key is not None else None
-        following = forms.address(path, wanted.filters, page.end, cursor) if page.end is not None else None
-        return visit.show(template, items=page.items, first=first, next=following, **given)
+        return _page(visit, ask(visit), path, template, cursor)
 
     def export(visit: Visit) -> Response:
-        wanted = ask(visit)
-        if wanted.wrong:
-            raise WrongQuery(wanted.wrong[0])
-        headers = {**_HEADERS, "content-disposition": f'attachment; filename="{name}.csv"'}
-        if visit.request.method == "HEAD":
-            return Response(status_code=HTTPStatus.OK, headers=headers, media_type="text/csv")
-        visit.note(Action.EXPORT, None, list=name)
-        chunks: Iterator[str] = csv_chunks(columns, wanted.read, visit.parts.export_rows)
-        return StreamingResponse(chunks, headers=headers, media_type="text/csv")
+        return _file(visit, ask(visit), name, columns)
 
     desk.page(path, _checked(show), section=section)
     desk.page(f"{path}.csv", _checked(export), section=section)
+
+
+def _page(visit: Visit, wanted: List, path: str, template: str, cursor: str) -> Response:
+    given = {
+        "filters": wanted.filters,
+        "wrong": wanted.wrong,
+        "file": forms.address(f"{path}.csv", wanted.filters),
+        "most": visit.parts.export_rows,
+        "path": path,
+        **wanted.values,
+    }
+    if wanted.wrong:
+        return visit.show(template, HTTPStatus.UNPROCESSABLE_ENTITY, items=[], first=None, next=None, **given)
+    key = forms.page_key(visit, cursor)
+    page = read_on(lambda after: wanted.read(after, PAGE_ROWS), key)
+    first = forms.address(path, wanted.filters) if key is not None else None
+    following = forms.address(path, wanted.filters, page.end, cursor) if page.end is not None else None
+    return visit.show(template, items=page.items, first=first, next=following, **given)
+
+
+def _file(visit: Visit, wanted: List, name: str, columns: Sequence[str]) -> Response:
+    if wanted.wrong:
+        raise WrongQuery(wanted.wrong[0])
+    headers = {**_HEADERS, "content-disposition": f'attachment; filename="{name}.csv"'}
+    if visit.request.method == "HEAD":
+        return Response(status_code=HTTPStatus.OK, headers=headers, media_type="text/csv")
+    visit.note(Action.EXPORT, None, list=name)
+    chunks: Iterator[str] = csv_chunks(columns, wanted.read, visit.parts.export_rows)
+    return StreamingResponse(chunks, headers=headers, media_type="text/csv")
 
 
 def _checked(show: Callable[[Visit], Response]) -> Callable[[Visit], Response]:

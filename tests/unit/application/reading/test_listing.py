@@ -9,19 +9,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from service.application.reading import listing
 from service.application.reading.documents import exception_item, letter_item, return_item
-from service.application.reading.listing import (
-    EXCEPTIONS,
-    LETTERS,
-    PARKED_EVENTS,
-    RETURNS,
-    STUCK_RETURNS,
-    Letter,
-    ListedException,
-    ListedReturn,
-    ListSpec,
-    ParkedEvent,
-)
+from service.application.reading.listing import Letter, ListedException, ListedReturn, ListSpec, ParkedEvent
 from service.web.api.lists import DeadLetter, Exceptional
 from service.web.api.lists import ListedReturn as DescribedReturn
 
@@ -33,7 +23,7 @@ ITEM_OF: dict[str, Any] = {
     "p": exception_item,
     "d": letter_item,
 }
-SPECS = (RETURNS, STUCK_RETURNS, EXCEPTIONS, PARKED_EVENTS, LETTERS)
+SPECS = (listing.RETURNS, listing.STUCK_RETURNS, listing.EXCEPTIONS, listing.PARKED_EVENTS, listing.LETTERS)
 DESCRIBED: Mapping[str, type[BaseModel]] = {
     "r": DescribedReturn,
     "s": DescribedReturn,

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from service.application.access.audit import Action, Key
-from service.application.reading.desk import KINDS
+from service.application.access.sessions import NOBODY, Agent
+from service.application.reading.desk import KINDS, EventView
 from service.application.reading.listing import STUCK_HOURS
+from service.application.reading.local_time import LocalTime
 from service.application.reading.public import StepState
+from service.application.reading.tracking import RecordedEvent
 from service.domain.milestones import Milestone, Reason, Route, Verdict
+from service.web.html.assets import Assets
 from service.web.html.catalogue import LANGUAGES, load
-from service.web.html.desk_values import pretty, shown
+from service.web.html.desk_values import DeskTemplates, pretty, shown
 from service.web.ops.desk import CATALOGUES, NAVIGATION
 from service.web.ops.return_detail import TYPES
 from service.web.ops.returns import FORM, QUICK
 from service.wire.explanations import EXPLANATIONS
-from service.wire.models import MODELS
+from service.wire.models import MODELS, RETURN_CREATED
 from service.wire.reconciled import RECONCILED
 
 WEB = Path(__file__).parents[4] / "service" / "web" / "html"
@@ -83,3 +88,36 @@ def test_what_cannot_be_seen_is_shown() -> None:
     assert shown("a\u202eb\0c\td") == "a\\u202eb\\u0000c\\u0009d"
     assert shown("Ünïcode – שלום 😀") == "Ünïcode – שלום 😀"
     assert pretty({"a": "\u2066x", "n": [1]}) == '{\n  "a": "\\u2066x",\n  "n": [\n    1\n  ]\n}'
+
+
+@pytest.mark.parametrize(
+    ("type_", "said"), ((RECONCILED, "What subscribers were told"), (RETURN_CREATED, "Data as sent"))
+)
+def test_a_row_says_whether_its_data_was_sent_or_is_what_subscribers_held(type_: str, said: str) -> None:
+    at = datetime(2026, 11, 25, tzinfo=UTC)
+    row = RecordedEvent(
+        5,
+        "/s",
+        "i",
+        type_,
+        None,
+        None,
+        at,
+        at,
+        Verdict.INFORMATIONAL,
+        None,
+        "event",
+        "t",
+        0,
+        1,
+        {"published": {"order": "<b>"}},
+    )
+    event = EventView(row, LocalTime(at, is_local=True), None, None, False, False, False, None, None, None, False)
+    templates = DeskTemplates(Assets(), CATALOGUES)
+    page = templates._environment.from_string(
+        '{% from "ops/_event.html" import event_row with context %}{{ event_row(event, "R-1") }}'
+    ).render(t=templates.catalogues["en"], types=TYPES, event=event, agent=Agent(NOBODY, frozenset()))
+
+    assert f"<h4>{said}</h4>" in page
+    assert "&lt;b&gt;" in page
+    assert "<b>" not in page
