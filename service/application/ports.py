@@ -99,7 +99,7 @@ class Transaction(Protocol):
     def advance(self, moves: Mapping[Partition, Move]) -> None:
         """Move the stored offsets; raises LostPartition if one is not where, or not in the topic, it is expected."""
 
-    def rebind(self, offsets: Mapping[Partition, Rebinding]) -> None:
+    def rebind(self, rebindings: Mapping[Partition, Rebinding]) -> None:
         """Bind stored offsets anew; raises LostPartition if one is not what it was before."""
 
     def number_returns(self, return_ids: Collection[str], created: Collection[str]) -> tuple[dict[str, int], set[int]]:
@@ -135,10 +135,10 @@ class Transaction(Protocol):
     def join_connotes(self, members: Iterable[tuple[str, int]]) -> None:
         """Note which returns were exported under which connote."""
 
-    def bury(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+    def keep_dead_letters(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         """Keep dead letters; those that were not kept already."""
 
-    def seal(self, events: int) -> None:
+    def number_batch(self, events: int) -> None:
         """Take the batch's number, and note how many events it recorded: the last thing before the commit."""
 
 

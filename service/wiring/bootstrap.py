@@ -68,17 +68,8 @@ def parser(settings: Settings, tables: CarrierTables) -> Parser:
     from service.wire import models
     from service.wire.inbound import Parser
 
-    hub = {t for t in models.MODELS if t.startswith("com.omnirps.hub.")}
-    return Parser(
-        tables,
-        {
-            settings.topic_returns: {models.RETURN_CREATED},
-            settings.topic_scans: {models.CARRIER_SCANNED},
-            settings.topic_hub_events: {*hub, models.EVENT_VOIDED},
-            settings.topic_deliveries: {models.CONNOTE_DELIVERED},
-        },
-        lambda: time.time_ns() // 1000,
-    )
+    types = {getattr(settings, setting): types for setting, types in models.TYPES_BY_TOPIC_SETTING.items()}
+    return Parser(tables, types, lambda: time.time_ns() // 1000)
 
 
 def ingest(
@@ -144,11 +135,11 @@ def relay(settings: Settings, metrics: Metrics, stop: Stop) -> Relay:
     from service.adapters.kafka.limits import MessageLimits
     from service.adapters.kafka.publishing.sink import KafkaSink, read_position
     from service.adapters.postgres.journal.batch_log import RelayLog
-    from service.application.journal.slices import Limits
+    from service.application.journal.slices import SliceLimits
     from service.runtime.relay import Relay, RelayOptions, Servers
 
     topics, sink = _output_topics(settings), _sink_options(settings)
-    limits = Limits(rows=settings.relay_slice_rows)
+    limits = SliceLimits(rows=settings.relay_slice_rows)
     largest = MessageLimits(settings, topics)
     return Relay(
         Servers(
@@ -206,11 +197,11 @@ def watching_transactions(settings: Settings) -> Iterator[None]:
 def project(settings: Settings, metrics: Metrics, stop: Stop) -> Projector:
     """A projector; its `run` works until asked to stop, its `rebuild` makes the search tables from nothing."""
     from service.adapters.postgres.journal.search import PostgresSearch
-    from service.application.journal.slices import Limits
+    from service.application.journal.slices import SliceLimits
     from service.runtime.projector import Projector, ProjectorOptions
 
     return Projector(
-        PostgresSearch(_database(settings), Limits()),
+        PostgresSearch(_database(settings), SliceLimits()),
         stop,
         metrics,
         options=ProjectorOptions(poll_seconds=settings.project_poll_ms / 1000),

@@ -25,7 +25,7 @@ from service.adapters.postgres.reading.public import PostgresPublicReading
 from service.adapters.postgres.reading.queues import PostgresQueues
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
 from service.application.access.sessions import SessionLimits
-from service.application.commands.creation import HEADERS, Creating
+from service.application.commands.creation import Creating
 from service.application.commands.voiding import Voiding
 from service.application.journal.replay import Replayed, replay_letter
 from service.application.reading.durations import DurationKeeper
@@ -37,6 +37,7 @@ from service.web.http.limits import Rate
 from service.web.ops.desk import Parts
 from service.web.public.pages import Public, PublicLimits
 from service.web.services import Services
+from service.wire.cloudevents import STRUCTURED_HEADERS
 from service.wiring import monitors
 from service.wiring.bootstrap import carrier_tables, parser
 
@@ -101,7 +102,7 @@ def wire_services(settings: Settings, pool: Pool) -> Iterator[Services]:
     with closing(Publishing(settings, "returns-web", patience_seconds=_CREATION_SECONDS)) as publishing:
 
         def onto(topic: str) -> Callable[[str, bytes], None]:
-            return lambda key, event: publishing.publish_now(topic, key.encode(), event, list(HEADERS))
+            return lambda key, event: publishing.publish_now(topic, key.encode(), event, list(STRUCTURED_HEADERS))
 
         creating = Creating(PostgresCreations(pool), understood, returns, onto(returns))
         voiding = Voiding(understood, hub_events, onto(hub_events))

@@ -11,11 +11,10 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple, Protocol
 from uuid import uuid4
 
-from pydantic_core import to_json
-
 from service.application.journal.ingest import Parser
 from service.domain.journey import NEW, record
 from service.errors import Retryable, ServiceError
+from service.wire.cloudevents import STRUCTURED_HEADERS, encode
 from service.wire.documents import return_document
 from service.wire.models import RETURN_CREATED
 from service.wire.record import Record
@@ -23,7 +22,6 @@ from service.wire.stored import to_micros
 from service.wire.times import rfc3339
 
 SOURCE: Final = "/omnireturns/api"
-HEADERS: Final = (("content-type", b"application/cloudevents+json"),)
 RETURN_ID_FORMAT: Final = "OR and 12 characters of 0-9 and A-Z without I, L, O and U"
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that people take for something else
 _CHARACTERS: Final = 12  # 60 bits: whoever has no label cannot guess one
@@ -124,24 +122,23 @@ class Creating:
         return Created(kept.return_id, self._document(kept), again=kept.event != new.event)
 
     def _new(self, request: CreationRequest, return_id: str) -> Creation:
-        event = {
-            "specversion": "1.0",
+        attributes = {
             "id": uuid4().hex,
             "source": SOURCE,
             "type": RETURN_CREATED,
             "time": rfc3339(to_micros(self._now())),
             "datacontenttype": "application/json",
             "subject": return_id,
-            "data": {**request.data, "return_id": return_id},
         }
+        event = encode(attributes, {**request.data, "return_id": return_id})
         canonical = json.dumps(request.data, sort_keys=True, separators=(",", ":")).encode()
-        return Creation(sha256(canonical).digest(), return_id, _encoded(event))
+        return Creation(sha256(canonical).digest(), return_id, event)
 
     def _document(self, creation: Creation) -> dict[str, Any]:
         """What ingestion makes of the event: whatever it would refuse is refused here, with its words."""
         at = to_micros(self._now()) // 1000
         inbound = self._parser.parse(
-            Record(self._topic, 0, 0, at, creation.return_id.encode(), creation.event, HEADERS)
+            Record(self._topic, 0, 0, at, creation.return_id.encode(), creation.event, STRUCTURED_HEADERS)
         )
         entry = record(NEW, inbound.event)
         if entry is None:
@@ -152,10 +149,3 @@ class Creating:
 def new_return_id() -> str:
     """A number for a return that has none: see RETURN_ID_FORMAT."""
     return "OR" + "".join(secrets.choice(_ALPHABET) for _ in range(_CHARACTERS))
-
-
-def _encoded(event: Mapping[str, Any]) -> bytes:
-    try:
-        return to_json(event)
-    except ValueError:  # half a UTF-16 pair in a text: the parser says so of the escape
-        return json.dumps(event).encode()

@@ -11,14 +11,12 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from pydantic_core import to_json
-
-from service.application.commands.creation import HEADERS
 from service.application.journal.ingest import Parser
 from service.domain.events import Event, key_digest
 from service.domain.journey import State
 from service.domain.timeline import Timeline, decide, gather
 from service.errors import Retryable
+from service.wire.cloudevents import STRUCTURED_HEADERS, encode
 from service.wire.models import EVENT_VOIDED
 from service.wire.record import Record
 from service.wire.stored import to_micros
@@ -67,19 +65,16 @@ class Voiding:
     def prepare(self, mistake: Mistake) -> bytes:
         """The message. Raises InvalidEvent for what ingestion would refuse, with its words."""
         at = to_micros(self._now())
-        event = to_json(
-            {
-                "specversion": "1.0",
-                "id": mistake.void_id,
-                "source": SOURCE,
-                "type": EVENT_VOIDED,
-                "time": rfc3339(at),
-                "datacontenttype": "application/json",
-                "subject": mistake.return_id,
-                "data": mistake._asdict(),
-            }
-        )
-        self._parser.parse(Record(self._topic, 0, 0, at // 1000, mistake.return_id.encode(), event, HEADERS))
+        attributes = {
+            "id": mistake.void_id,
+            "source": SOURCE,
+            "type": EVENT_VOIDED,
+            "time": rfc3339(at),
+            "datacontenttype": "application/json",
+            "subject": mistake.return_id,
+        }
+        event = encode(attributes, mistake._asdict())
+        self._parser.parse(Record(self._topic, 0, 0, at // 1000, mistake.return_id.encode(), event, STRUCTURED_HEADERS))
         return event
 
     def publish(self, mistake: Mistake, event: bytes) -> None:

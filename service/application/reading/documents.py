@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from service.application.reading.filters import PARKED
-from service.application.reading.listing import Letter, ListedException, ListedReturn, ParkedEvent
+from service.application.reading.listing import ListedException, ListedReturn, ParkedEvent
 from service.domain.milestones import NAMES, Milestone, Reason
 from service.wire.explanations import EXPLANATIONS, Explanation
+from service.wire.letters import KeptLetter
 from service.wire.stored import to_micros
 from service.wire.times import rfc3339
 
@@ -46,7 +47,7 @@ def exception_item(row: ListedException | ParkedEvent) -> dict[str, Any]:
     return _members(row._asdict(), after="reason", more=_explained(EXPLANATIONS[Reason(row.reason)]))
 
 
-def letter_item(row: Letter) -> dict[str, Any]:
+def letter_item(row: KeptLetter) -> dict[str, Any]:
     """The document of a dead letter."""
     return {
         "id": row.letter_no,

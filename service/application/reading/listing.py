@@ -13,13 +13,14 @@ columns where it is to be taken away; the API's model in `service.web.api.lists`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from service.application.reading.filters import ExceptionFilter, LetterFilter, ReturnFilter
 from service.domain.milestones import Milestone
+from service.wire.letters import KeptLetter
 
 # How long a return may stay in a status before it counts as stuck, in hours. The longest waits are for the consumer,
 # who has a label and time, and for consignments that cross borders.
@@ -94,25 +95,6 @@ class ParkedEvent(NamedTuple):
     topic: str
     partition: int
     offset: int
-
-
-class Letter(NamedTuple):
-    """A dead letter; without `value`, which `size` is the length of, where that is longer than was asked for."""
-
-    recorded_at: datetime
-    letter_no: int
-    topic: str
-    partition: int
-    offset: int
-    published_at: datetime
-    reason: str
-    error: str
-    attempts: int
-    resolved_at: datetime | None
-    key: bytes | None
-    value: bytes | None
-    size: int | None
-    headers: Sequence[Sequence[str | None]]  # names and base64
 
 
 KeyType = Literal["timestamptz", "int8", "int4", "text"]
@@ -197,7 +179,7 @@ PARKED_EVENTS: Final = ListSpec(
 )
 LETTERS: Final = ListSpec(
     "d",
-    Letter,
+    KeptLetter,
     (("recorded_at", "timestamptz"), ("letter_no", "int8")),
     (
         "id",
@@ -261,8 +243,8 @@ class Listing(Protocol):
 
     def letters(
         self, wanted: LetterFilter, after: tuple[datetime, int] | None, limit: int, most: int
-    ) -> Window[Letter]:
+    ) -> Window[KeptLetter]:
         """Dead letters, the newest first: by LETTERS. Values of more than `most` bytes are left out."""
 
-    def letter(self, letter_no: int) -> Letter | None:
+    def letter(self, letter_no: int) -> KeptLetter | None:
         """This one, its value whole; None where there is none of this number."""

@@ -13,13 +13,14 @@ from service.application.access.audit import Action
 from service.application.journal.replay import Fate, Replayed
 from service.application.reading.filters import LetterFilter, ReturnFilter
 from service.application.reading.letters import read_letter
-from service.application.reading.listing import LETTERS, Letter
+from service.application.reading.listing import LETTERS
 from service.application.reading.pages import Page, PageKey, list_letters
 from service.web.html.desk_values import pretty, shown
 from service.web.ops.desk import Desk, Visit, number
 from service.web.ops.forms import Field, Form, options, values
 from service.web.ops.lists import List, narrowed, register
 from service.wire.inbound import Inbound, SubjectKind
+from service.wire.letters import KeptLetter
 
 _MOST_SHOWN: Final = 16 * 1024  # bytes of a value; of a longer one the beginning
 _HEX_ROW: Final = 16
@@ -88,11 +89,11 @@ class LetterPages:
         replayed = visit.parts.services.replay(letter.letter_no)
         return self._page(visit, self._find(visit) or letter, replayed)
 
-    def _find(self, visit: Visit) -> Letter | None:
+    def _find(self, visit: Visit) -> KeptLetter | None:
         letter_no = number(visit.request.path_params["letter"])
         return None if letter_no is None else visit.parts.services.listing.letter(letter_no)
 
-    def _page(self, visit: Visit, letter: Letter, replayed: Replayed | None) -> Response:
+    def _page(self, visit: Visit, letter: KeptLetter, replayed: Replayed | None) -> Response:
         event = read_letter(visit.parts.parser, letter)
         headers = [(shown(str(name)), _header(value)) for name, value in letter.headers]
         return visit.show(

@@ -11,13 +11,13 @@ from service.application.reading.filters import PARKED, ExceptionFilter, ReturnF
 from service.application.reading.listing import EXCEPTIONS, RETURNS
 from service.application.reading.pages import Page, PageKey, list_exceptions, list_returns
 from service.application.reading.queues import CODE_COLUMNS, EMPTY, Size, Sizes, UnmappedCode
+from service.domain.exceptional import HELD_REASONS
 from service.domain.milestones import Milestone, Reason, Verdict
 from service.web.ops.desk import Desk, Visit
 from service.web.ops.forms import Field, Form, address, options, values
 from service.web.ops.lists import List, narrowed, register
 
-# Which reasons an event is held, or refused, for.
-_HELD: Final = (Reason.AWAITING_PROCESSED, Reason.AWAITING_EXPORTED)
+# Which reasons an event is refused for.
 _REFUSED: Final = (
     Reason.ALREADY_EXPORTED,
     Reason.ALREADY_REJECTED,
@@ -117,7 +117,7 @@ class QueuePages:
         return narrowed(visit, form, read, {"hours": hours}, stuck=True)
 
     def held(self, visit: Visit) -> List:
-        return self._exceptions(visit, "held", _HELD, verdict=Verdict.HELD.value)
+        return self._exceptions(visit, "held", HELD_REASONS, verdict=Verdict.HELD.value)
 
     def refused(self, visit: Visit) -> List:
         return self._exceptions(visit, "refused", _REFUSED, verdict=Verdict.REFUSED.value)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
@@ -12,7 +11,6 @@ from service.adapters.postgres.reading.returns import Pool
 from service.application.reading.desk import Connote, Delivery, Match, Member, ReturnDetail, SearchTerms, Standing
 from service.application.reading.tracking import RecordedEvent
 from service.domain.events import Event
-from service.domain.milestones import Verdict
 from service.wire.stored import decode_state, stored_event
 
 _QUERIES: Final = load_queries("desk.sql")
@@ -55,7 +53,7 @@ class PostgresDeskReading:
         with translated(), self._pool.connection() as connection, connection.transaction():
             row = connection.execute(_QUERIES["head"], (return_id,)).fetchone()
             rows = [] if row is None else connection.execute(_QUERIES["past"], (row[0], limit + 1)).fetchall()
-        return [_event(*each) for each in rows] if len(rows) <= limit else None
+        return [stored_event(*each) for each in rows] if len(rows) <= limit else None
 
     def connote(self, connote: str, after: int, limit: int) -> Connote | None:
         with translated(), self._pool.connection() as connection, connection.transaction():
@@ -65,17 +63,3 @@ class PostgresDeskReading:
         if not statuses and not deliveries:
             return None
         return Connote([Member(*row) for row in members], list(statuses), [Delivery(*row) for row in deliveries])
-
-
-def _event(
-    source: str,
-    event_id: str,
-    type_: str,
-    occurred_at: datetime,
-    milestone: str | None,
-    reason: str | None,
-    verdict: str,
-    data: dict[str, Any],
-) -> Event:
-    because = reason if verdict == Verdict.UNMAPPED else None
-    return stored_event(source, event_id, type_, occurred_at, milestone, data, unmapped_because=because)

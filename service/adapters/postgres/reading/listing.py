@@ -25,13 +25,13 @@ from service.application.reading.listing import (
     PARKED_EVENTS,
     RETURNS,
     STUCK_RETURNS,
-    Letter,
     ListedException,
     ListedReturn,
     ListSpec,
     ParkedEvent,
     Window,
 )
+from service.wire.letters import KeptLetter
 
 _QUERIES: Final = load_queries("listing.sql")
 # Of a list, by one question. It takes some 10 ms; where the filters let fewer through than a page holds, the page is short.
@@ -177,16 +177,16 @@ class PostgresListing:
 
     def letters(
         self, wanted: LetterFilter, after: tuple[datetime, int] | None, limit: int, most: int
-    ) -> Window[Letter]:
+    ) -> Window[KeptLetter]:
         parameters = _values(wanted) | {"limit": limit, "most_bytes": most}
         bounds = [*([after] if after else []), *([(wanted.until, 0)] if wanted.until else [])]
         before = min(bounds, default=(_EVER, 0))
         return self._range("letters", _LETTERS, parameters, before, (wanted.since or _NEVER, 0))
 
-    def letter(self, letter_no: int) -> Letter | None:
+    def letter(self, letter_no: int) -> KeptLetter | None:
         with translated(), self._pool.connection() as connection:
             row = connection.execute(_QUERIES["letter"], (letter_no,)).fetchone()
-        return None if row is None else Letter(*row)
+        return None if row is None else KeptLetter(*row)
 
     @contextmanager
     def _asking(self, *, of_one_moment: bool) -> Iterator[_Ask]:

@@ -20,11 +20,11 @@ from service.application.reading.queues import (
     Sizes,
     UnmappedCode,
 )
-from service.domain.milestones import Verdict
+from service.domain.exceptional import EXCEPTIONAL_VERDICTS
 from service.wire.reasons import Invalid
 
 _QUERIES: Final = load_queries("queues.sql")
-_WAITING: Final = [Verdict.HELD.value, Verdict.REFUSED.value, Verdict.UNMAPPED.value]
+_EXCEPTIONAL: Final = [verdict.value for verdict in EXCEPTIONAL_VERDICTS]
 _REASONS: Final = [reason.value for reason in Invalid]
 _MOST: Final = {"most": MOST_COUNTED + 1}
 
@@ -39,7 +39,7 @@ class PostgresQueues:
         parameters = {
             "statuses": list(due),
             "due": list(due.values()),
-            "verdicts": _WAITING,
+            "verdicts": _EXCEPTIONAL,
             "reasons": _REASONS,
         } | _MOST
         names = ("stuck", "exceptions", "in_use", "parked", "letters")

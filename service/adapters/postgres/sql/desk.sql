@@ -68,7 +68,7 @@ LIMIT %s
 
 -- name: past
 -- history_pkey, one range.
-SELECT source, id, type, occurred_at, milestone, reason, verdict, data
+SELECT source, id, type, occurred_at, milestone, data, verdict, reason
 FROM history
 WHERE return_no = %s
 ORDER BY seq

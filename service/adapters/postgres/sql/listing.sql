@@ -114,10 +114,11 @@ OFFSET %(most)s::int4 - 1 LIMIT 1
 -- name: letters
 -- Backwards, one range of dead_letters_recorded_at, _open_recorded_at or _resolved, or where the list is filtered by one of
 -- them, of _open_reason, _reason or _topic; `since` and `until` bound it. What is long is left to the letter by itself.
-SELECT recorded_at, letter_no, topic, partition, "offset", published_at, reason, error, attempts, resolved_at,
-    CASE WHEN octet_length(key) <= 4096 THEN key END,
-    CASE WHEN octet_length(value) <= %(most_bytes)s::int4 THEN value END, octet_length(value),
-    CASE WHEN octet_length(headers::text) <= 16384 THEN headers ELSE '[]'::json END
+SELECT letter_no, topic, topic_id, partition, "offset", published_at,
+    CASE WHEN octet_length(key) <= 4096 THEN key END AS key,
+    CASE WHEN octet_length(value) <= %(most_bytes)s::int4 THEN value END AS value, octet_length(value) AS size,
+    CASE WHEN octet_length(headers::text) <= 16384 THEN headers ELSE '[]'::json END AS headers, reason, error, attempts,
+    recorded_at, resolved_at
 FROM (SELECT * FROM dead_letters WHERE {within} ORDER BY {order} LIMIT %(most)s::int4) looked
 WHERE {compared}
     AND (%(open)s::bool IS NULL OR (%(open)s::bool AND resolved_at IS NULL)
@@ -131,6 +132,6 @@ SELECT {key} FROM dead_letters WHERE {within} ORDER BY {order} OFFSET %(most)s::
 
 -- name: letter
 -- dead_letters_pkey
-SELECT recorded_at, letter_no, topic, partition, "offset", published_at, reason, error, attempts, resolved_at, key,
-    value, octet_length(value), headers
+SELECT letter_no, topic, topic_id, partition, "offset", published_at, key, value, octet_length(value) AS size, headers,
+    reason, error, attempts, recorded_at, resolved_at
 FROM dead_letters WHERE letter_no = %s::int8

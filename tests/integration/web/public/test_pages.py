@@ -13,7 +13,7 @@ from httpx import Client, Response
 from service.adapters.postgres.journal.search import PostgresSearch
 from service.adapters.postgres.reading.public import PostgresPublicReading
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
-from service.application.journal.slices import Limits as SliceLimits
+from service.application.journal.slices import SliceLimits
 from service.errors import Retryable
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop

@@ -11,9 +11,10 @@ from pydantic import BaseModel
 
 from service.application.reading import listing
 from service.application.reading.documents import exception_item, letter_item, return_item
-from service.application.reading.listing import Letter, ListedException, ListedReturn, ListSpec, ParkedEvent
+from service.application.reading.listing import ListedException, ListedReturn, ListSpec, ParkedEvent
 from service.web.api.lists import DeadLetter, Exceptional
 from service.web.api.lists import ListedReturn as DescribedReturn
+from service.wire.letters import KeptLetter
 
 AT = datetime(2026, 11, 25, tzinfo=UTC)
 ITEM_OF: dict[str, Any] = {
@@ -37,7 +38,7 @@ EXCEPTION = ListedException(
     "topic", 0, 1,
 )  # fmt: skip
 PARKED = ParkedEvent("label", "generic/TR-7", "RT", "t", "/s", "i", "COLLECTED", AT, AT, "topic", 0, 1)
-LETTER = Letter(AT, 12, "topic", 0, 1, AT, "not_json", "not JSON", 1, None, None, b"{", 1, [])
+LETTER = KeptLetter(12, "topic", None, 0, 1, AT, None, b"{", 1, [], "not_json", "not JSON", 1, AT)
 ROWS: dict[str, Any] = {"r": RETURN, "s": RETURN, "e": EXCEPTION, "p": PARKED, "d": LETTER}
 
 
