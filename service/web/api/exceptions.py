@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -35,9 +36,7 @@ def get_exceptions(
 
     All but parked ones are made from tables that follow what is recorded, a moment later.
     """
-    return list_page(
-        lambda after: list_exceptions(services.listing, query, query.limit, after), query.cursor, if_none_match
-    )
+    return list_page(partial(list_exceptions, services.listing, query, query.limit), query.cursor, if_none_match)
 
 
 @router.get(
@@ -50,9 +49,7 @@ def get_dead_letters(
     query: Annotated[LettersQuery, Query()], services: Wired, if_none_match: IfNoneMatch = None
 ) -> Response:
     """The newest first, with values of up to 4 KiB; a letter by itself has all of its value."""
-    return list_page(
-        lambda after: list_letters(services.listing, query, query.limit, after), query.cursor, if_none_match
-    )
+    return list_page(partial(list_letters, services.listing, query, query.limit), query.cursor, if_none_match)
 
 
 @router.get(

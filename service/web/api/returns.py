@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -52,10 +53,8 @@ def get_returns(
 
     Made from tables that follow what is recorded, a moment later: a return by itself is always up to date.
     """
-    due = services.due()
-    return list_page(
-        lambda after: list_returns(services.listing, query, query.limit, after, due), query.cursor, if_none_match
-    )
+    read = partial(list_returns, services.listing, query, query.limit, due=services.due())
+    return list_page(read, query.cursor, if_none_match)
 
 
 @router.get(
