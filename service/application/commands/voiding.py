@@ -43,7 +43,14 @@ class Mistake(NamedTuple):
 
 
 class Voiding:
-    """The use case. `publish` puts a message under a key on the topic of hub events; it may raise Retryable."""
+    """The use case.
+
+    `parser` is ingestion's; `topic` is the one of hub events, and `publish` puts a message under a key there, and may
+    raise Retryable.
+
+    >>> message = voiding.prepare(mistake)  # what is wrong with it is said before anything is noted or sent
+    >>> voiding.publish(mistake, message)
+    """
 
     def __init__(
         self,
@@ -81,5 +88,8 @@ class Voiding:
 
 
 def without(state: State, past: Sequence[Event], source: str, event_id: str) -> Timeline:
-    """The timeline as it will be once that event is void."""
+    """The timeline as it will be once that event is void.
+
+    `past` are all events of the return in the order of recording, `state` is where they led.
+    """
     return decide(gather(past, state.voided | {key_digest(source, event_id)}))

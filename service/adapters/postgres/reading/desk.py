@@ -8,7 +8,7 @@ from typing import Final
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.reading.returns import Pool
-from service.application.reading.desk import Asked, Connote, Delivery, Dossier, Match, Member, Standing
+from service.application.reading.desk import Connote, Delivery, Match, Member, ReturnDetail, SearchTerms, Standing
 from service.application.reading.tracking import RecordedEvent
 from service.domain.events import Event
 from service.wire.stored import decode_state, stored_event
@@ -25,8 +25,8 @@ class PostgresDeskReading:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    def find(self, asked: Asked) -> list[Match]:
-        parameters = asked._asdict() | {"numbers": list(asked.numbers), "orders": list(asked.orders)}
+    def find(self, terms: SearchTerms) -> list[Match]:
+        parameters = terms._asdict() | {"numbers": list(terms.numbers), "orders": list(terms.orders)}
         with translated(), self._pool.connection() as connection, connection.transaction():
             rows = connection.execute(_QUERIES["find"], parameters).fetchall()
             connotes = [number for (number,) in connection.execute(_QUERIES["connotes"], parameters).fetchall()]
@@ -37,17 +37,17 @@ class PostgresDeskReading:
         known = {match.value for match in found if match.kind == "connote"}
         return found + [Match("connote", number, ()) for number in connotes if number not in known]
 
-    def dossier(self, return_id: str, before: int | None, limit: int) -> Dossier | None:
+    def return_detail(self, return_id: str, before: int | None, limit: int) -> ReturnDetail | None:
         with translated(), self._pool.connection() as connection, connection.transaction():
             row = connection.execute(_QUERIES["head"], (return_id,)).fetchone()
             if row is None:
                 return None
             return_no, seq, version, document, status, since, hub = row
-            asked = (return_no, _LAST_SEQ if before is None else before, limit)
-            rows = connection.execute(_QUERIES["rows"], asked).fetchall()
+            parameters = (return_no, _LAST_SEQ if before is None else before, limit)
+            rows = connection.execute(_QUERIES["rows"], parameters).fetchall()
         standing = None if status is None else Standing(status, since, hub)
         state = decode_state(document, seq, version, b"")
-        return Dossier(return_id, state, standing, [RecordedEvent(*each) for each in rows])
+        return ReturnDetail(return_id, state, standing, [RecordedEvent(*each) for each in rows])
 
     def past(self, return_id: str, limit: int) -> list[Event] | None:
         with translated(), self._pool.connection() as connection, connection.transaction():
