@@ -22,6 +22,7 @@ from deploy.local.postgres_server import PostgresServer
 from deploy.local.process import PORTS
 from deploy.local.stack import LocalStack
 from tests.support.databases import Databases
+from tests.support.reused import Reused
 from tests.support.servers import private_home
 from tests.support.service import Service, create_topics, new_service
 from tests.support.topics import Clients, Topics
@@ -119,12 +120,19 @@ def migrated_template(databases: Databases) -> Iterator[str]:
     databases.drop(url)
 
 
+@pytest.fixture(scope="session")
+def reused(databases: Databases, migrated_template: str) -> Iterator[Reused]:
+    """Lends databases with the service's tables, one test after the other."""
+    reused = Reused(databases, migrated_template)
+    yield reused
+    reused.close()
+
+
 @pytest.fixture
-def database(databases: Databases, migrated_template: str) -> Iterator[str]:
-    """The URL of a database of the test's own with the service's tables."""
-    url = databases.create(template=migrated_template)
-    yield url
-    databases.drop(url)
+def database(reused: Reused) -> Iterator[str]:
+    """The URL of a database with the service's tables that no other test uses meanwhile."""
+    with reused.lent() as url:
+        yield url
 
 
 @pytest.fixture
