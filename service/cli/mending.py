@@ -42,7 +42,6 @@ def replay(
     workers. An example: returns-status replay --reason no_zone --since 2026-11-20 --dry-run
     """
     from service.application.journal.replay import Pace, Selection, Tally
-    from service.wiring import bootstrap
 
     try:
         from_, to = moment(since), moment(until)
@@ -52,9 +51,11 @@ def replay(
         ) from None
     selection, tally = Selection(reason or (), topic or (), number or (), from_, to), Tally()
     with process("replay", with_metrics_server=False) as (settings, _, stop):
+        from service.wiring.mending import replay_letters
+
         try:
             with progress() as tell:
-                bootstrap.replay(
+                replay_letters(
                     settings,
                     selection,
                     Pace(limit, rate, dry_run),
@@ -82,17 +83,19 @@ def remap(
     once, beside workers.
     """
     from service.application.journal.remap import Order
-    from service.wiring import bootstrap
 
     with process("remap", with_metrics_server=False) as (settings, _, stop):
+        from service.wiring.mending import remap_scans
+        from service.wiring.parts import carrier_tables
+
         with progress() as tell:
-            rows = bootstrap.remap(
+            rows = remap_scans(
                 settings,
                 Order(carrier, code, limit, dry_run),
                 stop,
                 lambda done, total: tell(f"{done:,} of {total:,} scans re-evaluated"),
             )
-        show(*remap_table(rows, bootstrap.carrier_tables(settings), dry_run=dry_run))
+        show(*remap_table(rows, carrier_tables(settings), dry_run=dry_run))
 
 
 def reconcile(
@@ -111,11 +114,11 @@ def reconcile(
     they have not read yet would be taken back, and told again later. Safe to repeat. Ingestion waits while it compares.
     Its user must own the tables.
     """
-    from service.wiring import bootstrap
-
     with process("reconcile", with_metrics_server=False) as (settings, _, stop):
+        from service.wiring.mending import reconcile_topics
+
         with progress() as tell:
-            done = bootstrap.reconcile(settings, stop, dry_run=dry_run, wait=wait, say=show, tell=tell, warn=warn)
+            done = reconcile_topics(settings, stop, dry_run=dry_run, wait=wait, say=show, tell=tell, warn=warn)
         if done is None:
             raise Retryable("stopped before it began; nothing was changed")
         show(reconcile_summary(done, dry_run=dry_run))
@@ -133,9 +136,10 @@ def verify(
     far as the relay has come. Prints each difference and exits with 1 if there is one. Reads one consistent snapshot;
     workers may go on.
     """
-    from service.wiring import bootstrap
+    settings = load_settings("verify", with_database=True)
+    from service.wiring.mending import verify_journal
 
-    checked, differences = bootstrap.verify(load_settings("verify", with_database=True), topics=topics)
+    checked, differences = verify_journal(settings, topics=topics)
     for difference in differences:
         show(difference)
     found = f"{len(differences)} differences" if differences else "no difference"

@@ -20,9 +20,9 @@ def ingest(*, drain: Drain = False) -> None:
     With --drain: stop once every input partition is ingested up to where it ended at the start, by whichever worker.
     """
     with process("ingest") as started:
-        from service.wiring import bootstrap
+        from service.wiring.worker import run_ingest
 
-        bootstrap.run_ingest(started.settings, started.metrics, started.stop, started.monitor, drain=drain)
+        run_ingest(started.settings, started.metrics, started.stop, started.monitor, drain=drain)
 
 
 def relay(*, drain: Drain = False) -> None:
@@ -33,12 +33,9 @@ def relay(*, drain: Drain = False) -> None:
     then 1.
     """
     with process("relay") as started:
-        from service.wiring import bootstrap
+        from service.wiring.relay import run_relay
 
-        settings, metrics, stop = started
-        worker = bootstrap.relay(settings, metrics, stop)
-        with bootstrap.watching_transactions(settings):
-            bootstrap.run_relay(worker, settings, metrics, started.monitor, drain=drain)
+        run_relay(started.settings, started.metrics, started.stop, started.monitor, drain=drain)
 
 
 def project(
@@ -54,11 +51,10 @@ def project(
     Any number may run: one works at a time.
     """
     with process("project") as started:
-        from service.wiring import bootstrap
+        from service.wiring.projector import run_project
 
         settings, metrics, stop = started
-        projector = bootstrap.project(settings, metrics, stop)
-        bootstrap.run_project(projector, settings, metrics, started.monitor, drain=drain, rebuild=rebuild)
+        run_project(settings, metrics, stop, started.monitor, drain=drain, rebuild=rebuild)
 
 
 def serve() -> None:
@@ -82,7 +78,7 @@ def run() -> None:
     """
     # A little longer than each child takes at most.
     with process("run", with_metrics_server=False, grace_seconds=14.5) as (settings, _, stop):
-        from service.wiring import bootstrap
+        from service.wiring.supervising import run_all
 
-        if not bootstrap.run_all(settings, stop):
+        if not run_all(settings, stop):
             raise typer.Exit(EXIT_FAILED)

@@ -32,7 +32,6 @@ def simulate(
     Sends in the order of a virtual time; what happened ends about now. Shares lie between 0 and 1.
     """
     from service.simulator.options import Options
-    from service.wiring import bootstrap
 
     try:
         options = Options(
@@ -50,4 +49,6 @@ def simulate(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     with process("simulate", with_metrics_server=False, with_database=False) as (settings, _, stop):
-        show(bootstrap.simulate(settings, options, stop))
+        from service.wiring.simulating import play_world
+
+        show(play_world(settings, options, stop))

@@ -37,8 +37,8 @@ from service.web.http.limits import Rate
 from service.web.ops.desk import Parts
 from service.web.public.pages import Limits, Public
 from service.web.services import Operations
-from service.wiring import monitors
-from service.wiring.bootstrap import carrier_tables, parser
+from service.wiring.monitors import processes
+from service.wiring.parts import carrier_tables, parser
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -68,7 +68,7 @@ def web(
         reading = PostgresReading(pool)
         with operations(settings, pool) as does, desk(settings, pool, does) as parts:
             if monitor is not None and board is not None and settings.metrics_port:
-                with monitors.serve(monitor, settings, metrics, board, pool, reading.problems):
+                with processes.serve(monitor, settings, metrics, board, pool, reading.problems):
                     application = create_app(reading, metrics, public, does, parts, problems=monitor.problems)
                     application.state.questions = _questions(reading, parts)
                     yield application

@@ -50,6 +50,9 @@ class Check(NamedTuple):
     ok: bool = True
 
 
+Checks = dict[str, Callable[[], Check]]
+
+
 class Readiness(NamedTuple):
     """Whether the process can do its work now, and what each check says."""
 
