@@ -10,7 +10,8 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from service.adapters.kafka.publishing.outputs import KafkaOutputs
-from service.adapters.kafka.publishing.sink import KafkaSink, read_position
+from service.adapters.kafka.publishing.sink import KafkaSink
+from service.adapters.kafka.publishing.standing import read_position
 from service.adapters.postgres.journal.histories import open_histories
 from service.adapters.postgres.journal.letters import MendingJournal
 from service.adapters.postgres.journal.sides import open_sides

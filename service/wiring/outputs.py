@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.adapters.kafka.publishing.sink import SinkOptions
+from service.adapters.kafka.publishing.standing import SinkOptions
 from service.application.journal.publish import OutputTopics
 from service.config import Settings
 

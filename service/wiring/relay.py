@@ -8,7 +8,8 @@ from typing import Final
 
 from service.adapters.kafka.limits import MessageLimits
 from service.adapters.kafka.publishing.hanging import HangingTransactions
-from service.adapters.kafka.publishing.sink import KafkaSink, read_position
+from service.adapters.kafka.publishing.sink import KafkaSink
+from service.adapters.kafka.publishing.standing import read_position
 from service.adapters.postgres.journal.batch_log import RelayLog
 from service.application.journal.slices import Limits
 from service.config import Settings

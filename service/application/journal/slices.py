@@ -61,9 +61,6 @@ class Position(NamedTuple):
         return cls(n, _ALL, 0, letter_no)
 
 
-START: Final = Position(0)
-
-
 class LogRow(NamedTuple):
     """A row of the history with its return's id. `data` is set where somebody must be told what the event said."""
 

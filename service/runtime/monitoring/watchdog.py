@@ -65,11 +65,6 @@ class Watchdog:
         beaten_at = self._beaten_at
         return 0.0 if beaten_at is None else max(0.0, self._clock() - beaten_at)
 
-    @property
-    def is_stuck(self) -> bool:
-        """Whether the turn that is under way takes longer than any should."""
-        return self.seconds_since_turn > self._slow_seconds
-
     def start(self, stuck_seconds: float) -> None:
         """Watch from now on; a turn that takes longer than that ends the process."""
         self._stuck_seconds, self._looked_at = stuck_seconds, self._clock()
