@@ -6,8 +6,8 @@ SHELL := bash
 PY := .venv/bin/python
 # Arguments for pytest: make test ARGS="-k timeline"
 ARGS ?=
-# Modules that keep generated files true. Each is run with --check and fails when its files are stale.
-CHECKS := deploy.local.lock tests.checks.schemas tests.checks.reference tests.checks.diagram
+# Modules that keep generated files true, and the house in order. Each is run with --check and fails where it finds something.
+CHECKS := deploy.local.lock tests.checks.schemas tests.checks.reference tests.checks.diagram tests.checks.house
 
 .PHONY: help venv up down demo unit test check format bench faults fuzz lock clean
 

@@ -50,19 +50,13 @@ def replay(
             "a date or time as ISO 8601 has it is expected", param_hint="--since, --until"
         ) from None
     selection, tally = Selection(reason or (), topic or (), number or (), from_, to), Tally()
+    pace = Pace(limit, rate, dry_run)
     with process("replay", with_metrics_server=False) as (settings, _, stop):
         from service.wiring.mending import replay_letters
 
         try:
             with progress() as tell:
-                replay_letters(
-                    settings,
-                    selection,
-                    Pace(limit, rate, dry_run),
-                    tally,
-                    stop,
-                    lambda so_far: tell(replay_progress(so_far)),
-                )
+                replay_letters(settings, selection, pace, tally, stop, lambda so_far: tell(replay_progress(so_far)))
         except ServiceError:
             if tally.tried:  # what was done stays done
                 show(*replay_summary(tally, dry_run=dry_run))

@@ -52,26 +52,32 @@ def ingest(monitor: Monitor, settings: Settings, metrics: Metrics, board: Board)
         yield
 
 
+class _Published:
+    """The last batch that is published whole, as far as this relay, or Kafka, tells."""
+
+    def __init__(self, worker: Relay, position: Callable[[], Any]) -> None:
+        self._worker, self._position = worker, position
+        self.watch = Watch("position", self._of_whichever_leads, every=_POSITION_SECONDS, fresh=_POSITION_FRESH_SECONDS)
+
+    def _of_whichever_leads(self) -> int | None:
+        if self._worker.leads:
+            return self._worker.published
+        found = self._position()
+        return 0 if found is None else (found.n if found.is_whole else found.n - 1)
+
+    def known(self) -> int | None:
+        """None: not known now."""
+        here = self._worker.published
+        return here if here is not None else self.watch.answer if self.watch.is_known else None
+
+
 @contextmanager
 def relay(
     monitor: Monitor, settings: Settings, metrics: Metrics, worker: Relay, position: Callable[[], Any]
 ) -> Iterator[None]:
     """Tell of a relay within the block; `position` reads the relay's position from Kafka."""
-
-    def published() -> int | None:
-        """Of the relay that leads, whichever that is."""
-        if worker.leads:
-            return worker.published
-        found = position()
-        return 0 if found is None else (found.n if found.is_whole else found.n - 1)
-
-    positions = Watch("position", published, every=_POSITION_SECONDS, fresh=_POSITION_FRESH_SECONDS)
-
-    def known() -> int | None:
-        here = worker.published
-        return here if here is not None else positions.answer if positions.is_known else None
-
-    postgres = PostgresWatch(settings, metrics, "relay", relay=known)
+    published = _Published(worker, position)
+    postgres = PostgresWatch(settings, metrics, "relay", relay=published.known)
 
     def leads() -> Check:
         if worker.refuses is not None:
@@ -88,7 +94,7 @@ def relay(
         ends = KafkaEnds(settings, topics=settings.output_topics, **ASKED)
         stack.callback(ends.close)
         kafka = KafkaWatch(metrics, ends)
-        watches = (postgres.watch, kafka.watch, positions)
+        watches = (postgres.watch, kafka.watch, published.watch)
         checks: Checks = {
             "work": partial(work, worker.board),
             "lead": leads,
