@@ -9,6 +9,7 @@ from service.application.journal.slices import Limits
 from service.config import Settings
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
+from service.runtime.monitoring.board import Board
 from service.runtime.monitoring.health import Monitor
 from service.runtime.projector import Projector, ProjectorOptions
 from service.wiring.monitors import processes
@@ -21,6 +22,7 @@ def project(settings: Settings, metrics: Metrics, stop: Stop) -> Projector:
         stop,
         metrics,
         options=ProjectorOptions(poll_seconds=settings.project_poll_ms / 1000),
+        board=Board(watchdog=stop.watchdog),
     )
 
 

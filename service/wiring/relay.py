@@ -15,6 +15,7 @@ from service.application.journal.slices import Limits
 from service.config import Settings
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
+from service.runtime.monitoring.board import Board
 from service.runtime.monitoring.health import Monitor
 from service.runtime.monitoring.lookout import Lookout
 from service.runtime.relay import Relay, RelayOptions, Servers
@@ -40,6 +41,7 @@ def relay(settings: Settings, metrics: Metrics, stop: Stop) -> Relay:
         stop,
         metrics,
         options=RelayOptions(poll_seconds=settings.relay_poll_ms / 1000),
+        board=Board(watchdog=stop.watchdog),
     )
 
 

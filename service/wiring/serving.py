@@ -144,7 +144,6 @@ class _Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         self._board.beat()
-        self._stop.watchdog.beat()
         return bool(self._stop) or await super().on_tick(counter)
 
     @contextmanager
@@ -154,7 +153,7 @@ class _Server(uvicorn.Server):
 
 def serve(settings: Settings, metrics: Metrics, stop: Stop, monitor: Monitor) -> None:
     """Serve HTTP until asked to stop; what is being answered is answered first."""
-    board = Board()
+    board = Board(watchdog=stop.watchdog)
     with (
         _listen(settings.http_host, settings.http_port) as listener,
         web(settings, metrics, stop, monitor, board) as application,

@@ -61,7 +61,7 @@ def _collector() -> Callable[[], object]:
 
 def run_ingest(settings: Settings, metrics: Metrics, stop: Stop, monitor: Monitor, *, drain: bool = False) -> None:
     """Be an ingest worker for the rest of the process."""
-    board = Board()
+    board = Board(watchdog=stop.watchdog)
     loop = ingest(settings, metrics, stop, drain=drain, board=board)
     # A batch makes some hundred thousand objects without a cycle among them; collections in its middle cost a third
     # of the time. The loop collects between batches.
