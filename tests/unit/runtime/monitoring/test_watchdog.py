@@ -142,14 +142,15 @@ def test_where_the_main_thread_is_names_the_service_alone() -> None:
 def test_a_process_that_hangs_is_ended_with_its_stacks_in_the_log(hangs: str) -> None:
     script = f"""
         import ctypes
+        from service import logs  # which a process has imported long before
         from service.runtime.monitoring import watchdog
         watchdog._LOOK_SECONDS, watchdog._MARGIN_SECONDS = 0.05, 0.2
-        dog = watchdog.Watchdog(slow_seconds=0.2)
-        dog.start(0.6)
+        dog = watchdog.Watchdog(slow_seconds=0.5)
+        dog.start(0.9)
         dog.beat()
         def the_turn():
             import time
-            time.sleep(0.3)
+            time.sleep(0.15)
             {hangs}
         the_turn()
     """
