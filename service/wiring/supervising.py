@@ -6,9 +6,10 @@ import os
 import sys
 from typing import Final
 
-from service.config import PREFIX, Settings
+from service.config import Settings
 from service.runtime.lifecycle import Stop
 from service.runtime.supervisor import supervise
+from service.settings.servers import PREFIX
 
 # What `run` starts. They get RETURNS_METRICS_PORT and the ports after it, in this order.
 PROCESSES: Final = ("ingest", "relay", "project", "serve")

@@ -31,10 +31,8 @@ REPEATS: Final = 17  # 10 once the wings are mended
 EXCEPTIONS: Final[Mapping[str, str]] = {
     "adapters/postgres/journal/transaction.py": "the order of one transaction; a table of columns is to shorten it",
     "application/journal/reconcile.py": "one decision and what it needs to be seen whole",
-    "config.py": "a list: a setting after the other, read from top to bottom",
     "runtime/loop.py": "is being taken apart",
     "runtime/loop.py:IngestLoop.__init__": "is being taken apart",
-    "simulator/story.py": "a return's whole story, in the order in which it happens",
     "wire/models.py": "a list: an event after the other, each with what its fields mean",
     "adapters/postgres/online.py ~ adapters/postgres/online.py": "two ways of waiting that end for other reasons",
     "adapters/postgres/sql/letters.sql ~ adapters/postgres/sql/letters.sql": "queries have no parts to share",

@@ -7,7 +7,8 @@ from typing import Final
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from service.adapters.kafka.options import asking
-from service.config import PREFIX, Settings
+from service.config import Settings
+from service.settings.servers import PREFIX
 
 _TIMEOUT_MS: Final = 5_000
 
