@@ -38,8 +38,8 @@ from service.web.ops.desk import Parts
 from service.web.public.pages import Public, PublicLimits
 from service.web.services import Services
 from service.wire.cloudevents import STRUCTURED_HEADERS
-from service.wiring import monitors
-from service.wiring.bootstrap import carrier_tables, parser
+from service.wiring.monitors import processes
+from service.wiring.parts import carrier_tables, parser
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -69,7 +69,7 @@ def web(
         reading = PostgresReading(pool)
         with wire_services(settings, pool) as services, desk(settings, pool, services) as parts:
             if monitor is not None and board is not None and settings.metrics_port:
-                with monitors.serve(monitor, settings, metrics, board, pool, reading.problems):
+                with processes.serve(monitor, settings, metrics, board, pool, reading.problems):
                     application = create_app(reading, metrics, public, services, parts, problems=monitor.problems)
                     application.state.questions = _questions(reading, parts)
                     yield application
@@ -145,7 +145,6 @@ class _Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         self._board.beat()
-        self._stop.watchdog.beat()
         return bool(self._stop) or await super().on_tick(counter)
 
     @contextmanager
@@ -155,7 +154,7 @@ class _Server(uvicorn.Server):
 
 def serve(settings: Settings, metrics: Metrics, stop: Stop, monitor: Monitor) -> None:
     """Serve HTTP until asked to stop; what is being answered is answered first."""
-    board = Board()
+    board = Board(watchdog=stop.watchdog)
     with (
         _listen(settings.http_host, settings.http_port) as listener,
         web(settings, metrics, stop, monitor, board) as application,

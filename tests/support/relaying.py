@@ -18,7 +18,8 @@ from kafka import KafkaConsumer, TopicPartition
 from pydantic import SecretStr
 
 from service import logs
-from service.adapters.kafka.publishing.sink import KafkaSink, SinkOptions, read_position
+from service.adapters.kafka.publishing.sink import KafkaSink
+from service.adapters.kafka.publishing.standing import SinkOptions, read_position
 from service.adapters.postgres.journal.batch_log import RelayLog
 from service.application.journal.publish import OutputTopics
 from service.application.journal.slices import SliceLimits

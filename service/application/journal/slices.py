@@ -63,9 +63,6 @@ class Position(NamedTuple):
         return cls(n, _ALL, 0, letter_no)
 
 
-START: Final = Position(0)
-
-
 class Slice(NamedTuple):
     """A piece of the log. `position` is where it ends and the next one begins; `batches` counts those it touches.
 

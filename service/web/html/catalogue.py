@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import resources
 from string import Formatter
 from typing import Any, Final, NamedTuple
@@ -49,6 +49,7 @@ class Catalogue:
         return self.texts[key].format(**values) if values else self.texts[key]
 
 
+@cache
 def load(*folders: str) -> dict[str, Catalogue]:
     """All languages: the texts of the public pages, or those of these folders together.
 

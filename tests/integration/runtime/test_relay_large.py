@@ -12,7 +12,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from service.adapters.kafka.limits import MessageLimits
 from service.adapters.postgres.journal.batch_log import RelayLog
 from service.application.journal.publish import Outgoing, messages_of
-from service.application.journal.slices import START, SliceLimits
+from service.application.journal.slices import Position, SliceLimits
 from service.errors import Retryable
 from service.wire.outbound import Message, dead_letter
 from service.wire.record import Record
@@ -131,7 +131,7 @@ def test_a_slice_holds_so_many_bytes_of_letters_and_the_first_of_any_size(filler
     sizes = [10, 3 * MIB, 3 * MIB, 3 * MIB, 9 * MIB, 10, 10, 3 * MIB, *[10] * 150]
     filler.write([letter(n, size) for n, size in enumerate(sizes)])
     log = RelayLog(order.database_url, SliceLimits(letter_bytes=8 * MIB))
-    pieces, position = list[list[int]](), START
+    pieces, position = list[list[int]](), Position(0)
 
     while (piece := log.read(position)).position != position:
         position = piece.position

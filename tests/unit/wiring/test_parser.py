@@ -10,7 +10,7 @@ from service.errors import InvalidEvent
 from service.wire import models
 from service.wire.carriers import CarrierTables
 from service.wire.record import Record
-from service.wiring.bootstrap import parser
+from service.wiring.parts import parser
 from tests.unit.wire.events import envelope, record
 
 SETTINGS = Settings(kafka_bootstrap_servers="k:1", database_url=SecretStr("postgresql://d/d"))
