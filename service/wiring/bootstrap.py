@@ -87,7 +87,8 @@ def ingest(
     """An ingest worker; its `run` works until asked to stop, or until everything is drained."""
     from service.adapters.kafka.fetching.source import KafkaSource
     from service.adapters.postgres.journal.journal import PostgresJournal
-    from service.runtime.loop import IngestLoop, LoopOptions
+    from service.runtime.loop import IngestLoop
+    from service.runtime.worker import LoopOptions, Ports
 
     tables = carrier_tables(settings)
     options = LoopOptions(
@@ -100,15 +101,16 @@ def ingest(
         drain=drain,
     )
     return IngestLoop(
-        lambda: KafkaSource(settings, settings.input_topics),
-        PostgresJournal(_database(settings), tables, remembered=settings.remembered_returns),
-        parser(settings, tables),
-        options,
-        stop=stop,
-        metrics=metrics,
-        tidy=_collector(),
-        alive=stop.watchdog.beat,
+        Ports(
+            lambda: KafkaSource(settings, settings.input_topics),
+            PostgresJournal(_database(settings), tables, remembered=settings.remembered_returns),
+            parser(settings, tables),
+        ),
+        stop,
+        metrics,
+        options=options,
         board=board,
+        tidy=_collector(),
     )
 
 

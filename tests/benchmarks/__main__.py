@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--search-on", metavar="URL", help="a database that `multiply` filled before, for search")
     parser.add_argument("--rate", type=int, default=500, help="events a second, for latency")
     parser.add_argument("--seconds", type=float, default=40, help="how long, for latency")
+    parser.add_argument("--against", type=Path, help="another checkout, to compare latency with by turns")
     arguments = parser.parse_args()
     wanted = arguments.what or NAMES[:4]
     if unknown := set(wanted) - set(NAMES):
@@ -42,7 +43,10 @@ def main() -> None:
         if "relay" in wanted:
             figures["relay"] = report.relay(relay.run(bed, arguments.returns, arguments.repeats))
         if "latency" in wanted:
-            figures["latency"] = report.latency(latency.run(bed, arguments.rate, arguments.seconds), arguments.rate)
+            figures["latency"] = report.latency(
+                latency.run(bed, arguments.rate, arguments.seconds, arguments.against, arguments.repeats),
+                arguments.rate,
+            )
         if "read" in wanted:
             figures["read"] = report.read(read.run(bed, min(arguments.seconds, 10), arguments.repeats))
         if "search" in wanted:

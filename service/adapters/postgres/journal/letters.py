@@ -13,7 +13,7 @@ from service.adapters.postgres.journal.transaction import PostgresTransaction
 from service.adapters.postgres.queries import load_queries
 from service.application.journal.remap import HistoryKey, Unmapped, UnmappedScan
 from service.application.journal.replay import BuriedLetter, Extent, Failure, Selection
-from service.application.ports import Waiting
+from service.application.ports import Waiting, WhileWaiting
 from service.errors import Retryable
 from service.wire.cloudevents import MAX_BYTES
 from service.wire.reasons import Invalid
@@ -27,11 +27,11 @@ class MendingJournal(PostgresJournal):
     """`replay.Letters` and `remap.UnmappedScans` over one connection, opened when needed."""
 
     @contextmanager
-    def transaction(self) -> Iterator[MendingTransaction]:
+    def transaction(self, while_waiting: WhileWaiting | None = None) -> Iterator[MendingTransaction]:
         """Commits at the end of the block. After Retryable it is unknown whether the commit happened."""
         connection = self._connected()
         try:
-            with translated(), connection.transaction():
+            with connection.working(while_waiting), translated(), connection.transaction():
                 yield MendingTransaction(connection, self._tables)
         except Retryable:
             self.close()
