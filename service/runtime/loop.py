@@ -119,13 +119,13 @@ class IngestLoop:
             self._intake.poll(source, min(longest, self._backoff.remaining()))
         elif not self._intake and (self._behind or self._pace.rest(longest, self._stop.wait)):
             self._idle = not self._intake.poll(source, min(longest, self._upkeep.sweep_in()))
-            self._pace.begin(has_work=not self._idle)
         return waits
 
     def _record(self, source: Source) -> None:
         self._custody.stop_blown(source)
         self._behind = len(self._assignment.held) * 2 >= self._options.batch_size
         if self._assignment.held:
+            self._pace.begin()
             if self._behind and not self._intake and not self._backoff.failures:
                 self._intake.poll(source, 0, of_next=True)
             self._writing.write(source, self._intake.work)

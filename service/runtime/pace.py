@@ -16,10 +16,13 @@ class Pace:
         self._seconds, self._clock = seconds, clock
         self._began_at = clock() - seconds
 
-    def begin(self, *, has_work: bool = True) -> None:
-        """A turn begins; one without anything to do does not count."""
-        if has_work:
-            self._began_at = self._clock()
+    def begin(self) -> None:
+        """A turn begins that has something to do, though little."""
+        self._began_at = self._clock()
+
+    def skip(self) -> None:
+        """That turn had much to do: the next one may follow at once."""
+        self._began_at = self._clock() - self._seconds
 
     def remaining(self) -> float:
         """Seconds until the next one may; 0: it may now."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from service.application.clocks import SYSTEM
 from service.application.journal.publish import Outgoing, OutputTopics, Reconciled, Tail, Told
 from service.application.journal.slices import Letter, Position, Slice
 from service.errors import Cause, Refused, Retryable
@@ -14,6 +15,7 @@ from service.runtime.lifecycle import Stop
 from service.runtime.monitoring.health import TURN_SECONDS
 from service.runtime.relay import Relay, RelayOptions, Servers
 from service.wire.record import Record
+from tests.support.fakes import Clock
 
 TOPICS = OutputTopics("changes", "current", "exceptions", "dead")
 
@@ -121,6 +123,10 @@ class FakeLog:
         n = position.n + 1
         return Slice(at(n), letters=[Letter(n, n, Record("t", 0, n, 0, b"k", b"v"), "r", "e", 1)], batches=1)
 
+    def wait(self, n: int, seconds: float) -> bool:
+        del n, seconds
+        return True
+
     def batch_id(self, n: int) -> str | None:
         return f"{self.past}{n}" if n <= self._batches else None
 
@@ -144,13 +150,14 @@ class Bench:
     def __init__(self, batches: int = 3, options: RelayOptions | None = None) -> None:
         self.kafka, self.stop, self.log = FakeKafka(), Stop(), FakeLog(FakeKafka(), batches)
         self.log._kafka = self.kafka
-        self.metrics = Metrics()
+        self.metrics, self.clock = Metrics(), Clock()
         self.relay = Relay(
             Servers(lambda: self.log, lambda waiting: FakeSink(self.kafka, waiting), lambda: self.kafka.position),
             TOPICS,
             self.stop,
             self.metrics,
             options=options,
+            clocks=SYSTEM._replace(monotonic=self.clock),
         )
 
 
@@ -336,15 +343,13 @@ def test_a_position_beyond_the_end_of_the_journal_is_refused() -> None:
         bench.relay.run(drain=True)
 
 
-def test_a_stop_in_the_middle_of_an_outage_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_in_the_middle_of_an_outage_ends_the_wait() -> None:
     bench = Bench()
     bench.relay.run_once()
-    now = [100.0]
-    monkeypatch.setattr("service.runtime.relay.time.monotonic", lambda: now[0])
     bench.stop.set()
 
     bench.relay._while_waiting()
-    now[0] += 6
+    bench.clock.pass_(6)
 
     with pytest.raises(Retryable, match="told to stop"):
         bench.relay._while_waiting()

@@ -38,6 +38,10 @@ _REQUEST_TIMEOUT_MS = 10_000
 _BOOTSTRAP_TIMEOUT_MS = 5_000  # the loop tries again, and reads the stop flag in between
 _ALL: Final = 2**31  # records; the client is never left with a part of a fetch, which it would forget on a pause
 _GLANCE_MS: Final = 20
+_AWAY_SECONDS: Final = (
+    0.004  # then more may have come than what the fetch that was under way meanwhile was answered with
+)
+_ANSWER_MS: Final = 5  # a fetch of what is there is answered within this time, or it is busy elsewhere
 _NO_ID: Final = bytes(16)  # in an answer that the topic is not there
 _LITTLE: Final = 10_000  # records over all partitions: with less than its share of that left, one is fetched on
 
@@ -79,6 +83,7 @@ class KafkaSource:
         self._ids: dict[str, bytes | None] = {}  # of the topics that are read; one source reads one topic of a name
         self._room = Room(settings.max_batch_bytes)
         self._open = set[Partition]()  # those that the loop wants records of
+        self._looked_at = 0.0  # when the last poll ended
         self._dry = set[Partition]()  # those that hold more, and give nothing of it
         try:
             self._consumer: Any = opened(
@@ -153,12 +158,19 @@ class KafkaSource:
             self._await_partitions(deadline)
             return []
         records = self._poll(deadline, timeout_ms, limit)
+        self._looked_at = time.monotonic()
         for partition in self._open:
             self._room.release(partition, self._backlog.next_offset(partition))
         return records
 
     def _poll(self, deadline: float, timeout_ms: int, limit: int) -> list[Record]:
-        self._fetch(0 if self._backlog else timeout_ms)
+        looked_at, had_backlog = time.monotonic(), bool(self._backlog)
+        was_away = looked_at - self._looked_at > _AWAY_SECONDS
+        self._fetch(0 if had_backlog else timeout_ms)
+        if was_away and timeout_ms and not had_backlog and time.monotonic() - looked_at < _AWAY_SECONDS:
+            # A fetch is answered with the first record that comes, so that was all that waited here, since long ago. What
+            # came after it is what the next fetch brings, which is on its way by now.
+            self._fetch(_ANSWER_MS)
         while not (records := self._backlog.take(self._open, limit, self._horizon())) and self._backlog:
             remaining_ms = int((deadline - time.monotonic()) * 1000)
             if not timeout_ms:
