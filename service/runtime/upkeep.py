@@ -20,7 +20,7 @@ _SWEEPS_A_TURN: Final = 4
 _IDLE_SWEEP_SECONDS: Final = 0.25  # how long an event may wait that a crash or a race left to the sweep
 _BEHIND_SWEEP_SECONDS: Final = 1.0  # few large sweeps take less time than many small ones
 # How long what a batch left to the sweep may wait. Most leave nothing, and to find that out takes half as long as one.
-_SWEEP_SECONDS: Final = 0.05
+_SWEEP_SECONDS: Final = 0.1
 
 
 class Upkeep:
@@ -63,6 +63,8 @@ class Upkeep:
             if outcome is None:
                 return
             self._observer.swept(outcome)
+            if not (outcome.recorded or is_behind or at_once):
+                return  # of what little came since the last sweep that was all
 
     @property
     def is_due(self) -> bool:

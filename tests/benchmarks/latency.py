@@ -20,7 +20,7 @@ import psycopg
 
 from service.simulator.options import Options, Topics
 from service.simulator.play import play
-from tests.benchmarks.bed import Bed
+from tests.benchmarks.bed import Bed, steps
 from tests.benchmarks.measure import cpu_seconds
 from tests.support.service import ROOT, Service
 from tests.support.waiting import eventually
@@ -35,6 +35,7 @@ class Run(NamedTuple):
     took: Sequence[float]
     cores: dict[str, float] = {}  # noqa: RUF012 - of a tuple
     batches: float = 0.0
+    steps: dict[str, float] = {}  # noqa: RUF012 - seconds of a batch in each step, on average
 
 
 def run(bed: Bed, rate: int, seconds: float, against: Path | None = None, repeats: int = 1) -> dict[str, list[Run]]:
@@ -92,7 +93,9 @@ def through_service(bed: Bed, service: Service, rate: int, seconds: float) -> Ru
     subscriber.join()
     (began, before), (ended, after) = warm
     cores = {name: (after[name] - before[name]) / (ended - began) for name in before}
-    return Run(took, cores, cores.pop("batches"))
+    number = service.query("SELECT max(n) FROM batches")[0][0]
+    each = {step: seconds / number for step, seconds in steps(service).items()}
+    return Run(took, cores, cores.pop("batches"), each)
 
 
 def _publish(

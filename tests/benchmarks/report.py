@@ -79,6 +79,9 @@ def latency(results: Mapping[str, Sequence[LatencyRun]], rate: int) -> dict[str,
                 f"{name:<12}{len(run.took):>10,}{p50:>10.1f}{p95:>10.1f}{p99:>10.1f}{max(run.took) * 1000:>10.1f}"
                 f"{run.batches:>12.1f}   {shown}"
             )
+            if run.steps:
+                shown = ", ".join(f"{step} {seconds * 1000:.1f}" for step, seconds in run.steps.items())
+                print(f"{'':<12}a batch, ms: {shown}")
             every.append({"p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "cores": cores.get("all", 0.0)})
         middles[name] = {key: statistics.median(each[key] for each in every) for key in every[0]}
         figures[name] = {"messages": sum(len(run.took) for run in runs), **middles[name], "runs": every}

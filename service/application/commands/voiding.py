@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import Final, NamedTuple
 
 from pydantic_core import to_json
 
+from service.application.clocks import SYSTEM
 from service.application.commands.creation import HEADERS
 from service.application.journal.ingest import Parser
 from service.domain.events import Event, key_digest
@@ -52,7 +53,7 @@ class Voiding:
         parser: Parser,
         topic: str,
         publish: Callable[[str, bytes], None],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = SYSTEM.now,
     ) -> None:
         self._parser, self._topic, self._publish, self._now = parser, topic, publish, now
         self._slots = threading.BoundedSemaphore(_AT_A_TIME)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from service.application.clocks import SYSTEM
 from service.application.ports import Partition
 from service.errors import Cause
 
@@ -20,7 +20,7 @@ class Trouble(NamedTuple):
 class Board:
     """Single assignments only, so that no lock is needed."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = SYSTEM.monotonic) -> None:
         self._clock = clock
         self._turned_at = clock()
         self.trouble: Trouble | None = None

@@ -38,10 +38,7 @@ _REQUEST_TIMEOUT_MS = 10_000
 _BOOTSTRAP_TIMEOUT_MS = 5_000  # the loop tries again, and reads the stop flag in between
 _ALL: Final = 2**31  # records; the client is never left with a part of a fetch, which it would forget on a pause
 _GLANCE_MS: Final = 20
-_AWAY_SECONDS: Final = (
-    0.004  # then more may have come than what the fetch that was under way meanwhile was answered with
-)
-_ANSWER_MS: Final = 5  # a fetch of what is there is answered within this time, or it is busy elsewhere
+_ANSWER_MS: Final = 5  # a fetch of what is there is answered within this time, or the broker is busy elsewhere
 _NO_ID: Final = bytes(16)  # in an answer that the topic is not there
 _LITTLE: Final = 10_000  # records over all partitions: with less than its share of that left, one is fetched on
 
@@ -83,7 +80,6 @@ class KafkaSource:
         self._ids: dict[str, bytes | None] = {}  # of the topics that are read; one source reads one topic of a name
         self._room = Room(settings.max_batch_bytes)
         self._open = set[Partition]()  # those that the loop wants records of
-        self._looked_at = 0.0  # when the last poll ended
         self._dry = set[Partition]()  # those that hold more, and give nothing of it
         try:
             self._consumer: Any = opened(
@@ -158,18 +154,17 @@ class KafkaSource:
             self._await_partitions(deadline)
             return []
         records = self._poll(deadline, timeout_ms, limit)
-        self._looked_at = time.monotonic()
         for partition in self._open:
             self._room.release(partition, self._backlog.next_offset(partition))
         return records
 
     def _poll(self, deadline: float, timeout_ms: int, limit: int) -> list[Record]:
-        looked_at, had_backlog = time.monotonic(), bool(self._backlog)
-        was_away = looked_at - self._looked_at > _AWAY_SECONDS
-        self._fetch(0 if had_backlog else timeout_ms)
-        if was_away and timeout_ms and not had_backlog and time.monotonic() - looked_at < _AWAY_SECONDS:
-            # A fetch is answered with the first record that comes, so that was all that waited here, since long ago. What
-            # came after it is what the next fetch brings, which is on its way by now.
+        keeps_up = not self._backlog
+        # A fetch is answered with the first record that comes. One that was answered while nobody polled is all that waits
+        # here, and what came after it is what the next one brings, which the client sends when it gives the first.
+        has_waited = bool(self._consumer._fetcher._completed_fetches)  # noqa: SLF001 - of a version that is pinned
+        self._fetch(timeout_ms if keeps_up else 0)
+        if keeps_up and has_waited and timeout_ms:
             self._fetch(_ANSWER_MS)
         while not (records := self._backlog.take(self._open, limit, self._horizon())) and self._backlog:
             remaining_ms = int((deadline - time.monotonic()) * 1000)
@@ -226,7 +221,7 @@ class KafkaSource:
         """Whether Kafka holds more of it than was fetched, or nothing is known of it yet."""
         high_water, end = self.high_water(partition), self._backlog.end(partition)
         if end is None or not self._backlog.size(partition):
-            end = self._fetched(partition)  # which is past transaction markers, but takes long to tell
+            end = self._fetched(partition)  # which is past transaction markers
         return high_water is None or end is None or end < high_water
 
     def _forget(self, partition: Partition) -> None:
@@ -272,12 +267,10 @@ class KafkaSource:
         return self._fetched(partition) if waiting is None else waiting
 
     def _fetched(self, partition: Partition) -> int | None:
-        tp = TopicPartition(*partition)
-        try:
-            position: int | None = self._consumer.position(tp, timeout_ms=0)
-        except Exception:  # noqa: BLE001 - a question for housekeeping; the next poll tells what is wrong
-            return None
-        return position
+        # Not the client's own `position`, which looks after all partitions each time: asked of every one of 48 that took as
+        # long as all else of a small batch. The next poll tells what is wrong.
+        state = self._consumer._subscription.assignment.get(TopicPartition(*partition))  # noqa: SLF001 - of a version that is pinned
+        return None if state is None or state.position is None else int(state.position.offset)
 
     def high_water(self, partition: Partition) -> int | None:
         """The end of the partition as of the last fetch."""
