@@ -41,7 +41,10 @@ class Bench:
         self.journal = MemoryJournal(self.story)
         self.metrics = Metrics()
         self.board = Board(self.clock)
-        self.loop = IngestLoop(
+        self.loop = self.worker(**options)
+
+    def worker(self, **options: Any) -> IngestLoop:
+        return IngestLoop(
             Ports(self.kafka.open, self.journal, Parser(TABLES)),
             self.stop,
             self.metrics,
