@@ -128,10 +128,9 @@ class IngestLoop:
             self._pace.begin()
             if self._behind and not self._intake and not self._backoff.failures:
                 self._intake.poll(source, 0, of_next=True)
-            self._writing.write(source, self._intake.work)
-            self._upkeep.wrote()
+            self._upkeep.wrote(to_sweep=self._writing.write(source, self._intake.work))
         elif self._idle and (self._options.drain or self._upkeep.is_due) and self._writing.skip_markers(source):
-            self._upkeep.wrote()
+            self._upkeep.wrote(to_sweep=False)
 
     def _carry_on(self, source: Source) -> None:
         if self._backoff.failures:

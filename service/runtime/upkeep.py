@@ -19,7 +19,9 @@ _TIDY_SECONDS: Final = 30.0
 _SWEEPS_A_TURN: Final = 4
 _IDLE_SWEEP_SECONDS: Final = 0.25  # how long an event may wait that a crash or a race left to the sweep
 _BEHIND_SWEEP_SECONDS: Final = 1.0  # few large sweeps take less time than many small ones
-# How long what a batch left to the sweep may wait. Most leave nothing, and to find that out takes half as long as one.
+# How long what a batch may have left to the sweep can wait: its creations may be what was parked before, its exports what
+# was delivered. Few are, and to find that out takes half as long as a batch. What it parked itself, or a delivery for all
+# members of a connote, does not wait.
 _SWEEP_SECONDS: Final = 0.1
 
 
@@ -39,25 +41,23 @@ class Upkeep:
         self._stall_seconds, self._tidy = stall_seconds, tidy
         self._progress = Progress(clock)
         self._last = dict.fromkeys(("housekeeping", "sweep", "tidy"), clock())
-        self._has_written = False  # since the last sweep
+        self._wait = inf  # from the last sweep to the next one, for the sake of what was written since
 
-    def wrote(self) -> None:
-        """A batch was committed; it may have left something to the sweep."""
-        self._has_written = True
+    def wrote(self, *, to_sweep: bool) -> None:
+        """A batch was committed; `to_sweep`: it left something to the sweep, else it may have."""
+        self._wait = 0.0 if to_sweep else min(self._wait, _SWEEP_SECONDS)
 
     def sweep_in(self) -> float:
         """Seconds until what was written is to be swept: for so long may one wait for something new. Infinite: nothing was."""
-        return max(0.0, self._last["sweep"] + _SWEEP_SECONDS - self._clock()) if self._has_written else inf
+        return max(0.0, self._last["sweep"] + self._wait - self._clock())
 
     def sweep(self, while_waiting: WhileWaiting, *, is_behind: bool, at_once: bool) -> None:
         """Place what had to wait, if it is time for that."""
-        if is_behind or not self._has_written:
-            is_due = self._is_due("sweep", _BEHIND_SWEEP_SECONDS if is_behind else _IDLE_SWEEP_SECONDS)
-        else:
-            is_due = self.sweep_in() == 0
+        is_due = self._is_due("sweep", _BEHIND_SWEEP_SECONDS if is_behind else _IDLE_SWEEP_SECONDS)
+        is_due |= not is_behind and self.sweep_in() == 0
         if not is_due and not at_once:
             return
-        self._last["sweep"], self._has_written = self._clock(), False
+        self._last["sweep"], self._wait = self._clock(), inf
         for _ in range(_SWEEPS_A_TURN):
             outcome = sweep.sweep(self._journal, while_waiting)
             if outcome is None:

@@ -20,14 +20,17 @@ class Writing:
     def __init__(self, journal: Journal, assignment: Assignment, observer: Observer) -> None:
         self._journal, self._assignment, self._observer = journal, assignment, observer
 
-    def write(self, source: Source, while_waiting: WhileWaiting) -> None:
-        """Commit what is held, in its order. Whatever is raised: what is not committed is still held."""
-        sizes = [len(self._assignment.held)]
+    def write(self, source: Source, while_waiting: WhileWaiting) -> bool:
+        """Commit what is held, in its order; whether that left something to the sweep.
+
+        Whatever is raised: what is not committed is still held.
+        """
+        sizes, to_sweep = [len(self._assignment.held)], False
         while self._assignment.held:
             items = self._assignment.held[: sizes.pop()]
             ends = ends_of(items)
             try:
-                self._commit(source, items, ends, while_waiting)
+                to_sweep |= self._commit(source, items, ends, while_waiting)
             except RejectedValue as error:
                 # Find the one record that PostgreSQL refuses; its neighbours are kept.
                 if len(items) > 1:
@@ -36,6 +39,7 @@ class Writing:
                     continue
                 letter = DeadLetter(items[0].record, Invalid.REJECTED_VALUE, str(error))
                 self._commit(source, [letter], ends, while_waiting)
+        return to_sweep
 
     def skip_markers(self, source: Source) -> bool:
         """Move stored offsets past transaction markers at the end of partitions, so that lag is told right."""
@@ -50,10 +54,11 @@ class Writing:
 
     def _commit(
         self, source: Source, items: Sequence[Item], ends: Mapping[Partition, int], while_waiting: WhileWaiting | None
-    ) -> None:
+    ) -> bool:
         positions = self._assignment.positions
         moves = {p: Move(positions[p], end, source.topic_id(p[0]), source.epoch(p, end)) for p, end in ends.items()}
         self._observer.begin()
         outcome = ingest.write(self._journal, items, moves, self._observer.step, while_waiting)
         self._assignment.commit(len(items), ends)
         self._observer.batch(items, outcome)
+        return bool(outcome.parked or outcome.deliveries)

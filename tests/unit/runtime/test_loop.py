@@ -23,7 +23,7 @@ from service.wire.inbound import Parser
 from service.wire.reasons import Invalid
 from service.wire.record import Record, Unread
 from tests.support.fakes import Clock, ClockStop, FakeKafka, FakeSource, MemoryJournal
-from tests.support.journals import creation, scan
+from tests.support.journals import DELIVERED, RE, RP, creation, event, scan
 
 A, B = ("in", 0), ("in", 1)
 AWAY = Retryable("PostgreSQL 57P01")
@@ -200,6 +200,18 @@ class TestTick:
         assert list(bench.journal.tables.returns) == ["R-0001", "R-0002"]
         assert bench.journal.commits == [{A: (0, 3)}]
         assert bench.value("returns_invalid_total", topic="in", reason="not_json") == 1
+
+    def test_hands_a_delivery_on_to_the_members_of_its_connote_in_the_same_tick(self) -> None:
+        bench = Bench()
+        at_hub = {"return_id": "R-1001", "hub": "akl-1"}
+        exported = event(RE, "e", "11:00", connote="C-777", **at_hub)
+        bench.kafka.put(A, creation(), event(RP, "p", "10:00", **at_hub), exported)
+        bench.tick(2)
+        bench.kafka.put(A, event(DELIVERED, "d", "12:00", connote="C-777"))
+
+        bench.tick()
+
+        assert bench.journal.recorded("R-1001")[-1] == "d"
 
     def test_places_what_was_parked_as_soon_as_its_return_is_known(self) -> None:
         bench = Bench(A, B)
