@@ -353,3 +353,73 @@ def test_a_stop_in_the_middle_of_an_outage_ends_the_wait() -> None:
 
     with pytest.raises(Retryable, match="told to stop"):
         bench.relay._while_waiting()
+
+
+class TestRest:
+    def test_ends_with_the_hint_that_a_batch_is_there(self) -> None:
+        bench = Bench()
+        bench.relay.run_once()
+        told = iter((False, False, True))
+        waited: list[tuple[int, float]] = []
+
+        def wait(n: int, seconds: float) -> bool:
+            waited.append((n, seconds))
+            return next(told)
+
+        bench.log.wait = wait  # type: ignore[method-assign]
+
+        bench.relay._rest(1.0)
+
+        assert [n for n, _ in waited] == [1, 1, 1]  # the batch that it is at
+        assert sum(seconds for _, seconds in waited) == pytest.approx(0.6)
+
+    def test_ends_after_a_while_without_a_hint_too(self) -> None:
+        bench = Bench()
+        bench.relay.run_once()
+        waited: list[float] = []
+
+        def wait(n: int, seconds: float) -> bool:
+            del n
+            waited.append(seconds)
+            return False
+
+        bench.log.wait = wait  # type: ignore[method-assign]
+
+        bench.relay._rest(1.0)
+
+        assert sum(waited) == pytest.approx(1.0)
+
+    def test_ends_soon_after_it_is_asked_to_stop(self) -> None:
+        bench = Bench()
+        bench.relay.run_once()
+        waited: list[float] = []
+
+        def wait(n: int, seconds: float) -> bool:
+            del n
+            waited.append(seconds)
+            bench.stop.set()
+            return False
+
+        bench.log.wait = wait  # type: ignore[method-assign]
+
+        bench.relay._rest(10.0)
+
+        assert sum(waited) <= 0.2
+
+    def test_leaves_a_session_that_has_ended_to_the_next_turn(self) -> None:
+        bench = Bench()
+        bench.relay.run_once()
+
+        def wait(n: int, seconds: float) -> bool:
+            raise Retryable("PostgreSQL 57P01")
+
+        bench.log.wait = wait  # type: ignore[method-assign]
+
+        bench.relay._rest(10.0)
+
+        assert bench.kafka.happened[-1] != "close log"
+
+    def test_of_a_relay_that_leads_is_never_so_long_that_it_loses_the_lead(self) -> None:
+        bench = Bench(batches=0, options=RelayOptions(poll_seconds=10.0))
+
+        assert bench.relay.run_once() <= 2.0
