@@ -38,16 +38,25 @@ class Run(NamedTuple):
     steps: dict[str, float] = {}  # noqa: RUF012 - seconds of a batch in each step, on average
 
 
-def run(bed: Bed, rate: int, seconds: float, against: Path | None = None, repeats: int = 1) -> dict[str, list[Run]]:
-    """The floor, then the service, then that of the other checkout, if there is one, by turns."""
+class Compared(NamedTuple):
+    """Another checkout to take turns with, how often, and what this one is set to meanwhile."""
+
+    against: Path | None = None
+    repeats: int = 1
+    settings: dict[str, str] = {}  # noqa: RUF012 - of a tuple
+
+
+def run(bed: Bed, rate: int, seconds: float, compared: Compared) -> dict[str, list[Run]]:
+    """The floor, then the other checkout, if there is one, and the service, by turns."""
     with bed.topics() as topics, bed.database() as database, bed.service(database, topics) as service:
         results = {"floor": [Run(floor(service, rate, seconds))]}
-    for _ in range(repeats if against else 1):
-        for name, code in (("before", against), ("service", ROOT)):
+    for _ in range(compared.repeats if compared.against else 1):
+        for name, code in (("before", compared.against), ("service", ROOT)):
             if code is None:
                 continue
             with bed.topics() as topics, bed.database() as database, bed.service(database, topics) as service:
                 service.code = code
+                service.variables |= compared.settings if name == "service" else {}
                 results.setdefault(name, []).append(through_service(bed, service, rate, seconds))
     return results
 
