@@ -118,7 +118,8 @@ class IngestLoop:
         if waits:
             self._intake.poll(source, min(longest, self._backoff.remaining()))
         elif not self._intake and (self._behind or self._pace.rest(longest, self._stop.wait)):
-            self._idle = not self._intake.poll(source, min(longest, self._upkeep.sweep_in()))
+            longest = longest if self._behind else min(longest, self._upkeep.sweep_in())
+            self._idle = not self._intake.poll(source, longest)
         return waits
 
     def _record(self, source: Source) -> None:
