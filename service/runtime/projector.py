@@ -9,11 +9,11 @@ from service.application.clocks import SYSTEM, Clocks
 from service.application.journal.project import SearchTables, advance, rebuild
 from service.errors import Retryable
 from service.metrics import Metrics
+from service.runtime.follower import Follower
 from service.runtime.lifecycle import Stop
 from service.runtime.monitoring import collector
 from service.runtime.monitoring.board import Board
 from service.runtime.pace import Pace
-from service.runtime.reader import Reader
 
 _LISTEN_SECONDS: Final = 0.2  # the flag that tells it to stop is looked at so often while it waits for a hint
 _MANY: Final = 500  # rows of the history: after so many there is more to come
@@ -44,7 +44,7 @@ class ProjectorOptions(NamedTuple):
     pace_seconds: float = 0.1
 
 
-class Projector(Reader):
+class Projector(Follower):
     """Any number may run: whoever holds the cursor works, the others find nothing to do."""
 
     def __init__(

@@ -12,11 +12,11 @@ from service.application.journal.publish import BatchLog, OutputTopics, Sink, me
 from service.application.journal.slices import Position, Slice
 from service.errors import Refused, Retryable
 from service.metrics import Metrics
+from service.runtime.follower import Follower
 from service.runtime.lifecycle import Stop
 from service.runtime.monitoring import collector
 from service.runtime.monitoring.board import Board
 from service.runtime.pace import Pace
-from service.runtime.reader import Reader
 
 _STOP_GRACE_SECONDS: Final = 5.0  # what is under way when a stop is asked for may take this long
 
@@ -52,7 +52,7 @@ class RelayOptions(NamedTuple):
     refused_seconds: float = 10.0
 
 
-class Relay(Reader):
+class Relay(Follower):
     """Any number may run: one holds the lead and works, the others stand by.
 
     What makes it exact: the position travels in the Kafka transaction of the messages. A relay that takes over fences

@@ -10,7 +10,7 @@ from service.runtime.backoff import Backoff
 from service.runtime.monitoring.board import Board
 
 
-class Reader:
+class Follower:
     """One that says whether it is ready, and waits longer after each failure in a row."""
 
     def __init__(
