@@ -28,7 +28,9 @@ def main() -> None:
     parser.add_argument("--search-on", metavar="URL", help="a database that `multiply` filled before, for search")
     parser.add_argument("--rate", type=int, default=500, help="events a second, for latency")
     parser.add_argument("--seconds", type=float, default=40, help="how long, for latency")
-    parser.add_argument("--against", type=Path, help="another checkout, to compare latency with by turns")
+    parser.add_argument(
+        "--against", type=Path, help="another checkout, to compare ingest, relay and latency with by turns"
+    )
     parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="a setting, for latency")
     arguments = parser.parse_args()
     wanted = arguments.what or NAMES[:4]
@@ -40,9 +42,9 @@ def main() -> None:
     bed = Bed()
     try:
         if "ingest" in wanted:
-            figures["ingest"] = report.ingest(ingest.run(bed, arguments.returns, arguments.repeats))
+            figures["ingest"] = report.ingest(ingest.run(bed, arguments.returns, arguments.repeats, arguments.against))
         if "relay" in wanted:
-            figures["relay"] = report.relay(relay.run(bed, arguments.returns, arguments.repeats))
+            figures["relay"] = report.relay(relay.run(bed, arguments.returns, arguments.repeats, arguments.against))
         if "latency" in wanted:
             settings = dict(each.split("=", 1) for each in arguments.set)
             compared = latency.Compared(arguments.against, arguments.repeats, settings)

@@ -55,8 +55,12 @@ def relay(results: Mapping[str, Sequence[RelayRun]]) -> dict[str, object]:
     for name, runs in results.items():
         rates = [run.messages / run.sample.seconds for run in runs]
         ratio = spread(each / base for each, base in zip(rates, bare, strict=True))[0]
-        print(f"{name:<20}{_spread(rates):>30}{ratio:>22.2f}")
-        figures[name] = {"messages_per_second": rates, "ratio": ratio}
+        cpu = {
+            who: spread(run.sample.cpu.get(who, 0.0) / messages * 1e6 for run in runs)[0] for who in runs[0].sample.cpu
+        }
+        shown = ", ".join(f"{who} {us:.1f}" for who, us in cpu.items())
+        print(f"{name:<20}{_spread(rates):>30}{ratio:>22.2f}   CPU us/message: {shown}")
+        figures[name] = {"messages_per_second": rates, "ratio": ratio, "cpu_us": cpu}
     return figures
 
 
