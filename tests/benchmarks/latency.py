@@ -9,6 +9,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import psycopg
@@ -16,10 +17,12 @@ import psycopg
 from service.simulator.options import Options, Topics
 from service.simulator.play import play
 from tests.benchmarks.bed import Bed
+from tests.benchmarks.filled import Unfilled
 from tests.support.service import Service
 from tests.support.waiting import eventually
 
 _WARM_UP_SECONDS = 8.0
+_TOLERATED = 0.05  # of the rate
 
 
 def run(bed: Bed, rate: int, seconds: float) -> dict[str, list[float]]:
@@ -29,11 +32,11 @@ def run(bed: Bed, rate: int, seconds: float) -> dict[str, list[float]]:
 
 
 def through_service(service: Service, rate: int, seconds: float) -> list[float]:
-    """Events of a world without mishaps in, status changes out."""
+    """Events of a world without mishaps in, status changes out. Raises Unfilled when not all came, or not at the rate."""
     for command in ("ingest", "relay"):
         service.start(command)
     sent: dict[tuple[str, str], float] = {}
-    took: list[float] = []
+    arrived: dict[tuple[str, str], float] = {}  # by the first change of each event
     stop = threading.Event()
     ready = threading.Event()
 
@@ -44,9 +47,7 @@ def through_service(service: Service, rate: int, seconds: float) -> list[float]:
                 now = time.time()
                 for record in records:
                     cause = json.loads(record.value)["data"]["cause"]
-                    at = sent.pop((cause["source"], cause["id"]), None)
-                    if at is not None:
-                        took.append(now - at)
+                    arrived.setdefault((cause["source"], cause["id"]), now)
             ready.set()
         consumer.close()
 
@@ -56,11 +57,34 @@ def through_service(service: Service, rate: int, seconds: float) -> list[float]:
     names = Topics(*(service.topics.name(name) for name in ("returns", "scans", "hub_events", "deliveries")))
     options = Options(returns=0, seed=7, rate=rate, late=0, repeated=0, skipped=0, invalid=0, wrong_code=0, binary=0)
     _publish(service, options, names, sent, seconds)
-    eventually(lambda: len(took) > 0, timeout=20)
-    time.sleep(2)  # what is under way
-    stop.set()
-    subscriber.join()
-    return took
+    time.sleep(2)  # what is under way, undisturbed by questions
+    try:
+        eventually(lambda: not missing(service, sent.keys() - arrived.keys()), timeout=20, every=1)
+    except AssertionError:
+        lost = len(missing(service, sent.keys() - arrived.keys()))
+        raise Unfilled(f"of {len(sent):,} events, {lost:,} were not heard of") from None
+    finally:
+        stop.set()
+        subscriber.join()
+    require_rate(len(sent), rate, seconds - _WARM_UP_SECONDS)
+    return [arrived[name] - at for name, at in sent.items() if name in arrived]
+
+
+def missing(service: Service, silent: AbstractSet[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Of the events that no change was heard of: those that moved something, and those that are not recorded yet."""
+    recorded = service.query(
+        "SELECT source, id, bool_or(changes IS NOT NULL) FROM history GROUP BY 1, 2 "
+        "UNION ALL SELECT source, id, false FROM parked UNION ALL SELECT source, id, false FROM connote_deliveries"
+    )
+    known = {(source, id_) for source, id_, _ in recorded}
+    moved = {(source, id_) for source, id_, moves in recorded if moves}
+    return {name for name in silent if name in moved or name not in known}
+
+
+def require_rate(number: int, rate: int, seconds: float) -> None:
+    """Raises Unfilled when so many in so many seconds are far from the rate that was asked for."""
+    if abs(number - rate * seconds) > _TOLERATED * rate * seconds:
+        raise Unfilled(f"{number / seconds:,.0f} events/s instead of {rate:,}")
 
 
 def _publish(service: Service, options: Options, topics: Topics, sent: dict[Any, float], seconds: float) -> None:
@@ -101,19 +125,25 @@ def floor(service: Service, rate: int, seconds: float) -> list[float]:
     thread = threading.Thread(target=consume)
     thread.start()
     producer = service.clients.producer(linger_ms=0)
-    _at_rate(rate, min(seconds, 15), lambda: producer.send(topic, value=str(time.time()).encode()))
+    seconds = min(seconds, 15)
+    number = _at_rate(rate, seconds, lambda: producer.send(topic, value=str(time.time()).encode()))
     producer.flush()
     producer.close()
-    time.sleep(0.5)
-    done.set()
-    thread.join()
+    try:
+        eventually(lambda: len(took) == number, timeout=20)
+    finally:
+        done.set()
+        thread.join()
+    require_rate(number, rate, seconds)
     return took[rate:]  # without the first second
 
 
-def _at_rate(rate: int, seconds: float, do: Callable[[], object]) -> None:
+def _at_rate(rate: int, seconds: float, do: Callable[[], object]) -> int:
+    """So many times a second; how often in all."""
     started, number = time.monotonic(), 0
     while (now := time.monotonic() - started) < seconds:
         while number < now * rate:
             do()
             number += 1
         time.sleep(0.002)
+    return number
