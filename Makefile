@@ -9,7 +9,7 @@ ARGS ?=
 # Modules that keep generated files true. Each is run with --check and fails when its files are stale.
 CHECKS := deploy.local.lock tests.checks.schemas tests.checks.reference tests.checks.diagram
 
-.PHONY: help venv up down demo test check format bench faults fuzz lock clean
+.PHONY: help venv up down demo test check format bench faults fuzz mutants lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ faults: venv ## kill, freeze and cut things while the service works (minutes)
 fuzz: venv ## make up more than 5,000 requests from the OpenAPI document (minutes)
 	@RETURNS_TEST_API_CASES=$${RETURNS_TEST_API_CASES:-600} $(PY) -m deploy.local.stack during \
 		$(PY) -m pytest -s -o faulthandler_timeout=0 tests/contract/test_openapi.py $(ARGS)
+
+mutants: venv ## change the code in small ways and see whether tests notice (ARGS="--full": hours; ARGS=domain: one package)
+	@nice -n 15 $(PY) -m tests.checks.mutants $(ARGS)
 
 lock: ## write the locks anew after a change of pyproject.toml
 	@[[ -x .venv/bin/uv ]] || deploy/local/venv.sh || true
