@@ -23,7 +23,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[2]
 WORK: Final = ROOT / ".local" / "mutants"
@@ -66,7 +66,8 @@ def main() -> int:
         names = sorted(results(folder))
         if not arguments.full:
             names = sorted(random.Random(arguments.seed).sample(names, min(arguments.sample, len(names))))
-        mutmut(folder, names)
+        if mutmut(folder, names).returncode:
+            sys.exit(f"mutants: the tests of {package} fail without a mutant, or mutmut does")
         is_good &= report(package, folder, names, accepted)
     return 0 if is_good else 1
 
@@ -90,7 +91,10 @@ def prepare(package: str) -> Path:
     text = (ROOT / "pyproject.toml").read_text() + _settings(package)
     if not settings.exists() or settings.read_text() != text:
         settings.write_text(text)
-    mutmut(folder, ["nothing*"])  # makes them all and tries none
+    # Asked for what is not there, it makes all mutants, sees which tests reach them, and then complains.
+    said = mutmut(folder, ["none"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if b"nothing matches" not in said.stdout:
+        sys.exit(f"mutants: {said.stdout.decode(errors='replace')[-4000:]}")
     return folder
 
 
@@ -124,9 +128,10 @@ def _settings(package: str) -> str:
     )
 
 
-def mutmut(folder: Path, names: Collection[str]) -> None:
+def mutmut(folder: Path, names: Collection[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
     """Run it with one worker on these mutants."""
-    subprocess.run([sys.executable, "-m", "mutmut", "run", "--max-children", "1", *names], cwd=folder, check=True)
+    command = [sys.executable, "-m", "mutmut", "run", "--max-children", "1", *names]
+    return subprocess.run(command, cwd=folder, check=False, **options)
 
 
 def results(folder: Path) -> dict[str, int | None]:
