@@ -29,7 +29,7 @@ demo: venv ## local stack, service and simulator; prints a tracking page to look
 test: venv ## run the tests, three files at a time (starts the stack, and stops it if it did)
 	@$(PY) -m deploy.local.stack during $(PY) -m pytest -n 3 --dist loadfile --ignore=tests/faults --ignore=tests/benchmarks $(ARGS)
 # Once more with values that are as frozen as the type checker thinks: ADR 13. Not where some tests were asked for.
-	@$(if $(ARGS),,$(PY) -m pytest -q -n 2 -p tests.support.frozen --durations=0 --durations-min=5 tests/unit/domain tests/unit/wire)
+	@$(if $(ARGS),,RETURNS_TEST_EXAMPLES=30 $(PY) -m pytest -q -n 2 -p tests.support.frozen --durations=0 --durations-min=5 tests/unit/domain tests/unit/wire)
 
 check: venv ## format, lint, types, layers, generated files
 	@$(PY) -m ruff format --check --quiet . || { echo "check: run \`make format\`" >&2; exit 1; }

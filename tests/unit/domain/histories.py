@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
@@ -15,9 +16,11 @@ from service.domain.journey import NEW, Entry, State, needs_past, re_evaluate, r
 from service.domain.milestones import Milestone, Reason, Route
 from service.wire.stored import decode_state, encode_state
 
+# Fewer where the same tests are run again and again: `make mutants`, and once more with frozen values.
+_EXAMPLES: Final = int(os.environ.get("RETURNS_TEST_EXAMPLES", "200"))
 # A busy machine is no reason to fail; the blob repeats a failure anywhere.
-THOROUGH: Final = settings(max_examples=200, deadline=None, print_blob=True)
-QUICK: Final = settings(THOROUGH, max_examples=60)
+THOROUGH: Final = settings(max_examples=_EXAMPLES, deadline=None, print_blob=True)
+QUICK: Final = settings(THOROUGH, max_examples=min(60, _EXAMPLES))
 
 ACME: Final = Attributes("acme", Route.OMNIRPS, "omniparcel", "OP1", "order-1")
 DOMESTIC: Final = Attributes("acme", Route.FIRST_MILE_ONLY, "omniparcel", "OP1")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
 from service.application.journal import ingest
-from service.application.ports import Arrival, HistoryRow
+from service.application.ports import Arrival, DeadLetter, HistoryRow
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser
 from service.wire.record import Record
@@ -186,3 +186,82 @@ def test_an_outcome_is_counted_by_topic_and_verdict() -> None:
     assert {topic for topic, _ in outcome.verdicts} == {"in"}
     assert (dict(outcome.parked), dict(outcome.duplicates), outcome.deliveries) == ({"in": 1}, {"in": 1}, 0)
     assert outcome.recorded == 3
+
+
+def test_what_is_no_event_is_kept_as_it_came_with_the_words_for_it() -> None:
+    journal = MemoryJournal([])
+    bad = Record("in", 0, 7, 1_795_600_000_000, b"key", b"not JSON")
+
+    outcome = ingest.write(journal, ingest.decode(_PARSER, [bad]), {})
+
+    (letter,) = journal.tables.letters
+    assert (letter.record, letter.reason) == (bad, "not_json")
+    assert letter.error.startswith("not JSON")
+    assert list(outcome.buried) == [letter]
+    assert dict(outcome.duplicates) == {}
+
+
+def test_a_letter_that_was_kept_before_is_a_repeat_of_its_topic() -> None:
+    journal = MemoryJournal([])
+    items = ingest.decode(_PARSER, [Record(topic, 0, 7, 0, None, b"no") for topic in ("in", "in", "other")])
+
+    with journal.transaction() as tx:
+        known = [item for item in items if isinstance(item, DeadLetter)]
+        keep = "bury" if hasattr(tx, "bury") else "keep_dead_letters"
+        setattr(tx, keep, lambda letters: [letter for letter in letters if letter is not known[0]])
+        outcome = ingest.take_in(tx, items)
+
+    assert dict(outcome.duplicates) == {"in": 1}
+    assert list(outcome.buried) == known[1:]
+
+
+def test_a_batch_without_letters_keeps_none() -> None:
+    journal = MemoryJournal([])
+    asked: list[str] = []
+
+    def told(name: str) -> Callable[[Any], list[Any]]:
+        def ask(_: Any) -> list[Any]:
+            asked.append(name)
+            return []
+
+        return ask
+
+    with journal.transaction() as tx:
+        for name in ("bury", "keep_dead_letters", "park", "keep_deliveries", "claim_labels"):
+            setattr(tx, name, told(name))
+        ingest.take_in(tx, arrivals())
+
+    assert asked == []
+
+
+def test_a_scan_that_was_not_understood_is_decided_anew_as_what_it_is_now() -> None:
+    journal = MemoryJournal([])
+    write(journal, creation("R-0001"))
+    (arrival,) = arrivals(scan("COLLECTED", "10:00", "R-0001"))
+
+    with journal.transaction() as tx:
+        placed = [ingest.Placed(1, arrival, recorded=True), ingest.Placed(1, arrival, recorded=True)]
+        rows, repeats = ingest.decide(tx, placed, tx.load({1}))
+
+    assert [row.entry.verdict for row in rows] == ["advanced"]
+    assert [item.arrival for item in repeats] == [arrival]
+
+
+def test_labels_of_new_returns_and_of_known_ones_are_found_in_one_batch() -> None:
+    journal = MemoryJournal([])
+    write(journal, creation("R-0001"))
+
+    write(journal, creation("R-0002"), scan("COLLECTED", "10:00", "R-0001"), scan("COLLECTED", "10:00", "R-0002"))
+
+    assert journal.recorded("R-0001")[-1] == "R-0001-COLLECTED-10:00"
+    assert journal.recorded("R-0002") == ["R-0002-rc", "R-0002-COLLECTED-10:00"]
+
+
+def test_a_duplicate_that_names_a_label_of_nobody_does_not_find_it_taken() -> None:
+    journal = MemoryJournal([])
+    write(journal, creation("R-0001"))
+
+    outcome = write(journal, creation("R-0001", tracking_number="TR-0077") | {"id": "R-0001-rc"})
+
+    assert dict(outcome.duplicates) == {"in": 1}
+    assert "generic/TR-0077" not in journal.tables.labels

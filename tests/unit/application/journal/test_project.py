@@ -17,7 +17,7 @@ from service.wire.inbound import Parser
 from service.wire.record import Record
 from service.wire.stored import encode_changes, encode_state, from_micros
 from tests.support.fakes import MemoryJournal
-from tests.support.journals import DELIVERED, DS, RE, RP, RR, VOID, creation, event, scan
+from tests.support.journals import DELIVERED, DS, RE, RP, RR, SCAN, VOID, creation, event, scan
 
 _PARSER = Parser(CarrierTables.load())
 _offsets = count()
@@ -183,6 +183,87 @@ def test_an_exception_names_what_its_own_event_said_before_what_the_return_says(
     assert (export.connote, export.carrier, export.tracking_number) == ("CN-A", "generic", "TR-1001")
     assert (unmapped.connote, unmapped.code, unmapped.tracking_number) == ("CN-A", "NOBODY-KNOWS", "TR-1001")
     assert (export.milestone, unmapped.milestone) == ("RE", None)
+
+
+def test_an_exception_is_a_copy_of_what_the_row_says() -> None:
+    rows = history(creation(), EXPORT)
+
+    (found,) = project(rows, ()).exceptions
+
+    row = rows[1]
+    assert found == ExceptionRow(
+        return_no=row.return_no,
+        seq=row.seq,
+        return_id="R-1001",
+        retailer="acme",
+        verdict="held",
+        reason="awaiting_processed",
+        milestone="RE",
+        code=None,
+        type=RE,
+        source=row.source,
+        id=row.id,
+        carrier="generic",
+        tracking_number="TR-1001",
+        connote="CN-A",
+        occurred_at=row.occurred_at,
+        recorded_at=row.recorded_at,
+    )
+
+
+def test_a_label_and_a_connote_are_those_that_the_event_itself_named() -> None:
+    # A return is known by two labels; the scan that nobody understands came under the first.
+    known = creation(carrier="omniparcel", tracking_number="OP-0001")
+    second = creation(time="08:00") | {"id": "again"}
+    unmapped = event(SCAN, "u", "10:00", code="NOBODY-KNOWS", carrier="omniparcel", tracking_number="OP-0001")
+    processed = hub(RP, "12:00")
+    later = hub(RE, "15:00", connote="CN-B")
+    rows = history(
+        known, second, unmapped, processed, hub(RR, "12:30", reason="empty"), hub(RE, "13:00", connote="CN-A"), later
+    )
+
+    found = {(each.type, each.reason): each for each in project(rows, ()).exceptions}
+
+    scanned = found[SCAN, "unknown_code"]
+    assert (scanned.carrier, scanned.tracking_number, scanned.connote) == ("omniparcel", "OP-0001", None)
+    exports = [each for each in project(rows, ()).exceptions if each.type == RE]
+    assert [each.connote for each in exports] == ["CN-A", "CN-B"]
+    assert {(each.carrier, each.tracking_number) for each in exports} == {("generic", "TR-1001")}
+
+
+def test_a_row_without_an_event_of_a_hub_leaves_the_hub_as_it_was() -> None:
+    rows = history(creation(), hub(DS, "11:00"), event(RP, "p", "11:30", return_id="R-1001", hub="akl"), EXPORT)
+
+    # The last export is a repeat of nothing: it moves the status, and its hub is the newest.
+    assert [project(rows[:n], ()).returns[0].hub for n in (1, 2, 3, 4)] == [None, "leeds", "akl", "leeds"]
+
+
+def test_a_hub_that_asserts_what_does_not_count_is_not_where_the_return_is() -> None:
+    held = event(RE, "x", "13:00", return_id="R-1001", hub="sydney", connote="CN-A")
+    rows = history(creation(), hub(DS, "11:00"), held)
+
+    assert project(rows, ()).returns[0].hub == "leeds"
+
+
+def test_a_return_is_found_by_its_label_and_its_route() -> None:
+    (found,) = project(history(creation()), ()).returns
+
+    assert (found.carrier, found.tracking_number, found.route) == ("generic", "TR-1001", "omnirps")
+    assert (found.return_no, found.connote, found.hub) == (1, None, None)
+    assert [str(day) for day in found.reached if day] == ["2026-11-20"]
+
+
+def test_two_returns_are_two_rows_and_each_has_its_own_exceptions() -> None:
+    other = event(RE, "o", "13:00", return_id="R-2002", hub="leeds", connote="CN-A")
+    rows = history(creation(), creation("R-2002"), EXPORT, other, hub(RP, "12:00"))
+
+    found = project(rows, ())
+
+    assert [each.return_id for each in found.returns] == ["R-1001", "R-2002"]
+    assert [(each.return_id, each.resolved_at is None) for each in found.exceptions] == [
+        ("R-1001", False),
+        ("R-2002", True),
+    ]
 
 
 def test_a_return_is_what_its_last_row_says() -> None:
