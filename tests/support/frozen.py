@@ -39,7 +39,7 @@ def pytest_collection_finish() -> None:
         pytest.exit("none of these tests uses a value of the domain", returncode=1)
     for each in _made:
         try:
-            setattr(object.__new__(each), fields(each)[0].name, None)  # type: ignore[arg-type] # a dataclass
+            setattr(object.__new__(each), fields(each)[0].name, None)
         except FrozenInstanceError:
             continue
         pytest.exit(f"{each.__qualname__} is not frozen", returncode=1)
