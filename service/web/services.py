@@ -9,6 +9,7 @@ from typing import NamedTuple
 from fastapi import Request
 
 from service.application.commands.creation import Creating
+from service.application.commands.feeding import Feeding
 from service.application.commands.voiding import Voiding
 from service.application.journal.replay import Replayed
 from service.application.reading.listing import STUCK_HOURS, Listing
@@ -16,7 +17,7 @@ from service.domain.milestones import Milestone
 
 
 class Operations(NamedTuple):
-    """Lists, creations, voids and replays. `replay` tries one dead letter again; None: there is no such letter."""
+    """Lists, creations, voids, replays and feeds. `replay` tries one dead letter again; None: there is no such letter."""
 
     listing: Listing
     creating: Creating
@@ -24,6 +25,7 @@ class Operations(NamedTuple):
     voiding: Voiding
     stuck_hours: Mapping[Milestone, float] = STUCK_HOURS
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    feeding: Feeding | None = None  # None: no feed is open
 
 
 async def operations(request: Request) -> Operations:

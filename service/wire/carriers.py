@@ -217,7 +217,7 @@ def parse_table(carrier: str, text: str, origin: str) -> CarrierTable:
             milestone = ASSERTS[code_list]
             sense = Sense.INFORMS if milestone is None else Sense.ASSERTS
             codes[code] = CarrierCode(code, sense, milestone, description, code_list, code in elsewhere)
-    if not codes:
+    if not codes and "zone" not in document:  # a zone alone is enough where an aggregator reads the codes
         raise SettingsError(f"{origin}: the table has no code")
     for code in elsewhere:
         if code not in codes or codes[code].listed is not CodeList.DELIVERED:

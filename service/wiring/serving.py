@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -26,6 +26,7 @@ from service.adapters.postgres.reading.queues import PostgresQueues
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
 from service.application.access.sessions import SessionLimits
 from service.application.commands.creation import HEADERS, Creating
+from service.application.commands.feeding import Message
 from service.application.commands.voiding import Voiding
 from service.application.journal.replay import Replayed, replay_letter
 from service.application.reading.durations import PaceKeeper
@@ -37,7 +38,7 @@ from service.web.http.limits import Rate
 from service.web.ops.desk import Parts
 from service.web.public.pages import Limits, Public
 from service.web.services import Operations
-from service.wiring import monitors
+from service.wiring import feeds, monitors
 from service.wiring.bootstrap import carrier_tables, parser
 
 if TYPE_CHECKING:
@@ -103,9 +104,14 @@ def operations(settings: Settings, pool: Pool) -> Iterator[Operations]:
         def onto(topic: str) -> Callable[[str, bytes], None]:
             return lambda key, event: publishing.publish_now(topic, key.encode(), event, list(HEADERS))
 
+        def scans(messages: Sequence[Message]) -> None:
+            sent = [(message.key.encode(), message.value) for message in messages]
+            publishing.publish_all_now(settings.topic_scans, sent, list(HEADERS))
+
         creating = Creating(PostgresCreations(pool), understood, returns, onto(returns))
         voiding = Voiding(understood, hub_events, onto(hub_events))
-        yield Operations(PostgresListing(pool), creating, replay_one, voiding, settings.stuck_hours)
+        feeding = feeds.feeding(settings, understood, scans)
+        yield Operations(PostgresListing(pool), creating, replay_one, voiding, settings.stuck_hours, feeding=feeding)
 
 
 @contextmanager
