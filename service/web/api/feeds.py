@@ -106,7 +106,9 @@ async def _take(request: Request, does: Operations | None, feed: str, secret: st
     if does is None or does.feeding is None:
         raise _no_such_feed()
     body = await request.body()
-    came = signatures.Request(dict(request.headers), body, secret, time.time())
+    # As the bytes that came: Starlette takes them for Latin-1, and a password may be anything.
+    headers = {name.decode("latin-1"): value.decode(errors="surrogateescape") for name, value in request.headers.raw}
+    came = signatures.Request(headers, body, secret, time.time())
     scans = await to_thread.run_sync(_scans, does, feed, came, limiter=request.app.state.feeds)
     return FeedAnswer(items=[_item(scan) for scan in scans])
 
