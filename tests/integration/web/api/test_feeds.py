@@ -160,16 +160,6 @@ def test_a_secret_in_an_address_or_a_header_reaches_no_log(client: Client) -> No
     assert "CL092594237NZ" not in text
 
 
-def test_without_kafka_a_feed_is_asked_to_come_again(database: str, opened: str) -> None:
-    with api(settings_for(database, feeds_file=opened), "read") as client:
-        answer = post(client, "omniparcel")
-
-    assert answer.status_code == 503
-    assert int(answer.headers["retry-after"]) > 0
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert "not repeated" in answer.json()["detail"]
-
-
 def test_a_request_about_something_else_is_received_and_publishes_nothing(
     client: Client, topics: Topics, topic: str
 ) -> None:
