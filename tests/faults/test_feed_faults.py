@@ -53,7 +53,9 @@ def test_without_kafka_a_feed_is_asked_to_come_again_and_then_everything_is_ther
 
 
 def post(client: Client) -> Response:
-    signed = {name: value.encode() for name, value in headers(source("royalmail").feed.signature, b"").items()}
+    signed = [
+        (name.encode(), value.encode()) for name, value in headers(source("royalmail").feed.signature, b"").items()
+    ]
     return client.post("/v1/feeds/royalmail", content=body("royalmail"), headers=signed)
 
 
