@@ -19,6 +19,7 @@ from service.adapters.postgres.access.audit import PostgresAudit
 from service.adapters.postgres.access.sessions import PostgresSessions
 from service.adapters.postgres.commands.creations import PostgresCreations
 from service.adapters.postgres.journal.letters import MendingJournal
+from service.adapters.postgres.reading.carriers import PostgresCarriers
 from service.adapters.postgres.reading.desk import PostgresDeskReading
 from service.adapters.postgres.reading.listing import PostgresListing
 from service.adapters.postgres.reading.public import PostgresPublicReading
@@ -134,6 +135,7 @@ def desk(settings: Settings, pool: Pool, does: Operations) -> Iterator[Parts]:
             parser=parser(settings, tables),
             topics=settings.input_topics,
             export_rows=settings.ops_export_rows,
+            carriers=PostgresCarriers(pool),
         )
 
 
