@@ -52,7 +52,7 @@ def test_what_came_of_a_carrier_lately_is_told_by_the_way_that_it_came(database:
 
     page = agent.get("/ops/carriers").text
     rows = [cells(row) for row in re.findall(r"<tr role=\"row\">(.*?)</tr>", page, re.DOTALL)[1:]]
-    assert [row[:3] for row in rows] == [["NZ Post", "nzpost", "3"], ["NZ Post", "topic", "1"]]
+    assert [row[:3] for row in rows[:2]] == [["NZ Post", "nzpost", "3"], ["NZ Post", "topic", "1"]]
     assert rows[0][4:7] == ["1", "34 %", "0 %"], "unmapped, without place, without offset"
     assert rows[1][4:7] == ["0", "100 %", "0 %"]
     assert "Royal Mail" in page
