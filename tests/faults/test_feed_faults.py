@@ -6,6 +6,7 @@ import json
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from httpx import Client, ConnectError, Response
 
 from deploy.local.process import free_port
@@ -17,6 +18,7 @@ from tests.support.topics import Clients, Topics
 from tests.support.waiting import eventually
 
 
+@pytest.mark.timeout(300)
 def test_without_kafka_a_feed_is_asked_to_come_again_and_then_everything_is_there_once_for_who_reads_ids(
     private_stack: LocalStack, tmp_path: Path
 ) -> None:
