@@ -139,6 +139,12 @@ class Settings(TopicSettings):
     carrier_tables: str | None = Field(
         default=None, description="Folder of further carrier tables (*.toml); one of the same name replaces ours."
     )
+    feeds_file: str | None = Field(
+        default=None, description="TOML file of the feeds that are open and their secrets; without it none is."
+    )
+    feed_definitions: str | None = Field(
+        default=None, description="Folder of further feeds (*.toml); one of the same name replaces ours."
+    )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe lines that are logged."
