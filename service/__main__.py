@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from service.cli.check import check
 from service.cli.start import load_settings, process
 from service.cli.tokens import token_app
 from service.errors import Retryable, ServiceError, SettingsError
@@ -33,6 +34,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(token_app, name="token")
+app.command("check")(check)
 
 Drain = Annotated[
     bool, typer.Option("--drain", help="Stop once everything that was there at the start is done, instead of going on.")

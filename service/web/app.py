@@ -12,7 +12,7 @@ from fastapi.responses import Response
 
 from service.application.reading.tracking import Reading
 from service.metrics import Metrics
-from service.web.api import creating, reference
+from service.web.api import creating, events, reference
 from service.web.api import exceptions as desk
 from service.web.api import returns as api
 from service.web.api.models import Health
@@ -64,7 +64,7 @@ def create_app(
     app.add_middleware(Bodies)
     app.add_middleware(Access, metrics=metrics)
     problem_details.install(app)
-    for router in (api.router, creating.router, desk.router, health, reference.router):
+    for router in (api.router, creating.router, events.router, desk.router, health, reference.router):
         app.include_router(router)
     if public is not None:
         app.include_router(Pages(public).router)

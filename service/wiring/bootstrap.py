@@ -63,20 +63,25 @@ def carrier_tables(settings: Settings) -> CarrierTables:
     return CarrierTables.load(*([Path(settings.carrier_tables)] if settings.carrier_tables else []))
 
 
+def topics_by_type(settings: Settings) -> dict[str, str]:
+    """The input topic of each event type."""
+    from service.wire.models import TYPES_BY_TOPIC_SETTING
+
+    return {
+        event_type: getattr(settings, setting)
+        for setting, event_types in TYPES_BY_TOPIC_SETTING.items()
+        for event_type in event_types
+    }
+
+
 def parser(settings: Settings, tables: CarrierTables) -> Parser:
     """Who may write a topic may assert what its types assert, and nothing else."""
-    from service.wire import models
     from service.wire.inbound import Parser
+    from service.wire.models import TYPES_BY_TOPIC_SETTING
 
-    hub = {t for t in models.MODELS if t.startswith("com.omnirps.hub.")}
     return Parser(
         tables,
-        {
-            settings.topic_returns: {models.RETURN_CREATED},
-            settings.topic_scans: {models.CARRIER_SCANNED},
-            settings.topic_hub_events: {*hub, models.EVENT_VOIDED},
-            settings.topic_deliveries: {models.CONNOTE_DELIVERED},
-        },
+        {getattr(settings, setting): event_types for setting, event_types in TYPES_BY_TOPIC_SETTING.items()},
         lambda: time.time_ns() // 1000,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -17,6 +17,7 @@ from service.adapters.kafka.options import connection_options
 from service.adapters.kafka.publishing.producing import Publishing
 from service.adapters.postgres.access.audit import PostgresAudit
 from service.adapters.postgres.access.sessions import PostgresSessions
+from service.adapters.postgres.commands.accepting import PostgresSubjects
 from service.adapters.postgres.commands.creations import PostgresCreations
 from service.adapters.postgres.journal.letters import MendingJournal
 from service.adapters.postgres.reading.desk import PostgresDeskReading
@@ -25,6 +26,7 @@ from service.adapters.postgres.reading.public import PostgresPublicReading
 from service.adapters.postgres.reading.queues import PostgresQueues
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
 from service.application.access.sessions import SessionLimits
+from service.application.commands.accepting import Accepting, Outgoing
 from service.application.commands.creation import HEADERS, Creating
 from service.application.commands.voiding import Voiding
 from service.application.journal.replay import Replayed, replay_letter
@@ -38,7 +40,7 @@ from service.web.ops.desk import Parts
 from service.web.public.pages import Limits, Public
 from service.web.services import Operations
 from service.wiring import monitors
-from service.wiring.bootstrap import carrier_tables, parser
+from service.wiring.bootstrap import carrier_tables, parser, topics_by_type
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -105,7 +107,21 @@ def operations(settings: Settings, pool: Pool) -> Iterator[Operations]:
 
         creating = Creating(PostgresCreations(pool), understood, returns, onto(returns))
         voiding = Voiding(understood, hub_events, onto(hub_events))
-        yield Operations(PostgresListing(pool), creating, replay_one, voiding, settings.stuck_hours)
+        subjects = PostgresSubjects(pool)
+
+        def publish_all(messages: Sequence[Outgoing]) -> None:
+            publishing.publish_all_now(messages, list(HEADERS))
+
+        accepting = Accepting(understood, topics_by_type(settings), publish_all, subjects)
+        yield Operations(
+            PostgresListing(pool),
+            creating,
+            replay_one,
+            voiding,
+            accepting,
+            subjects.publisher_of,
+            settings.stuck_hours,
+        )
 
 
 @contextmanager

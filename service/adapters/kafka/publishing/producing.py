@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -77,6 +78,18 @@ class Publishing:
             producer.send(topic, value=value, key=key, headers=headers).get(
                 timeout=self._patience_seconds or _ANSWER_SECONDS
             )
+        except KafkaError as error:
+            self._retire(producer, 0)
+            raise _refused(error) from error
+
+    def publish_all_now(self, messages: Sequence[tuple[str, bytes, bytes]], headers: list[tuple[str, bytes]]) -> None:
+        """Publish messages (topic, key, value) and wait until Kafka has all of them. Raises Retryable as `publish_now`."""
+        producer = self._live()
+        ends = time.monotonic() + (self._patience_seconds or _ANSWER_SECONDS)
+        try:
+            sent = [producer.send(topic, value=value, key=key, headers=headers) for topic, key, value in messages]
+            for future in sent:
+                future.get(timeout=max(0.001, ends - time.monotonic()))
         except KafkaError as error:
             self._retire(producer, 0)
             raise _refused(error) from error
