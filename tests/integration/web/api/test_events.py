@@ -12,7 +12,9 @@ from cloudevents.core.bindings import http
 from cloudevents.core.v1.event import CloudEvent
 from httpx import Client
 
+from service.adapters.kafka.publishing.producing import Publishing
 from service.config import Settings
+from service.errors import Retryable
 from tests.support.api import api, settings_for, token
 from tests.support.journals import creation, ingest, scan
 from tests.support.topics import Clients, Topics
@@ -142,9 +144,16 @@ def test_who_may_send_nothing_is_told_what_is_missing(client: Client, settings: 
     assert without.status_code == 401
 
 
-def test_without_kafka_it_is_not_known_and_to_be_sent_again(database: str) -> None:
-    with api(settings_for(database), "scan") as client:
-        answer = client.post("/v1/events", content=json.dumps(sent(scan("COLLECTED", "10:00"))), headers=STRUCTURED)
+def test_without_kafka_it_is_not_known_and_to_be_sent_again(
+    client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise Retryable("no broker answers", cause="kafka")
+
+    monkeypatch.setattr(Publishing, "publish_all_now", away)
+
+    event = json.dumps(sent(scan("COLLECTED", "10:00")))
+    answer = client.post("/v1/events", content=event, headers=STRUCTURED | bearer(settings, "scan"))
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
 
