@@ -229,6 +229,7 @@ _REASONS: Final[dict[str, Invalid]] = {
     "dict_type": Invalid.WRONG_TYPE,
     "list_type": Invalid.WRONG_TYPE,
 }
+_MOST_FAULTS: Final = 50  # that are told of one event
 _EXPECTED: Final[dict[str, str]] = {
     models.TIME_PATTERN: "RFC 3339 with an offset is expected",
     models.LOCAL_TIME_PATTERN: "an ISO 8601 date and time without an offset is expected",
@@ -239,16 +240,20 @@ _EXPECTED: Final[dict[str, str]] = {
 def _invalid(error: pydantic_core.ValidationError) -> InvalidEvent:
     """The first of the model's complaints; its texts name what was expected, never what came."""
     complaints = error.errors(include_url=False, include_input=False)
-    first = complaints[0]
-    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"]).lstrip(".")
+    faults = [_fault(complaint) for complaint in complaints]
+    first, (path, expected) = complaints[0], faults[0]
     pattern: str = first.get("ctx", {}).get("pattern", "")
-    if first["type"] == "missing":
-        expected = "missing"
-    else:
-        message = first["msg"]
-        expected = _EXPECTED.get(pattern, message[:1].lower() + message[1:])
     more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
-    return InvalidEvent(_reason(first["type"], path, pattern), f"{path}: {expected}{more}")
+    return InvalidEvent(_reason(first["type"], path, pattern), f"{path}: {expected}{more}", faults[:_MOST_FAULTS])
+
+
+def _fault(complaint: pydantic_core.ErrorDetails) -> tuple[str, str]:
+    """Where, and what was expected there."""
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in complaint["loc"]).lstrip(".")
+    if complaint["type"] == "missing":
+        return path, "missing"
+    message = complaint["msg"]
+    return path, _EXPECTED.get(complaint.get("ctx", {}).get("pattern", ""), message[:1].lower() + message[1:])
 
 
 def _reason(complaint: str, path: str, pattern: str) -> Invalid:
