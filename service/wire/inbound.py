@@ -17,7 +17,6 @@ from service.domain.milestones import Milestone, Route
 from service.errors import InvalidEvent
 from service.wire import cloudevents, models
 from service.wire.carriers import CarrierTables
-from service.wire.locations import location_of
 from service.wire.reasons import Invalid
 from service.wire.record import Record
 from service.wire.times import instant, local_micros
@@ -220,6 +219,25 @@ def attributes_of(data: Mapping[str, Any]) -> Attributes:
         data["tracking_number"],
         data.get("order_number"),
     )
+
+
+_WITH_LOCATION: Final = frozenset({models.CARRIER_SCANNED, models.HUB_DEPOT_SCANNED, models.CONNOTE_DELIVERED})
+
+
+def location_of(event_type: str, data: Mapping[str, Any]) -> Mapping[str, str] | None:
+    """The location in a valid event's data: its known members that say something; None where there are none.
+
+    Only of types that have one: elsewhere a member of that name is unknown, so ignored.
+    """
+    location = data.get("location") if event_type in _WITH_LOCATION else None
+    return _location(location.get("name"), location.get("code"), location.get("country")) if location else None
+
+
+@lru_cache(4096)
+def _location(name: str | None, code: str | None, country: str | None) -> Mapping[str, str] | None:
+    """One object for all events at a place: a worker remembers some hundred thousand of them."""
+    members = {"name": name, "code": code, "country": country}
+    return {member: said for member, said in members.items() if said} or None
 
 
 _REASONS: Final[dict[str, Invalid]] = {

@@ -29,11 +29,8 @@ REPEATS: Final = 17  # 10 once the wings are mended
 
 # By what is over a limit: a folder, a module, a function or constructor (module:Class.function), a pair of modules.
 EXCEPTIONS: Final[Mapping[str, str]] = {
-    "adapters/postgres/journal/transaction.py": "the order of one transaction; a table of columns is to shorten it",
-    "application/journal/reconcile.py": "one decision and what it needs to be seen whole",
     "runtime/loop.py": "is being taken apart",
     "runtime/loop.py:IngestLoop.__init__": "is being taken apart",
-    "wire/models.py": "a list: an event after the other, each with what its fields mean",
     "adapters/postgres/online.py ~ adapters/postgres/online.py": "two ways of waiting that end for other reasons",
     "adapters/postgres/sql/letters.sql ~ adapters/postgres/sql/letters.sql": "queries have no parts to share",
     "adapters/postgres/sql/listing.sql ~ adapters/postgres/sql/listing.sql": "queries have no parts to share",

@@ -17,7 +17,7 @@ from service.domain.journey import State
 from service.domain.milestones import Milestone, Reason, Verdict
 from service.domain.timeline import Sighting
 from service.wire.carriers import CarrierCode, CarrierTables
-from service.wire.locations import location_of
+from service.wire.inbound import location_of
 from service.wire.models import EVENT_VOIDED, RETURN_CREATED, SLUG_PATTERN, compiled
 from service.wire.reconciled import RECONCILED
 from service.wire.stored import to_micros
