@@ -23,14 +23,5 @@ def carrier_tables(settings: Settings) -> CarrierTables:
 
 def parser(settings: Settings, tables: CarrierTables) -> Parser:
     """Who may write a topic may assert what its types assert, and nothing else."""
-    hub = {t for t in models.MODELS if t.startswith("com.omnirps.hub.")}
-    return Parser(
-        tables,
-        {
-            settings.topic_returns: {models.RETURN_CREATED},
-            settings.topic_scans: {models.CARRIER_SCANNED},
-            settings.topic_hub_events: {*hub, models.EVENT_VOIDED},
-            settings.topic_deliveries: {models.CONNOTE_DELIVERED},
-        },
-        lambda: time.time_ns() // 1000,
-    )
+    types = {getattr(settings, setting): types for setting, types in models.TYPES_BY_TOPIC_SETTING.items()}
+    return Parser(tables, types, lambda: time.time_ns() // 1000)

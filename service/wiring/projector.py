@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 
 from service.adapters.postgres.journal.search import PostgresSearch
-from service.application.journal.slices import Limits
+from service.application.journal.slices import SliceLimits
 from service.config import Settings
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
@@ -18,7 +18,7 @@ from service.wiring.monitors import processes
 def project(settings: Settings, metrics: Metrics, stop: Stop) -> Projector:
     """A projector; its `run` works until asked to stop, its `rebuild` makes the search tables from nothing."""
     return Projector(
-        PostgresSearch(settings.database_url.get_secret_value(), Limits()),
+        PostgresSearch(settings.database_url.get_secret_value(), SliceLimits()),
         stop,
         metrics,
         options=ProjectorOptions(poll_seconds=settings.project_poll_ms / 1000),

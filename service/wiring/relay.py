@@ -11,7 +11,7 @@ from service.adapters.kafka.publishing.hanging import HangingTransactions
 from service.adapters.kafka.publishing.sink import KafkaSink
 from service.adapters.kafka.publishing.standing import read_position
 from service.adapters.postgres.journal.batch_log import RelayLog
-from service.application.journal.slices import Limits
+from service.application.journal.slices import SliceLimits
 from service.config import Settings
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
@@ -29,7 +29,7 @@ _TRANSACTIONS_SECONDS: Final = 10.0  # between two looks at what is open on the 
 def relay(settings: Settings, metrics: Metrics, stop: Stop) -> Relay:
     """A relay; its `run` publishes until asked to stop, or until everything is drained."""
     topics, sink = output_topics(settings), sink_options(settings)
-    limits = Limits(rows=settings.relay_slice_rows)
+    limits = SliceLimits(rows=settings.relay_slice_rows)
     largest = MessageLimits(settings, topics)
     return Relay(
         Servers(

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from service.adapters.postgres.journal.search import PostgresSearch
-from service.application.journal.slices import Limits
+from service.application.journal.slices import SliceLimits
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
 from service.runtime.projector import Projector
@@ -35,7 +35,7 @@ def test_a_multiplied_journal_is_what_its_events_say(database: str) -> None:
     settings = settings_for(database)
     checked, differences = verify_journal(settings)
     before = kept(database)
-    Projector(PostgresSearch(database, Limits()), Stop(), Metrics()).rebuild()
+    Projector(PostgresSearch(database, SliceLimits()), Stop(), Metrics()).rebuild()
 
     assert differences == []
     assert checked.returns >= RETURNS

@@ -385,7 +385,7 @@ class TestCollisions:
             late.join(10)  # lock_timeout is 20 s
             assert [str(failure) for failure in failures] == ["PostgreSQL 55P03"]
             assert tx.append_contested(rows(tx, "R-1002")) == set()
-            tx.seal(2)
+            tx.number_batch(2)
         assert service.query("SELECT id FROM history WHERE seq = 2 ORDER BY 1") == [("R-1001-ds",), ("R-1002-ds",)]
         for journal in journals:
             journal.close()
