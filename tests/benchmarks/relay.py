@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from kafka import KafkaProducer
 
 from tests.benchmarks.bed import Bed, fill
 from tests.benchmarks.measure import Sample, sampled
-from tests.support.service import OUTPUTS, Service
+from tests.support.service import OUTPUTS, ROOT, Service
 
 _TRANSACTION = 2000  # messages
 
@@ -22,43 +24,48 @@ class Run(NamedTuple):
     sample: Sample
 
 
-def run(bed: Bed, returns: int, repeats: int) -> dict[str, list[Run]]:
-    """The relay, then its own messages again by the two bare producers, `repeats` times."""
-    results: dict[str, list[Run]] = {"bare producer": [], "bare transactional": [], "relay": []}
+def run(bed: Bed, returns: int, repeats: int, against: Path | None = None) -> dict[str, list[Run]]:
+    """The relay, that of another checkout, then its own messages again by the two bare producers, `repeats` times."""
+    relays = {"relay": ROOT} if against is None else {"before": against, "relay": ROOT}
+    results: dict[str, list[Run]] = {"bare producer": [], "bare transactional": [], **{name: [] for name in relays}}
     with bed.topics() as topics, bed.database() as database, bed.service(database, topics) as service:
         print(f"filling the journal: {fill(service, returns):,} messages", flush=True)
         service.done("ingest", "--drain", timeout=900)
         messages: list[Any] = []
         for repeat in range(repeats):
-            # A position of its own each time, so that each publishes everything.
-            name = service.topics.name(f"relay-{repeat}")
-            sample = relay(bed, service, name)
-            if not messages:
-                messages = published(service)
-            results["relay"].append(Run(len(messages), sample))
+            for name, code in relays.items():
+                # Topics and a position of its own each time, so that each publishes everything.
+                with bed.topics() as outputs, bed.service(database, outputs) as publishing:
+                    publishing.code = code
+                    sample = relay(bed, publishing)
+                    messages = messages or published(publishing, service)
+                results[name].append(Run(len(messages), sample))
             results["bare producer"].append(Run(len(messages), bare(bed, service, messages)))
             results["bare transactional"].append(Run(len(messages), bare(bed, service, messages, transactional=True)))
             print(f"run {repeat + 1} of {repeats} done", flush=True)
     return results
 
 
-def relay(bed: Bed, service: Service, name: str) -> Sample:
+def relay(bed: Bed, service: Service) -> Sample:
     """Publish the whole journal."""
-    variables = {"RETURNS_RELAY_TRANSACTIONAL_ID": name, "RETURNS_RELAY_GROUP_ID": name}
     with sampled(bed.servers) as sample:
-        service.done("relay", "--drain", "--start-at", "0", timeout=900, **variables)
+        process = service.start("relay", "--drain")
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0, service.log_text()
+        sample.cpu["relay"] = used.ru_utime + used.ru_stime
     return sample
 
 
-def published(service: Service) -> list[Any]:
-    """What one relay published: (topic, key, value, headers)."""
-    topics = [service.topics.name(name) for name in OUTPUTS]
+def published(service: Service, other: Service) -> list[Any]:
+    """What one relay published: (topic, key, value, headers), with the other's topics in place of its own."""
+    topics = {service.topics.name(name): other.topics.name(name) for name in OUTPUTS}
     consumer = service.clients.consumer(*topics, max_poll_records=5000)
     records: list[Any] = []
     quiet = time.monotonic()
     while time.monotonic() - quiet < 3:
         for batch in consumer.poll(timeout_ms=500).values():
-            records += [(r.topic, r.key, r.value, list(r.headers)) for r in batch]
+            records += [(topics[r.topic], r.key, r.value, list(r.headers)) for r in batch]
             quiet = time.monotonic()
     consumer.close()
     return records
