@@ -10,6 +10,7 @@ from typing import NamedTuple
 import psycopg
 
 from tests.benchmarks.bed import Bed, fill, steps
+from tests.benchmarks.filled import Contents, Unfilled, held, require
 from tests.benchmarks.measure import Sample, sampled
 from tests.support.service import ROOT, Service
 from tests.support.topics import Topics
@@ -39,26 +40,26 @@ def run(bed: Bed, returns: int, repeats: int, against: Path | None = None) -> di
     results: dict[str, list[Run]] = {"floor": [], **{name: [] for name in drains}}
     with bed.topics() as topics:
         with bed.database() as database, bed.service(database, topics) as service:
-            print(f"filling the topics: {fill(service, returns):,} messages", flush=True)
-            drain(bed, service, workers=1)  # warms the broker's page cache, and makes the rows of the floor
+            meant = fill(service, returns)
+            events = drain(bed, service, meant, workers=1).events  # warms the broker's page cache; rows for the floor
             rows = ready_made(database)
         for repeat in range(repeats):
-            results["floor"].append(floor(bed, rows))
+            results["floor"].append(floor(bed, rows, events))
             for name, (workers, code) in drains.items():
-                results[name].append(fresh_drain(bed, topics, workers, code))
+                results[name].append(fresh_drain(bed, topics, meant, workers, code))
             print(f"run {repeat + 1} of {repeats} done", flush=True)
     return results
 
 
-def fresh_drain(bed: Bed, topics: Topics, workers: int, code: Path = ROOT) -> Run:
+def fresh_drain(bed: Bed, topics: Topics, meant: Contents, workers: int, code: Path = ROOT) -> Run:
     """A drain into a database of its own."""
     with bed.database() as database, bed.service(database, topics) as service:
         service.code = code
-        return drain(bed, service, workers)
+        return drain(bed, service, meant, workers)
 
 
-def drain(bed: Bed, service: Service, workers: int) -> Run:
-    """Empty the topics with so many workers."""
+def drain(bed: Bed, service: Service, meant: Contents, workers: int) -> Run:
+    """Empty the topics with so many workers. Raises Unfilled when the journal does not hold all that they held then."""
     group = service.topics.name(f"group-{uuid.uuid4().hex[:8]}")
     with sampled(bed.servers) as sample:
         processes = [service.start("ingest", "--drain", RETURNS_GROUP_ID=group) for _ in range(workers)]
@@ -67,6 +68,7 @@ def drain(bed: Bed, service: Service, workers: int) -> Run:
             process.returncode = os.waitstatus_to_exitcode(status)
             assert process.returncode == 0, service.log_text()
             sample.cpu["worker"] = sample.cpu.get("worker", 0.0) + used.ru_utime + used.ru_stime
+    require(meant, held(service.database))
     events = service.query("SELECT count(*) FROM history")[0][0]
     return Run(events, sample, steps(service))
 
@@ -86,7 +88,7 @@ def ready_made(database: str) -> list[dict[str, bytes]]:
     return batches
 
 
-def floor(bed: Bed, batches: list[dict[str, bytes]]) -> Run:
+def floor(bed: Bed, batches: list[dict[str, bytes]], meant: int) -> Run:
     """COPY the rows of each batch in a transaction; nothing is read, decoded or decided."""
     with bed.database() as database:
         with sampled(bed.servers) as sample, psycopg.connect(database) as connection:
@@ -98,4 +100,6 @@ def floor(bed: Bed, batches: list[dict[str, bytes]]) -> Run:
                 connection.commit()
         with psycopg.connect(database) as connection:
             (events,) = connection.execute("SELECT count(*) FROM history").fetchone() or (0,)
+    if events != meant:
+        raise Unfilled(f"{events:,} events copied instead of {meant:,}")
     return Run(events, sample, {})

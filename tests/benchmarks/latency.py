@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,11 +22,13 @@ import psycopg
 from service.simulator.options import Options, Topics
 from service.simulator.play import play
 from tests.benchmarks.bed import Bed, steps
+from tests.benchmarks.filled import Unfilled
 from tests.benchmarks.measure import cpu_seconds
 from tests.support.service import ROOT, Service
 from tests.support.waiting import eventually
 
 _WARM_UP_SECONDS = 8.0
+_TOLERATED = 0.05  # of the rate
 _COMMANDS = ("ingest", "relay", "project")
 
 
@@ -62,10 +65,10 @@ def run(bed: Bed, rate: int, seconds: float, compared: Compared) -> dict[str, li
 
 
 def through_service(bed: Bed, service: Service, rate: int, seconds: float) -> Run:
-    """Events of a world without mishaps in, status changes out."""
+    """Events of a world without mishaps in, status changes out. Raises Unfilled when not all came, or not at the rate."""
     processes = {command: psutil.Process(service.start(command).pid) for command in _COMMANDS}
     sent: dict[tuple[str, str], float] = {}
-    took: list[float] = []
+    arrived: dict[tuple[str, str], float] = {}  # by the first change of each event
     stop = threading.Event()
     ready = threading.Event()
 
@@ -76,9 +79,7 @@ def through_service(bed: Bed, service: Service, rate: int, seconds: float) -> Ru
                 now = time.time()
                 for record in records:
                     cause = json.loads(record.value)["data"]["cause"]
-                    at = sent.pop((cause["source"], cause["id"]), None)
-                    if at is not None:
-                        took.append(now - at)
+                    arrived.setdefault((cause["source"], cause["id"]), now)
             ready.set()
         consumer.close()
 
@@ -96,15 +97,39 @@ def through_service(bed: Bed, service: Service, rate: int, seconds: float) -> Ru
 
     _publish(service, options, names, sent, seconds, look)
     look()
-    eventually(lambda: len(took) > 0, timeout=20)
-    time.sleep(2)  # what is under way
-    stop.set()
-    subscriber.join()
+    time.sleep(2)  # what is under way, undisturbed by questions
+    try:
+        eventually(lambda: not missing(service, sent.keys() - arrived.keys()), timeout=20, every=1)
+    except AssertionError:
+        lost = len(missing(service, sent.keys() - arrived.keys()))
+        raise Unfilled(f"of {len(sent):,} events, {lost:,} were not heard of") from None
+    finally:
+        stop.set()
+        subscriber.join()
+    require_rate(len(sent), rate, seconds - _WARM_UP_SECONDS)
     (began, before), (ended, after) = warm
     cores = {name: (after[name] - before[name]) / (ended - began) for name in before}
     number = service.query("SELECT max(n) FROM batches")[0][0]
     each = {step: seconds / number for step, seconds in steps(service).items()}
+    took = [arrived[name] - at for name, at in sent.items() if name in arrived]
     return Run(took, cores, cores.pop("batches"), each)
+
+
+def missing(service: Service, silent: AbstractSet[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Of the events that no change was heard of: those that moved something, and those that are not recorded yet."""
+    recorded = service.query(
+        "SELECT source, id, bool_or(changes IS NOT NULL) FROM history GROUP BY 1, 2 "
+        "UNION ALL SELECT source, id, false FROM parked UNION ALL SELECT source, id, false FROM connote_deliveries"
+    )
+    known = {(source, id_) for source, id_, _ in recorded}
+    moved = {(source, id_) for source, id_, moves in recorded if moves}
+    return {name for name in silent if name in moved or name not in known}
+
+
+def require_rate(number: int, rate: int, seconds: float) -> None:
+    """Raises Unfilled when so many in so many seconds are far from the rate that was asked for."""
+    if abs(number - rate * seconds) > _TOLERATED * rate * seconds:
+        raise Unfilled(f"{number / seconds:,.0f} events/s instead of {rate:,}")
 
 
 def _publish(
@@ -152,19 +177,25 @@ def floor(service: Service, rate: int, seconds: float) -> list[float]:
     thread = threading.Thread(target=consume)
     thread.start()
     producer = service.clients.producer(linger_ms=0)
-    _at_rate(rate, min(seconds, 15), lambda: producer.send(topic, value=str(time.time()).encode()))
+    seconds = min(seconds, 15)
+    number = _at_rate(rate, seconds, lambda: producer.send(topic, value=str(time.time()).encode()))
     producer.flush()
     producer.close()
-    time.sleep(0.5)
-    done.set()
-    thread.join()
+    try:
+        eventually(lambda: len(took) == number, timeout=20)
+    finally:
+        done.set()
+        thread.join()
+    require_rate(number, rate, seconds)
     return took[rate:]  # without the first second
 
 
-def _at_rate(rate: int, seconds: float, do: Callable[[], object]) -> None:
+def _at_rate(rate: int, seconds: float, do: Callable[[], object]) -> int:
+    """So many times a second; how often in all."""
     started, number = time.monotonic(), 0
     while (now := time.monotonic() - started) < seconds:
         while number < now * rate:
             do()
             number += 1
         time.sleep(0.002)
+    return number
