@@ -21,7 +21,7 @@ from typing import Final
 
 from service import logs
 from service.application.journal import ingest, sweep
-from service.application.ports import DeadLetter, Item, Journal, Move, Partition, Source, Stored
+from service.application.ports import DeadLetter, Item, Journal, Move, Partition, Source
 from service.errors import BrokenSource, ChangedTopics, Conflict, Fatal, RejectedValue, Retryable
 from service.metrics import Metrics
 from service.runtime.backoff import Backoff
@@ -235,12 +235,14 @@ class IngestLoop:
         """Make positions certain: after a failure, and where partitions were gained."""
         if self._uncertain:
             ids = {partition: source.topic_id(partition[0]) for partition in self._positions}
-            stored = self._journal.stored_offsets({p: Stored(at, ids[p]) for p, at in self._positions.items()})
+            stored = self._journal.known_offsets(self._positions)
             moved = {p for p, each in stored.items() if each.next != self._positions[p]}
             self._positions |= {partition: each.next for partition, each in stored.items()}
             self._give_back(source, moved)
-            # Bound to another topic meanwhile: either that one, or the one that this worker reads, is of the past.
+            # Bound to another topic meanwhile: either that one, or the one that this worker reads, is of the past. Or gone
+            # with a journal that went back to before this partition was ever read.
             rebound = {p for p, each in stored.items() if ids[p] not in {None, each.topic_id}}
+            rebound |= ids.keys() - stored.keys()
             self._forget(rebound)
             self._gained |= rebound
             self._uncertain = False

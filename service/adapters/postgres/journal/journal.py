@@ -6,7 +6,7 @@ transaction ends with its number in the batch log. Nothing here decides anything
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -90,6 +90,19 @@ class PostgresJournal:
                 ids = [as_uuid(each.topic_id) for each in first]
                 connection.execute(_Q["start_offsets"], (topics, numbers, [each.next for each in first], ids))
                 rows = connection.execute(_Q["stored_offsets"], (topics, numbers)).fetchall()
+        except Retryable:
+            self.close()
+            raise
+        return {(topic, n): Stored(offset, id_ and id_.bytes, epoch) for topic, n, offset, id_, epoch in rows}
+
+    def known_offsets(self, partitions: Collection[Partition]) -> dict[Partition, Stored]:
+        """Where to read on in these partitions; without those that were never read."""
+        keys = sorted(partitions)
+        connection = self._connected()
+        try:
+            with translated():
+                asked = [topic for topic, _ in keys], [number for _, number in keys]
+                rows = connection.execute(_Q["stored_offsets"], asked).fetchall()
         except Retryable:
             self.close()
             raise
