@@ -292,8 +292,8 @@ _INSTALLED: Final = _Installed()
 
 
 @contextmanager
-def installed() -> Iterator[None]:
-    """Within the block the service's adapters find the models."""
+def installed(*, tells: bool = False) -> Iterator[None]:
+    """Within the block the service's adapters find the models; its log lines become part of the story, if one is told."""
     if _INSTALLED.depth == 0:
         _INSTALLED.patches = list(_patches())
         for each in _INSTALLED.patches:
@@ -302,7 +302,7 @@ def installed() -> Iterator[None]:
     before = structlog.get_config()
     structlog.configure(
         processors=[_into_the_story],
-        wrapper_class=structlog.make_filtering_bound_logger(0),
+        wrapper_class=structlog.make_filtering_bound_logger(0 if tells else 50),
         logger_factory=structlog.WriteLoggerFactory(file=io.StringIO()),
         cache_logger_on_first_use=False,
     )

@@ -23,6 +23,7 @@ from tests.world.workload import HEADERS, INPUTS, Said, Workload
 POINTS: Final[dict[str, tuple[int, tuple[float, ...]]]] = {
     "kill": (1500, (0.5, 5, 20)),
     "freeze": (1500, (0.5, 5, 15, 40, 70)),
+    "zombie": (40, (12, 40, 70)),
     "cut": (600, (1,)),
     "statement_timeout": (600, (1,)),
     "commit_lost_done": (60, (1,)),

@@ -111,6 +111,7 @@ class Scheduler:
         self._hub = greenlet.getcurrent()
         self._is_ending = False
         self._calm = False
+        self._paused = 0.0
 
     # for models and actors
 
@@ -143,6 +144,8 @@ class Scheduler:
         actor.doing = doing
         self.steps += 1
         self.now += STEP_SECONDS
+        if self._paused:
+            actor.wake_at, self._paused = self.now + self._paused, 0.0
         if self.steps > self._most_steps:
             raise WorldError(f"no end after {self.steps} steps: {self.standing()}")
         if actor.can_die:
@@ -167,6 +170,10 @@ class Scheduler:
         if actor.can_die and self.fault("kill") is not None:
             self.kill(actor)
         self._go_on(actor)
+
+    def pause(self, seconds: float) -> None:
+        """Whoever acts now stands still at its next step."""
+        self._paused = seconds
 
     def check_alive(self) -> None:
         """Raises Killed where whoever calls is dead."""

@@ -332,17 +332,18 @@ def _owner(tx: Tx, kind: str, subject: str) -> int | None:
 
 @_does("journal.sql", "unpark", writes=True)
 def _unpark(tx: Tx, params: Any) -> Iterator[Any]:
-    ids, limit = set(map(int, params[0])), params[3]
+    parked_by, created_by, claimed_by = (set(map(int, ids)) for ids in params[:3])
+    limit = params[3]
     parked = dict(tx.rows("parked"))
     found = set[tuple[str, str, int]]()
     for key, row in tx.rows("returns"):
-        if row["batch_id"] in ids:
+        if row["batch_id"] in created_by:
             found.add(("return", key, row["return_no"]))
     for (carrier, number), row in tx.rows("labels"):
-        if row["batch_id"] in ids:
+        if row["batch_id"] in claimed_by:
             found.add(("label", f"{carrier}/{number}", row["return_no"]))
     for (kind, subject, *_), row in parked.items():
-        if row["batch_id"] in ids and (owner := _owner(tx, kind, subject)) is not None:
+        if row["batch_id"] in parked_by and (owner := _owner(tx, kind, subject)) is not None:
             found.add((kind, subject, owner))
     chosen = [
         (return_no, key) for kind, subject, return_no in sorted(found) for key in sorted(parked) if key[:2] == (kind, subject)
@@ -400,12 +401,13 @@ def _is_delivered(tx: Tx, return_no: int, source: str, id_: str) -> bool:
 
 @_does("journal.sql", "undelivered")
 def _undelivered(tx: Tx, params: Any) -> list[Any]:
-    ids, limit = set(map(int, params[0])), params[2]
+    delivered_by, joined_by = (set(map(int, ids)) for ids in params[:2])
+    limit = params[2]
     deliveries, members = dict(tx.rows("connote_deliveries")), dict(tx.rows("connote_members"))
     due = set[tuple[int, tuple[str, str, str]]]()
     for key, row in deliveries.items():
         for (connote, return_no), member in members.items():
-            if connote == key[0] and (row["batch_id"] in ids or member["batch_id"] in ids):
+            if connote == key[0] and (row["batch_id"] in delivered_by or member["batch_id"] in joined_by):
                 due.add((return_no, key))
     return [
         (return_no, "connote", *key, *_rest(deliveries[key]))

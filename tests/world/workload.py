@@ -71,7 +71,7 @@ class Workload:
         connotes = [f"CN-{n:03}" for n in range(random.randint(1, 2))]
         labels = [f"TN-{n:03}" for n in range(4)]
         for number in range(random.randint(2, 4)):
-            made += self._return(f"R-{number:03}", labels[number % random.choice((4, 4, 3))], random.choice(connotes))
+            made += self._return(f"R-{number:03}", labels[number % random.choice((4, 4, 3))], connotes)
         for connote in connotes:
             if random.random() < 0.8:
                 made.append(self._delivery(connote, len(made)))
@@ -117,7 +117,7 @@ class Workload:
         value = json.dumps(envelope).encode()
         return Said(0, topic, subject.encode(), value, kind, subject, event, until_replay, is_refused)
 
-    def _return(self, return_id: str, label: str, connote: str) -> Iterator[Said]:
+    def _return(self, return_id: str, label: str, connotes: list[str]) -> Iterator[Said]:
         random = self._random
         at = (_START + random.randrange(0, 86_400 * 5)) * 1_000_000
         route = Route.OMNIRPS if random.random() < 0.85 else Route.FIRST_MILE_ONLY
@@ -139,7 +139,8 @@ class Workload:
                 "carrier": "generic",
                 "tracking_number": label_,
             }
-            yield self._said(RETURNS, "return", return_id, "com.omnirps.return.created.v1", event, data)
+            created = self._said(RETURNS, "return", return_id, "com.omnirps.return.created.v1", event, data)
+            yield created
         for _ in range(random.randint(1, 3)):
             code = random.choice((*_CODES, LATER_CODE)) if random.random() < 0.9 else "PREADVICE"
             yield self._scan(label, code, next(ids), next_at())
@@ -147,17 +148,19 @@ class Workload:
         for milestone, name, extra in (
             (Milestone.DS, "depot-scanned", {}),
             (Milestone.RP, "processed", {}),
-            (Milestone.RE, "exported", {"connote": connote}),
+            (Milestone.RE, "exported", {"connote": random.choice(connotes)}),
         ):
             if random.random() < 0.75:
                 again = random.choice((1, 1, 1, 2))
-                for _ in range(again):
+                for turn in range(again):
+                    if turn and "connote" in extra:  # repacked, perhaps
+                        extra = {"connote": random.choice(connotes)}
                     hub.append(self._hub(return_id, milestone, name, extra, next(ids), next_at()))
         if random.random() < 0.2:
             hub.append(self._hub(return_id, Milestone.RR, "rejected", {"reason": "damaged"}, next(ids), next_at()))
         yield from hub
         if hub and random.random() < 0.35:
-            target = random.choice(hub)
+            target = random.choice(hub) if random.random() < 0.9 else created
             event = Event("/hub", next(ids), next_at(), Sense.VOIDS, voids=target.name)
             data = {"return_id": return_id, "source": target.name[0], "id": target.name[1], "by": "x", "reason": "y"}
             yield self._said(HUB, "return", return_id, "com.omnirps.event.voided.v1", event, data)
