@@ -19,9 +19,8 @@ from kafka.structs import OffsetAndMetadata
 
 from tests.world.scheduler import Scheduler
 
-SESSION_SECONDS: Final = 10.0
-MAX_POLL_SECONDS: Final = 30.0
-JOIN_SECONDS: Final = 12.0
+MAX_POLL_SECONDS: Final = 8.0
+JOIN_SECONDS: Final = 5.0
 TRANSACTION_SECONDS: Final = 10.0
 Headers = tuple[tuple[str, bytes | None], ...]
 Partition = tuple[str, int]

@@ -23,7 +23,7 @@ from tests.world.workload import HEADERS, INPUTS, Said, Workload
 POINTS: Final[dict[str, tuple[int, tuple[float, ...]]]] = {
     "kill": (1500, (0.5, 5, 20)),
     "freeze": (1500, (0.5, 5, 15, 40, 70)),
-    "zombie": (40, (12, 40, 70)),
+    "zombie": (40, (10, 12, 20, 70)),
     "cut": (600, (1,)),
     "statement_timeout": (600, (1,)),
     "commit_lost_done": (60, (1,)),
@@ -84,6 +84,11 @@ def plan(seed: int) -> Plan:
         kind = random.choice(kinds)
         most, parameters = POINTS[kind]
         faults[kind, random.randint(1, max(1, int(most * random.random())))] = random.choice(parameters)
+    if random.random() < 0.15:
+        # One stands still in the middle of a batch, and meanwhile what it reads becomes another thing.
+        faults["zombie", random.randint(1, 10)] = random.choice((12.0, 15.0, 20.0))
+        kind, topic = random.choice(("topic_anew", "topic_anew", "log_cut", "retention")), random.randrange(4)
+        faults[kind, random.randint(2, 16)] = float(topic)
     return Plan(seed, faults)
 
 
@@ -111,6 +116,7 @@ class _Play:
         self._projectors = mood.choice((1, 1, 2))
         self._scatters = mood.random() < 0.4  # keys go to any partition, so that workers meet at every return
         self._remaps, self._replays, self._verifies = (mood.random() < p for p in (0.5, 0.5, 0.3))
+        self._slowness = mood.choice((1, 1, 1, 4))  # of publishers
         self._stops: list[Stop] = []
         self._has_published = self._is_over = self._is_ending = False
 
@@ -204,7 +210,8 @@ class _Play:
                 self._end_txn(txn, sort)
                 txn = None
             sort = said.in_txn
-            world.wait("publishes", world.now + (0.02, 0.0, 0.2, 1.5)[world.choices.draw(4, 0.4)])
+            pause = (0.02, 0.0, 0.2, 1.5)[world.choices.draw(4, 0.4)]
+            world.wait("publishes", world.now + pause * self._slowness)
             while not kafka.is_up:
                 world.wait("waits for Kafka", world.now + 0.5)
             if sort and txn is None:
