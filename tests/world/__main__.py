@@ -1,8 +1,8 @@
 """`make world`: plays many histories, and tells of the first that fails.
 
-    python -m tests.world --seeds 1000 --jobs 2
-    python -m tests.world --story 4711       # the plainest form of one that fails, as a story
-    python -m tests.world --mutations        # plants each fault, and says after how many histories it is found
+python -m tests.world --seeds 1000 --jobs 2
+python -m tests.world --story 4711       # the plainest form of one that fails, as a story
+python -m tests.world --mutations        # plants each fault, and says after how many histories it is found
 """
 
 from __future__ import annotations

@@ -17,7 +17,15 @@ from tests.world.postgres import Row, Server, Tx
 from tests.world.scheduler import Scheduler, WorldError
 from tests.world.workload import LATER_CODE, Said
 
-_KEEPS_BATCH: Final = ("returns", "labels", "history", "connote_members", "connote_deliveries", "parked", "dead_letters")
+_KEEPS_BATCH: Final = (
+    "returns",
+    "labels",
+    "history",
+    "connote_members",
+    "connote_deliveries",
+    "parked",
+    "dead_letters",
+)
 _ORDER: Final = ("RC", "RT", "RDTPF", "DS", "RP", "RE", "RDBTC", "RR")
 Told = tuple[str, str, str, str | None, bool]
 
@@ -105,7 +113,10 @@ class Checks:
                 self._world.saw(f"verdict {row['verdict']}")
                 if row["reason"] is not None:
                     self._world.saw(f"reason {row['reason']}")
-                    if str(row["verdict"]) in {"held", "refused", "unmapped"} or row["reason"] == "tracking_number_in_use":
+                    if (
+                        str(row["verdict"]) in {"held", "refused", "unmapped"}
+                        or row["reason"] == "tracking_number_in_use"
+                    ):
                         self._raised.add(f"{return_id}/exception/{row['seq']}")
                 self._came_by(return_no, return_id, row)
         expected = truth([self.event(row) for row in seen.values()])
@@ -193,10 +204,10 @@ class Checks:
         """Whatever can be read of the inputs is in the journal, and nothing waits that could be placed."""
         tables = self._server.tables
         rows = {(row["source"], row["id"]) for row in tables["history"].values()}
-        kept = {(row["source"], row["id"]) for table in ("parked", "connote_deliveries") for row in tables[table].values()}
-        by_place = {
-            (row["return_no"], row["source"], row["id"]) for row in tables["history"].values()
+        kept = {
+            (row["source"], row["id"]) for table in ("parked", "connote_deliveries") for row in tables[table].values()
         }
+        by_place = {(row["return_no"], row["source"], row["id"]) for row in tables["history"].values()}
         letters = {(key[0], key[1] and key[1].bytes, *key[2:]): row for key, row in tables["dead_letters"].items()}
         for topic in self._kafka.inputs:
             for log in self._kafka.topics[topic].logs:
@@ -207,6 +218,11 @@ class Checks:
                     where = f"{topic}/{log.number}@{offset}"
                     if said.event is None or said.is_refused:
                         must(letter is not None, f"{said} of {where} is no dead letter")
+                        assert letter is not None
+                        must(
+                            letter["value"] == entry.value,
+                            f"{said} of {where} is no dead letter: another one has its place",
+                        )
                         continue
                     if letter is not None and letter["resolved_at"] is None:
                         continue

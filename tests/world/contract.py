@@ -288,9 +288,7 @@ class JournalContract:
             assert len(write(one, items(scan("COLLECTED", "10:00"), first=5), {}).duplicates) == 1
             write(one, items(creation(), first=6), {})
             write(one, items(event(RP, "rp", "12:00", return_id="R-1001", hub="akl1"), first=7), {})
-            write(
-                one, items(event(RE, "re", "13:00", return_id="R-1001", hub="akl1", connote="CN-1"), first=8), {}
-            )
+            write(one, items(event(RE, "re", "13:00", return_id="R-1001", hub="akl1", connote="CN-1"), first=8), {})
             assert self.differences(stage) != []
             outcome = sweep(one)
             assert outcome is not None

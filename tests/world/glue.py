@@ -136,7 +136,13 @@ class Hands:
         limits = Limits(rows=6)
         made = PostgresSearch("", limits)
         return Projector(
-            made, stop, _METRICS, options=ProjectorOptions(poll_seconds=0.6), backoff=self.backoff(), board=Board(self.clock), **named
+            made,
+            stop,
+            _METRICS,
+            options=ProjectorOptions(poll_seconds=0.6),
+            backoff=self.backoff(),
+            board=Board(self.clock),
+            **named,
         )
 
     def verify(self) -> list[str]:

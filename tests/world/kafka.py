@@ -246,7 +246,9 @@ class Kafka:
 
     # what publishers do
 
-    def publish(self, topic: str, number: int, key: bytes, value: bytes | None, headers: Headers, txn: Txn | None) -> int:
+    def publish(
+        self, topic: str, number: int, key: bytes, value: bytes | None, headers: Headers, txn: Txn | None
+    ) -> int:
         log = self.topics[topic].logs[number]
         entry = Entry(key, value, headers, int(self.world.wall() * 1000), log.epoch, txn)
         if txn is not None and log not in txn.logs:

@@ -42,7 +42,11 @@ def _rewritten(owner: Any, name: str, *changes: tuple[str, str]) -> Any:
             raise Stale(f"{name} has no {old!r}")
         text = text.replace(old, new)
     space: dict[str, Any] = {}
-    exec(compile("from __future__ import annotations\n" + text, f"<{name}, mutated>", "exec"), function.__globals__, space)  # noqa: S102
+    exec(
+        compile("from __future__ import annotations\n" + text, f"<{name}, mutated>", "exec"),
+        function.__globals__,
+        space,
+    )  # noqa: S102
     return patch.object(owner, name, space[function.__name__])
 
 
@@ -67,7 +71,10 @@ def _no_compare_and_set() -> list[Any]:
         stored = {
             row[:2]: row[2] for row in self._rows("stored_offsets", [key[0] for key in keys], [key[1] for key in keys])
         }
-        set_(self, {key: moves[key]._replace(expected=stored.get(key, moves[key].expected), topic_id=None) for key in keys})
+        set_(
+            self,
+            {key: moves[key]._replace(expected=stored.get(key, moves[key].expected), topic_id=None) for key in keys},
+        )
 
     return [patch.object(PostgresTransaction, "advance", advance)]
 
@@ -109,7 +116,11 @@ def _parking_race() -> list[Any]:
 
 def _delivery_race() -> list[Any]:
     return [
-        _rewritten(PostgresTransaction, "begin_sweep", ('self._rows("undelivered", ids, ids,', 'self._rows("undelivered", ids, [],'))
+        _rewritten(
+            PostgresTransaction,
+            "begin_sweep",
+            ('self._rows("undelivered", ids, ids,', 'self._rows("undelivered", ids, [],'),
+        )
     ]
 
 
@@ -165,6 +176,12 @@ def _another_past_believed() -> list[Any]:
 
 
 def _drain_too_early() -> list[Any]:
+    goal = "{p: each for p, each in bounds.items()"
+    early = (goal, goal.replace("each for", "each._replace(end=each.end - 1) for"))
+    return [_rewritten(progress.Drain, "__init__", early)]
+
+
+def _drain_before_the_sweep() -> list[Any]:
     early = ("swept().upto >= self._batch", "swept().upto >= self._batch - 1")
     return [_rewritten(progress.Drain, "is_done", early)]
 
@@ -196,6 +213,7 @@ MUTATIONS: Final = (
     Mutation("a worker's memory that outlives a database gone back", _memory_that_outlives),
     Mutation("a position believed by a journal that has another past", _another_past_believed),
     Mutation("the drain that ends one batch too early", _drain_too_early),
+    Mutation("the drain that ends before the last batch is swept", _drain_before_the_sweep),
     Mutation("a worker's own position in place of offsets that are gone", _own_position_believed),
 )
 

@@ -116,6 +116,7 @@ class _Play:
         self._projectors = mood.choice((1, 1, 2))
         self._scatters = mood.random() < 0.4  # keys go to any partition, so that workers meet at every return
         self._remaps, self._replays, self._verifies = (mood.random() < p for p in (0.5, 0.5, 0.3))
+        self._drains_alone, self._hurries = mood.random() < 0.3, mood.random() < 0.5
         self._slowness = mood.choice((1, 1, 1, 4))  # of publishers
         self._stops: list[Stop] = []
         self._has_published = self._is_over = self._is_ending = False
@@ -276,25 +277,31 @@ class _Play:
         """Once all is said: no more faults, and what was begun is brought to its end."""
         world = self.world
         while not self._has_published:
-            world.wait("waits for the end", world.now + 1)
-        world.wait("waits for the end", world.now + self.draw_seconds())
+            world.wait("waits for the end", world.now + 0.1)
+        if not self._hurries:
+            world.wait("waits for the end", world.now + self.draw_seconds())
         world.calm_down()
-        self._is_ending_at = world.now
         self._is_ending = True
+        if self._drains_alone:
+            for actor in world.actors:
+                if actor.name.startswith("ingest"):
+                    world.kill(actor)
         if self._replays:
             hands.repeat(hands.replay)
-        self._drained(hands, "ingest", lambda stop: hands.ingest(stop, drain=True).run())
-        self.checks.ingested()
-        is_refused = False
-        try:
-            self._drained(hands, "relay", lambda stop: hands.relay(stop).run(drain=True))
-        except Refused as error:
-            must(self.server.losses > 0, f"the relay refuses: {error}")
-            world.saw("a relay refused another past")
-            is_refused = True
-        while self.kafka.is_busy:  # it is decided, and each partition learns of it in its own time
-            world.wait("waits for markers", world.now + 0.1)
-        self._drained(hands, "project", lambda stop: hands.projector(stop).run(drain=True))
+        is_refused, newest = False, -1
+        # What somebody still has in hand (a replay, one who slept through it all) may come after a drain.
+        while newest != (newest := max(self.server.tables["batches"], default=0)):
+            self._drained(hands, "ingest", lambda stop: hands.ingest(stop, drain=True).run())
+            self.checks.ingested()
+            try:
+                self._drained(hands, "relay", lambda stop: hands.relay(stop).run(drain=True))
+            except Refused as error:
+                must(self.server.losses > 0, f"the relay refuses: {error}")
+                world.saw("a relay refused another past")
+                is_refused = True
+            while self.kafka.is_busy:  # it is decided, and each partition learns of it in its own time
+                world.wait("waits for markers", world.now + 0.1)
+            self._drained(hands, "project", lambda stop: hands.projector(stop).run(drain=True))
         self.checks.look()
         if not is_refused:
             self.checks.is_published()

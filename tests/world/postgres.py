@@ -376,9 +376,7 @@ class ModelConnection:
         until = began + self.lock_seconds
         try:
             while True:
-                world.wait(
-                    f"{self.name}: waits for {what}", min(looks_at, until), lambda: is_free() or self.is_broken
-                )
+                world.wait(f"{self.name}: waits for {what}", min(looks_at, until), lambda: is_free() or self.is_broken)
                 self._check()
                 if is_free():
                     return

@@ -93,7 +93,9 @@ def _fewest(items: list[int], fails: Callable[[list[int]], bool]) -> list[int]:
 
 def story(outcome: Outcome, *, last: int | None = None) -> str:
     """For people: what was done and in which order, and what must not have happened."""
-    faults = ", ".join(f"{kind} at its {place}. opportunity ({value:g})" for (kind, place), value in outcome.plan.faults.items())
+    faults = ", ".join(
+        f"{kind} at its {place}. opportunity ({value:g})" for (kind, place), value in outcome.plan.faults.items()
+    )
     lines = outcome.story if last is None else outcome.story[-last:]
     head = [
         f"seed {outcome.plan.seed}: {outcome.failure or 'nothing fails'}",

@@ -181,7 +181,16 @@ def _load_keys(tx: Tx, params: Any) -> Iterator[Any]:
 def _load_past(tx: Tx, params: Any) -> Iterator[Any]:
     for row in history_of(tx, params[0]):
         at, data = _moment(row["occurred_at"]), from_json(row["data"])
-        yield row["source"], row["id"], row["type"], at, _text(row["milestone"]), data, str(row["verdict"]), row["reason"]
+        yield (
+            row["source"],
+            row["id"],
+            row["type"],
+            at,
+            _text(row["milestone"]),
+            data,
+            str(row["verdict"]),
+            row["reason"],
+        )
 
 
 def _moment(micros: int) -> datetime:
@@ -346,7 +355,10 @@ def _unpark(tx: Tx, params: Any) -> Iterator[Any]:
         if row["batch_id"] in parked_by and (owner := _owner(tx, kind, subject)) is not None:
             found.add((kind, subject, owner))
     chosen = [
-        (return_no, key) for kind, subject, return_no in sorted(found) for key in sorted(parked) if key[:2] == (kind, subject)
+        (return_no, key)
+        for kind, subject, return_no in sorted(found)
+        for key in sorted(parked)
+        if key[:2] == (kind, subject)
     ]
     for return_no, key in chosen[:limit]:
         tx.lock("parked", key)

@@ -59,7 +59,7 @@ class Workload:
 
     def __init__(self, plan: Plan) -> None:
         self._random = Random(plan.seed * 2 + 7)
-        self._count = 0
+        self._count = self._garbled = 0
         self.said: list[Said] = []
         self._make()
         if plan.kept is not None:
@@ -187,7 +187,8 @@ class Workload:
 
     def _garbage(self) -> Said:
         topic = self._random.choice(INPUTS)
-        return Said(0, topic, b"R-000", b"{", "none", "", None)
+        self._garbled += 1
+        return Said(0, topic, b"R-000", b"{%d" % self._garbled, "none", "", None)
 
 
 def _numbered(each: Said, number: int, in_txn: int) -> Said:
