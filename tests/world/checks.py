@@ -30,7 +30,7 @@ _ORDER: Final = ("RC", "RT", "RDTPF", "DS", "RP", "RE", "RDBTC", "RR")
 Told = tuple[str, str, str, str | None, bool]
 
 
-def must(holds: bool, what: str) -> None:  # noqa: FBT001
+def must(holds: bool, what: str) -> None:
     """It does, or the history is over."""
     if not holds:
         raise WorldError(what)
@@ -195,7 +195,7 @@ class Checks:
             told in self._told.get((return_id, version), ()),
             f"{return_id}/{version} was published as {told}, and the journal never said it",
         )
-        self.published[return_id, version] = told  # type: ignore[assignment] # five as above
+        self.published[return_id, version] = told
         self._world.saw("a change was published")
 
     # at the end
@@ -232,7 +232,7 @@ class Checks:
             owner = tables["returns" if row["kind"] == "return" else "labels"].get(key)
             must(owner is None, f"{row['id']} is parked, and its {row['kind']} {row['subject']} is known: stranded")
         for connote, return_no in tables["connote_members"]:
-            for (delivered, source, id_), _ in tables["connote_deliveries"].items():
+            for delivered, source, id_ in tables["connote_deliveries"]:
                 if delivered == connote:
                     must((return_no, source, id_) in by_place, f"{id_} did not reach return {return_no}: stranded")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 
 from service.application.ports import Bounds, Partition
 from service.errors import BrokenSource, ChangedTopics
@@ -57,8 +58,10 @@ class ModelSource:
                 return records
             if self._gained or self._lost or world.now >= until:
                 return []
-            kafka, news = self._kafka, self._kafka.news
-            world.wait("polls", until, lambda: kafka.news != news)
+            world.wait("polls", until, partial(self._has_news, self._kafka.news))
+
+    def _has_news(self, since: int) -> bool:
+        return self._kafka.news != since
 
     def _rebalance(self) -> None:
         if self._world.fault("rebalance") is not None:

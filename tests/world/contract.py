@@ -104,11 +104,16 @@ class JournalContract:
 
         def first() -> None:
             one = journal()
-            with pytest.raises(KeyError), one.transaction() as tx:
-                numbers["first"] = tx.number_returns({"R-1"}, {"R-1"})[0]["R-1"]
-                stage.tell("created")
-                stage.await_a_wait()
-                raise KeyError
+
+            def create() -> None:
+                with one.transaction() as tx:
+                    numbers["first"] = tx.number_returns({"R-1"}, {"R-1"})[0]["R-1"]
+                    stage.tell("created")
+                    stage.await_a_wait()
+                    raise KeyError
+
+            with pytest.raises(KeyError):
+                create()
             one.close()
 
         def second() -> None:

@@ -103,7 +103,7 @@ class Hands:
         made = IngestLoop(
             lambda: ModelSource(self.kafka),
             memory,
-            _OlderParser(self, Parser(_OLD_TABLES, _TYPES)),  # type: ignore[arg-type] # it parses
+            _OlderParser(self, Parser(_OLD_TABLES, _TYPES)),
             options,
             stop=stop,
             metrics=_METRICS,
@@ -247,6 +247,10 @@ def here() -> Hands:
     return _HERE[-1]
 
 
+def _next_batch_id() -> int:
+    return here().next_batch_id()
+
+
 def _connect(url: str, application_name: str, *, autocommit: bool = True, writes: bool = True) -> ModelConnection:
     del url, autocommit
     from service.adapters.postgres.database import translated
@@ -278,7 +282,7 @@ def _patches() -> Iterator[Any]:
     for module in (transaction, search):
         if hasattr(module, "set_local"):
             yield patch.object(module, "set_local", set_local)
-    yield patch.object(transaction, "new_batch_id", lambda: here().next_batch_id())
+    yield patch.object(transaction, "new_batch_id", _next_batch_id)
     yield patch.object(kafka_sink, "opened", _opened)
     yield patch.object(kafka_sink, "connection_options", lambda *_: {})
     for module in (kafka_sink, tails, relay_module, projector_module, loop_module):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -303,11 +304,9 @@ class Kafka:
     def decide(self, txn: Txn, *, commit: bool) -> None:
         """Commit or abort; each partition learns of it in its own time."""
         txn.outcome = commit
-        left = len(txn.logs) + 1
         for place, log in enumerate(txn.logs):
             slow = self.world.fault("marker_late") if place else None
-            self.world.at(0.001 * (place + 1) if slow is None else slow, lambda log=log: self._marked(txn, log))
-        del left
+            self.world.at(0.001 * (place + 1) if slow is None else slow, partial(self._marked, txn, log))
         if not txn.logs:
             self.world.at(0.001, lambda: self._completed(txn))
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import psycopg
 
@@ -325,7 +325,7 @@ class ModelConnection:
         self.break_off()
         self.closed = True
 
-    def __enter__(self) -> ModelConnection:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -468,7 +468,7 @@ class ModelCursor:
         self._rows: list[Any] = []
         self.rowcount = 0
 
-    def __enter__(self) -> ModelCursor:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -516,7 +516,7 @@ class ModelCursor:
 
         copy = ModelCopy()
         yield copy
-        self._connection.enter(query.split("(")[0].strip().lower())
+        self._connection.enter(query.split("(", maxsplit=1)[0].strip().lower())
         if self._connection.server.is_read_only:
             self._connection.fail(psycopg.errors.ReadOnlySqlTransaction("read-only"))
         tx = self._connection.tx

@@ -112,6 +112,7 @@ class ModelProducer:
         return Result(self._kafka)
 
     def flushed(self, futures: Sequence[Result], waiting: Callable[[], None]) -> None:
+        del futures
         buffer, self._buffer = self._buffer, []
         by_partition: dict[TopicPartition, list[Any]] = {}
         for partition, *message in buffer:
@@ -230,13 +231,13 @@ class ModelLooker:
         self._positions = dict.fromkeys(map(tuple, tps), 0)
 
     def seek(self, tp: TopicPartition, offset: int) -> None:
-        self._positions[tuple(tp)] = offset
+        self._positions[tp.topic, tp.partition] = offset
 
     def position(self, tp: TopicPartition) -> int:
-        return self._positions[tuple(tp)]
+        return self._positions[tp.topic, tp.partition]
 
     def highwater(self, tp: TopicPartition) -> int:
-        return self._kafka.topics[tp.topic].logs[tp.partition].end
+        return int(self._kafka.topics[tp.topic].logs[tp.partition].end)
 
     def poll(self, timeout_ms: int) -> dict[TopicPartition, list[Any]]:
         self._enter("reads the ends of topics")

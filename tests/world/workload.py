@@ -153,9 +153,8 @@ class Workload:
             if random.random() < 0.75:
                 again = random.choice((1, 1, 1, 2))
                 for turn in range(again):
-                    if turn and "connote" in extra:  # repacked, perhaps
-                        extra = {"connote": random.choice(connotes)}
-                    hub.append(self._hub(return_id, milestone, name, extra, next(ids), next_at()))
+                    repacked = {"connote": random.choice(connotes)} if turn and extra else extra
+                    hub.append(self._hub(return_id, milestone, name, repacked, next(ids), next_at()))
         if random.random() < 0.2:
             hub.append(self._hub(return_id, Milestone.RR, "rejected", {"reason": "damaged"}, next(ids), next_at()))
         yield from hub
