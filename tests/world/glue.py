@@ -263,12 +263,20 @@ def _opened(client: type, **_: Any) -> Any:
     return ModelProducer(here().kafka) if client is TransactionalProducer else ModelLooker(here().kafka)
 
 
+def _monotonic() -> float:
+    return here().world.now
+
+
+def _wall() -> float:
+    return here().world.wall()
+
+
+def _wall_ns() -> int:
+    return int(here().world.wall() * 1e9)
+
+
 def _time() -> Any:
-    return SimpleNamespace(
-        monotonic=lambda: here().world.now,
-        time=lambda: here().world.wall(),
-        time_ns=lambda: int(here().world.wall() * 1e9),
-    )
+    return SimpleNamespace(monotonic=_monotonic, time=_wall, time_ns=_wall_ns)
 
 
 def _patches() -> Iterator[Any]:

@@ -33,6 +33,8 @@ POINTS: Final[dict[str, tuple[int, tuple[float, ...]]]] = {
     "end_txn_lost": (12, (1,)),
     "end_txn_undone": (12, (1,)),
     "produce_lost": (30, (1,)),
+    "zombie_relay": (15, (6, 8, 15)),
+    "hesitate": (4, (0.5, 5, 15)),
     "marker_late": (20, (0.05, 0.5, 5)),
     "poll_breaks": (120, (1,)),
     "rebalance": (250, (1,)),
@@ -89,6 +91,10 @@ def plan(seed: int) -> Plan:
         faults["zombie", random.randint(1, 10)] = random.choice((12.0, 15.0, 20.0))
         kind, topic = random.choice(("topic_anew", "topic_anew", "log_cut", "retention")), random.randrange(4)
         faults[kind, random.randint(2, 16)] = float(topic)
+    elif random.random() < 0.1:
+        # A relay stands still before it commits, and its successor just before it fences.
+        faults["zombie_relay", random.randint(2, 8)] = random.choice((6.0, 7.0, 8.0))
+        faults["hesitate", 2] = random.choice((2.0, 5.0, 9.0))
     return Plan(seed, faults)
 
 

@@ -69,6 +69,8 @@ class ModelProducer:
     def initialized(self) -> Result:
         result = Result(self._kafka)
         world = self._world
+        if (seconds := world.fault("hesitate")) is not None:
+            world.pause(seconds)
         world.step("fences whoever published before")
 
         def ask() -> None:
@@ -96,6 +98,8 @@ class ModelProducer:
 
     def offsets_sent(self, offsets: Mapping[TopicPartition, OffsetAndMetadata], group_id: str) -> Result:
         del group_id
+        if (seconds := self._world.fault("zombie_relay")) is not None:
+            self._world.pause(seconds)  # others may take it for dead
         self._world.step("adds its position to the transaction")
         result = Result(self._kafka)
         if self._is_lost():
