@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.world.play import plan
 from tests.world.scheduler import Plan
 
 NAMED: Final[dict[str, Plan]] = {
@@ -19,11 +18,3 @@ NAMED: Final[dict[str, Plan]] = {
     ),
     "the same, while two workers have the partitions": Plan(370, {("server_loses", 1): 10.0, ("server_loses", 5): 1.0}),
 }
-
-# For each planted fault a history that shows it; found by `python -m tests.world --mutations`.
-FINDERS: Final[dict[str, Plan]] = {}
-
-
-def first_seeds(number: int) -> list[Plan]:
-    """Whatever the first seeds draw."""
-    return [plan(seed) for seed in range(number)]
