@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 from unittest.mock import patch
@@ -29,12 +29,14 @@ class Stale(AssertionError):
 class Mutation(NamedTuple):
     """What is wrong, and how it is planted: what `plant` gives are patches.
 
+    Found in some seconds from `seen`; where the world draws otherwise by now, the first seeds are tried again.
     It shows in no history without these kinds of `faults`: others need not be played to find it.
     """
 
     name: str
     plant: Callable[[], list[Any]]
     faults: frozenset[str] = frozenset()
+    seen: int | None = None  # the first seed that showed it, when that was looked for
 
 
 def _rewritten(owner: Any, name: str, *changes: tuple[str, str]) -> Any:
@@ -204,27 +206,28 @@ def _own_position_believed() -> list[Any]:
 _LOSES: Final = frozenset({"server_loses"})
 
 MUTATIONS: Final = (
-    Mutation("no re-read after a collision", _no_reading_again),
-    Mutation("offsets moved before the append", _offsets_first),
-    Mutation("the compare-and-set dropped", _no_compare_and_set, frozenset({"zombie", "topic_anew"})),
+    Mutation("no re-read after a collision", _no_reading_again, seen=0),
+    Mutation("offsets moved before the append", _offsets_first, seen=0),
+    Mutation("the compare-and-set dropped", _no_compare_and_set, frozenset({"zombie", "topic_anew"}), seen=3119),
     Mutation(
         "the relay reads its position before it fences",
         _position_before_fencing,
         frozenset({"zombie_relay", "hesitate"}),
+        seen=3991,
     ),
-    Mutation("the position kept outside the transaction", _position_apart),
+    Mutation("the position kept outside the transaction", _position_apart, seen=13),
     Mutation("the sweep's cursor moved before placing", _cursor_before_placing),
     Mutation("a parked event's race with its return's creation left open", _parking_race),
-    Mutation("a delivery's race with its members left open", _delivery_race),
-    Mutation("n taken without the lock", _number_without_the_lock),
-    Mutation("held records kept over a lost partition", _held_over_a_loss),
-    Mutation("a cached state believed after a collision", _cached_after_a_collision),
+    Mutation("a delivery's race with its members left open", _delivery_race, seen=1),
+    Mutation("n taken without the lock", _number_without_the_lock, seen=4),
+    Mutation("held records kept over a lost partition", _held_over_a_loss, seen=75),
+    Mutation("a cached state believed after a collision", _cached_after_a_collision, seen=0),
     Mutation("dead letters buried outside the transaction", _buried_apart),
     Mutation("a worker's memory that outlives a database gone back", _memory_that_outlives, _LOSES),
     Mutation("a position believed by a journal that has another past", _another_past_believed, _LOSES),
     Mutation("the drain that ends one batch too early", _drain_too_early),
     Mutation("the drain that ends before the last batch is swept", _drain_before_the_sweep),
-    Mutation("a worker's own position in place of offsets that are gone", _own_position_believed, _LOSES),
+    Mutation("a worker's own position in place of offsets that are gone", _own_position_believed, _LOSES, seen=145),
 )
 
 
@@ -241,7 +244,7 @@ def planted(mutation: Mutation) -> Iterator[None]:
             each.stop()
 
 
-def hunt(mutation: Mutation, seeds: range, *, make: Callable[[int], Plan] = plan) -> tuple[int, str] | None:
+def hunt(mutation: Mutation, seeds: Iterable[int], *, make: Callable[[int], Plan] = plan) -> tuple[int, str] | None:
     """The first of these seeds whose history fails, and how."""
     with planted(mutation):
         for seed in seeds:

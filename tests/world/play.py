@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -128,6 +129,7 @@ class _Play:
         self._has_published = self._is_over = self._is_ending = False
 
     def played(self) -> Outcome:
+        tells = self.world.tells
         failure: str | None = None
         with glue.at_hand(self.world, self.server, self.kafka) as hands:
             try:
@@ -137,8 +139,7 @@ class _Play:
                 failure = str(error)
             except Exception as error:
                 failure = f"{type(error).__name__}: {error}"
-                if self.world.tells:
-                    raise
+                self.world.story += traceback.format_exception(error) if tells else []
             finally:
                 self.world.end()
         if failure:

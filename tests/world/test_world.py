@@ -16,13 +16,7 @@ from tests.world.shrinking import shrunk, story
 
 _CPU_SECONDS = 4.0
 _HISTORIES = 60
-# With the planted faults that show only in few histories: found by `make world`, not here.
-_RARE = {
-    "the compare-and-set dropped",
-    "the relay reads its position before it fences",
-    "dead letters buried outside the transaction",
-    "the sweep's cursor moved before placing",
-}
+_TRIES = 300  # seeds, where the one that showed a planted fault shows it no more
 
 
 @pytest.fixture(autouse=True)
@@ -63,15 +57,10 @@ def test_a_seed_plays_the_same_history_each_time() -> None:
     assert given.story == one.story
 
 
-@pytest.mark.parametrize("mutation", [each for each in MUTATIONS if each.name not in _RARE], ids=lambda each: each.name)
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda each: each.name)
 def test_a_planted_fault_is_found(mutation: Mutation) -> None:
-    assert hunt(mutation, range(400)) is not None
-
-
-@pytest.mark.parametrize("mutation", [each for each in MUTATIONS if each.name in _RARE], ids=lambda each: each.name)
-def test_a_planted_fault_that_shows_seldom_fits_the_code(mutation: Mutation) -> None:
-    with planted(mutation):
-        play(plan(0))
+    near = () if mutation.seen is None else (mutation.seen,)
+    assert hunt(mutation, (*near, *range(_TRIES))) is not None, "python -m tests.world --mutations --seeds 10000"
 
 
 def test_a_history_that_fails_is_told_in_its_plainest_form() -> None:
