@@ -94,16 +94,25 @@ class SweepProgress(NamedTuple):
 
 
 class Transaction(Protocol):
-    """One atomic append to the journal. Every method may raise Retryable, RejectedValue or Fatal."""
+    """One atomic append to the journal. Every method may raise Retryable, RejectedValue or Fatal.
+
+    What writes is called in this order, since all workers write in one order and could else wait for each other:
+    `advance`, `number_returns`, `claim_labels`, `park`, `keep_deliveries`, `take_turn`, `join_connotes`, `append` and
+    `append_contested` until nothing collides, `keep_dead_letters`, `number_batch`.
+    """
 
     def advance(self, moves: Mapping[Partition, Move]) -> None:
         """Move the stored offsets; raises LostPartition if one is not where, or not in the topic, it is expected."""
 
-    def rebind(self, offsets: Mapping[Partition, Rebinding]) -> None:
+    def rebind(self, rebindings: Mapping[Partition, Rebinding]) -> None:
         """Bind stored offsets anew; raises LostPartition if one is not what it was before."""
 
     def number_returns(self, return_ids: Collection[str], created: Collection[str]) -> tuple[dict[str, int], set[int]]:
-        """The numbers of those of these returns that exist, or are created; and which of them exist since now."""
+        """The numbers of those of these returns that exist, or are created; and which of them exist since now.
+
+        `return_ids` are all that the batch names, `created` those among them that a creation of the batch names: these
+        get a number where they have none. One that nobody created is not in the answer.
+        """
 
     def find_labels(self, labels: Collection[str]) -> dict[str, int]:
         """The returns that claimed these labels, as `inbound.label` writes them."""
@@ -135,10 +144,10 @@ class Transaction(Protocol):
     def join_connotes(self, members: Iterable[tuple[str, int]]) -> None:
         """Note which returns were exported under which connote."""
 
-    def bury(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+    def keep_dead_letters(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         """Keep dead letters; those that were not kept already."""
 
-    def seal(self, events: int) -> None:
+    def number_batch(self, events: int) -> None:
         """Take the batch's number, and note how many events it recorded: the last thing before the commit."""
 
 

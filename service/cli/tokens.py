@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from service.cli.command_output import show
 from service.cli.start import load_settings
 from service.errors import Fatal
 
@@ -34,7 +35,7 @@ def token_create(
         raise typer.BadParameter(str(error), param_hint="--scopes") from None
     url = load_settings("token", libraries=False, with_database=True).database_url.get_secret_value()
     with connect(url, "returns-token") as connection:
-        print(tokens.create_token(connection, wanted, label))
+        show(tokens.create_token(connection, wanted, label))
 
 
 @token_app.command("list")
@@ -47,7 +48,7 @@ def token_list() -> None:
     with connect(url, "returns-token", writes=False) as connection:
         for number, label, scopes, created_at, revoked_at in tokens.list_tokens(connection):
             state = f"revoked {revoked_at:%Y-%m-%d %H:%M}" if revoked_at else "valid"
-            print(f"{number:>6}  {','.join(scopes):<22}  {created_at:%Y-%m-%d %H:%M}  {state:<24}  {label}")
+            show(f"{number:>6}  {','.join(scopes):<22}  {created_at:%Y-%m-%d %H:%M}  {state:<24}  {label}")
 
 
 @token_app.command("revoke")

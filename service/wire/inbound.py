@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from enum import StrEnum, unique
 from functools import lru_cache
 from typing import Any, Final
@@ -16,6 +17,7 @@ from service.domain.milestones import Milestone, Route
 from service.errors import InvalidEvent
 from service.wire import cloudevents, models
 from service.wire.carriers import CarrierTables
+from service.wire.locations import location_of
 from service.wire.reasons import Invalid
 from service.wire.record import Record
 from service.wire.times import instant, local_micros
@@ -37,7 +39,11 @@ class SubjectKind(StrEnum):
 
 
 def label(carrier: str, tracking_number: str) -> str:
-    """A label in one word; a carrier has no slash."""
+    """A label in one word, as scans are parked and placed by; a carrier has no slash.
+
+    >>> label("omniparcel", "OP-1")
+    'omniparcel/OP-1'
+    """
     return f"{carrier}/{tracking_number}"
 
 
@@ -46,19 +52,19 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
 
     `type` is the CloudEvent's, `code` a scan's own. `zone_source` is "event" where `time` carried its offset,
     "carrier_table" where the carrier's table turned a local time into an instant. `utc_offset` is the one that `time`
-    carried, in minutes east of UTC. `data` is the event's data as
-    compact JSON, unknown members kept; `extensions` its further attributes as a JSON object.
+    carried, in minutes east of UTC. `data` is the event's data as compact JSON, unknown members kept; `extensions` its
+    further attributes as a JSON object.
     """
 
     kind: SubjectKind
     subject: str
     event: Event
     type: str
-    code: str | None
-    zone_source: str
-    utc_offset: int | None
     data: bytes
-    extensions: bytes | None
+    code: str | None = None
+    zone_source: str = "event"
+    utc_offset: int | None = None
+    extensions: bytes | None = None
 
 
 _ROUTES: Final[dict[str, Route]] = {route.value: route for route in Route}
@@ -130,7 +136,7 @@ class Parser:
             kept = {k: v for k, v in envelope.items() if k not in _CORE_ATTRIBUTES and v is not None}
             extensions = _compact(kept) if kept else None
         code = data["code"] if kind is SubjectKind.LABEL else None
-        return Inbound(kind, subject, event, event_type, code, zone_source, utc_offset, _compact(data), extensions)
+        return Inbound(kind, subject, event, event_type, _compact(data), code, zone_source, utc_offset, extensions)
 
     def _received(self, record: Record) -> int:
         """When the message came: the later of Kafka's timestamp and the clock, as far as the first is to be believed.
@@ -177,13 +183,13 @@ class Parser:
         self, event_type: str, envelope: dict[str, Any], data: dict[str, Any], at: int
     ) -> tuple[SubjectKind, str, Event]:
         source, event_id = _shared(envelope["source"]), envelope["id"]
-        location = models.location_of(event_type, data)
+        location = location_of(event_type, data)
         if event_type == models.CARRIER_SCANNED:
             carrier = data["carrier"]
             said = self._tables.understand(carrier, data["code"])
-            event = Event(
-                source, event_id, at, said.sense, said.milestone, location, None, None, None, said.unmapped_because
-            )
+            event = Event(source, event_id, at, said.sense, said.milestone, location)
+            if said.unmapped_because is not None:
+                event = replace(event, unmapped_because=said.unmapped_because)
             return SubjectKind.LABEL, label(carrier, data["tracking_number"]), event
         if event_type == models.CONNOTE_DELIVERED:
             connote = data["connote"]

@@ -215,6 +215,20 @@ def test_without_scripts_all_of_it_works(site: Site, enter: Callable[..., Visito
     expect(page.locator("#token")).to_be_visible()
 
 
+def test_a_field_that_cannot_be_meant_so_looks_like_it(enter: Callable[..., Visitor]) -> None:
+    """A typed one once looked like any other: the rule for all inputs was the stronger one."""
+    visitor = enter()
+    page = visitor.open("/ops/returns?carrier=a+b&status=XX")
+
+    edges = {
+        name: page.locator(f"#f-{name}").evaluate("field => getComputedStyle(field).borderTopColor")
+        for name in ("carrier", "status", "hub")
+    }
+
+    assert edges["carrier"] == edges["status"] != edges["hub"]
+    visitor.excuse("status of 422")
+
+
 def test_a_token_that_opens_nothing_is_told_so(site: Site, visit: Callable[..., Visitor]) -> None:
     visitor = visit()
     page = visitor.open("/ops")

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from service import config, metrics
-from service.application.reading.tracking import Reading
-from service.web.app import create_app
+from service.web.app import Store, create_app
 
 ROOT: Final = Path(__file__).parents[2]
 _SETTINGS: Final = """\
@@ -37,7 +36,7 @@ def generated() -> dict[Path, str]:
 def openapi() -> str:
     """The OpenAPI document of the API."""
     # Nothing is asked of a store to describe the API.
-    app = create_app(cast("Reading", None), metrics.Metrics())
+    app = create_app(cast("Store", None), metrics.Metrics())
     return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
 
 

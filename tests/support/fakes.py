@@ -343,8 +343,8 @@ class MemoryTransaction:
             self.tables.offsets[partition] = move.next
             self.tables.bound[partition] = (self.tables.stored(partition).topic_id, move.epoch)
 
-    def rebind(self, offsets: Mapping[Partition, Rebinding]) -> None:
-        for partition, (before, after) in offsets.items():
+    def rebind(self, rebindings: Mapping[Partition, Rebinding]) -> None:
+        for partition, (before, after) in rebindings.items():
             if self.tables.stored(partition) != before:
                 raise LostPartition("a stored offset was moved by another worker")
             self.tables.offsets[partition] = after.next
@@ -397,11 +397,11 @@ class MemoryTransaction:
     def join_connotes(self, members: Iterable[tuple[str, int]]) -> None:
         self.tables.members |= set(members)
 
-    def bury(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+    def keep_dead_letters(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         self.tables.letters += letters
         return list(letters)
 
-    def seal(self, events: int) -> None:
+    def number_batch(self, events: int) -> None:
         del events
         self.tables.batches += 1
 

@@ -128,8 +128,8 @@ class Service:
 
 def create_topics(topics: Topics, partitions: int = 3) -> None:
     """Make the service's topics."""
-    for name in (*INPUTS, *OUTPUTS):
-        topics.create(name, partitions, **({"cleanup_policy": "compact"} if name == "current_status" else {}))
+    compacted = {"current_status": {"cleanup.policy": "compact"}}
+    topics.create_all(partitions, {name: compacted.get(name, {}) for name in (*INPUTS, *OUTPUTS)})
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from service.application.journal.ingest import Placed, decide, decode, take_in, 
 from service.application.journal.project import advance
 from service.application.journal.remap import Order, remap
 from service.application.journal.replay import Selection
-from service.application.journal.slices import Limits, Position
+from service.application.journal.slices import Position, SliceLimits
 from service.application.journal.sweep import sweep
 from service.application.journal.verify import verify
 from service.application.ports import Arrival, HistoryRow, Item, Move, Rebinding, Stored
@@ -39,7 +39,7 @@ PARSER = Parser(TABLES)
 HEADERS = (("content-type", b"application/cloudevents+json"),)
 P = ("in", 0)
 ID, OTHER = bytes(15) + b"1", bytes(15) + b"2"
-LIMITS = Limits(rows=3, letters=2, batches=2)
+LIMITS = SliceLimits(rows=3, letters=2, batches=2)
 
 
 def items(*documents: dict[str, Any] | bytes, first: int = 0) -> list[Item]:
@@ -123,7 +123,7 @@ class JournalContract:
                 known, new = tx.number_returns({"R-1"}, {"R-1"})
                 numbers["second"] = known["R-1"]
                 assert new == {known["R-1"]}
-                tx.seal(0)
+                tx.number_batch(0)
             one.close()
 
         stage.together(first, second)
@@ -137,7 +137,7 @@ class JournalContract:
             with one.transaction() as tx:
                 number = tx.number_returns({"R-1"}, {"R-1"})[0]["R-1"]
                 found.append((number, tx.claim_labels({"generic/T1": number})["generic/T1"]))
-                tx.seal(0)
+                tx.number_batch(0)
                 stage.tell("created")
                 stage.await_a_wait()
             one.close()
@@ -149,7 +149,7 @@ class JournalContract:
                 known, new = tx.number_returns({"R-1", "R-2"}, {"R-1", "R-2"})
                 assert new == {known["R-2"]}
                 found.append((known["R-1"], tx.claim_labels({"generic/T1": known["R-2"]})["generic/T1"]))
-                tx.seal(0)
+                tx.number_batch(0)
             one.close()
 
         stage.together(first, second)
@@ -172,7 +172,7 @@ class JournalContract:
             with one.transaction() as tx:
                 rows = self.rows_of(tx, event(DS, "ds", "10:00", return_id="R-1001", hub="akl1"), 1)
                 assert tx.append(rows)
-                tx.seal(1)
+                tx.number_batch(1)
                 stage.tell("appended")
                 stage.await_a_wait()
             one.close()
@@ -188,7 +188,7 @@ class JournalContract:
                 rows = self.rows_of(tx, event(RP, "rp", "11:00", return_id="R-1001", hub="akl1"), 2)
                 assert rows[0].entry.state.seq == 3
                 assert tx.append_contested(rows) == set()
-                tx.seal(1)
+                tx.number_batch(1)
             one.close()
 
         stage.together(first, second)
@@ -206,7 +206,7 @@ class JournalContract:
                         stage.tell(mine)
                         stage.hear(other)
                         tx.number_returns({other}, {other})
-                        tx.seal(0)
+                        tx.number_batch(0)
                     ended.append("committed")
                 except Retryable as error:
                     ended.append(error.cause)
@@ -222,7 +222,7 @@ class JournalContract:
             one = journal()
             with one.transaction() as tx:
                 tx.number_returns({"R-1"}, {"R-1"})
-                tx.seal(0)
+                tx.number_batch(0)
                 stage.tell("sealed")
                 stage.await_a_wait()
                 log = RelayLog(stage.url, LIMITS)
@@ -235,7 +235,7 @@ class JournalContract:
             stage.hear("sealed")
             with one.transaction() as tx:
                 tx.number_returns({"R-2"}, {"R-2"})
-                tx.seal(0)
+                tx.number_batch(0)
             log = RelayLog(stage.url, LIMITS)
             assert log.end() == 2
             assert log.batch_id(1) is not None
@@ -264,7 +264,7 @@ class JournalContract:
             log, told, position = RelayLog(stage.url, LIMITS), list[Any](), Position(0)
             while (piece := log.read(position)).position != position:
                 told += [(row.verdict, row.reason, row.version, row.data is not None) for row in piece.rows]
-                told += [letter.record.value for letter in piece.letters]
+                told += [letter.record().value for letter in piece.letters]
                 position = piece.position
             assert told == [
                 ("advanced", None, 1, False),
@@ -278,8 +278,8 @@ class JournalContract:
             assert position.n == 2
             assert position.is_whole
             assert [each.version for each in log.told_before(position, 10)] == [2, 1]
-            assert log.place("R-1001", 2) == (1, 1, 2)
-            assert log.place("R-1001", 3) is None
+            assert log.row_of("R-1001", 2) == (1, 1, 2)
+            assert log.row_of("R-1001", 3) is None
             log.close()
             one.close()
 
@@ -322,15 +322,15 @@ class JournalContract:
     def test_a_letter_is_buried_once_and_replayed_by_one(self, stage: Stage, journal: Any) -> None:
         def part() -> None:
             one = journal()
-            assert len(write(one, items(b"{", b"["), {}).buried) == 2
-            assert len(write(one, items(b"{", b"[", b"("), {}).buried) == 1
+            assert len(write(one, items(b"{", b"["), {}).letters_kept) == 2
+            assert len(write(one, items(b"{", b"[", b"("), {}).letters_kept) == 1
             a, b = (MendingJournal(stage.url, TABLES) for _ in range(2))
             assert a.extent(Selection()).letters == 3
             last = a.extent(Selection()).last
             with a.transaction() as tx:
                 [taken] = tx.take(Selection(), 0, last, 1)
                 with b.transaction() as other:
-                    assert [each.record.value for each in other.take(Selection(), 0, last, 5)] == [b"[", b"("]
+                    assert [each.record().value for each in other.take(Selection(), 0, last, 5)] == [b"[", b"("]
                 tx.resolve([taken.letter_no])
             assert a.extent(Selection()).letters == 2
             for each in (one, a, b):

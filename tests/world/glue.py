@@ -18,8 +18,9 @@ from unittest.mock import patch
 import structlog
 
 from service.adapters.kafka.publishing import sink as kafka_sink
-from service.adapters.kafka.publishing import tails
-from service.adapters.kafka.publishing.sink import KafkaSink, SinkOptions, read_position
+from service.adapters.kafka.publishing import standing, tails
+from service.adapters.kafka.publishing.sink import KafkaSink
+from service.adapters.kafka.publishing.standing import SinkOptions, read_position
 from service.adapters.kafka.publishing.transactions import TransactionalProducer
 from service.adapters.postgres.journal import batch_log, histories, journal, search, transaction
 from service.adapters.postgres.journal.batch_log import RelayLog
@@ -30,7 +31,7 @@ from service.adapters.postgres.journal.search import PostgresSearch
 from service.application.journal.publish import OutputTopics
 from service.application.journal.remap import Order, remap
 from service.application.journal.replay import Pace, Selection, Tally, replay
-from service.application.journal.slices import Limits
+from service.application.journal.slices import SliceLimits
 from service.application.journal.verify import verify
 from service.domain.events import Sense
 from service.domain.milestones import Milestone
@@ -118,7 +119,7 @@ class Hands:
         named = {"clock": self.clock} if "clock" in inspect.signature(Relay).parameters else {}
         return Relay(
             Servers(
-                lambda: RelayLog("", Limits(rows=4, letters=2, batches=4)),
+                lambda: RelayLog("", SliceLimits(rows=4, letters=2, batches=4)),
                 lambda waiting: KafkaSink(None, options, OUTPUTS, waiting, limits),  # type: ignore[arg-type] # no settings
                 lambda: read_position(None, options, OUTPUTS),  # type: ignore[arg-type]
             ),
@@ -133,7 +134,7 @@ class Hands:
 
     def projector(self, stop: Stop) -> Projector:
         named = {"clock": self.clock} if "clock" in inspect.signature(Projector).parameters else {}
-        limits = Limits(rows=6)
+        limits = SliceLimits(rows=6)
         made = PostgresSearch("", limits)
         return Projector(
             made,
@@ -291,9 +292,10 @@ def _patches() -> Iterator[Any]:
         if hasattr(module, "set_local"):
             yield patch.object(module, "set_local", set_local)
     yield patch.object(transaction, "new_batch_id", _next_batch_id)
-    yield patch.object(kafka_sink, "opened", _opened)
-    yield patch.object(kafka_sink, "connection_options", lambda *_: {})
-    for module in (kafka_sink, tails, relay_module, projector_module, loop_module):
+    for module in (kafka_sink, standing):
+        yield patch.object(module, "opened", _opened)
+        yield patch.object(module, "connection_options", lambda *_: {})
+    for module in (kafka_sink, standing, tails, relay_module, projector_module, loop_module):
         if hasattr(module, "time"):
             yield patch.object(module, "time", _time())
 

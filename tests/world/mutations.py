@@ -61,7 +61,11 @@ def _no_reading_again() -> list[Any]:
 
 
 def _cached_after_a_collision() -> list[Any]:
-    return [_rewritten(PostgresTransaction, "load", ("if self._is_wary or self.has_collided:", "if self._is_wary:"))]
+    return [
+        _rewritten(
+            PostgresTransaction, "load", ("if self._is_contended or self.has_collided:", "if self._is_contended:")
+        )
+    ]
 
 
 def _offsets_first() -> list[Any]:
@@ -86,10 +90,10 @@ def _no_compare_and_set() -> list[Any]:
 
 
 def _position_before_fencing() -> list[Any]:
-    early = "self._early = _committed(self._look(), self._home); self._begin()"
+    early = "self._early = committed(self._look(), self._home); self._begin()"
     return [
         _rewritten(KafkaSink, "__init__", ("self._begin()", early)),
-        _rewritten(KafkaSink, "position", ("found = _committed(self._look(), self._home)", "found = self._early")),
+        _rewritten(KafkaSink, "position", ("found = committed(self._look(), self._home)", "found = self._early")),
     ]
 
 
@@ -152,7 +156,7 @@ def _number_without_the_lock() -> list[Any]:
         self._connection.execute(_SEQUENCE, ())  # takes the number
         self._connection.execute(_SEQUENCE, (str(self._batch_id), events))
 
-    return [patch.dict(STATEMENTS, number), patch.object(PostgresTransaction, "seal", seal)]
+    return [patch.dict(STATEMENTS, number), patch.object(PostgresTransaction, "number_batch", seal)]
 
 
 def _held_over_a_loss() -> list[Any]:

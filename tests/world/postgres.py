@@ -16,7 +16,9 @@ from contextlib import contextmanager
 from typing import Any, Final, Self
 
 import psycopg
+from psycopg.rows import tuple_row
 
+from service.wire.letters import KeptLetter
 from tests.world.scheduler import Killed, Scheduler, WorldError
 
 TABLES: Final = (
@@ -277,9 +279,9 @@ class ModelConnection:
         del binary, prepare
         return ModelCursor(self).execute(query, params)
 
-    def cursor(self, *, binary: bool = False, name: str | None = None) -> ModelCursor:
+    def cursor(self, *, binary: bool = False, name: str | None = None, row_factory: Any = None) -> ModelCursor:
         del binary, name
-        return ModelCursor(self)
+        return ModelCursor(self, is_of_letters=row_factory not in {None, tuple_row})
 
     @contextmanager
     def patient(self) -> Iterator[None]:
@@ -463,8 +465,9 @@ class ModelCursor:
 
     itersize = 100
 
-    def __init__(self, connection: ModelConnection) -> None:
+    def __init__(self, connection: ModelConnection, *, is_of_letters: bool = False) -> None:
         self._connection = connection
+        self._is_of_letters = is_of_letters  # the one class that rows are asked for as
         self._rows: list[Any] = []
         self.rowcount = 0
 
@@ -497,6 +500,8 @@ class ModelCursor:
             connection.tx = tx
         try:
             self._rows = list(does(tx, params))
+            if self._is_of_letters:
+                self._rows = [KeptLetter(**row) for row in self._rows]
         except psycopg.Error:
             if is_alone:
                 tx.end(commit=False)

@@ -10,13 +10,15 @@ from typing import Any, Final
 import psycopg
 from pydantic_core import from_json
 
+from service.adapters.postgres.journal.columns import LISTS
 from service.adapters.postgres.queries import load_queries
 from service.wire.stored import from_micros, to_micros
 from tests.world.postgres import ModelConnection, Row, Tx
 
 _PG_EPOCH: Final = 946_684_800_000_000
 _FILES: Final = ("journal.sql", "batch_log.sql", "search.sql", "letters.sql", "verify.sql")
-_TEXTS: Final = {file: load_queries(file) for file in _FILES}
+_LISTED: Final = ("journal.sql", "batch_log.sql", "letters.sql")
+_TEXTS: Final = {file: load_queries(file, LISTS) if file in _LISTED else load_queries(file) for file in _FILES}
 _COLUMNS: Final = re.compile(r"AS new \(([^)]*)\)", re.DOTALL)
 _COPIED: Final = re.compile(r"COPY (\w+) \(([^)]*)\)", re.DOTALL)
 
@@ -273,10 +275,10 @@ def _join_connotes(tx: Tx, params: Any) -> Iterator[Any]:
             yield key
 
 
-@_does("journal.sql", "bury", writes=True)
+@_does("journal.sql", "keep_dead_letters", writes=True)
 def _bury(tx: Tx, params: Any) -> Iterator[Any]:
     batch_id, *columns = params
-    for row in _new_rows("journal.sql", "bury", columns):
+    for row in _new_rows("journal.sql", "keep_dead_letters", columns):
         number = tx.server.next_number("dead_letters")
         key = row["topic"], row["topic_id"], row["partition"], row["offset"]
         kept = {"letter_no": number, "batch_id": int(batch_id), "attempts": 1, "resolved_at": None}
@@ -495,10 +497,10 @@ def _log_rows(tx: Tx, params: Any) -> list[Any]:
                 None if row["changes"] is None else from_json(row["changes"]),
                 row["version"],
                 from_json(row["state"]),
-                from_json(row["data"]) if with_data else None,
                 row["topic"],
                 row["partition"],
                 row["offset"],
+                from_json(row["data"]) if with_data else None,
             )
         )
     return sorted(found, key=lambda row: row[:3])[: params["limit"]]
@@ -512,26 +514,8 @@ def _log_letters(tx: Tx, params: Any) -> list[Any]:
         n = numbers.get(row["batch_id"])
         if n is None or (n, row["letter_no"]) <= (params["n"], params["letter_no"]):
             continue
-        size = None if row["value"] is None else len(row["value"])
-        found.append(
-            (
-                n,
-                row["letter_no"],
-                row["topic"],
-                row["partition"],
-                row["offset"],
-                from_micros(row["published_at"] * 1000),
-                row["key"],
-                row["value"],
-                from_json(row["headers"]),
-                row["reason"],
-                row["error"],
-                row["attempts"],
-                size,
-                True,
-            )
-        )
-    return sorted(found, key=lambda row: row[:2])[: params["limit"]]
+        found.append(_kept_letter(row) | {"n": n, "fits": True})
+    return sorted(found, key=lambda row: (row["n"], row["letter_no"]))[: params["limit"]]
 
 
 @_does("batch_log.sql", "lead", writes=True)
@@ -566,7 +550,7 @@ def _told_before(tx: Tx, params: Any) -> list[Any]:
     return sorted(found, key=lambda row: row[:3], reverse=True)[: params["limit"]]
 
 
-@_does("batch_log.sql", "place")
+@_does("batch_log.sql", "row_of")
 def _place(tx: Tx, params: Any) -> Iterator[Any]:
     owner = tx.get("returns", params["return_id"])
     numbers = {row["batch_id"]: n for n, row in tx.rows("batches")}
@@ -602,22 +586,13 @@ def _extent(tx: Tx, params: Any) -> Iterator[Any]:
     yield len(numbers), max(numbers, default=0)
 
 
-def _kept_letter(row: Row) -> tuple[Any, ...]:
-    return (
-        row["letter_no"],
-        row["topic"],
-        row["topic_id"],
-        row["partition"],
-        row["offset"],
-        from_micros(row["published_at"] * 1000),
-        row["key"],
-        row["value"],
-        from_json(row["headers"]),
-        row["reason"],
-        row["error"],
-        row["attempts"],
-        row["resolved_at"],
-    )
+def _kept_letter(row: Row) -> Row:
+    """By the names of the columns: the adapter asks for values of a class."""
+    names = ("letter_no", "topic", "topic_id", "partition", "offset", "key", "value", "reason", "error", "attempts")
+    kept = {name: row[name] for name in (*names, "recorded_at", "resolved_at")}
+    size = None if row["value"] is None else len(row["value"])
+    published_at = from_micros(row["published_at"] * 1000)
+    return kept | {"published_at": published_at, "size": size, "headers": from_json(row["headers"])}
 
 
 @_does("letters.sql", "take", writes=True)

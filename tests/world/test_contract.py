@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from service.adapters.kafka.publishing.sink import KafkaSink, SinkOptions
+from service.adapters.kafka.publishing.sink import KafkaSink
+from service.adapters.kafka.publishing.standing import SinkOptions
 from tests.world import glue
 from tests.world.consuming import ModelSource
 from tests.world.contract import JournalContract

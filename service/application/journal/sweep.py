@@ -30,7 +30,7 @@ def sweep(journal: Journal) -> Outcome | None:
         placed = [Placed(item.return_no, item.arrival) for item in swept.waiting]
         rows, repeats, conflicts = append(tx, placed, lambda _: None)
         if rows:
-            tx.seal(len(rows))
+            tx.number_batch(len(rows))
         if swept.upto is not None:
             tx.end_sweep(swept.upto)
     return Outcome(verdicts(rows), Counter(item.record.topic for item in repeats), conflicts=conflicts)

@@ -50,6 +50,9 @@ class Check(NamedTuple):
     ok: bool = True
 
 
+Checks = dict[str, Callable[[], Check]]
+
+
 class Readiness(NamedTuple):
     """Whether the process can do its work now, and what each check says."""
 
@@ -92,11 +95,11 @@ class Watch(Generic[T]):
         self._thread = threading.Thread(target=self._run, name=f"health-{self._name}", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """Ask no more; a question that is under way is not waited for."""
+    def stop(self, *, within_seconds: float = _JOIN_SECONDS) -> None:
+        """Ask no more; a question that is under way is waited for that long at most."""
         self._stop.set()
         if self._thread is not None:
-            self._thread.join(_JOIN_SECONDS)
+            self._thread.join(within_seconds)
 
     @property
     def is_known(self) -> bool:

@@ -66,7 +66,7 @@ class Observer:
 
     def batch(self, items: Sequence[Item], outcome: Outcome) -> None:
         """A batch is committed."""
-        letters = outcome.buried
+        letters = outcome.letters_kept
         self._count(items, letters, outcome)
         verdicts: Counter[str] = Counter()
         for (_, verdict), number in outcome.verdicts.items():

@@ -9,13 +9,11 @@ from hashlib import sha256
 from http import HTTPStatus
 from typing import Final
 
-from fastapi import Request
 from fastapi.requests import HTTPConnection
 from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
-from service.application.access.scopes import Scope
-from service.application.reading.tracking import Reading
+from service.application.access.scopes import Scope, TokenScopes
 from service.web.http.problems import Problem
 
 TRUSTED_SECONDS: Final = 2.0  # so long a token may go on after it was revoked
@@ -34,7 +32,7 @@ class Tokens:
     Only valid tokens are remembered, as hashes; a new one works at once. To be used on the event loop.
     """
 
-    def __init__(self, store: Reading, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, store: TokenScopes, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._monotonic = monotonic
         self._known: OrderedDict[bytes, tuple[frozenset[str], float]] = (
@@ -58,12 +56,6 @@ class Tokens:
             if len(self._known) > _MOST_TOKENS:
                 self._known.popitem(last=False)
         return scopes
-
-
-async def reading(request: Request) -> Reading:
-    """The store of this application."""
-    found: Reading = request.app.state.reading
-    return found
 
 
 class Require(HTTPBearer):

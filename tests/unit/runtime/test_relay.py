@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 import pytest
 
 from service.application.journal.publish import Outgoing, OutputTopics, Reconciled, Tail, Told
-from service.application.journal.slices import Letter, Position, Slice
+from service.application.journal.slices import Position, RowKey, Slice
 from service.errors import Cause, Refused, Retryable
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
 from service.runtime.monitoring.health import TURN_SECONDS
 from service.runtime.relay import Relay, RelayOptions, Servers
-from service.wire.record import Record
+from service.wire.letters import KeptLetter
 
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
 TOPICS = OutputTopics("changes", "current", "exceptions", "dead")
 
 
@@ -119,7 +121,8 @@ class FakeLog:
         if position.n >= self._batches:
             return Slice(position)
         n = position.n + 1
-        return Slice(at(n), letters=[Letter(n, n, Record("t", 0, n, 0, b"k", b"v"), "r", "e", 1)], batches=1)
+        letter = KeptLetter(n, "t", None, 0, n, NOW, b"k", b"v", 1, (), "r", "e", 1, NOW, n=n)
+        return Slice(at(n), letters=[letter], batches=1)
 
     def batch_id(self, n: int) -> str | None:
         return f"{self.past}{n}" if n <= self._batches else None
@@ -128,7 +131,7 @@ class FakeLog:
         del position, limit
         return []
 
-    def place(self, return_id: str, version: int) -> tuple[int, int, int] | None:
+    def row_of(self, return_id: str, version: int) -> RowKey | None:
         del return_id, version
         return None
 

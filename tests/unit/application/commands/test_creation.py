@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from service.application.commands.creation import Asked, Creating, Creation, KeyReused, ReturnExists, new_return_id
+from service.application.commands.creation import (
+    Creating,
+    Creation,
+    CreationRequest,
+    KeyReused,
+    ReturnExists,
+    new_return_id,
+)
 from service.errors import InvalidEvent, Retryable
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser
@@ -49,15 +56,15 @@ def world() -> World:
 
 
 def test_what_kafka_did_not_take_is_published_when_the_request_comes_again(world: World) -> None:
-    asked = Asked("t", "k", DATA)
+    request = CreationRequest("t", "k", DATA)
     world.kafka_is_away = True
     with pytest.raises(Retryable):
-        world.creating.create(asked)
+        world.creating.create(request)
     kept = world.kept.rows["t", "key:k"]
     world.kafka_is_away = False
 
-    created = world.creating.create(asked)
-    again = world.creating.create(asked)
+    created = world.creating.create(request)
+    again = world.creating.create(request)
 
     assert world.published == [(kept.return_id, kept.event)]
     assert created.return_id == again.return_id == kept.return_id
@@ -65,10 +72,10 @@ def test_what_kafka_did_not_take_is_published_when_the_request_comes_again(world
 
 
 def test_where_the_answer_of_kafka_cannot_be_noted_the_same_event_goes_out_again(world: World) -> None:
-    asked = Asked("t", "k", DATA)
+    request = CreationRequest("t", "k", DATA)
     world.kept.is_away = True
 
-    first, second = world.creating.create(asked), world.creating.create(asked)
+    first, second = world.creating.create(request), world.creating.create(request)
 
     assert first.return_id == second.return_id
     assert len(world.published) == 2
@@ -76,33 +83,36 @@ def test_where_the_answer_of_kafka_cannot_be_noted_the_same_event_goes_out_again
 
 
 def test_a_request_without_key_or_number_is_a_new_return_each_time(world: World) -> None:
-    first, second = world.creating.create(Asked("t", None, DATA)), world.creating.create(Asked("t", None, DATA))
+    first, second = (
+        world.creating.create(CreationRequest("t", None, DATA)),
+        world.creating.create(CreationRequest("t", None, DATA)),
+    )
 
     assert first.return_id != second.return_id
     assert world.kept.rows == {}
 
 
 def test_keys_and_numbers_hold_for_one_request(world: World) -> None:
-    world.creating.create(Asked("t", "k", {**DATA, "return_id": "R-1"}))
+    world.creating.create(CreationRequest("t", "k", {**DATA, "return_id": "R-1"}))
 
     with pytest.raises(KeyReused):
-        world.creating.create(Asked("t", "k", {**DATA, "return_id": "R-2"}))
+        world.creating.create(CreationRequest("t", "k", {**DATA, "return_id": "R-2"}))
     with pytest.raises(ReturnExists):
-        world.creating.create(Asked("t", None, {**DATA, "return_id": "R-1"}))
+        world.creating.create(CreationRequest("t", None, {**DATA, "return_id": "R-1"}))
     with pytest.raises(ReturnExists):
-        world.creating.create(Asked("other", "k", {**DATA, "return_id": "R-1"}))
+        world.creating.create(CreationRequest("other", "k", {**DATA, "return_id": "R-1"}))
     assert len(world.published) == 1
 
 
 def test_what_ingestion_would_refuse_is_neither_kept_nor_published(world: World) -> None:
     with pytest.raises(InvalidEvent):
-        world.creating.create(Asked("t", "k", {**DATA, "retailer": "ACME"}))
+        world.creating.create(CreationRequest("t", "k", {**DATA, "retailer": "ACME"}))
 
     assert (world.kept.rows, world.published) == ({}, [])
 
 
 def test_a_null_number_is_none(world: World) -> None:
-    created = world.creating.create(Asked("t", None, {**DATA, "return_id": None}))
+    created = world.creating.create(CreationRequest("t", None, {**DATA, "return_id": None}))
 
     assert json.loads(world.published[0][1])["data"]["return_id"] == created.return_id
 

@@ -9,7 +9,7 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import NewPartitions
 
-from service.adapters.kafka.fetching import source as kafka_source
+from service.adapters.kafka.fetching import subscribing
 from service.adapters.kafka.fetching.source import KafkaSource
 from service.application.ports import Bounds, Partition
 from service.errors import BrokenSource
@@ -46,7 +46,7 @@ def test_a_rebalance_comes_to_its_end_however_short_the_polls_are(
     service: Service, monkeypatch: pytest.MonkeyPatch, timeout_ms: int
 ) -> None:
     # A worker once stood still for ever: the client forgot the rebalance that a poll had left in the middle.
-    monkeypatch.setattr(kafka_source, "METADATA_MAX_AGE_MS", 200)
+    monkeypatch.setattr(subscribing, "METADATA_MAX_AGE_MS", 200)
     topic = service.topics.name("returns")
     with contextlib.closing(KafkaSource(service.settings, service.settings.input_topics)) as source:
         gained(source, 12, timeout_ms)

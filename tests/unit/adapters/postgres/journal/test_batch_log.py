@@ -6,23 +6,22 @@ from random import Random
 import pytest
 
 from service.adapters.postgres.journal.batch_log import cut
-from service.application.journal.slices import Letter, Limits, LogRow, Position, Slice
-from service.wire.record import Record
+from service.application.journal.slices import Position, Slice, SliceLimits
+from service.wire.letters import KeptLetter
+from service.wire.logged import LogRow
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def row(n: int, return_no: int, seq: int) -> LogRow:
-    return LogRow(
-        n, return_no, seq, "R", NOW, "s", "i", "t", NOW, None, None, "advanced", None, None, 1, {}, None, "t", 0, 0
-    )
+    return LogRow(n, return_no, seq, "R", NOW, "s", "i", "t", NOW, None, None, "advanced", None, None, 1, {}, "t", 0, 0)
 
 
-def letter(n: int, letter_no: int) -> Letter:
-    return Letter(n, letter_no, Record("t", 0, 0, 0, None, None), "r", "e", 1)
+def letter(n: int, letter_no: int) -> KeptLetter:
+    return KeptLetter(letter_no, "t", None, 0, 0, NOW, None, None, None, (), "r", "e", 1, NOW, n=n)
 
 
-def read(position: Position, rows: list[LogRow], letters: list[Letter], last: int, limits: Limits) -> Slice:
+def read(position: Position, rows: list[LogRow], letters: list[KeptLetter], last: int, limits: SliceLimits) -> Slice:
     """What the queries answer: everything behind the position, one more than fits."""
     left = [r for r in rows if (r.n, r.return_no, r.seq) > (position.n, position.return_no, position.seq)]
     more = [x for x in letters if (x.n, x.letter_no) > (position.n, position.letter_no)]
@@ -30,7 +29,7 @@ def read(position: Position, rows: list[LogRow], letters: list[Letter], last: in
 
 
 def test_what_fits_is_one_slice() -> None:
-    found = read(Position(0), [row(1, 1, 1), row(2, 1, 2)], [letter(2, 1)], 3, Limits(rows=2, letters=1))
+    found = read(Position(0), [row(1, 1, 1), row(2, 1, 2)], [letter(2, 1)], 3, SliceLimits(rows=2, letters=1))
 
     assert found.position == Position(3)
     assert (len(found.rows), len(found.letters)) == (2, 1)
@@ -39,7 +38,7 @@ def test_what_fits_is_one_slice() -> None:
 def test_letters_of_a_batch_wait_for_the_end_of_its_history() -> None:
     rows, letters = [row(1, 1, 1), row(1, 2, 1), row(1, 3, 1)], [letter(1, 1)]
 
-    found = read(Position(0), rows, letters, 1, Limits(rows=2, letters=5))
+    found = read(Position(0), rows, letters, 1, SliceLimits(rows=2, letters=5))
 
     assert found.position == Position.with_history(1, 2, 1, 0)
     assert found.letters == []
@@ -48,7 +47,7 @@ def test_letters_of_a_batch_wait_for_the_end_of_its_history() -> None:
 def test_history_behind_letters_that_do_not_fit_waits() -> None:
     rows, letters = [row(1, 1, 1), row(2, 2, 1)], [letter(1, 1), letter(1, 2)]
 
-    found = read(Position(0), rows, letters, 2, Limits(rows=5, letters=1))
+    found = read(Position(0), rows, letters, 2, SliceLimits(rows=5, letters=1))
 
     assert found.position == Position.with_letters(1, 1)
     assert [r.n for r in found.rows] == [1]
@@ -61,8 +60,8 @@ def test_slices_of_any_size_are_the_log_once_and_in_order(seed: int) -> None:
     rows = sorted({(rng.randint(1, last), rng.randint(1, 5), rng.randint(1, 5)) for _ in range(rng.randint(0, 30))})
     letters = sorted((rng.randint(1, last), number) for number in range(rng.randint(0, 12)))
     letters = [(n, number) for number, (n, _) in enumerate(letters, start=1)]
-    limits = Limits(rows=rng.randint(1, 8), letters=rng.randint(1, 4))
-    position, got_rows, got_letters = Position(0), list[LogRow](), list[Letter]()
+    limits = SliceLimits(rows=rng.randint(1, 8), letters=rng.randint(1, 4))
+    position, got_rows, got_letters = Position(0), list[LogRow](), list[KeptLetter]()
 
     for _ in range(200):
         found = read(position, [row(*r) for r in rows], [letter(*x) for x in letters], last, limits)

@@ -9,7 +9,7 @@ from service.adapters.kafka.ends import KafkaEnds
 from service.application.ports import Bounds, Partition
 from service.metrics import Metrics
 from service.runtime.monitoring.health import Check, Monitor
-from service.wiring.monitors import _Kafka
+from service.wiring.monitors.kafka import KafkaWatch
 
 
 class Ends:
@@ -30,7 +30,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
 
 def test_a_broker_of_several_that_is_gone_is_told_and_keeps_nobody_from_work() -> None:
     ends, metrics = Ends(), Metrics()
-    kafka = _Kafka(metrics, cast("KafkaEnds", cast("Any", ends)))
+    kafka = KafkaWatch(metrics, cast("KafkaEnds", cast("Any", ends)))
     assert kafka.check() == Check("Kafka has not answered yet, for 0 s", ok=False)
     assert kafka.check(needed=False).ok
 
@@ -49,7 +49,7 @@ def test_a_broker_of_several_that_is_gone_is_told_and_keeps_nobody_from_work() -
 def test_a_topic_that_is_gone_is_told_and_nobody_who_needs_it_is_ready() -> None:
     """Nothing waits in it, so no lag grows: an ingest worker was ready for as long as its topic was away."""
     ends, metrics = Ends(), Metrics()
-    kafka = _Kafka(metrics, cast("KafkaEnds", cast("Any", ends)))
+    kafka = KafkaWatch(metrics, cast("KafkaEnds", cast("Any", ends)))
     ends.brokers, ends.missing = 1, frozenset({"scans"})
     kafka.watch.turn()
 
@@ -60,7 +60,7 @@ def test_a_topic_that_is_gone_is_told_and_nobody_who_needs_it_is_ready() -> None
 def test_a_question_that_a_server_does_not_answer_is_counted_by_its_cause() -> None:
     # A loop that hangs in a call tries nothing again, and counts nothing.
     metrics = Metrics()
-    kafka = _Kafka(metrics, cast("KafkaEnds", cast("Any", Ends())))
+    kafka = KafkaWatch(metrics, cast("KafkaEnds", cast("Any", Ends())))
     kafka.watch.retried = Monitor(metrics).retried
 
     kafka.watch.turn()
