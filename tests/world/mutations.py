@@ -220,7 +220,7 @@ MUTATIONS: Final = (
         seen=3991,
     ),
     Mutation("the position kept outside the transaction", _position_apart, seen=13),
-    Mutation("the sweep's cursor moved before placing", _cursor_before_placing),
+    Mutation("the sweep's cursor moved before placing", _cursor_before_placing, seen=75),
     Mutation("a parked event's race with its return's creation left open", _parking_race, seen=165),
     Mutation("a delivery's race with its members left open", _delivery_race, seen=1),
     Mutation("n taken without the lock", _number_without_the_lock, seen=4),
@@ -230,7 +230,7 @@ MUTATIONS: Final = (
     Mutation("a worker's memory that outlives a database gone back", _memory_that_outlives, _LOSES, seen=102),
     Mutation("a position believed by a journal that has another past", _another_past_believed, _LOSES, seen=251),
     Mutation("the drain that ends one batch too early", _drain_too_early, seen=8),
-    Mutation("the drain that ends before the last batch is swept", _drain_before_the_sweep),
+    Mutation("the drain that ends before the last batch is swept", _drain_before_the_sweep, seen=810),
     Mutation("a worker's own position in place of offsets that are gone", _own_position_believed, _LOSES, seen=145),
 )
 
