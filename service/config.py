@@ -52,7 +52,11 @@ class Settings(TopicSettings):
     group_id: str = Field(default="returns-status", min_length=1, description="Consumer group of the ingest workers.")
     batch_size: int = Field(default=5000, ge=1, le=50_000, description="Most records that one transaction takes in.")
     batch_wait_ms: int = Field(
-        default=50, ge=0, le=10_000, description="Longest that the first record of a batch waits for company."
+        default=15,
+        ge=0,
+        le=10_000,
+        description="Shortest time from one batch to the next of a worker that keeps up: it bounds how often one that has "
+        "little to do commits. After a longer rest the first record waits for nothing.",
     )
     poll_timeout_ms: int = Field(
         default=200, ge=1, le=10_000, description="Longest that one poll of Kafka takes; bounds how fast a stop is."
@@ -107,10 +111,16 @@ class Settings(TopicSettings):
         default=1500, ge=1, le=20_000, description="Most rows of the history whose messages make one transaction."
     )
     relay_poll_ms: int = Field(
-        default=20, ge=1, le=10_000, description="Longest that the relay, at rest, waits before it looks again."
+        default=1000,
+        ge=1,
+        le=10_000,
+        description="Longest that the relay, at rest, waits before it looks again, if no new batch is told of.",
     )
     project_poll_ms: int = Field(
-        default=100, ge=1, le=60_000, description="Longest that the projector, at rest, waits before it looks again."
+        default=1000,
+        ge=1,
+        le=60_000,
+        description="Longest that the projector, at rest, waits before it looks again, if no new batch is told of.",
     )
 
     stuck_hours_rc: float = _stuck(Milestone.RC)
@@ -128,6 +138,12 @@ class Settings(TopicSettings):
     )
     carrier_tables: str | None = Field(
         default=None, description="Folder of further carrier tables (*.toml); one of the same name replaces ours."
+    )
+    feeds_file: str | None = Field(
+        default=None, description="TOML file of the feeds that are open and their secrets; without it none is."
+    )
+    feed_definitions: str | None = Field(
+        default=None, description="Folder of further feeds (*.toml); one of the same name replaces ours."
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(

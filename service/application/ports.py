@@ -15,6 +15,10 @@ from service.wire.record import Record
 
 Partition = tuple[str, int]  # a topic and the number of one of its partitions
 
+# Does a little of something else (less than a millisecond of it) and says whether it did anything: False, and the wait
+# for the server's answer goes on without it.
+WhileWaiting = Callable[[], bool]
+
 
 class Arrival(Struct, frozen=True, gc=False):
     """An understood event and the record that it came in (of one that waited: without its bytes)."""
@@ -165,13 +169,14 @@ class SweepTransaction(Transaction, Protocol):
 
 
 class Journal(Protocol):
-    """The append-only store of events, verdicts and states."""
+    """The append-only store of events, verdicts and states. One thread uses it. Every method may raise Retryable."""
 
-    meanwhile: Callable[[], bool] | None
-    """Called while the journal waits for its server, until it says that there is nothing left to do."""
+    def transaction(self, while_waiting: WhileWaiting | None = None) -> AbstractContextManager[SweepTransaction]:
+        """A transaction that commits at the end of the block, or rolls back on an exception.
 
-    def transaction(self) -> AbstractContextManager[SweepTransaction]:
-        """A transaction that commits at the end of the block, or rolls back on an exception."""
+        After Retryable it is unknown whether the commit happened. `while_waiting` is called again and again, on the
+        caller's thread, while the server has not answered; what it raises ends the transaction.
+        """
 
     def stored_offsets(self, starts: Mapping[Partition, Stored]) -> dict[Partition, Stored]:
         """Where to read on in these partitions; one that was never read starts as is given for it."""

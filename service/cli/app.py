@@ -13,6 +13,7 @@ import typer
 from service.cli import mending, preparing, processes, simulating
 from service.cli.command_output import show_error
 from service.cli.exits import EXIT_FAILED, EXIT_USAGE
+from service.cli.importing import import_file
 from service.cli.tokens import token_app
 from service.errors import ServiceError, SettingsError
 
@@ -47,6 +48,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # its tracebacks show local variables, and with them secrets
     rich_markup_mode=None,
 )
+app.command("import")(import_file)
 app.add_typer(token_app, name="token")
 for command in _COMMANDS:
     app.command()(command)

@@ -2,7 +2,7 @@
 
 To the type checker `value` is a frozen dataclass. At run time nothing stands in the way of an assignment, because what
 stands there costs three times the rest of making one. A named tuple costs half as much again as a class with slots, and
-ten times as much each time that a field is read.
+ten times as much each time that a field is read. `tests/support/frozen.py` puts the guard back for a run of the tests.
 """
 
 from __future__ import annotations

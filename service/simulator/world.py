@@ -31,6 +31,11 @@ _LONGEST_SPAN: Final = 365 * DAY
 _SETTLING: Final = 10 * DAY
 
 
+def beginning(returns: int, now: float) -> int:
+    """When a world of so many returns, which ends now, begins, in seconds since 1970: moment 0 of its messages."""
+    return int(now) - span(returns) - _SETTLING
+
+
 def span(returns: int) -> int:
     """Over how many seconds so many returns are created."""
     return min(max(returns * DAY // _RETURNS_A_DAY, _SHORTEST_SPAN), _LONGEST_SPAN)

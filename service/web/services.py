@@ -9,6 +9,7 @@ from typing import Annotated, NamedTuple
 from fastapi import Depends, Request
 
 from service.application.commands.creation import Creating
+from service.application.commands.feeding import Feeding
 from service.application.commands.voiding import Voiding
 from service.application.journal.replay import Replayed
 from service.application.reading.listing import STUCK_HOURS, Listing
@@ -21,7 +22,7 @@ class Services(NamedTuple):
 
     `listing` reads the lists; `creating` and `voiding` publish events and answer once Kafka has them. `replay` tries the
     dead letter of a number again and answers with what became of it; None: there is no such letter; it may raise
-    Retryable. `stuck_hours` is for how many hours a return may stay in a status before it counts as stuck, `now` the
+    Retryable. `feeding` takes in what carriers send in words of their own. `stuck_hours` is for how many hours a return may stay in a status before it counts as stuck, `now` the
     clock that this is judged by.
 
     >>> services = Services(listing, creating, replay_one, voiding, settings.stuck_hours)
@@ -34,6 +35,7 @@ class Services(NamedTuple):
     voiding: Voiding
     stuck_hours: Mapping[Milestone, float] = STUCK_HOURS
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    feeding: Feeding | None = None  # None: no feed is open
 
     def due(self) -> dict[str, datetime]:
         """For each status, the time since which a return in it is stuck now."""

@@ -23,6 +23,12 @@ MEDIA_TYPE: Final = "application/cloudevents+json"
 STRUCTURED_HEADERS: Final[tuple[tuple[str, bytes], ...]] = (("content-type", MEDIA_TYPE.encode()),)
 
 _PREFIX: Final = "ce_"
+# What libraries write, so often that it has to be cheap.
+_UTF8: Final = ("", *(f";{space}charset={charset}" for space in (" ", "") for charset in ("utf-8", "UTF-8")))
+_STRUCTURED: Final = frozenset(MEDIA_TYPE + parameter for parameter in _UTF8)
+_STRUCTURED_ALONE: Final = frozenset(("content-type", content_type.encode()) for content_type in _STRUCTURED)
+_JSON: Final = frozenset("application/json" + parameter for parameter in _UTF8)
+_FEW: Final = 4096  # characters in headers, four bytes each at most: well below what is too large
 _SHALLOW: Final = 150  # brackets; with so few nothing is nested too deep
 _decode: Final = msgspec.json.Decoder().decode
 
@@ -40,10 +46,18 @@ def decode(record: Record) -> dict[str, Any]:
     if len(value) > MAX_BYTES:
         raise InvalidEvent(Invalid.TOO_LARGE, f"the value is larger than {MAX_BYTES} bytes")
     headers = record.headers
-    if headers == STRUCTURED_HEADERS:
+    if not headers or (len(headers) == 1 and headers[0] in _STRUCTURED_ALONE):
         return _structured(value)
-    content_type, attributes = _attributes(headers)
-    if content_type is not None and content_type.lower().startswith("application/cloudevents"):
+    attributes: dict[str, Any] | None = _usual_attributes(headers)
+    if attributes is None:
+        content_type, attributes = _attributes(headers)
+    else:
+        content_type = attributes.pop(_CONTENT_TYPE, None)
+    if content_type in _JSON:
+        content_type = None  # needs no further judgement
+    elif content_type in _STRUCTURED:
+        return _structured(value)
+    elif content_type is not None and content_type.lower().startswith("application/cloudevents"):
         _require_json_format(content_type)
         return _structured(value)
     if "specversion" not in attributes:
@@ -81,6 +95,26 @@ def _structured(value: bytes) -> dict[str, Any]:
     if event.get("data_base64") is not None:
         raise InvalidEvent(Invalid.UNSUPPORTED_CONTENT_TYPE, "data_base64: binary data; JSON is expected under data")
     return event
+
+
+def _usual_attributes(headers: tuple[tuple[str, bytes | None], ...]) -> dict[str, str] | None:
+    """The attributes, the content type among them, where nothing about the headers is unusual; None: look closer."""
+    attributes: dict[str, str] = {}
+    others = 0
+    try:
+        for name, value in headers:
+            if name in _ATTRIBUTES:
+                attributes[_ATTRIBUTES[name]] = value.decode()  # type: ignore[union-attr] # AttributeError
+            elif _attribute(name.lower()) is None:
+                others += 1
+            else:
+                return None
+    except (AttributeError, UnicodeDecodeError):
+        return None
+    # What goes for each of them is asked once. One that occurs twice hides a value from that.
+    text = "".join(attributes.values())
+    is_usual = len(text) <= _FEW and "\0" not in text and len(attributes) + others == len(headers)
+    return attributes if is_usual else None
 
 
 def _attributes(headers: tuple[tuple[str, bytes | None], ...]) -> tuple[str | None, dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -19,6 +19,7 @@ from service.adapters.postgres.access.audit import PostgresAudit
 from service.adapters.postgres.access.sessions import PostgresSessions
 from service.adapters.postgres.commands.creations import PostgresCreations
 from service.adapters.postgres.journal.letters import MendingJournal
+from service.adapters.postgres.reading.carriers import PostgresCarriers
 from service.adapters.postgres.reading.desk import PostgresDeskReading
 from service.adapters.postgres.reading.listing import PostgresListing
 from service.adapters.postgres.reading.public import PostgresPublicReading
@@ -26,6 +27,7 @@ from service.adapters.postgres.reading.queues import PostgresQueues
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
 from service.application.access.sessions import SessionLimits
 from service.application.commands.creation import Creating
+from service.application.commands.feeding import Message
 from service.application.commands.voiding import Voiding
 from service.application.journal.replay import Replayed, replay_letter
 from service.application.reading.durations import DurationKeeper
@@ -38,6 +40,7 @@ from service.web.ops.desk import Parts
 from service.web.public.pages import Public, PublicLimits
 from service.web.services import Services
 from service.wire.cloudevents import STRUCTURED_HEADERS
+from service.wiring import feeds
 from service.wiring.monitors import processes
 from service.wiring.parts import carrier_tables, parser
 
@@ -104,9 +107,14 @@ def wire_services(settings: Settings, pool: Pool) -> Iterator[Services]:
         def onto(topic: str) -> Callable[[str, bytes], None]:
             return lambda key, event: publishing.publish_now(topic, key.encode(), event, list(STRUCTURED_HEADERS))
 
+        def scans(messages: Sequence[Message]) -> None:
+            sent = [(settings.topic_scans, message.key.encode(), message.value) for message in messages]
+            publishing.publish_all_now(sent, list(STRUCTURED_HEADERS))
+
         creating = Creating(PostgresCreations(pool), understood, returns, onto(returns))
         voiding = Voiding(understood, hub_events, onto(hub_events))
-        yield Services(PostgresListing(pool), creating, replay_one, voiding, settings.stuck_hours)
+        feeding = feeds.feeding(settings, understood, scans)
+        yield Services(PostgresListing(pool), creating, replay_one, voiding, settings.stuck_hours, feeding=feeding)
 
 
 @contextmanager
@@ -129,6 +137,7 @@ def desk(settings: Settings, pool: Pool, services: Services) -> Iterator[Parts]:
             parser=parser(settings, tables),
             topics=settings.input_topics,
             export_rows=settings.ops_export_rows,
+            carriers=PostgresCarriers(pool),
         )
 
 

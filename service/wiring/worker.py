@@ -13,9 +13,10 @@ from service.adapters.postgres.journal.journal import PostgresJournal
 from service.config import Settings
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
-from service.runtime.loop import IngestLoop, LoopOptions
+from service.runtime.loop import IngestLoop
 from service.runtime.monitoring.board import Board
 from service.runtime.monitoring.health import Monitor
+from service.runtime.worker import LoopOptions, Ports
 from service.wiring.monitors import processes
 from service.wiring.parts import carrier_tables, database, parser
 
@@ -37,15 +38,16 @@ def ingest(
         drain=drain,
     )
     return IngestLoop(
-        lambda: KafkaSource(settings, settings.input_topics),
-        PostgresJournal(database(settings), tables, remembered=settings.remembered_returns),
-        parser(settings, tables),
-        options,
-        stop=stop,
-        metrics=metrics,
-        tidy=_collector(),
-        alive=stop.watchdog.beat,
+        Ports(
+            lambda: KafkaSource(settings, settings.input_topics),
+            PostgresJournal(database(settings), tables, remembered=settings.remembered_returns),
+            parser(settings, tables),
+        ),
+        stop,
+        metrics,
+        options=options,
         board=board,
+        tidy=_collector(),
     )
 
 

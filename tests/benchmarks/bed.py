@@ -16,6 +16,7 @@ from deploy.local.stack import LocalStack
 from service.adapters.postgres.migrations import migrate
 from service.simulator.options import Options, Topics
 from service.simulator.world import World
+from tests.benchmarks.filled import Contents
 from tests.support.databases import Databases
 from tests.support.service import Service, create_topics, new_service
 from tests.support.topics import Clients
@@ -72,12 +73,14 @@ def _process(stack: LocalStack, server: str) -> psutil.Process:
     return psutil.Process(state["pid"])
 
 
-def fill(service: Service, returns: int, seed: int = 1) -> int:
-    """Publish a world without defects but late and missing scans; how many messages."""
+def fill(service: Service, returns: int, seed: int = 1) -> Contents:
+    """Publish a world without defects but late and missing scans; what a journal holds once it has taken it in."""
     topics = Topics(*(service.topics.name(name) for name in ("returns", "scans", "hub_events", "deliveries")))
     options = Options(returns=returns, seed=seed, rate=0, repeated=0, invalid=0, wrong_code=0)
-    world = World(options, lambda: NOW, topics)
-    return service.publish((m.topic, m.key, m.value, m.headers) for m in world.messages())
+    sent = list(World(options, lambda: NOW, topics).messages())
+    published = service.publish((m.topic, m.key, m.value, m.headers) for m in sent)
+    print(f"filled the topics: {published:,} messages", flush=True)
+    return Contents.of(sent)
 
 
 def steps(service: Service) -> dict[str, float]:

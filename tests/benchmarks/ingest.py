@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import uuid
+from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
 
 from tests.benchmarks.bed import Bed, fill, steps
+from tests.benchmarks.filled import Contents, Unfilled, held, require
 from tests.benchmarks.measure import Sample, sampled
-from tests.support.service import Service
+from tests.support.service import ROOT, Service
 from tests.support.topics import Topics
 
 _TABLES = {
@@ -30,30 +32,34 @@ class Run(NamedTuple):
     steps: dict[str, float]  # seconds
 
 
-def run(bed: Bed, returns: int, repeats: int) -> dict[str, list[Run]]:
-    """Floor, one worker and two, in turn, `repeats` times."""
-    results: dict[str, list[Run]] = {"floor": [], "1 worker": [], "2 workers": []}
+def run(bed: Bed, returns: int, repeats: int, against: Path | None = None) -> dict[str, list[Run]]:
+    """Floor, one worker and two, in turn, `repeats` times; and those of another checkout between them."""
+    drains = {"1 worker": (1, ROOT), "2 workers": (2, ROOT)}
+    if against is not None:
+        drains = {"1 before": (1, against), "1 worker": (1, ROOT), "2 before": (2, against), "2 workers": (2, ROOT)}
+    results: dict[str, list[Run]] = {"floor": [], **{name: [] for name in drains}}
     with bed.topics() as topics:
         with bed.database() as database, bed.service(database, topics) as service:
-            print(f"filling the topics: {fill(service, returns):,} messages", flush=True)
-            drain(bed, service, workers=1)  # warms the broker's page cache, and makes the rows of the floor
+            meant = fill(service, returns)
+            events = drain(bed, service, meant, workers=1).events  # warms the broker's page cache; rows for the floor
             rows = ready_made(database)
         for repeat in range(repeats):
-            results["floor"].append(floor(bed, rows))
-            for workers in (1, 2):
-                results[f"{workers} worker{'s' * (workers > 1)}"].append(fresh_drain(bed, topics, workers))
+            results["floor"].append(floor(bed, rows, events))
+            for name, (workers, code) in drains.items():
+                results[name].append(fresh_drain(bed, topics, meant, workers, code))
             print(f"run {repeat + 1} of {repeats} done", flush=True)
     return results
 
 
-def fresh_drain(bed: Bed, topics: Topics, workers: int) -> Run:
+def fresh_drain(bed: Bed, topics: Topics, meant: Contents, workers: int, code: Path = ROOT) -> Run:
     """A drain into a database of its own."""
     with bed.database() as database, bed.service(database, topics) as service:
-        return drain(bed, service, workers)
+        service.code = code
+        return drain(bed, service, meant, workers)
 
 
-def drain(bed: Bed, service: Service, workers: int) -> Run:
-    """Empty the topics with so many workers."""
+def drain(bed: Bed, service: Service, meant: Contents, workers: int) -> Run:
+    """Empty the topics with so many workers. Raises Unfilled when the journal does not hold all that they held then."""
     group = service.topics.name(f"group-{uuid.uuid4().hex[:8]}")
     with sampled(bed.servers) as sample:
         processes = [service.start("ingest", "--drain", RETURNS_GROUP_ID=group) for _ in range(workers)]
@@ -62,6 +68,7 @@ def drain(bed: Bed, service: Service, workers: int) -> Run:
             process.returncode = os.waitstatus_to_exitcode(status)
             assert process.returncode == 0, service.log_text()
             sample.cpu["worker"] = sample.cpu.get("worker", 0.0) + used.ru_utime + used.ru_stime
+    require(meant, held(service.database))
     events = service.query("SELECT count(*) FROM history")[0][0]
     return Run(events, sample, steps(service))
 
@@ -81,7 +88,7 @@ def ready_made(database: str) -> list[dict[str, bytes]]:
     return batches
 
 
-def floor(bed: Bed, batches: list[dict[str, bytes]]) -> Run:
+def floor(bed: Bed, batches: list[dict[str, bytes]], meant: int) -> Run:
     """COPY the rows of each batch in a transaction; nothing is read, decoded or decided."""
     with bed.database() as database:
         with sampled(bed.servers) as sample, psycopg.connect(database) as connection:
@@ -93,4 +100,6 @@ def floor(bed: Bed, batches: list[dict[str, bytes]]) -> Run:
                 connection.commit()
         with psycopg.connect(database) as connection:
             (events,) = connection.execute("SELECT count(*) FROM history").fetchone() or (0,)
+    if events != meant:
+        raise Unfilled(f"{events:,} events copied instead of {meant:,}")
     return Run(events, sample, {})

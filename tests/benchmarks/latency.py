@@ -1,6 +1,8 @@
-"""How long a change takes from its event's arrival in Kafka to a `read_committed` subscriber, at a steady rate.
+"""How long a change takes from its event's arrival in Kafka to a `read_committed` subscriber, at a steady rate, and what
+CPU all processes take for it meanwhile.
 
-The floor is measured in the same run, at the same rate: produce, consume, one COMMIT, nothing decided.
+The floor is measured in the same run, at the same rate: produce, consume, one COMMIT, nothing decided. With another
+checkout to compare with (`--against`) the two take turns, so that whatever else the machine does is shared by both.
 """
 
 from __future__ import annotations
@@ -8,32 +10,65 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import psutil
 import psycopg
 
 from service.simulator.options import Options, Topics
 from service.simulator.play import play
-from tests.benchmarks.bed import Bed
-from tests.support.service import Service
+from tests.benchmarks.bed import Bed, steps
+from tests.benchmarks.filled import Unfilled
+from tests.benchmarks.measure import cpu_seconds
+from tests.support.service import ROOT, Service
 from tests.support.waiting import eventually
 
 _WARM_UP_SECONDS = 8.0
+_TOLERATED = 0.05  # of the rate
+_COMMANDS = ("ingest", "relay", "project")
 
 
-def run(bed: Bed, rate: int, seconds: float) -> dict[str, list[float]]:
-    """Seconds of each message: the floor's, then the service's."""
+class Run(NamedTuple):
+    """Seconds of each message; CPU in cores by process, and batches a second, once it was warm."""
+
+    took: Sequence[float]
+    cores: dict[str, float] = {}  # noqa: RUF012 - of a tuple
+    batches: float = 0.0
+    steps: dict[str, float] = {}  # noqa: RUF012 - seconds of a batch in each step, on average
+
+
+class Compared(NamedTuple):
+    """Another checkout to take turns with, how often, and what this one is set to meanwhile."""
+
+    against: Path | None = None
+    repeats: int = 1
+    settings: dict[str, str] = {}  # noqa: RUF012 - of a tuple
+
+
+def run(bed: Bed, rate: int, seconds: float, compared: Compared) -> dict[str, list[Run]]:
+    """The floor, then the other checkout, if there is one, and the service, by turns."""
     with bed.topics() as topics, bed.database() as database, bed.service(database, topics) as service:
-        return {"floor": floor(service, rate, seconds), "service": through_service(service, rate, seconds)}
+        results = {"floor": [Run(floor(service, rate, seconds))]}
+    for _ in range(compared.repeats if compared.against else 1):
+        for name, code in (("before", compared.against), ("service", ROOT)):
+            if code is None:
+                continue
+            with bed.topics() as topics, bed.database() as database, bed.service(database, topics) as service:
+                service.code = code
+                service.variables |= compared.settings if name == "service" else {}
+                results.setdefault(name, []).append(through_service(bed, service, rate, seconds))
+    return results
 
 
-def through_service(service: Service, rate: int, seconds: float) -> list[float]:
-    """Events of a world without mishaps in, status changes out."""
-    for command in ("ingest", "relay"):
-        service.start(command)
+def through_service(bed: Bed, service: Service, rate: int, seconds: float) -> Run:
+    """Events of a world without mishaps in, status changes out. Raises Unfilled when not all came, or not at the rate."""
+    processes = {command: psutil.Process(service.start(command).pid) for command in _COMMANDS}
     sent: dict[tuple[str, str], float] = {}
-    took: list[float] = []
+    arrived: dict[tuple[str, str], float] = {}  # by the first change of each event
     stop = threading.Event()
     ready = threading.Event()
 
@@ -44,9 +79,7 @@ def through_service(service: Service, rate: int, seconds: float) -> list[float]:
                 now = time.time()
                 for record in records:
                     cause = json.loads(record.value)["data"]["cause"]
-                    at = sent.pop((cause["source"], cause["id"]), None)
-                    if at is not None:
-                        took.append(now - at)
+                    arrived.setdefault((cause["source"], cause["id"]), now)
             ready.set()
         consumer.close()
 
@@ -55,24 +88,67 @@ def through_service(service: Service, rate: int, seconds: float) -> list[float]:
     ready.wait(20)
     names = Topics(*(service.topics.name(name) for name in ("returns", "scans", "hub_events", "deliveries")))
     options = Options(returns=0, seed=7, rate=rate, late=0, repeated=0, skipped=0, invalid=0, wrong_code=0, binary=0)
-    _publish(service, options, names, sent, seconds)
-    eventually(lambda: len(took) > 0, timeout=20)
-    time.sleep(2)  # what is under way
-    stop.set()
-    subscriber.join()
-    return took
+    warm: list[tuple[float, Counter[str]]] = []
+
+    def look() -> None:
+        used = Counter({name: cpu_seconds(process) for name, process in (processes | bed.servers).items()})
+        used["batches"] = service.query("SELECT coalesce(max(n), 0) FROM batches")[0][0]
+        warm.append((time.monotonic(), used))
+
+    _publish(service, options, names, sent, seconds, look)
+    look()
+    time.sleep(2)  # what is under way, undisturbed by questions
+    try:
+        eventually(lambda: not missing(service, sent.keys() - arrived.keys()), timeout=20, every=1)
+    except AssertionError:
+        lost = len(missing(service, sent.keys() - arrived.keys()))
+        raise Unfilled(f"of {len(sent):,} events, {lost:,} were not heard of") from None
+    finally:
+        stop.set()
+        subscriber.join()
+    require_rate(len(sent), rate, seconds - _WARM_UP_SECONDS)
+    (began, before), (ended, after) = warm
+    cores = {name: (after[name] - before[name]) / (ended - began) for name in before}
+    number = service.query("SELECT max(n) FROM batches")[0][0]
+    each = {step: seconds / number for step, seconds in steps(service).items()}
+    took = [arrived[name] - at for name, at in sent.items() if name in arrived]
+    return Run(took, cores, cores.pop("batches"), each)
 
 
-def _publish(service: Service, options: Options, topics: Topics, sent: dict[Any, float], seconds: float) -> None:
+def missing(service: Service, silent: AbstractSet[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Of the events that no change was heard of: those that moved something, and those that are not recorded yet."""
+    recorded = service.query(
+        "SELECT source, id, bool_or(changes IS NOT NULL) FROM history GROUP BY 1, 2 "
+        "UNION ALL SELECT source, id, false FROM parked UNION ALL SELECT source, id, false FROM connote_deliveries"
+    )
+    known = {(source, id_) for source, id_, _ in recorded}
+    moved = {(source, id_) for source, id_, moves in recorded if moves}
+    return {name for name in silent if name in moved or name not in known}
+
+
+def require_rate(number: int, rate: int, seconds: float) -> None:
+    """Raises Unfilled when so many in so many seconds are far from the rate that was asked for."""
+    if abs(number - rate * seconds) > _TOLERATED * rate * seconds:
+        raise Unfilled(f"{number / seconds:,.0f} events/s instead of {rate:,}")
+
+
+def _publish(
+    service: Service, options: Options, topics: Topics, sent: dict[Any, float], seconds: float, warm: Callable[[], None]
+) -> None:
     producer = service.clients.producer(linger_ms=0)
     started = time.monotonic()
+    is_warm = False
 
     def publish(topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> None:
+        nonlocal is_warm
         event = json.loads(value)
         future = producer.send(topic, value=value, key=key, headers=headers)
         if time.monotonic() - started > _WARM_UP_SECONDS:
             name = (event["source"], event["id"])
             future.add_callback(lambda _: sent.setdefault(name, time.time()))
+            if not is_warm:
+                is_warm = True
+                warm()
 
     play(publish, options, topics=topics, should_stop=lambda: time.monotonic() - started > seconds)
     producer.flush()
@@ -101,19 +177,25 @@ def floor(service: Service, rate: int, seconds: float) -> list[float]:
     thread = threading.Thread(target=consume)
     thread.start()
     producer = service.clients.producer(linger_ms=0)
-    _at_rate(rate, min(seconds, 15), lambda: producer.send(topic, value=str(time.time()).encode()))
+    seconds = min(seconds, 15)
+    number = _at_rate(rate, seconds, lambda: producer.send(topic, value=str(time.time()).encode()))
     producer.flush()
     producer.close()
-    time.sleep(0.5)
-    done.set()
-    thread.join()
+    try:
+        eventually(lambda: len(took) == number, timeout=20)
+    finally:
+        done.set()
+        thread.join()
+    require_rate(number, rate, seconds)
     return took[rate:]  # without the first second
 
 
-def _at_rate(rate: int, seconds: float, do: Callable[[], object]) -> None:
+def _at_rate(rate: int, seconds: float, do: Callable[[], object]) -> int:
+    """So many times a second; how often in all."""
     started, number = time.monotonic(), 0
     while (now := time.monotonic() - started) < seconds:
         while number < now * rate:
             do()
             number += 1
         time.sleep(0.002)
+    return number

@@ -10,7 +10,6 @@ of a return and no further, and with them the digests in the states.
 
 from __future__ import annotations
 
-import itertools
 import sys
 import zlib
 from collections.abc import Iterator
@@ -21,14 +20,17 @@ from psycopg import Connection, sql
 
 from service.domain.events import Sense
 from service.domain.milestones import Milestone
+from service.simulator.messages import Message
 from service.simulator.options import Options
-from service.simulator.world import World
+from service.simulator.world import World, beginning
 from service.wire.record import Record
+from tests.benchmarks.filled import Contents, Unfilled, held, require
 from tests.support.api import project
 from tests.support.filling import Filler
 
 NOW: Final = 1_795_000_000.0
 COPIES: Final = 50
+_SPARE: Final = 3  # returns of the small world, and one in 300: of some, OmniReturns never hears
 LARGE_RETAILERS: Final = 20  # of the copies keep the retailers of the small world, which have 40 % of all returns
 _STEP: Final = 15  # returns of the small world that are copied in one transaction: some 5,000 events, a full batch
 _TOLD: Final = 100  # after so many of them
@@ -114,23 +116,27 @@ DROP SCHEMA small CASCADE
 
 
 def multiply(database: str, returns: int, seed: int = 1) -> None:
-    """Fill a migrated database with at least so many returns."""
-    block = ingest(database, returns // COPIES * 301 // 300, seed)  # of some, OmniReturns never hears
+    """Fill a migrated database with at least so many returns. Raises Unfilled when it holds anything else then."""
+    small = -(-returns // COPIES)
+    block = ingest(database, small + small // 300 + _SPARE, seed)
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("SET synchronous_commit = off; SET work_mem = '256MB'; SET maintenance_work_mem = '512MB'")
         indexes = _set_aside(connection, block)
         _copy(connection)
         for definition in indexes:
             connection.execute(definition.encode())
+        _require_copies(connection, returns)
         connection.execute(sql.SQL(_FINISH).format(copies=sql.Literal(COPIES)))
         connection.execute("VACUUM (ANALYZE)")
 
 
 def ingest(database: str, returns: int, seed: int) -> str:
-    """Take in and project a small world; the four letters that all of its numbers hold."""
+    """Take in and project a small world; the four letters that all of its numbers hold. Raises Unfilled."""
+    sent = list(messages(returns, seed))
     filler = Filler(database)
-    filler.fill(messages(returns, seed), _BATCH)
+    filler.fill((record(offset, at, message) for offset, (at, message) in enumerate(sent)), _BATCH)
     filler.close()
+    require(Contents.of(message for _, message in sent), held(database))
     with psycopg.connect(database) as connection:
         connection.execute(_RECORD_AT_THEIR_TIME)
         row = connection.execute("SELECT substr(return_id, 3, 4) FROM returns LIMIT 1").fetchone()
@@ -139,20 +145,24 @@ def ingest(database: str, returns: int, seed: int) -> str:
     return str(row[0])
 
 
-def messages(returns: int, seed: int) -> Iterator[Record]:
-    """What the publishers of a world send, and when."""
-    sent = list(World(Options(returns=returns, seed=seed, rate=0), lambda: NOW).messages())
-    begin = NOW - max(message.moment for message in sent)  # virtual time ends now
-    offsets, scanned = itertools.count(), set[str]()
-    for message in sent:
-        event = message.event
+def messages(returns: int, seed: int) -> Iterator[tuple[float, Message]]:
+    """What the publishers of a world have sent by now, and when, in seconds since 1970."""
+    begins, scanned = beginning(returns, NOW), set[str]()
+    for message in World(Options(returns=returns, seed=seed, rate=0), lambda: NOW).messages():
+        at, event = begins + message.moment, message.event
+        if at > NOW:
+            continue  # reported late: it has happened, and nobody has heard of it
         if event is not None and (event.sense is Sense.INFORMS or event.milestone is Milestone.RT):
             is_first = event.milestone is Milestone.RT and message.subject not in scanned
             if not is_first and zlib.crc32(event.id.encode()) % _SCANS_KEPT:
                 continue
             scanned.add(message.subject)
-        at = int((begin + message.moment) * 1000)
-        yield Record(message.topic, 0, next(offsets), at, message.key, message.value, message.headers)
+        yield at, message
+
+
+def record(offset: int, at: float, message: Message) -> Record:
+    """The message as Kafka would hand it over."""
+    return Record(message.topic, 0, offset, int(at * 1000), message.key, message.value, message.headers)
 
 
 def _set_aside(connection: Connection, block: str) -> list[str]:
@@ -198,6 +208,16 @@ def _copy(connection: Connection) -> None:
         if after // _STEP % _TOLD == 0 or after + _STEP >= last:
             print(f"\rcopied {min(after + _STEP, last) * COPIES:,} returns", end="", flush=True)
     print(flush=True)
+
+
+def _require_copies(connection: Connection, returns: int) -> None:
+    for table in (*_BY_RETURN, *_OTHERS):
+        statement = sql.SQL("SELECT (SELECT count(*) FROM small.{table}), (SELECT count(*) FROM {table})")
+        small, copied = connection.execute(statement.format(table=sql.Identifier(table))).fetchone() or (0, 0)
+        if copied != small * COPIES:
+            raise Unfilled(f"{copied:,} rows of {table} instead of {COPIES} x {small:,}")
+        if table == "returns" and copied < returns:
+            raise Unfilled(f"{copied:,} returns instead of at least {returns:,}")
 
 
 def _statement(

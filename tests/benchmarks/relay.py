@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import time
+import os
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from kafka import KafkaProducer
+from kafka import KafkaProducer, TopicPartition
 
 from tests.benchmarks.bed import Bed, fill
+from tests.benchmarks.filled import Unfilled, held, require
 from tests.benchmarks.measure import Sample, sampled
-from tests.support.service import OUTPUTS, Service
+from tests.support.service import OUTPUTS, ROOT, Service
 
 _TRANSACTION = 2000  # messages
 
@@ -22,50 +26,75 @@ class Run(NamedTuple):
     sample: Sample
 
 
-def run(bed: Bed, returns: int, repeats: int) -> dict[str, list[Run]]:
-    """The relay, then its own messages again by the two bare producers, `repeats` times."""
-    results: dict[str, list[Run]] = {"bare producer": [], "bare transactional": [], "relay": []}
+def run(bed: Bed, returns: int, repeats: int, against: Path | None = None) -> dict[str, list[Run]]:
+    """The relay, that of another checkout, then its own messages again by the two bare producers, `repeats` times."""
+    relays = {"relay": ROOT} if against is None else {"before": against, "relay": ROOT}
+    results: dict[str, list[Run]] = {"bare producer": [], "bare transactional": [], **{name: [] for name in relays}}
     with bed.topics() as topics, bed.database() as database, bed.service(database, topics) as service:
-        print(f"filling the journal: {fill(service, returns):,} messages", flush=True)
+        meant = fill(service, returns)
         service.done("ingest", "--drain", timeout=900)
-        messages: list[Any] = []
+        require(meant, held(database))
         for repeat in range(repeats):
-            # A position of its own each time, so that each publishes everything.
-            name = service.topics.name(f"relay-{repeat}")
-            sample = relay(bed, service, name)
-            if not messages:
-                messages = published(service)
-            results["relay"].append(Run(len(messages), sample))
-            results["bare producer"].append(Run(len(messages), bare(bed, service, messages)))
-            results["bare transactional"].append(Run(len(messages), bare(bed, service, messages, transactional=True)))
+            messages: list[Any] = []
+            for name, code in relays.items():
+                # Topics and a position of its own each time, so that each publishes everything.
+                with bed.topics() as outputs, bed.service(database, outputs) as publishing:
+                    publishing.code = code
+                    sample = relay(bed, publishing)
+                    messages = published(publishing)
+                    require_changes(publishing, messages)
+                    results[name].append(Run(len(messages), sample))
+                    if code == ROOT:
+                        results["bare producer"].append(Run(len(messages), bare(bed, publishing, messages)))
+                        again = bare(bed, publishing, messages, transactional=True)
+                        results["bare transactional"].append(Run(len(messages), again))
             print(f"run {repeat + 1} of {repeats} done", flush=True)
     return results
 
 
-def relay(bed: Bed, service: Service, name: str) -> Sample:
+def relay(bed: Bed, service: Service) -> Sample:
     """Publish the whole journal."""
-    variables = {"RETURNS_RELAY_TRANSACTIONAL_ID": name, "RETURNS_RELAY_GROUP_ID": name}
     with sampled(bed.servers) as sample:
-        service.done("relay", "--drain", "--start-at", "0", timeout=900, **variables)
+        process = service.start("relay", "--drain")
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0, service.log_text()
+        sample.cpu["relay"] = used.ru_utime + used.ru_stime
     return sample
 
 
 def published(service: Service) -> list[Any]:
-    """What one relay published: (topic, key, value, headers)."""
-    topics = [service.topics.name(name) for name in OUTPUTS]
-    consumer = service.clients.consumer(*topics, max_poll_records=5000)
+    """All that is in the output topics: (topic, key, value, headers)."""
     records: list[Any] = []
-    quiet = time.monotonic()
-    while time.monotonic() - quiet < 3:
-        for batch in consumer.poll(timeout_ms=500).values():
-            records += [(r.topic, r.key, r.value, list(r.headers)) for r in batch]
-            quiet = time.monotonic()
-    consumer.close()
+    with closing(service.clients.consumer(max_poll_records=5000)) as consumer:
+        outputs = [
+            TopicPartition(topic, partition)
+            for topic in map(service.topics.name, OUTPUTS)
+            for partition in consumer.partitions_for_topic(topic)
+        ]
+        ends = consumer.end_offsets(outputs)
+        consumer.assign(outputs)
+        while any(consumer.position(partition) < end for partition, end in ends.items()):
+            for batch in consumer.poll(timeout_ms=500).values():
+                records += [(r.topic, r.key, r.value, list(r.headers)) for r in batch]
     return records
+
+
+def require_changes(service: Service, messages: Sequence[Any]) -> None:
+    """Raises Unfilled when these are not all changes of the journal, and no letters."""
+    by_topic = Counter(topic for topic, *_ in messages)
+    changes = by_topic[service.topics.name("status_changes")]
+    letters = by_topic[service.topics.name("dead_letters")]
+    meant = service.query(
+        "SELECT sum(version) FROM (SELECT max(version) AS version FROM history GROUP BY return_no) AS v"
+    )
+    if changes != meant[0][0] or letters:
+        raise Unfilled(f"{changes:,} changes and {letters:,} letters published instead of {meant[0][0]:,} and none")
 
 
 def bare(bed: Bed, service: Service, messages: Sequence[Any], *, transactional: bool = False) -> Sample:
     """Nothing but kafka-python: the same messages in the same topics."""
+    failed: list[Exception] = []
     options: dict[str, Any] = {"retry_backoff_ms": 5, "linger_ms": 50, "batch_size": 128 * 1024}
     if transactional:
         options["transactional_id"] = service.topics.name("bare")
@@ -77,9 +106,11 @@ def bare(bed: Bed, service: Service, messages: Sequence[Any], *, transactional: 
             if transactional:
                 producer.begin_transaction()
             for topic, key, value, headers in messages[start : start + _TRANSACTION]:
-                producer.send(topic, value=value, key=key, headers=headers)
+                producer.send(topic, value=value, key=key, headers=headers).add_errback(failed.append)
             if transactional:
                 producer.commit_transaction()
         producer.flush()
     producer.close()
+    if failed:
+        raise Unfilled(f"{len(failed):,} messages were not published: {failed[0]!r}")
     return sample

@@ -26,6 +26,7 @@ from service.application.reading.listing import STUCK_HOURS
 from service.application.reading.pages import PageKey, due_times, list_exceptions, list_letters, list_returns
 from service.wire.stored import to_micros
 from tests.benchmarks.bed import Bed
+from tests.benchmarks.filled import Unfilled
 from tests.benchmarks.multiply import NOW, multiply
 from tests.support.plans import Explained, indexes, scans
 
@@ -33,6 +34,9 @@ LIMIT = 100  # the API's default
 _VALUES = 5  # sets of values for each combination
 _TRIES = 3  # of each; the least is taken, for the rest is other programs' time
 _DURATIONS_SAMPLE = 1000
+# Of a world that was taken in: events a return at least, and letters an event at most.
+_EVENTS = 5
+_LETTERS = 0.02
 _NOW = datetime.fromtimestamp(NOW, UTC)
 _DUE = due_times(STUCK_HOURS, _NOW)
 
@@ -66,10 +70,18 @@ def measure(database: str) -> tuple[dict[str, int], list[Call]]:
         connection.execute("SET statement_timeout = 0")
         sizes = {
             table: int(_one(connection, f"SELECT count(*) FROM {table}"))
-            for table in ("returns", "history", "search_exceptions", "dead_letters", "parked")
+            for table in ("returns", "search_returns", "history", "search_exceptions", "dead_letters", "parked")
         }
+        _require_usable(sizes)
         calls = [_taken(connection, name, asked) for name, asked in _calls(connection)]
     return sizes, calls
+
+
+def _require_usable(sizes: Mapping[str, int]) -> None:
+    """What a database that was filled before holds is told by itself only."""
+    returns, events = sizes["returns"], sizes["history"]
+    if events < returns * _EVENTS or sizes["dead_letters"] > events * _LETTERS or sizes["search_returns"] != returns:
+        raise Unfilled("no journal to measure lists on: " + ", ".join(f"{n:,} {table}" for table, n in sizes.items()))
 
 
 Ask = Callable[[Pool], object]

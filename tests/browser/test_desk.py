@@ -46,6 +46,8 @@ PAGES: Final = (
     "/ops/dead-letters",
     "/ops/dead-letters/1",
     "/ops/dead-letters/999",
+    "/ops/carriers",
+    "/ops/carriers/generic",
     "/ops/figures",
     "/ops/audit",
     "/ops/nowhere",

@@ -54,9 +54,7 @@ def hub(type_: str, id_: str, time: str, return_id: str = "R-1001", **data: Any)
 def loop(service: Service, *, stop: Stop, drain: bool = False, **settings: Any) -> IngestLoop:
     """A worker inside the test; `settings` replace those of the service."""
     merged = Settings(**{**service.settings.model_dump(), **settings})
-    made = ingest(merged, Metrics(), stop, drain=drain)
-    made._alive = lambda: None  # the test has a time-out of its own
-    return made
+    return ingest(merged, Metrics(), stop, drain=drain)
 
 
 def drain(service: Service, **settings: Any) -> None:

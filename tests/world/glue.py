@@ -6,11 +6,11 @@ models, in place of clocks and chance the world's.
 
 from __future__ import annotations
 
-import inspect
 import io
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from types import ModuleType, SimpleNamespace
 from typing import Any, Final
 from unittest.mock import patch
@@ -28,6 +28,7 @@ from service.adapters.postgres.journal.histories import PostgresHistories, open_
 from service.adapters.postgres.journal.journal import PostgresJournal
 from service.adapters.postgres.journal.letters import MendingJournal
 from service.adapters.postgres.journal.search import PostgresSearch
+from service.application.clocks import Clocks
 from service.application.journal.publish import OutputTopics
 from service.application.journal.remap import Order, remap
 from service.application.journal.replay import Pace, Selection, Tally, replay
@@ -40,14 +41,13 @@ from service.metrics import Metrics
 from service.runtime import loop as loop_module
 from service.runtime import projector as projector_module
 from service.runtime import relay as relay_module
-from service.runtime.backoff import Backoff
 from service.runtime.lifecycle import Stop
-from service.runtime.loop import IngestLoop, LoopOptions
-from service.runtime.monitoring.board import Board
+from service.runtime.loop import IngestLoop
 from service.runtime.monitoring.watchdog import Watchdog
-from service.runtime.projector import Projector, ProjectorOptions
+from service.runtime.projector import Projector
 from service.runtime.relay import Relay, RelayOptions, Servers
-from service.wire.carriers import CarrierCode, CarrierTable, CarrierTables
+from service.runtime.worker import LoopOptions, Ports
+from service.wire.carriers import CarrierCode, CarrierTable, CarrierTables, CodeList
 from service.wire.inbound import Inbound, Parser
 from service.wire.models import MODELS
 from service.wire.reasons import Invalid
@@ -67,7 +67,7 @@ _OLD_TABLES: Final = CarrierTables.load()
 
 def _new_tables() -> CarrierTables:
     generic = _OLD_TABLES._tables["generic"]
-    codes = dict(generic.codes) | {LATER_CODE: CarrierCode(LATER_CODE, Sense.ASSERTS, Milestone.RT, "late")}
+    codes = dict(generic.codes) | {LATER_CODE: CarrierCode(LATER_CODE, Sense.ASSERTS, Milestone.RT, "late", CodeList.COLLECTED)}
     return CarrierTables([CarrierTable("generic", generic.name, generic.zone, codes)])
 
 
@@ -90,61 +90,39 @@ class Hands:
         self.batch_ids += 1
         return (1 << 41) + self.batch_ids
 
-    def backoff(self) -> Backoff:
-        return Backoff(self.clock, jitter=lambda: 0.5)
+    @property
+    def clocks(self) -> Clocks:
+        def now() -> datetime:
+            return datetime.fromtimestamp(self.world.wall(), UTC)
+
+        return Clocks(self.clock, now, lambda: 0.5)
 
     def stop(self) -> WorldStop:
         return WorldStop(self.world)
 
     def ingest(self, stop: Stop, *, drain: bool = False) -> IngestLoop:
-        options = LoopOptions(
-            batch_size=self.size, batch_wait_ms=0, poll_timeout_ms=500, stall_seconds=120.0, drain=drain
-        )
-        memory = PostgresJournal("", _OLD_TABLES, remembered=1000)
-        made = IngestLoop(
+        options = LoopOptions(batch_size=self.size, batch_wait_ms=0, poll_timeout_ms=500, drain=drain)
+        ports = Ports(
             lambda: ModelSource(self.kafka),
-            memory,
+            PostgresJournal("", _OLD_TABLES, remembered=1000),
             _OlderParser(self, Parser(_OLD_TABLES, _TYPES)),
-            options,
-            stop=stop,
-            metrics=_METRICS,
-            clock=self.clock,
         )
-        made._backoff = self.backoff()
-        return made
+        return IngestLoop(ports, stop, _METRICS, options=options, clocks=self.clocks)
 
     def relay(self, stop: Stop) -> Relay:
         limits: Any = ModelLimits()
-        options = SinkOptions()
-        named = {"clock": self.clock} if "clock" in inspect.signature(Relay).parameters else {}
-        return Relay(
-            Servers(
-                lambda: RelayLog("", SliceLimits(rows=4, letters=2, batches=4)),
-                lambda waiting: KafkaSink(None, options, OUTPUTS, waiting, limits),  # type: ignore[arg-type] # no settings
-                lambda: read_position(None, options, OUTPUTS),  # type: ignore[arg-type]
-            ),
-            OUTPUTS,
-            stop,
-            _METRICS,
-            options=RelayOptions(poll_seconds=0.4),
-            backoff=self.backoff(),
-            board=Board(self.clock),
-            **named,
+        sink = SinkOptions()
+        servers = Servers(
+            lambda: RelayLog("", SliceLimits(rows=4, letters=2, batches=4)),
+            lambda waiting: KafkaSink(None, sink, OUTPUTS, waiting, limits),  # type: ignore[arg-type] # no settings
+            lambda: read_position(None, sink, OUTPUTS),  # type: ignore[arg-type]
         )
+        options = RelayOptions(poll_seconds=0.8)
+        return Relay(servers, OUTPUTS, stop, _METRICS, options=options, clocks=self.clocks)
 
     def projector(self, stop: Stop) -> Projector:
-        named = {"clock": self.clock} if "clock" in inspect.signature(Projector).parameters else {}
-        limits = SliceLimits(rows=6)
-        made = PostgresSearch("", limits)
-        return Projector(
-            made,
-            stop,
-            _METRICS,
-            options=ProjectorOptions(poll_seconds=0.6),
-            backoff=self.backoff(),
-            board=Board(self.clock),
-            **named,
-        )
+        tables = PostgresSearch("", SliceLimits(rows=6))
+        return Projector(tables, stop, _METRICS, clocks=self.clocks)
 
     def verify(self) -> list[str]:
         """What the service's own `verify` finds."""

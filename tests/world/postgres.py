@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any, Final, Self
 
 import psycopg
@@ -190,6 +191,9 @@ class Server:
         self._pasts.append((self.tables, {"returns": self.sequences["returns"]}, tx.is_async))
         self.tables = tables  # snapshots keep the old ones
         self.commits += 1
+        for n in tx.written.get("batches") or ():
+            for session in self.sessions:
+                session.hint(n)
         self.on_commit(tx)
 
     def release(self, tx: Tx) -> None:
@@ -249,7 +253,7 @@ class ModelConnection:
     """What the adapter takes for a psycopg connection."""
 
     autocommit = True
-    meanwhile: Callable[[], bool] | None = None
+    while_waiting: Callable[[], bool] | None = None
     isolation_level: Any = None
     read_only = False
 
@@ -266,6 +270,8 @@ class ModelConnection:
         self.idle_limit = float("inf")
         self.lock_seconds = _LOCK_SECONDS
         self.adapters = self
+        self.listens = False
+        self._told: list[int] = []  # of new batches
         self._depth = 0
 
     def register_dumper(self, *_: Any) -> None:
@@ -286,6 +292,28 @@ class ModelConnection:
     @contextmanager
     def patient(self) -> Iterator[None]:
         yield
+
+    @contextmanager
+    def working(self, while_waiting: Callable[[], bool] | None) -> Iterator[None]:
+        before, self.while_waiting = self.while_waiting, while_waiting
+        try:
+            yield
+        finally:
+            self.while_waiting = before
+
+    def hint(self, n: int) -> None:
+        """A batch is there."""
+        if self.listens:
+            self._told.append(n)
+
+    def notifies(self, *, timeout: float) -> Iterator[SimpleNamespace]:
+        """What the session hears within so many seconds."""
+        self.world.wait(f"{self.name}: listens", self.world.now + timeout, lambda: bool(self._told) or self.is_broken)
+        self._check()
+        self.active_at = self.world.now
+        told, self._told = self._told, []
+        for n in told:
+            yield SimpleNamespace(payload=str(n))
 
     @contextmanager
     def transaction(self) -> Iterator[Tx]:
@@ -349,8 +377,8 @@ class ModelConnection:
 
     def enter(self, doing: str, *, is_rollback: bool = False) -> None:
         """A statement begins; raises what a connection may raise there."""
-        if self.meanwhile is not None and self.tx is not None:
-            self.meanwhile()
+        if self.while_waiting is not None and self.tx is not None:
+            self.while_waiting()
         self.world.step(f"{self.name}: {doing}")
         self.server.reap()
         if not is_rollback and self.world.fault("cut") is not None:

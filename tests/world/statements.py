@@ -51,6 +51,10 @@ def setting(connection: ModelConnection, text: str) -> bool:
         if connection.tx is not None:
             connection.tx.is_async = True
         return True
+    if text.startswith("LISTEN "):
+        connection.enter("listens")
+        connection.listens = True
+        return True
     if "idle_session_timeout" in text:
         connection.idle_limit = float(text.split("'")[1].rstrip("s"))
         return True

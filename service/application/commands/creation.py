@@ -6,11 +6,12 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, NamedTuple, Protocol
 from uuid import uuid4
 
+from service.application.clocks import SYSTEM
 from service.application.journal.ingest import Parser
 from service.domain.journey import NEW, record
 from service.errors import Retryable, ServiceError
@@ -89,7 +90,7 @@ class Creating:
         parser: Parser,
         topic: str,
         publish: Callable[[str, bytes], None],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = SYSTEM.now,
     ) -> None:
         self._creations, self._parser, self._topic, self._publish, self._now = creations, parser, topic, publish, now
 

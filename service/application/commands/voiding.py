@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import Final, NamedTuple
 
+from service.application.clocks import SYSTEM
 from service.application.journal.ingest import Parser
 from service.domain.events import Event, key_digest
 from service.domain.journey import State
@@ -57,7 +58,7 @@ class Voiding:
         parser: Parser,
         topic: str,
         publish: Callable[[str, bytes], None],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = SYSTEM.now,
     ) -> None:
         self._parser, self._topic, self._publish, self._now = parser, topic, publish, now
         self._slots = threading.BoundedSemaphore(_AT_A_TIME)

@@ -23,6 +23,7 @@ from service.application.ports import (
     Move,
     Partition,
     Transaction,
+    WhileWaiting,
 )
 from service.domain.events import Event
 from service.domain.journey import NEW, State, has_seen, needs_past, re_evaluate, record
@@ -90,13 +91,17 @@ def decode(parser: Parser, records: Iterable[Record]) -> list[Item]:
 
 
 def write(
-    journal: Journal, items: Sequence[Item], moves: Mapping[Partition, Move], step: StepEnded = lambda _: None
+    journal: Journal,
+    items: Sequence[Item],
+    moves: Mapping[Partition, Move],
+    step: StepEnded = lambda _: None,
+    while_waiting: WhileWaiting | None = None,
 ) -> Outcome:
-    """Record a batch and move the offsets, in one transaction.
+    """Record a batch and move the offsets, in one transaction; `while_waiting` is the transaction's.
 
     Raises LostPartition if a partition has another owner, and what a transaction raises.
     """
-    with journal.transaction() as tx:
+    with journal.transaction(while_waiting) as tx:
         tx.advance(moves)
         outcome = take_in(tx, items, step)
     step("commit")

@@ -73,6 +73,12 @@ class BatchLog(Protocol):
     def read(self, position: Position) -> Slice:
         """The next slice after `position`; empty, with the same position, where there is none."""
 
+    def wait(self, n: int, seconds: float) -> bool:
+        """At rest: until a batch after number `n` is told of, or so many seconds have passed; whether one may be there.
+
+        A hint and no more: not everything is told, and what is told may have been read already.
+        """
+
     def batch_id(self, n: int) -> str | None:
         """The id of batch `n`; None where there is none."""
 

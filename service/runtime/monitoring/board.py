@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from service.application.clocks import SYSTEM
 from service.application.ports import Partition
 from service.errors import Cause
 from service.runtime.monitoring.watchdog import Watchdog
@@ -21,7 +21,7 @@ class Trouble(NamedTuple):
 class Board:
     """Single assignments only, so that no lock is needed. When a turn began it tells the watchdog, and asks it."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, watchdog: Watchdog | None = None) -> None:
+    def __init__(self, clock: Callable[[], float] = SYSTEM.monotonic, watchdog: Watchdog | None = None) -> None:
         """`watchdog` is the process's; by default one that watches nobody."""
         self._clock = clock
         self._watchdog = Watchdog(clock=clock) if watchdog is None else watchdog

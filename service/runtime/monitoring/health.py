@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Generic, NamedTuple, TypeVar
@@ -16,6 +15,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from service import logs
+from service.application.clocks import SYSTEM
 from service.application.health import FRESH_SECONDS
 from service.errors import Cause, Retryable, ServiceError
 from service.metrics import Metrics
@@ -75,7 +75,7 @@ class Watch(Generic[T]):
         *,
         every: float = _EVERY_SECONDS,
         fresh: float = FRESH_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = SYSTEM.monotonic,
         then: Callable[[T, float], object] = lambda _answer, _at: None,
         close: Callable[[], object] = lambda: None,
     ) -> None:
@@ -144,7 +144,7 @@ class Monitor:
     """What a process tells of itself. Nothing here waits for anything."""
 
     def __init__(
-        self, metrics: Metrics, *, stall_seconds: float = 120.0, clock: Callable[[], float] = time.monotonic
+        self, metrics: Metrics, *, stall_seconds: float = 120.0, clock: Callable[[], float] = SYSTEM.monotonic
     ) -> None:
         self._metrics, self._stall_seconds, self._clock = metrics, stall_seconds, clock
         self._lock = threading.Lock()

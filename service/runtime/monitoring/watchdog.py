@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from service.application.clocks import SYSTEM
+
 SLOW_SECONDS: Final = 25.0  # a turn that takes longer is told: above every deadline that a server has (ADR 17)
 _LOOK_SECONDS: Final = 0.5
 _MARGIN_SECONDS: Final = 2.0  # for Python's thread, before faulthandler's acts
@@ -35,7 +37,7 @@ class Watchdog:
         tell: Tell | None = None,
         *,
         slow_seconds: float = SLOW_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = SYSTEM.monotonic,
         end: Callable[[int], object] = os._exit,
         arm: Callable[[float], object] = lambda seconds: faulthandler.dump_traceback_later(seconds, exit=True),
     ) -> None:

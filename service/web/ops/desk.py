@@ -28,6 +28,7 @@ from service.application.access.scopes import Scope
 from service.application.access.sessions import Agent, Sessions
 from service.application.journal.ingest import Parser
 from service.application.lag import Ends
+from service.application.reading.carriers import CarrierReading
 from service.application.reading.desk import DeskReading
 from service.application.reading.durations import DurationKeeper
 from service.application.reading.queues import Queues
@@ -51,7 +52,7 @@ NAVIGATION: Final = (
     ("audit", "/ops/audit"),
 )
 # Folders of catalogues/ whose texts the pages use: those of the public pages have the names of statuses, too.
-CATALOGUES: Final = (".", "ops", "ops_work")
+CATALOGUES: Final = (".", "ops", "ops_work", "ops_carriers")
 
 # A form posted from here says where it comes from, and no other site learns which page was looked at.
 _HEADERS: Final = {**PAGE_HEADERS, "vary": "cookie, accept-language", "referrer-policy": "same-origin"}
@@ -79,6 +80,7 @@ class Parts:
     export_rows: int  # most rows of a file
     public_url: str | None = None
     monotonic: Callable[[], float] = time.monotonic
+    carriers: CarrierReading | None = None
 
 
 @dataclass(frozen=True, slots=True)

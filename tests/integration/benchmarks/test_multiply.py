@@ -13,10 +13,12 @@ from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
 from service.runtime.projector import Projector
 from service.wiring.mending import verify_journal
+from tests.benchmarks import multiply as benchmark
+from tests.benchmarks.filled import Unfilled
 from tests.benchmarks.multiply import COPIES, multiply
 from tests.support.api import api, settings_for
 
-RETURNS = 60 * COPIES
+RETURNS = 97 * COPIES
 TABLES = ("search_returns", "search_exceptions", "search_counts", "search_days")
 
 
@@ -52,3 +54,12 @@ def test_a_multiplied_journal_is_what_its_events_say(database: str) -> None:
                 }.items()
             )
             assert client.get(f"/v1/returns/{item['return_id']}/history").status_code == 200
+
+
+@pytest.mark.postgres
+def test_a_world_that_the_service_refuses_is_not_measured(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = [(at - 20 * 86_400, message) for at, message in benchmark.messages(20, seed=1)]
+    monkeypatch.setattr(benchmark, "messages", lambda *_: iter(sent))
+
+    with pytest.raises(Unfilled, match=r"^0 returns instead of 2\d, .* letters instead of \d$"):
+        multiply(database, 20 * COPIES)

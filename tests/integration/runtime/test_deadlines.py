@@ -50,7 +50,7 @@ def connection(way: tuple[Middlebox, str]) -> Iterator[WorkingConnection]:
 def test_a_statement_without_an_answer_ends_and_closes_the_connection(
     way: tuple[Middlebox, str], connection: WorkingConnection, *, works: bool
 ) -> None:
-    connection.meanwhile = (lambda: False) if works else None
+    connection.while_waiting = (lambda: False) if works else None
     way[0].drop()
     began = time.monotonic()
 

@@ -33,6 +33,7 @@ from service.wire.record import Record
 
 _ALL: Final = 2**31  # records; the client is never left with a part of a fetch, which it would forget on a pause
 _GLANCE_MS: Final = 20
+_ANSWER_MS: Final = 5  # a fetch of what is there is answered within this time, or the broker is busy elsewhere
 _NO_ID: Final = bytes(16)  # in an answer that the topic is not there
 _LITTLE: Final = 10_000  # records over all partitions: with less than its share of that left, one is fetched on
 
@@ -105,7 +106,13 @@ class KafkaSource:
         return records
 
     def _poll(self, deadline: float, timeout_ms: int, limit: int) -> list[Record]:
-        self._fetch(0 if self._backlog else timeout_ms)
+        keeps_up = not self._backlog
+        # A fetch is answered with the first record that comes. One that was answered while nobody polled is all that waits
+        # here, and what came after it is what the next one brings, which the client sends when it gives the first.
+        has_waited = bool(self._consumer._fetcher._completed_fetches)  # noqa: SLF001 - of a version that is pinned
+        self._fetch(timeout_ms if keeps_up else 0)
+        if keeps_up and has_waited and timeout_ms:
+            self._fetch(_ANSWER_MS)
         while not (records := self._backlog.take(self._open, limit, self._horizon())) and self._backlog:
             remaining_ms = int((deadline - time.monotonic()) * 1000)
             if not timeout_ms:
@@ -161,7 +168,7 @@ class KafkaSource:
         """Whether Kafka holds more of it than was fetched, or nothing is known of it yet."""
         high_water, end = self.high_water(partition), self._backlog.end(partition)
         if end is None or not self._backlog.size(partition):
-            end = self._fetched(partition)  # which is past transaction markers, but takes long to tell
+            end = self._fetched(partition)  # which is past transaction markers
         return high_water is None or end is None or end < high_water
 
     def _forget(self, partition: Partition) -> None:
@@ -207,12 +214,10 @@ class KafkaSource:
         return self._fetched(partition) if waiting is None else waiting
 
     def _fetched(self, partition: Partition) -> int | None:
-        tp = TopicPartition(*partition)
-        try:
-            position: int | None = self._consumer.position(tp, timeout_ms=0)
-        except Exception:  # noqa: BLE001 - a question for housekeeping; the next poll tells what is wrong
-            return None
-        return position
+        # Not the client's own `position`, which looks after all partitions each time: asked of every one of 48 that took as
+        # long as all else of a small batch. The next poll tells what is wrong.
+        state = self._consumer._subscription.assignment.get(TopicPartition(*partition))  # noqa: SLF001 - of a version that is pinned
+        return None if state is None or state.position is None else int(state.position.offset)
 
     def high_water(self, partition: Partition) -> int | None:
         """The end of the partition as of the last fetch."""

@@ -12,6 +12,7 @@ from pydantic_core import from_json
 
 from service.adapters.postgres.database import connect, probe_indexes, translated
 from service.adapters.postgres.journal.columns import LISTS
+from service.adapters.postgres.journal.hints import Hints
 from service.adapters.postgres.queries import load_queries
 from service.application.journal.publish import Reconciled, Told
 from service.application.journal.slices import Position, RowKey, Slice, SliceLimits
@@ -109,6 +110,7 @@ class RelayLog:
         self._connection = connect(database_url, "returns-relay")
         probe_indexes(self._connection)
         self._reader = SliceReader(self._connection, limits)
+        self._hints = Hints(self._connection)
 
     def lead(self) -> bool:
         """Try to become the one relay that works; answers whether it is this one."""
@@ -133,6 +135,10 @@ class RelayLog:
         """The next slice after `position`; empty, with the same position, where there is none."""
         with translated():
             return self._reader.read(position)
+
+    def wait(self, n: int, seconds: float) -> bool:
+        """Until a batch after number `n` is told of, or so long; whether one may be there."""
+        return self._hints.wait(n, seconds)
 
     def batch_id(self, n: int) -> str | None:
         """The id of batch `n`; None where there is none."""

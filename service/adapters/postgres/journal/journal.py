@@ -6,7 +6,7 @@ transaction ends with its number in the batch log. Nothing here decides anything
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -25,6 +25,7 @@ from service.application.ports import (
     Partition,
     Stored,
     SweepProgress,
+    WhileWaiting,
 )
 from service.errors import Retryable
 from service.wire.carriers import CarrierTables
@@ -45,7 +46,6 @@ class PostgresJournal:
         self, url: str, tables: CarrierTables, application_name: str = "returns-ingest", *, remembered: int = 0
     ) -> None:
         """`remembered` is how many returns' states to keep in memory."""
-        self.meanwhile: Callable[[], bool] | None = None
         self._url = url
         self._tables = tables
         self._application_name = application_name
@@ -56,12 +56,12 @@ class PostgresJournal:
         self._next_contended = CONTENDED_BATCHES
 
     @contextmanager
-    def transaction(self) -> Iterator[PostgresTransaction]:
+    def transaction(self, while_waiting: WhileWaiting | None = None) -> Iterator[PostgresTransaction]:
         """Commits at the end of the block. After Retryable it is unknown whether the commit happened."""
         connection = self._connected()
         transaction = PostgresTransaction(connection, self._tables, self._memory, is_contended=self._contended_for > 0)
         try:
-            with closed_on_retryable(self.close), connection.transaction():
+            with closed_on_retryable(self.close), connection.working(while_waiting), connection.transaction():
                 yield transaction
         except Retryable:
             self._note_contention(transaction)
@@ -119,7 +119,6 @@ class PostgresJournal:
         if self._connection is None or self._connection.closed:
             self.close()
             connection = connect(self._url, self._application_name)
-            connection.meanwhile = self.meanwhile
             set_json_loads(from_json, connection)
             # psycopg's own choice is a class in Python, which takes a wrapper of the DB-API as well.
             connection.adapters.register_dumper(bytes, BytesBinaryDumper)

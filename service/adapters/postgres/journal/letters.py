@@ -15,7 +15,7 @@ from service.adapters.postgres.journal.transaction import PostgresTransaction
 from service.adapters.postgres.queries import load_queries
 from service.application.journal.remap import HistoryKey, Unmapped, UnmappedScan
 from service.application.journal.replay import Extent, Failure, Selection
-from service.application.ports import Waiting
+from service.application.ports import Waiting, WhileWaiting
 from service.wire.cloudevents import MAX_BYTES
 from service.wire.letters import KeptLetter
 
@@ -26,10 +26,10 @@ class MendingJournal(PostgresJournal):
     """`replay.Letters` and `remap.UnmappedScans` over one connection, opened when needed."""
 
     @contextmanager
-    def transaction(self) -> Iterator[MendingTransaction]:
+    def transaction(self, while_waiting: WhileWaiting | None = None) -> Iterator[MendingTransaction]:
         """Commits at the end of the block. After Retryable it is unknown whether the commit happened."""
         connection = self._connected()
-        with closed_on_retryable(self.close), connection.transaction():
+        with closed_on_retryable(self.close), connection.working(while_waiting), connection.transaction():
             yield MendingTransaction(connection, self._tables)
 
     def extent(self, selection: Selection) -> Extent:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from service.adapters.postgres.database import closed_on_retryable, connect, probe_indexes, set_local, translated
 from service.adapters.postgres.journal.batch_log import SliceReader
+from service.adapters.postgres.journal.hints import Hints
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.working import WorkingConnection
 from service.application.journal.figures import Counted, Figures, Reached
@@ -34,6 +35,7 @@ class PostgresSearch:
         self._url, self._limits = database_url, limits
         self._connection: WorkingConnection | None = None
         self._reader: SliceReader | None = None
+        self._hints: Hints | None = None
 
     @contextmanager
     def transaction(self) -> Iterator[PostgresSearchTransaction]:
@@ -52,14 +54,24 @@ class PostgresSearch:
             raise Fatal("the cursor of the search tables is gone: run `migrate`, then `project --rebuild`")
         return row[0], row[1]
 
+    def wait(self, n: int, seconds: float) -> bool:
+        """Until a batch after number `n` is told of, or so long; whether one may be there."""
+        with closed_on_retryable(self.close):
+            connection, _ = self._connected()
+            if self._hints is None:
+                self._hints = Hints(connection)
+            return self._hints.wait(n, seconds)
+
     def close(self) -> None:
         """Close the connection, if there is one."""
+        self._hints = None
         if self._connection is not None:
             connection, self._connection = self._connection, None
             connection.close()
 
     def _connected(self) -> tuple[WorkingConnection, SliceReader]:
         if self._connection is None or self._reader is None or self._connection.closed:
+            self._hints = None
             connection = connect(self._url, "returns-project")
             probe_indexes(connection)
             with translated():

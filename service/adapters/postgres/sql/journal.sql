@@ -149,8 +149,13 @@ RETURNING topic, topic_id, partition, "offset"
 SELECT pg_advisory_xact_lock(%b::int8)
 
 -- name: number_batch
--- batches_pkey, backwards. A statement of its own: its snapshot must be taken with the lock in hand.
-INSERT INTO batches (n, batch_id, events) SELECT coalesce(max(n), 0) + 1, %b::text::xid8, %b::int4 FROM batches
+-- batches_pkey, backwards. A statement of its own: its snapshot must be taken with the lock in hand. Who listens is told
+-- when this commits. That takes a lock for the whole server until then, as the lock in hand does for this journal anyway.
+WITH numbered AS (
+    INSERT INTO batches (n, batch_id, events) SELECT coalesce(max(n), 0) + 1, %b::text::xid8, %b::int4 FROM batches
+    RETURNING n
+)
+SELECT pg_notify('returns_batches', n::text) FROM numbered
 
 -- name: try_sweep
 SELECT pg_try_advisory_xact_lock(%b::int8)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from service.application.commands.creation import (
+    SOURCE,
     Creating,
     Creation,
     CreationRequest,
@@ -16,7 +19,9 @@ from service.application.commands.creation import (
 from service.errors import InvalidEvent, Retryable
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser
+from service.wire.models import RETURN_CREATED
 
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 DATA: dict[str, Any] = {"retailer": "acme", "route": "omnirps", "carrier": "generic", "tracking_number": "T-1"}
 
 
@@ -42,7 +47,7 @@ class Kept:
 class World:
     def __init__(self) -> None:
         self.kept, self.published, self.kafka_is_away = Kept(), list[tuple[str, bytes]](), False
-        self.creating = Creating(self.kept, Parser(CarrierTables.load()), "returns", self._publish)
+        self.creating = Creating(self.kept, Parser(CarrierTables.load()), "returns", self._publish, lambda: NOW)
 
     def _publish(self, return_id: str, event: bytes) -> None:
         if self.kafka_is_away:
@@ -115,6 +120,54 @@ def test_a_null_number_is_none(world: World) -> None:
     created = world.creating.create(CreationRequest("t", None, {**DATA, "return_id": None}))
 
     assert json.loads(world.published[0][1])["data"]["return_id"] == created.return_id
+
+
+def test_a_number_is_or_and_twelve_characters_that_nobody_mistakes() -> None:
+    for _ in range(50):
+        assert re.fullmatch("OR[0-9A-HJKMNP-TV-Z]{12}", new_return_id())
+
+
+def test_the_event_is_what_was_asked_for_under_the_number_of_the_return(world: World) -> None:
+    created = world.creating.create(CreationRequest("t", None, DATA))
+
+    ((key, value),) = world.published
+    event = json.loads(value)
+    assert key == created.return_id == event["subject"] == event["data"]["return_id"]
+    assert event["data"] == {**DATA, "return_id": created.return_id}
+    assert (event["specversion"], event["type"], event["source"]) == ("1.0", RETURN_CREATED, SOURCE)
+    assert (event["datacontenttype"], event["time"]) == ("application/json", "2026-11-20T09:00:00Z")
+    assert created.document["return_id"] == created.return_id
+    assert created.document["status"] == "RC"
+
+
+def test_only_a_request_that_came_before_is_answered_as_one_that_did(world: World) -> None:
+    asked = CreationRequest("t", "k", DATA)
+
+    first, second = world.creating.create(asked), world.creating.create(asked)
+
+    assert (first.again, second.again) == (False, True)
+    assert not world.creating.create(CreationRequest("t", None, DATA)).again
+
+
+def test_the_same_data_in_another_order_are_the_same_request(world: World) -> None:
+    first = world.creating.create(CreationRequest("t", "k", DATA))
+
+    assert world.creating.create(CreationRequest("t", "k", dict(reversed(DATA.items())))).return_id == first.return_id
+
+
+def test_a_key_is_one_of_a_token_and_a_number_is_not_a_key(world: World) -> None:
+    world.creating.create(CreationRequest("t", "k", DATA))
+    world.creating.create(CreationRequest("t", None, {**DATA, "return_id": "R-1"}))
+
+    assert list(world.kept.rows) == [("t", "key:k"), ("t", "return:R-1")]
+    assert all(row.published for row in world.kept.rows.values())
+
+
+def test_half_a_character_is_refused_in_the_words_of_ingestion(world: World) -> None:
+    with pytest.raises(InvalidEvent) as refused:
+        world.creating.create(CreationRequest("t", None, {**DATA, "order_number": "\ud800"}))
+
+    assert refused.value.reason == "lone_surrogate"
 
 
 def test_numbers_are_new_each_time() -> None:

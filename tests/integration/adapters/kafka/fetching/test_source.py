@@ -101,6 +101,25 @@ def test_a_gained_partition_gives_nothing_until_it_is_resumed_at_its_place(servi
         source.commit({(topic, 0): bounds.end, ("elsewhere", 0): 1})
 
 
+def test_what_came_while_nobody_polled_comes_all_at_once(service: Service) -> None:
+    # A fetch that was under way was answered with the first record; the others came one batch later.
+    topic = service.topics.name("returns")
+    settings = service.settings.model_copy(update={"fetch_max_wait_ms": 5000})
+    with contextlib.closing(KafkaSource(settings, settings.input_topics)) as source:
+        mine = {partition for partition in gained(source, 12, 100) if partition[0] == topic}
+        for partition in mine:
+            source.seek(partition, 0)
+        source.resume(mine)
+        assert source.poll(100, 100) == []  # which leaves a fetch under way
+        publish(service, creation("R-0001"))
+        eventually(lambda: bool(source._consumer._fetcher._completed_fetches), 10)
+        publish(service, *(creation(f"R-{number:04}") for number in range(2, 12)))
+
+        records = source.poll(100, 100)
+
+        assert len(records) == 11
+
+
 def test_a_position_that_is_gone_breaks_the_source(service: Service) -> None:
     topic = service.topics.name("returns")
     with contextlib.closing(KafkaSource(service.settings, service.settings.input_topics)) as source:

@@ -77,6 +77,31 @@ def test_slices_of_any_size_are_the_log_once_and_in_order(seed: int) -> None:
     assert [(x.n, x.letter_no) for x in got_letters] == letters
 
 
+def test_letters_of_a_batch_are_known_by_its_own_numbers_only() -> None:
+    # Numbers are drawn before the commit: a later batch may have smaller ones.
+    rows, letters = [row(2, 1, seq) for seq in range(1, 6)], [letter(1, 7), letter(1, 8), letter(2, 3), letter(2, 9)]
+    limits, position, numbers, places = SliceLimits(rows=2, letters=1), Position(0), list[int](), list[int]()
+
+    while position != Position(2):
+        found = read(position, rows, letters, 2, limits)
+        numbers += [each.letter_no for each in found.letters]
+        places += [each.seq for each in found.rows]
+        position = found.position
+
+    assert numbers == [7, 8, 3, 9]
+    assert places == [1, 2, 3, 4, 5]
+
+
+def test_of_a_batch_that_is_half_read_its_known_letters_stay_known() -> None:
+    position = Position.with_history(1, 1, 1, letter_no=4)
+    rows, letters = [row(1, 1, 1), row(1, 2, 1), row(1, 3, 1)], [letter(1, 4), letter(1, 5)]
+
+    found = read(position, rows, letters, 1, SliceLimits(rows=1, letters=5))
+
+    assert found.position == Position.with_history(1, 2, 1, letter_no=4)
+    assert found.letters == []
+
+
 def test_a_position_that_nobody_wrote_is_refused() -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - whichever part is wrong
         Position.parse(3, "consumer-1")
