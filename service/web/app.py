@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 
 from service.application.access.scopes import TokenScopes
-from service.application.reading.readiness import ReadinessCheck
+from service.application.readiness import ReadinessCheck
 from service.application.reading.tracking import ReturnReading
 from service.metrics import Metrics
 from service.web.api import creating, events, feeds, reference

@@ -189,19 +189,26 @@ class CarrierTables:
         return _UNKNOWN_CODE if self.knows(carrier) else _UNKNOWN_CARRIER
 
 
-def parse_table(carrier: str, text: str, origin: str) -> CarrierTable:
-    """The table that the TOML `text` describes. Raises SettingsError that starts with `origin`."""
+def read_named(text: str, origin: str, members: frozenset[str]) -> dict[str, Any]:
+    """The TOML `text`, which has a `name` and no other members than these. Raises SettingsError that starts with `origin`."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        # Names the line, and so finds a code that stands twice in one list.
+        # Names the line, and so finds what stands twice in one list.
         raise SettingsError(f"{origin}: {error}") from None
-    unknown = document.keys() - _MEMBERS
+    unknown = document.keys() - members
     if unknown:
         raise SettingsError(f"{_at(origin, text, min(unknown))}: unknown key {min(unknown)!r}")
     name = document.get("name")
     if not isinstance(name, str) or not name:
         raise SettingsError(f"{origin}: name: a text is expected")
+    return document
+
+
+def parse_table(carrier: str, text: str, origin: str) -> CarrierTable:
+    """The table that the TOML `text` describes. Raises SettingsError that starts with `origin`."""
+    document = read_named(text, origin, _MEMBERS)
+    name: str = document["name"]
     aggregator = document.get("aggregator", False)
     if not isinstance(aggregator, bool):
         raise SettingsError(f"{_at(origin, text, 'aggregator')}: aggregator: true or false is expected")

@@ -22,8 +22,8 @@ from service.domain.timeline import Evidence, Sighting, decide, in_rank_order
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Inbound, SubjectKind, attributes_of, location_of
 from service.wire.models import EVENT_VOIDED
-from service.wire.reconciled import RECONCILED, of_event
 from service.wire.record import Record
+from service.wire.rows.reconciled import RECONCILED, of_event
 
 # Takes named tuples and enumerations as they are, and gives them back, in half the time that others need for plain ones.
 _encode: Final = Encoder().encode

@@ -12,11 +12,11 @@ from service.adapters.kafka.fetching.source import KafkaSource
 from service.adapters.postgres.journal.journal import PostgresJournal
 from service.config import Settings
 from service.metrics import Metrics
+from service.runtime.ingest.loop import IngestLoop
+from service.runtime.ingest.worker import LoopOptions, Ports
 from service.runtime.lifecycle import Stop
-from service.runtime.loop import IngestLoop
 from service.runtime.monitoring.board import Board
 from service.runtime.monitoring.health import Monitor
-from service.runtime.worker import LoopOptions, Ports
 from service.wiring.monitors import processes
 from service.wiring.parts import carrier_tables, database, parser
 

@@ -12,8 +12,8 @@ from service.config import Settings
 from service.domain.events import key_digest
 from service.domain.timeline import Timeline, decide, gather
 from service.metrics import Metrics
+from service.runtime.ingest.loop import IngestLoop
 from service.runtime.lifecycle import Stop
-from service.runtime.loop import IngestLoop
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser, SubjectKind
 from service.wire.record import Record

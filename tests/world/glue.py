@@ -38,15 +38,15 @@ from service.domain.events import Sense
 from service.domain.milestones import Milestone
 from service.errors import InvalidEvent, Retryable
 from service.metrics import Metrics
-from service.runtime import loop as loop_module
 from service.runtime import projector as projector_module
 from service.runtime import relay as relay_module
+from service.runtime.ingest import loop as loop_module
+from service.runtime.ingest.loop import IngestLoop
+from service.runtime.ingest.worker import LoopOptions, Ports
 from service.runtime.lifecycle import Stop
-from service.runtime.loop import IngestLoop
 from service.runtime.monitoring.watchdog import Watchdog
 from service.runtime.projector import Projector
 from service.runtime.relay import Relay, RelayOptions, Servers
-from service.runtime.worker import LoopOptions, Ports
 from service.wire.carriers import CarrierCode, CarrierTable, CarrierTables, CodeList
 from service.wire.inbound import Inbound, Parser
 from service.wire.models import MODELS
@@ -67,7 +67,9 @@ _OLD_TABLES: Final = CarrierTables.load()
 
 def _new_tables() -> CarrierTables:
     generic = _OLD_TABLES._tables["generic"]
-    codes = dict(generic.codes) | {LATER_CODE: CarrierCode(LATER_CODE, Sense.ASSERTS, Milestone.RT, "late", CodeList.COLLECTED)}
+    codes = dict(generic.codes) | {
+        LATER_CODE: CarrierCode(LATER_CODE, Sense.ASSERTS, Milestone.RT, "late", CodeList.COLLECTED)
+    }
     return CarrierTables([CarrierTable("generic", generic.name, generic.zone, codes)])
 
 

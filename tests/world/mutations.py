@@ -14,7 +14,8 @@ from service.adapters.postgres.journal.journal import PostgresJournal
 from service.adapters.postgres.journal.transaction import PostgresTransaction
 from service.application.journal import ingest, sweep
 from service.application.ports import Stored
-from service.runtime import assignment, custody, progress, relay
+from service.runtime import relay
+from service.runtime.ingest import assignment, custody, progress
 from tests.world.play import plan, play
 from tests.world.postgres import Tx
 from tests.world.scheduler import Plan

@@ -22,8 +22,8 @@ from service.domain.journey import State, record
 from service.domain.milestones import NAMES
 from service.wire import outbound
 from service.wire.inbound import Inbound, SubjectKind
-from service.wire.reconciled import NOTHING, RECONCILED, SOURCE, event_data, folded, published_of, summary
 from service.wire.record import Record
+from service.wire.rows.reconciled import NOTHING, RECONCILED, SOURCE, event_data, folded, published_of, summary
 from service.wire.stored import to_micros
 
 _ROWS: Final = 500  # in one COPY

@@ -9,7 +9,7 @@ from service.application.journal.sides import Beside
 from service.application.journal.slices import Position
 from service.domain.events import Published
 from service.wire.documents import return_document
-from service.wire.reconciled import published_of, summary
+from service.wire.rows.reconciled import published_of, summary
 from service.wire.stored import decode_state
 
 

@@ -20,7 +20,7 @@ from service.domain.timeline import Sighting
 from service.wire.carriers import CarrierCode, CarrierTables
 from service.wire.inbound import location_of
 from service.wire.models import EVENT_VOIDED, RETURN_CREATED, SLUG_PATTERN, compiled
-from service.wire.reconciled import RECONCILED
+from service.wire.rows.reconciled import RECONCILED
 from service.wire.stored import to_micros
 
 # The kinds of number that the search knows, as filters of the list have them.

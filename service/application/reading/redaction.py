@@ -19,7 +19,7 @@ from service.domain.journey import State
 from service.domain.milestones import RANKED, Milestone
 from service.domain.timeline import Sighting
 from service.wire.carriers import CarrierTables
-from service.wire.reconciled import RECONCILED
+from service.wire.rows.reconciled import RECONCILED
 from service.wire.stored import to_micros
 
 RC, _, RDTPF, DS, RP, RE, _ = RANKED

@@ -13,8 +13,8 @@ from service.application.journal.ingest import Outcome
 from service.application.ports import DeadLetter, Item, Partition, Source
 from service.errors import Cause
 from service.metrics import Metrics, Step
+from service.runtime.ingest.taking_up import Strayed
 from service.runtime.monitoring.board import Board
-from service.runtime.taking_up import Strayed
 
 # When a worker catches up, so many records of a batch stand for all of it in the end-to-end times.
 _TIMED_A_BATCH: Final = 100

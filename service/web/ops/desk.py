@@ -36,9 +36,9 @@ from service.errors import Retryable, ServiceError
 from service.web.html.assets import Assets
 from service.web.html.catalogue import Catalogue, PageLanguage, page_language
 from service.web.html.desk_values import DeskTemplates
+from service.web.http import guard
 from service.web.http.headers import HTML, PAGE_HEADERS
 from service.web.http.limits import Rate
-from service.web.ops import guard
 from service.web.services import Services
 from service.wire.carriers import CarrierTables
 

@@ -11,8 +11,8 @@ from fastapi.responses import Response
 
 from service.application.access.audit import Action, Key
 from service.application.access.sessions import NOBODY
+from service.web.http import guard
 from service.web.http.limits import Limiter, client_of
-from service.web.ops import guard
 from service.web.ops.desk import Desk, Form, Visit, redirect
 
 _MOST_CHARACTERS: Final = 256  # no token is longer; a longer one is not worth a look-up

@@ -24,7 +24,7 @@ from service.wire.models import (
     RETURN_CREATED,
     compiled,
 )
-from service.wire.reconciled import RECONCILED
+from service.wire.rows.reconciled import RECONCILED
 
 _ROWS: Final = 50
 _MOST_PARKED: Final = 20

@@ -37,7 +37,6 @@ A file that the same carrier writes has its columns under [csv], with the member
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -50,6 +49,7 @@ import jmespath.exceptions
 import jmespath.parser
 
 from service.errors import SettingsError
+from service.wire.carriers import read_named
 from service.wire.feeds.signatures import Signature, parse_signature
 from service.wire.models import SLUG_PATTERN, compiled
 
@@ -156,16 +156,8 @@ def parse_feed(feed: str, text: str, origin: str) -> Feed:
     """The feed that the TOML `text` describes. Raises SettingsError that starts with `origin`."""
     if not is_slug(feed):
         raise SettingsError(f"{origin}: the file is named after its feed: {SLUG_PATTERN}")
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{origin}: {error}") from None
-    unknown = document.keys() - _TOP
-    if unknown:
-        raise SettingsError(f"{origin}: unknown key {min(unknown)!r}")
-    name = document.get("name")
-    if not isinstance(name, str) or not name:
-        raise SettingsError(f"{origin}: name: a text is expected")
+    document = read_named(text, origin, _TOP)
+    name: str = document["name"]
     sources = document.get("sources", [])
     if not isinstance(sources, list) or not all(isinstance(each, str) for each in sources):
         raise SettingsError(f"{origin}: sources: a list of texts is expected")

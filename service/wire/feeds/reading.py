@@ -12,11 +12,9 @@ with the town filled in is the same event with other words.
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -26,6 +24,7 @@ from service.domain.events import Sense
 from service.errors import InvalidEvent, ServiceError
 from service.wire.cloudevents import STRUCTURED_HEADERS
 from service.wire.feeds.definition import Columns, Feed, is_slug, names_of_carriers
+from service.wire.feeds.times import read_time
 from service.wire.inbound import Parser, label
 from service.wire.models import CARRIER_SCANNED
 from service.wire.record import Record
@@ -34,7 +33,6 @@ MOST_EVENTS: Final = 1000  # of one request
 MOST_SECONDS: Final = 3.0  # of a processor, for one request; 1,000 events take a twentieth of that
 _LONGEST_TEXT: Final = 256  # of what describes an event and is no fact
 _MOST_NATIVE: Final = 32 * 1024  # bytes of an event as it came; what is longer is not kept with it
-_DATE_AND_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}")
 _decode: Final = msgspec.json.Decoder().decode
 
 
@@ -182,7 +180,7 @@ def _event(source: Source, columns: Columns, scope: Mapping[str, Any]) -> dict[s
             data[member] = text
     if location := _location(said):
         data["location"] = location
-    at, local = _time(feed, _fact(said["time"]))
+    at, local = read_time(feed, _fact(said["time"]))
     if local is not None:
         data["local_time"] = local
     # A piece's number is 1 in JSON and "1" in a file, and the same.
@@ -234,27 +232,6 @@ def _location(said: Mapping[str, Any]) -> dict[str, str]:
     if len(country) == 2 and country.isascii() and country.isalpha():
         location["country"] = country
     return {member: text for member, text in location.items() if text}
-
-
-def _time(feed: Feed, text: str | None) -> tuple[str | None, str | None]:
-    """The time with its offset, or the local time; what is no time stays as it came, and is refused with its words."""
-    if text is None:
-        return None, None
-    times = feed.times
-    try:
-        if times.format:
-            moment = datetime.strptime(text, times.format)  # noqa: DTZ007 - below
-        elif _DATE_AND_TIME.match(text):
-            moment = datetime.fromisoformat(text)
-        else:  # a date alone is no time: midnight would be made up
-            return None, text
-    except ValueError:
-        return None, text
-    if times.ignore_offset:
-        moment = moment.replace(tzinfo=None)
-    if moment.tzinfo is not None:
-        return moment.isoformat(), None
-    return (f"{moment.isoformat()}Z", None) if times.naive_utc else (None, moment.isoformat())
 
 
 _MEMBERS_OF: Final = {

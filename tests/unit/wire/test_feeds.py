@@ -271,7 +271,7 @@ time = "event.t"
     (
         ("name = ", "x: Invalid value"),
         (GOOD.replace('name = "Some feed"\n', ""), "x: name: a text"),
-        ("colour = 1\n" + GOOD, "x: unknown key 'colour'"),
+        ("colour = 1\n" + GOOD, "x:1: unknown key 'colour'"),
         (GOOD.replace('carrier = "generic"\n', ""), "x: either `carrier` or `aggregator`"),
         ('aggregator = "aftership"\n' + GOOD, "x: either `carrier` or `aggregator`"),
         (GOOD.replace('"generic"', '"No Slug"'), "x: carrier, aggregator: the name"),

@@ -16,7 +16,7 @@ from service.adapters.postgres.queries import load_queries
 from service.application.journal.figures import MILESTONES
 from service.application.journal.verify import StoredReturn, StoredRow
 from service.domain.journey import NEW, continued
-from service.wire.reconciled import published_of
+from service.wire.rows.reconciled import published_of
 from service.wire.stored import decode_changes, decode_state, stored_event
 
 _Q: Final = load_queries("verify.sql")

@@ -24,9 +24,9 @@ from service.application.journal.slices import Position
 from service.errors import Fatal
 from service.wire.carriers import CarrierTables
 from service.wire.models import EVENT_VOIDED
-from service.wire.reconciled import RECONCILED
 from service.wire.rows.letters import KeptLetter
 from service.wire.rows.logged import LogRow
+from service.wire.rows.reconciled import RECONCILED
 from service.wire.stored import decode_state
 
 _Q: Final = load_queries("reconcile.sql", LISTS)

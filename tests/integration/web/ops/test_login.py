@@ -12,7 +12,7 @@ from service.errors import Retryable
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
 from service.web.html.catalogue import LANGUAGES
-from service.web.ops import guard
+from service.web.http import guard
 from service.wiring import serving
 from tests.support.api import settings_for, token
 from tests.support.loglines import logged

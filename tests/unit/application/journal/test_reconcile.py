@@ -13,7 +13,7 @@ from service.domain.events import Event, Published, Sense
 from service.domain.journey import State, continued, record, replay
 from service.wire.documents import return_document
 from service.wire.outbound import status_changed
-from service.wire.reconciled import NOTHING, folded, published_of
+from service.wire.rows.reconciled import NOTHING, folded, published_of
 from tests.unit.domain.histories import THOROUGH, arrivals, event_sets, in_order, play
 from tests.unit.domain.test_properties import Subscriber, seen
 

@@ -18,7 +18,7 @@ from service.domain.milestones import RANKED, Milestone
 from service.web.html.assets import Assets
 from service.web.html.rendering import Renderer
 from service.wire.documents import return_document
-from service.wire.reconciled import RECONCILED, event_data
+from service.wire.rows.reconciled import RECONCILED, event_data
 from tests.support import journals
 from tests.support.found import TABLES, found
 from tests.support.journals import creation, event, scan

@@ -24,7 +24,7 @@ from service.web.ops.return_detail import TYPES
 from service.web.ops.returns import FORM, QUICK
 from service.wire.explanations import EXPLANATIONS
 from service.wire.models import MODELS, RETURN_CREATED
-from service.wire.reconciled import RECONCILED
+from service.wire.rows.reconciled import RECONCILED
 
 WEB = Path(__file__).parents[4] / "service" / "web" / "html"
 # Their keys are made from a value: a status, a verdict, what went wrong.

@@ -7,10 +7,10 @@ from structlog.testing import capture_logs
 
 from service.application.ports import Bounds, Stored
 from service.errors import ChangedTopics
-from service.runtime.taking_up import Taken, judge
+from service.runtime.ingest.taking_up import Taken, judge
 from tests.support.fakes import FakeSource
 from tests.support.journals import creation
-from tests.unit.runtime.test_loop import A, B, Bench, returns
+from tests.unit.runtime.ingest.test_loop import A, B, Bench, returns
 
 ONE, TWO = b"1" * 16, b"2" * 16
 

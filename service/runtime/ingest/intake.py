@@ -7,11 +7,11 @@ from math import ceil
 
 from service.application.journal import ingest
 from service.application.ports import DeadLetter, Item, Partition, Source
-from service.runtime.assignment import partition_of
-from service.runtime.fuse import Fuse
+from service.runtime.ingest.assignment import partition_of
+from service.runtime.ingest.fuse import Fuse
+from service.runtime.ingest.prefetch import Prefetch
+from service.runtime.ingest.worker import LoopOptions
 from service.runtime.monitoring.observer import Observer
-from service.runtime.prefetch import Prefetch
-from service.runtime.worker import LoopOptions
 from service.wire.record import Record
 
 

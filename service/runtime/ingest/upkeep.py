@@ -10,9 +10,9 @@ from typing import Final
 from service.application.journal import sweep
 from service.application.ports import Journal, Partition, Source, WhileWaiting
 from service.errors import Fatal
-from service.runtime.assignment import Assignment
+from service.runtime.ingest.assignment import Assignment
+from service.runtime.ingest.progress import Progress
 from service.runtime.monitoring.observer import Observer
-from service.runtime.progress import Progress
 
 _HOUSEKEEPING_SECONDS: Final = 1.0
 _TIDY_SECONDS: Final = 30.0

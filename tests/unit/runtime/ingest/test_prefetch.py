@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.application.ports import DeadLetter, Item
-from service.runtime.prefetch import Prefetch
+from service.runtime.ingest.prefetch import Prefetch
 from service.wire.reasons import Invalid
 from service.wire.record import Record
 

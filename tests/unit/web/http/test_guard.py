@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from starlette.requests import Request
 
+from service.web.http import guard
 from service.web.http.limits import Limiter, Rate
-from service.web.ops import guard
 from service.web.ops.desk import clean, number
 
 ID = "an-id"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from service.application.ports import DeadLetter, Item, Partition
-from service.runtime.assignment import Assignment, ends_of, partition_of
+from service.runtime.ingest.assignment import Assignment, ends_of, partition_of
 from service.wire.record import Record
 
 A, B, C = ("in", 0), ("in", 1), ("other", 0)

@@ -15,9 +15,9 @@ from service.application.clocks import SYSTEM
 from service.application.ports import Partition
 from service.errors import BrokenSource, Conflict, Fatal, Retryable
 from service.metrics import Metrics
-from service.runtime.loop import IngestLoop
+from service.runtime.ingest.loop import IngestLoop
+from service.runtime.ingest.worker import LoopOptions, Ports
 from service.runtime.monitoring.board import Board
-from service.runtime.worker import LoopOptions, Ports
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser
 from service.wire.reasons import Invalid

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.runtime.fuse import Fuse
+from service.runtime.ingest.fuse import Fuse
 
 A, B = ("in", 0), ("in", 1)
 

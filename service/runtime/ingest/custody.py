@@ -6,11 +6,11 @@ from collections.abc import Collection
 
 from service import logs
 from service.application.ports import Journal, Partition, Source
-from service.runtime.assignment import Assignment, ends_of
-from service.runtime.intake import Intake
+from service.runtime.ingest.assignment import Assignment, ends_of
+from service.runtime.ingest.intake import Intake
+from service.runtime.ingest.taking_up import take_up
+from service.runtime.ingest.upkeep import Upkeep
 from service.runtime.monitoring.observer import Observer
-from service.runtime.taking_up import take_up
-from service.runtime.upkeep import Upkeep
 
 
 class Custody:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from service.application.journal import ingest
 from service.application.ports import DeadLetter, Item, Journal, Move, Partition, Source, WhileWaiting
 from service.errors import RejectedValue
-from service.runtime.assignment import Assignment, ends_of
+from service.runtime.ingest.assignment import Assignment, ends_of
 from service.runtime.monitoring.observer import Observer
 from service.wire.reasons import Invalid
 

@@ -22,18 +22,18 @@ from service.application.clocks import SYSTEM, Clocks
 from service.application.ports import Source
 from service.errors import BrokenSource, ChangedTopics, Conflict, Retryable
 from service.metrics import Metrics
-from service.runtime.assignment import Assignment, ends_of
 from service.runtime.backoff import Backoff
-from service.runtime.custody import Custody
-from service.runtime.intake import Intake
+from service.runtime.ingest.assignment import Assignment, ends_of
+from service.runtime.ingest.custody import Custody
+from service.runtime.ingest.intake import Intake
+from service.runtime.ingest.progress import Drain
+from service.runtime.ingest.upkeep import Upkeep
+from service.runtime.ingest.worker import LoopOptions, Ports
+from service.runtime.ingest.writing import Writing
 from service.runtime.lifecycle import Stop
 from service.runtime.monitoring.board import Board
 from service.runtime.monitoring.observer import Observer
 from service.runtime.pace import Pace
-from service.runtime.progress import Drain
-from service.runtime.upkeep import Upkeep
-from service.runtime.worker import LoopOptions, Ports
-from service.runtime.writing import Writing
 
 
 class IngestLoop:
