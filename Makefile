@@ -6,10 +6,10 @@ SHELL := bash
 PY := .venv/bin/python
 # Arguments for pytest: make test ARGS="-k timeline"
 ARGS ?=
-# Modules that keep generated files true. Each is run with --check and fails when its files are stale.
-CHECKS := deploy.local.lock tests.checks.schemas tests.checks.reference tests.checks.diagram
+# Modules that keep generated files true, and the house in order. Each is run with --check and fails where it finds something.
+CHECKS := deploy.local.lock tests.checks.schemas tests.checks.reference tests.checks.diagram tests.checks.house
 
-.PHONY: help venv up down demo test check format bench faults fuzz mutants lock clean
+.PHONY: help venv up down demo unit test check format bench faults fuzz mutants lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,10 +26,13 @@ down: venv ## stop Kafka and PostgreSQL
 demo: venv ## local stack, service and simulator; prints a tracking page to look at
 	@$(PY) -m deploy.local.demo
 
+unit: venv ## run the tests that need no server (half a minute)
+	@$(PY) -m pytest -n 2 --dist loadfile --hypothesis-profile=quick tests/unit $(ARGS)
+
 test: venv ## run the tests, three files at a time (starts the stack, and stops it if it did)
-	@$(PY) -m deploy.local.stack during $(PY) -m pytest -n 3 --dist loadfile --ignore=tests/faults --ignore=tests/benchmarks $(ARGS)
-# Once more with values that are as frozen as the type checker thinks: ADR 13. Not where some tests were asked for.
-	@$(if $(ARGS),,RETURNS_TEST_EXAMPLES=30 $(PY) -m pytest -q -n 2 -p tests.support.frozen --durations=0 --durations-min=5 tests/unit/domain tests/unit/wire)
+	@$(PY) -m deploy.local.stack during $(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/faults --ignore=tests/benchmarks $(ARGS)
+	# Once more with values that are as frozen as the type checker thinks: ADR 13. Not where some tests were asked for.
+	@$(if $(ARGS),,$(PY) -m pytest -q -n 2 -p tests.support.frozen --hypothesis-profile=quick --durations=0 --durations-min=5 tests/unit/domain tests/unit/wire)
 
 check: venv ## format, lint, types, layers, generated files
 	@$(PY) -m ruff format --check --quiet . || { echo "check: run \`make format\`" >&2; exit 1; }

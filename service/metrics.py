@@ -6,7 +6,7 @@ A process makes one `Metrics` and passes it around; there is no global registry.
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Final, Literal
@@ -27,7 +27,6 @@ from service.domain.milestones import Verdict
 from service.errors import CAUSES
 
 Step = Literal["poll", "decode", "load", "decide", "write", "commit"]
-ConflictKind = Literal["history", "offset"]
 
 # A millisecond to a minute: what a step of a batch, a request and an event on its way take.
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -43,228 +42,212 @@ class Metrics:
         self.registry = CollectorRegistry() if registry is None else registry
         self._declare_ingestion()
         self._declare_loop()
+        self._declare_lag()
+        self._declare_trouble()
         self._declare_relay()
         self._declare_web()
         self._declare_health()
 
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(name, meaning, labels, registry=self.registry)
+
+    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        return Gauge(name, meaning, labels, registry=self.registry)
+
+    @staticmethod
+    def _gauge_of_some(name: str, meaning: str) -> Gauge:
+        """One that only those processes have that `show` it."""
+        return Gauge(name, meaning, registry=None)
+
+    def _histogram(self, name: str, meaning: str, *labels: str, buckets: Sequence[float]) -> Histogram:
+        return Histogram(name, meaning, labels, buckets=buckets, registry=self.registry)
+
     def _declare_ingestion(self) -> None:
-        self.events = Counter(
+        self.events = self._counter(
             "returns_events",
             "Events recorded in the history, by the topic they came from and the verdict they got.",
-            ["topic", "verdict"],
-            registry=self.registry,
+            "topic",
+            "verdict",
         )
-        self.invalid = Counter(
-            "returns_invalid",
-            "Messages that became dead letters, by topic and reason.",
-            ["topic", "reason"],
-            registry=self.registry,
+        self.invalid = self._counter(
+            "returns_invalid", "Messages that became dead letters, by topic and reason.", "topic", "reason"
         )
-        self.duplicates = Counter(
-            "returns_duplicates",
-            "Events that were recorded already and changed nothing, by topic.",
-            ["topic"],
-            registry=self.registry,
+        self.duplicates = self._counter(
+            "returns_duplicates", "Events that were recorded already and changed nothing, by topic.", "topic"
         )
-        self.parked = Counter(
-            "returns_parked",
-            "Events put aside because their return is not known yet, by topic.",
-            ["topic"],
-            registry=self.registry,
+        self.parked = self._counter(
+            "returns_parked", "Events put aside because their return is not known yet, by topic.", "topic"
         )
-        self.adopted = Counter(
+        self.adopted = self._counter(
             "returns_adopted",
             "Parked events recorded once their return became known, by the topic they came from.",
-            ["topic"],
-            registry=self.registry,
+            "topic",
         )
-        self.conflicts = Counter(
+        self.conflicts = self._counter(
             "returns_conflicts",
             "Times that another worker was first, by what the two collided on: history or offset.",
-            ["kind"],
-            registry=self.registry,
+            "kind",
         )
-        self.end_to_end_seconds = Histogram(
+        self.end_to_end_seconds = self._histogram(
             "returns_end_to_end_seconds",
             "From Kafka's timestamp of a record to the commit of its batch, by topic.",
-            ["topic"],
+            "topic",
             buckets=_LONG_SECONDS,
-            registry=self.registry,
         )
 
     def _declare_loop(self) -> None:
-        self.batch_size = Histogram(
-            "returns_batch_records", "Records that one transaction took in.", buckets=_RECORDS, registry=self.registry
+        self.batch_size = self._histogram(
+            "returns_batch_records", "Records that one transaction took in.", buckets=_RECORDS
         )
-        self.step_seconds = Histogram(
+        self.step_seconds = self._histogram(
             "returns_step_seconds",
             "Time that a batch spent in a step: poll, decode, load, decide, write, commit.",
-            ["step"],
+            "step",
             buckets=_SECONDS,
-            registry=self.registry,
         )
-        self.lag = Gauge(
+
+    def _declare_lag(self) -> None:
+        self.lag = self._gauge(
             "returns_lag_records",
             "Records of an input partition that are not ingested yet, whoever reads it; NaN: never known.",
-            ["topic", "partition"],
-            registry=self.registry,
+            "topic",
+            "partition",
         )
-        self.stalled_seconds = Gauge(
+        self.stalled_seconds = self._gauge(
             "returns_seconds_without_progress",
             "How long an input partition with lag has not moved, whoever reads it; 0 without lag.",
-            ["topic", "partition"],
-            registry=self.registry,
+            "topic",
+            "partition",
         )
-        self.lag_seconds = Gauge(
+        self.lag_seconds = self._gauge(
             "returns_lag_seconds",
             "How long the oldest record of an input partition that is not ingested yet has waited.",
-            ["topic", "partition"],
-            registry=self.registry,
+            "topic",
+            "partition",
         )
-        self.deleted_records = Gauge(
+        self.deleted_records = self._gauge(
             "returns_lag_deleted_records",
             "Records of an input partition that Kafka deleted before they were ingested.",
-            ["topic", "partition"],
-            registry=self.registry,
+            "topic",
+            "partition",
         )
-        self.lag_known = Gauge(
+        self.lag_known = self._gauge(
             "returns_lag_known",
             "1 while the lag of a reader (ingest, sweep, relay, project) is known; 0: the servers do not tell, the last "
             "numbers stay, and seconds grow.",
-            ["reader"],
-            registry=self.registry,
+            "reader",
         )
-        self.retries = Counter(
+
+    def _declare_trouble(self) -> None:
+        self.retries = self._counter(
             "returns_retries",
             "Times that a server could not do something that is then tried again, questions about health among it, by "
             f"cause: {', '.join(CAUSES)}.",
-            ["cause"],
-            registry=self.registry,
+            "cause",
         )
-        self.out_of_range = Counter(
+        self.out_of_range = self._counter(
             "returns_offsets_out_of_range",
             "Stored offsets that were not valid any more, by reason: topic_made_anew, truncated or retention.",
-            ["topic", "reason"],
-            registry=self.registry,
+            "topic",
+            "reason",
         )
-        self.records_lost = Counter(
+        self.records_lost = self._counter(
             "returns_records_lost",
             "Offsets that Kafka's retention passed before they were ingested, transaction markers among them.",
-            ["topic"],
-            registry=self.registry,
+            "topic",
         )
-        self.unsafe_settings = Gauge(
+        self.unsafe_settings = self._gauge(
             "returns_unsafe_settings",
             "Settings of a server (kafka, postgres) that endanger what is promised, as found at the start.",
-            ["server"],
-            registry=self.registry,
+            "server",
         )
-        self.tripped = Gauge(
+        self.tripped = self._gauge(
             "returns_fuse_tripped",
             "1 where an input partition stands still because nearly all of it was invalid.",
-            ["topic", "partition"],
-            registry=self.registry,
+            "topic",
+            "partition",
         )
 
     def _declare_relay(self) -> None:
-        self.published = Counter(
-            "returns_published", "Messages published and committed, by output topic.", ["topic"], registry=self.registry
+        self.published = self._counter(
+            "returns_published", "Messages published and committed, by output topic.", "topic"
         )
-        self.relay_transactions = Counter(
+        self.relay_transactions = self._counter(
             "returns_relay_transactions",
             "Kafka transactions of the relay, by outcome: committed or aborted.",
-            ["outcome"],
-            registry=self.registry,
+            "outcome",
         )
-        self.cursor_lag = Gauge(
+        self.cursor_lag = self._gauge(
             "returns_cursor_lag_batches",
             "Batches of the journal that a reader (relay, project, sweep) has yet to read; NaN: never known.",
-            ["reader"],
-            registry=self.registry,
+            "reader",
         )
-        self.reader_ready = Gauge(
+        self.reader_ready = self._gauge(
             "returns_reader_ready",
             "1 while a reader of the journal (relay, project) does its work or stands by, 0 while it cannot.",
-            ["reader"],
-            registry=self.registry,
+            "reader",
         )
-        self.relay_refuses = Gauge(
+        self.relay_refuses = self._gauge(
             "returns_relay_refuses",
             "1 while the relay publishes nothing because its position does not belong to this journal or these topics.",
-            registry=self.registry,
         )
-        self.cursor_seconds = Gauge(
+        self.cursor_seconds = self._gauge(
             "returns_cursor_lag_seconds",
             "How long the oldest batch that a reader has yet to read has waited.",
-            ["reader"],
-            registry=self.registry,
+            "reader",
         )
-        self.cursor_standing = Gauge(
+        self.cursor_standing = self._gauge(
             "returns_cursor_seconds_without_progress",
             "How long a reader with lag has not moved; 0 without lag.",
-            ["reader"],
-            registry=self.registry,
+            "reader",
         )
-        self.leads = Gauge(
-            "returns_relay_leads",
-            "1 where this relay is the one that publishes, 0 where it stands by.",
-            registry=None,
+        self.leads = self._gauge_of_some(
+            "returns_relay_leads", "1 where this relay is the one that publishes, 0 where it stands by."
         )
-        self.relay_seconds = Histogram(
+        self.relay_seconds = self._histogram(
             "returns_relay_delay_seconds",
             "From the record of a batch in the journal to its commit in Kafka.",
             buckets=_LONG_SECONDS,
-            registry=self.registry,
         )
 
     def _declare_web(self) -> None:
-        self.requests = Histogram(
+        self.requests = self._histogram(
             "returns_http_request_seconds",
             "HTTP requests, by method, route template and status.",
-            ["method", "route", "status"],
+            "method",
+            "route",
+            "status",
             buckets=_SECONDS,
-            registry=self.registry,
         )
 
     def _declare_health(self) -> None:
-        self.ready = Gauge(
-            "returns_ready", "1 while this process can do its work: what /readyz says.", registry=self.registry
+        self.ready = self._gauge("returns_ready", "1 while this process can do its work: what /readyz says.")
+        self.turn_seconds = self._gauge(
+            "returns_turn_age_seconds", "How long ago the process's loop began its last turn."
         )
-        self.turn_seconds = Gauge(
-            "returns_turn_age_seconds", "How long ago the process's loop began its last turn.", registry=self.registry
-        )
-        self.server_up = Gauge(
+        self.server_up = self._gauge(
             "returns_server_up",
             "1 while a server (postgres, kafka) answers this process's questions about itself.",
-            ["server"],
-            registry=self.registry,
+            "server",
         )
-        self.writable = Gauge(
-            "returns_postgres_writable",
-            "1 while PostgreSQL takes writes, 0 while it is read-only.",
-            registry=None,
+        self.writable = self._gauge_of_some(
+            "returns_postgres_writable", "1 while PostgreSQL takes writes, 0 while it is read-only."
         )
-        self.admits = Gauge(
-            "returns_postgres_admits",
-            "1 while PostgreSQL takes new connections of this process.",
-            registry=None,
+        self.admits = self._gauge_of_some(
+            "returns_postgres_admits", "1 while PostgreSQL takes new connections of this process."
         )
-        self.brokers = Gauge("returns_kafka_brokers", "Brokers that Kafka says are there.", registry=None)
-        self.parked_events = Gauge(
-            "returns_parked_events", "Events that wait for their return; counted up to 10,000.", registry=None
+        self.brokers = self._gauge_of_some("returns_kafka_brokers", "Brokers that Kafka says are there.")
+        self.parked_events = self._gauge_of_some(
+            "returns_parked_events", "Events that wait for their return; counted up to 10,000."
         )
-        self.open_letters = Gauge(
-            "returns_dead_letters_open",
-            "Dead letters that are neither replayed nor resolved; counted up to 10,000.",
-            registry=None,
+        self.open_letters = self._gauge_of_some(
+            "returns_dead_letters_open", "Dead letters that are neither replayed nor resolved; counted up to 10,000."
         )
-        self.pool_size = Gauge(
-            "returns_pool_connections", "Connections to PostgreSQL in the pool of `serve`.", registry=None
+        self.pool_size = self._gauge_of_some(
+            "returns_pool_connections", "Connections to PostgreSQL in the pool of `serve`."
         )
-        self.pool_used = Gauge("returns_pool_connections_in_use", "Of these, those that a request uses.", registry=None)
-        self.pool_waiting = Gauge(
-            "returns_pool_requests_waiting", "Requests that wait for a connection.", registry=None
-        )
+        self.pool_used = self._gauge_of_some("returns_pool_connections_in_use", "Of these, those that a request uses.")
+        self.pool_waiting = self._gauge_of_some("returns_pool_requests_waiting", "Requests that wait for a connection.")
         self.build = Info("returns_build", "What runs: the service's version and Python's.", registry=self.registry)
 
     def show(self, *gauges: Gauge) -> None:

@@ -22,11 +22,14 @@ from deploy.local.postgres_server import PostgresServer
 from deploy.local.process import PORTS
 from deploy.local.stack import LocalStack
 from tests.support.databases import Databases
+from tests.support.reused import Reused
 from tests.support.servers import private_home
 from tests.support.service import Service, create_topics, new_service
 from tests.support.topics import Clients, Topics
 
+TESTS = Path(__file__).parent
 PREFIX = "RETURNS_"
+FIRST = ("e2e", "browser", "contract", "integration/runtime", "integration")  # the folders with the longest files
 # Fixtures that lead to a server, and the marker that a test gets with them.
 LEADS_TO = {
     "clients": {"kafka"},
@@ -41,10 +44,17 @@ LEADS_TO = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # They come shuffled. A long file that begins last keeps one worker busy when the others are done.
+    items.sort(key=_turn)
     for item in items:
         for fixture in getattr(item, "fixturenames", ()):
             for marker in LEADS_TO.get(fixture, ()):
                 item.add_marker(marker)
+
+
+def _turn(item: pytest.Item) -> int:
+    path = item.path.relative_to(TESTS).as_posix()
+    return next((turn for turn, folder in enumerate(FIRST) if path.startswith(f"{folder}/")), len(FIRST))
 
 
 @pytest.fixture(scope="session")
@@ -119,12 +129,19 @@ def migrated_template(databases: Databases) -> Iterator[str]:
     databases.drop(url)
 
 
+@pytest.fixture(scope="session")
+def reused(databases: Databases, migrated_template: str) -> Iterator[Reused]:
+    """Lends databases with the service's tables, one test after the other."""
+    reused = Reused(databases, migrated_template)
+    yield reused
+    reused.close()
+
+
 @pytest.fixture
-def database(databases: Databases, migrated_template: str) -> Iterator[str]:
-    """The URL of a database of the test's own with the service's tables."""
-    url = databases.create(template=migrated_template)
-    yield url
-    databases.drop(url)
+def database(reused: Reused) -> Iterator[str]:
+    """The URL of a database with the service's tables that no other test uses meanwhile."""
+    with reused.lent() as url:
+        yield url
 
 
 @pytest.fixture
@@ -162,7 +179,9 @@ def private_folder() -> Iterator[Path]:
 def private_stack(private_folder: Path) -> Iterator[LocalStack]:
     """A broker and a database server of the test's own, not yet started: `private_stack.postgres.start()` and so on."""
     stack = LocalStack(private_folder / f"stack{next(_numbers)}", environment={})
-    stack.kafka = KafkaServer(stack.home / "kafka", heap="384m", settings={"broker.session.timeout.ms": "2000"})
+    stack.kafka = KafkaServer(
+        stack.home / "kafka", heap="384m", settings={"broker.session.timeout.ms": "2000"}, is_short_lived=True
+    )
     stack.postgres = PostgresServer(stack.home / "postgres", shared_buffers="64MB")
     yield stack
     stack.kafka.kill()

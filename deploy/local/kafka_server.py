@@ -68,12 +68,20 @@ class KafkaServer:
     """
 
     def __init__(
-        self, home: Path, *, heap: str = HEAP, settings: Mapping[str, str] | None = None, cluster_id: str | None = None
+        self,
+        home: Path,
+        *,
+        heap: str = HEAP,
+        settings: Mapping[str, str] | None = None,
+        cluster_id: str | None = None,
+        is_short_lived: bool = False,
     ) -> None:
         self.home = home.resolve()
         self.data = self.home / "data"
         self.log = self.home / "server.log"
         self._heap = heap
+        # A start takes half the processor time; what runs for longer than some minutes is slower.
+        self._compiles = ["-XX:TieredStopAtLevel=1"] if is_short_lived else []
         self._settings = dict(settings or {})
         self._cluster_id = cluster_id
         self._properties = self.home / "server.properties"
@@ -202,6 +210,7 @@ class KafkaServer:
             java,
             f"-Xmx{self._heap}",
             "-Xms256m",
+            *self._compiles,
             "-XX:+UseG1GC",
             "-XX:MaxGCPauseMillis=20",
             "-XX:+ExitOnOutOfMemoryError",

@@ -15,6 +15,10 @@ from service.wire.record import Record
 
 Partition = tuple[str, int]  # a topic and the number of one of its partitions
 
+# Does a little of something else (less than a millisecond of it) and says whether it did anything: False, and the wait
+# for the server's answer goes on without it.
+WhileWaiting = Callable[[], bool]
+
 
 class Arrival(Struct, frozen=True, gc=False):
     """An understood event and the record that it came in (of one that waited: without its bytes)."""
@@ -94,16 +98,25 @@ class SweepProgress(NamedTuple):
 
 
 class Transaction(Protocol):
-    """One atomic append to the journal. Every method may raise Retryable, RejectedValue or Fatal."""
+    """One atomic append to the journal. Every method may raise Retryable, RejectedValue or Fatal.
+
+    What writes is called in this order, since all workers write in one order and could else wait for each other:
+    `advance`, `number_returns`, `claim_labels`, `park`, `keep_deliveries`, `take_turn`, `join_connotes`, `append` and
+    `append_contested` until nothing collides, `keep_dead_letters`, `number_batch`.
+    """
 
     def advance(self, moves: Mapping[Partition, Move]) -> None:
         """Move the stored offsets; raises LostPartition if one is not where, or not in the topic, it is expected."""
 
-    def rebind(self, offsets: Mapping[Partition, Rebinding]) -> None:
+    def rebind(self, rebindings: Mapping[Partition, Rebinding]) -> None:
         """Bind stored offsets anew; raises LostPartition if one is not what it was before."""
 
     def number_returns(self, return_ids: Collection[str], created: Collection[str]) -> tuple[dict[str, int], set[int]]:
-        """The numbers of those of these returns that exist, or are created; and which of them exist since now."""
+        """The numbers of those of these returns that exist, or are created; and which of them exist since now.
+
+        `return_ids` are all that the batch names, `created` those among them that a creation of the batch names: these
+        get a number where they have none. One that nobody created is not in the answer.
+        """
 
     def find_labels(self, labels: Collection[str]) -> dict[str, int]:
         """The returns that claimed these labels, as `inbound.label` writes them."""
@@ -135,10 +148,10 @@ class Transaction(Protocol):
     def join_connotes(self, members: Iterable[tuple[str, int]]) -> None:
         """Note which returns were exported under which connote."""
 
-    def bury(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+    def keep_dead_letters(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         """Keep dead letters; those that were not kept already."""
 
-    def seal(self, events: int) -> None:
+    def number_batch(self, events: int) -> None:
         """Take the batch's number, and note how many events it recorded: the last thing before the commit."""
 
 
@@ -156,13 +169,14 @@ class SweepTransaction(Transaction, Protocol):
 
 
 class Journal(Protocol):
-    """The append-only store of events, verdicts and states."""
+    """The append-only store of events, verdicts and states. One thread uses it. Every method may raise Retryable."""
 
-    meanwhile: Callable[[], bool] | None
-    """Called while the journal waits for its server, until it says that there is nothing left to do."""
+    def transaction(self, while_waiting: WhileWaiting | None = None) -> AbstractContextManager[SweepTransaction]:
+        """A transaction that commits at the end of the block, or rolls back on an exception.
 
-    def transaction(self) -> AbstractContextManager[SweepTransaction]:
-        """A transaction that commits at the end of the block, or rolls back on an exception."""
+        After Retryable it is unknown whether the commit happened. `while_waiting` is called again and again, on the
+        caller's thread, while the server has not answered; what it raises ends the transaction.
+        """
 
     def stored_offsets(self, starts: Mapping[Partition, Stored]) -> dict[Partition, Stored]:
         """Where to read on in these partitions; one that was never read starts as is given for it."""

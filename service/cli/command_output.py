@@ -1,4 +1,4 @@
-"""What `replay`, `remap` and `reconcile` tell the person who runs them: progress on stderr, results on stdout."""
+"""What commands tell the person who runs them: results on stdout; progress, warnings and what went wrong on stderr."""
 
 from __future__ import annotations
 
@@ -42,9 +42,20 @@ def progress(
             print("\r\x1b[K", end="", file=out, flush=True)
 
 
+def show(*lines: object) -> None:
+    """A result, line by line; at once, for whoever reads them through a pipe."""
+    for line in lines:
+        print(line, flush=True)
+
+
 def warn(text: str) -> None:
     """Something that must not be missed, nor be taken for a result."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - to the person who runs the command
+    print(text, file=sys.stderr, flush=True)
+
+
+def show_error(text: str) -> None:
+    """Why the command ends without having done what was asked."""
+    warn(f"Error: {text}")
 
 
 def moment(text: str | None) -> datetime | None:

@@ -41,12 +41,12 @@ def process(
     # First of all: a signal that comes during the rest of the start is not to be lost.
     with Stop(grace_seconds=GRACE_SECONDS if grace_seconds is None else grace_seconds).install() as stop:
         from service.metrics import Metrics
-        from service.wiring import bootstrap
         from service.wiring.checking import checked_at_start
+        from service.wiring.health import health_server
 
         settings, metrics = load_settings(name, with_database=with_database), Metrics()
         stop.watchdog.start(settings.stall_seconds)
-        shown = bootstrap.health_server(settings, metrics, listens=with_metrics_server)
+        shown = health_server(settings, metrics, listens=with_metrics_server)
         with shown as monitor, checked_at_start(name, settings, metrics):
             yield Process(settings, metrics, stop, monitor)
 

@@ -119,7 +119,11 @@ def _add_delivery(evidence: Evidence, event: Event) -> Evidence:
 
 
 def decide(evidence: Evidence) -> Timeline:
-    """Which milestones count, by the rules of the route, and the status that follows."""
+    """Which milestones count, by the rules of the route, and the status that follows.
+
+    A pure function: the same evidence always gives an equal timeline. Without a creation in it the return is `UNKNOWN`,
+    and nothing counts, whatever else was seen.
+    """
     if evidence.attributes is None:
         return UNKNOWN  # without its creation the return is unknown, and nothing counts
     route, asserted = evidence.attributes.route, evidence.earliest

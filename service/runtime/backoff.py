@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
+
+from service.application.clocks import SYSTEM
 
 
 class Backoff:
@@ -14,7 +15,7 @@ class Backoff:
         clock: Callable[[], float],
         first: float = 0.1,
         longest: float = 5.0,
-        jitter: Callable[[], float] = random.random,
+        jitter: Callable[[], float] = SYSTEM.jitter,
     ) -> None:
         self._clock = clock
         self._first = first

@@ -1,4 +1,4 @@
-"""Records that are read before their turn, and decoded while PostgreSQL is at work on those before them."""
+"""Records that are read before their turn, and decoded while PostgreSQL is at work on those before them (ADR 12)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from service.wire.record import Record
 _FEW = 16  # records: a fifth of a millisecond, for which PostgreSQL's answer may have to wait
 
 
-class Ahead:
-    """The next batch on its way from records to items, in their order."""
+class Prefetch:
+    """The next batch on its way from records to items, in their order. Its `work` is `ports.WhileWaiting`."""
 
     def __init__(self, decode: Callable[[Iterable[Record]], list[Item]]) -> None:
         self._decode = decode
@@ -43,3 +43,7 @@ class Ahead:
         self._items = [item for item in items if (item.record.topic, item.record.partition) not in partitions]
         rest = [record for record in rest if (record.topic, record.partition) not in partitions]
         self._records = [item.record for item in self._items] + rest
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._records, self._items = [], []

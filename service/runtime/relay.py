@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from service import logs
+from service.application.clocks import SYSTEM, Clocks
 from service.application.journal.belief import believe, first_position
 from service.application.journal.publish import BatchLog, OutputTopics, Sink, messages_of
 from service.application.journal.slices import Position, Slice
 from service.errors import Refused, Retryable
 from service.metrics import Metrics
-from service.runtime.backoff import Backoff
+from service.runtime.follower import Follower
 from service.runtime.lifecycle import Stop
 from service.runtime.monitoring import collector
 from service.runtime.monitoring.board import Board
+from service.runtime.pace import Pace
 
 _STOP_GRACE_SECONDS: Final = 5.0  # what is under way when a stop is asked for may take this long
 
@@ -32,12 +32,17 @@ class Servers(NamedTuple):
 
 
 _REST_SECONDS: Final = 2.0
+_LISTEN_SECONDS: Final = 0.2  # the flag that tells it to stop is looked at so often while it waits for a hint
+_MANY: Final = 500  # messages: after so many there is more to come
 
 
 class RelayOptions(NamedTuple):
     """Times in seconds."""
 
-    poll_seconds: float = 0.02
+    # The one that leads is told of new batches; it looks by itself as well, in case that gets lost.
+    poll_seconds: float = 1.0
+    # Of slices that hold little, from one to the next at least.
+    pace_seconds: float = 0.01
     stand_by_seconds: float = 1.0
     # Kafka forgets the offsets of a group that commits nothing for a week.
     refresh_seconds: float = 3600.0
@@ -47,7 +52,7 @@ class RelayOptions(NamedTuple):
     refused_seconds: float = 10.0
 
 
-class Relay:
+class Relay(Follower):
     """Any number may run: one holds the lead and works, the others stand by.
 
     What makes it exact: the position travels in the Kafka transaction of the messages. A relay that takes over fences
@@ -63,15 +68,16 @@ class Relay:
         metrics: Metrics,
         *,
         options: RelayOptions | None = None,
-        backoff: Backoff | None = None,
+        clocks: Clocks = SYSTEM,
         board: Board | None = None,
     ) -> None:
+        super().__init__("relay", metrics, clocks, board)
         self._log = logs.get("relay")
         self._servers = servers
         self._topics, self._stop, self._metrics = topics, stop, metrics
         self._options = RelayOptions() if options is None else options
-        self._backoff = Backoff(time.monotonic) if backoff is None else backoff
-        self.board = Board() if board is None else board
+        self._clock, self._now = clocks.monotonic, clocks.now
+        self._pace = Pace(self._options.pace_seconds, self._clock)
         self.read_position = servers.read_position
         self.leads = False  # it has taken over, and publishes
         self._journal: BatchLog | None = None
@@ -81,7 +87,6 @@ class Relay:
         self._committed_at = 0.0
         self._stop_seen_at: float | None = None
         self.refuses: str | None = None
-        self.is_ready = False
 
     @property
     def refuses(self) -> str | None:
@@ -92,16 +97,6 @@ class Relay:
     def refuses(self, why: str | None) -> None:
         self._refuses = why
         self._metrics.relay_refuses.set(why is not None)
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether it works or stands by; the metrics say it too."""
-        return self._is_ready
-
-    @is_ready.setter
-    def is_ready(self, ready: bool) -> None:
-        self._is_ready = ready
-        self._metrics.reader_ready.labels("relay").set(ready)
 
     @property
     def published(self) -> int | None:
@@ -119,7 +114,6 @@ class Relay:
         end: int | None = None
         try:
             while not self._stop:
-                self._stop.watchdog.beat()
                 try:
                     pause = self._guarded()
                 except Refused as error:
@@ -149,13 +143,15 @@ class Relay:
             self._sink = self._take_over(self._journal)
         self.is_ready = True
         with collector.paused():
+            self._stop.wait(self._pace.remaining())
             piece = self._journal.read(self._position)
             if piece.position != self._position:
                 self._publish(piece, self._sink)
                 return 0.0
         self._sink.check()
         self._settle(self._options.refresh_seconds if self._is_settled else self._options.settle_seconds)
-        return self._options.poll_seconds
+        # Whoever does not speak for some seconds loses the lead.
+        return min(self._options.poll_seconds, _REST_SECONDS)
 
     def let_go(self) -> None:
         """Close everything, the lead included. The next turn begins from the position in Kafka."""
@@ -187,11 +183,21 @@ class Relay:
         return pause
 
     def _rest(self, seconds: float) -> None:
-        # In pieces: a loop that rests on purpose is not to look like one that is stuck.
-        while not self._stop.wait(min(seconds, _REST_SECONDS)) and seconds > _REST_SECONDS:
-            seconds -= _REST_SECONDS
+        """So long, or until there may be something to publish; in pieces, or it would look like one that is stuck."""
+        while seconds > 0 and not self._stop:
             self.board.beat()
-            self._stop.watchdog.beat()
+            piece = min(seconds, _REST_SECONDS)
+            if self._journal is None or not self.leads:
+                self._stop.wait(piece)
+            elif self._may_have_grown(self._journal, piece := min(seconds, _LISTEN_SECONDS)):
+                return
+            seconds -= piece
+
+    def _may_have_grown(self, log: BatchLog, seconds: float) -> bool:
+        try:
+            return log.wait(self._position.n, seconds)
+        except Retryable:
+            return True  # the next turn meets it too
 
     def _refuse(self, error: Refused) -> float:
         # What holds the lead would be in the way of whoever sets it right.
@@ -223,6 +229,8 @@ class Relay:
             self._position, self._is_settled = piece.position, False
             self._settle(self._options.settle_seconds)
             return
+        if len(messages) < _MANY:
+            self._pace.begin()
         self._metrics.relay_transactions.labels("aborted").inc(0)
         try:
             sink.publish(messages, piece.position)
@@ -234,16 +242,16 @@ class Relay:
         for topic in self._topics:
             self._metrics.published.labels(topic).inc(sum(message.topic == topic for message in messages))
         if piece.recorded_at is not None:
-            delay = (datetime.now(UTC) - piece.recorded_at).total_seconds()
+            delay = (self._now() - piece.recorded_at).total_seconds()
             self._metrics.relay_seconds.observe(delay)
         self._log.debug("relay_published", n=piece.position.n, batches=piece.batches, messages=len(messages))
 
     def _committed(self, position: Position) -> None:
-        self._position, self._is_settled, self._committed_at = position, True, time.monotonic()
+        self._position, self._is_settled, self._committed_at = position, True, self._clock()
 
     def _settle(self, after_seconds: float) -> None:
         """Commit the position by itself if the last commit was that long ago."""
-        if self._sink is not None and time.monotonic() - self._committed_at >= after_seconds:
+        if self._sink is not None and self._clock() - self._committed_at >= after_seconds:
             self._sink.publish((), self._position)
             self._committed(self._position)
 
@@ -259,7 +267,7 @@ class Relay:
         if self._journal is not None:
             self._journal.ping()
         if self._stop:
-            now = time.monotonic()
+            now = self._clock()
             self._stop_seen_at = self._stop_seen_at or now
             if now - self._stop_seen_at > _STOP_GRACE_SECONDS:
                 raise Retryable("told to stop while waiting for Kafka", cause="stopping")

@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
 from service import logs
+from service.application.clocks import SYSTEM
 from service.runtime.lifecycle import Stop
 
 _LOOK_SECONDS: Final = 0.2
@@ -26,6 +26,7 @@ def supervise(
     *,
     environments: Mapping[str, Mapping[str, str]] | None = None,
     grace_seconds: float = _GRACE_SECONDS,
+    clock: Callable[[], float] = SYSTEM.monotonic,
 ) -> bool:
     """Run the commands until asked to stop, then stop them all; answers whether all ended well.
 
@@ -54,19 +55,19 @@ def supervise(
                 well = False
                 break
     finally:
-        stopped = _stop(children, grace_seconds)
+        stopped = _stop(children, grace_seconds, clock)
     return well and stopped
 
 
-def _stop(children: Mapping[str, subprocess.Popen[bytes]], grace_seconds: float) -> bool:
+def _stop(children: Mapping[str, subprocess.Popen[bytes]], grace_seconds: float, clock: Callable[[], float]) -> bool:
     log = logs.get("supervisor")
     running = {name: child for name, child in children.items() if child.poll() is None}
     for child in running.values():
         child.send_signal(signal.SIGTERM)
-    deadline = time.monotonic() + grace_seconds
+    deadline = clock() + grace_seconds
     for name, child in running.items():
         try:
-            child.wait(max(0.0, deadline - time.monotonic()))
+            child.wait(max(0.0, deadline - clock()))
         except subprocess.TimeoutExpired:
             log.warning("child_killed", child=name, after_seconds=grace_seconds)
             child.kill()

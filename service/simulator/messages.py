@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 from pydantic_core import to_json
 
 from service.domain.events import Event
+from service.simulator.facts import Fact
 from service.simulator.options import Topics
-from service.simulator.story import Fact
 
 Headers = tuple[tuple[str, bytes], ...]
 

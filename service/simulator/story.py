@@ -7,12 +7,13 @@ late, twice, wrongly or not at all is none of the story's business.
 from __future__ import annotations
 
 from random import Random
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from service.domain.events import Attributes, Event, Sense
 from service.domain.milestones import Milestone, Route
 from service.simulator import cast, clocks
 from service.simulator.consignments import Consignments
+from service.simulator.facts import Fact, Parcel
 from service.wire import models
 
 MINUTE: Final = 60
@@ -36,36 +37,6 @@ STRAY_HUB_SCAN: Final = 0.01  # a parcel that was to go straight to the retailer
 
 PORTAL: Final = "urn:omnireturns:portal"
 API: Final = "urn:omnireturns:api"
-
-
-class Fact(NamedTuple):
-    """Something that happened, with the event that reports it.
-
-    `subject` is the return_id that the event concerns, for a delivery the connote; `key` the message's. `time` is
-    the envelope's, None where data.local_time stands for it. `is_scan` tells what carriers and hubs can miss.
-    """
-
-    kind: int  # index into options.Topics
-    key: str
-    subject: str
-    type: str
-    time: str | None
-    data: dict[str, Any]
-    event: Event
-    is_scan: bool = False
-
-
-class Parcel(NamedTuple):
-    """What stays the same through a story."""
-
-    return_id: str
-    tracking_number: str
-    order_number: str
-    route: Route
-    country: cast.Country
-    carrier: cast.Carrier
-    retailer: cast.Retailer
-    items: tuple[dict[str, Any], ...]
 
 
 class Storyteller:

@@ -13,9 +13,10 @@ from typing import Final
 from service.domain.events import Sense
 from service.domain.milestones import Reason
 from service.simulator import cast
+from service.simulator.facts import Fact
 from service.simulator.messages import Message, Nature, encode, spoil
 from service.simulator.options import Options, Topics
-from service.simulator.story import DAY, HOUR, Fact, Storyteller
+from service.simulator.story import DAY, HOUR, Storyteller
 from service.wire import models
 
 # An endless world is a chain of worlds of this size; the next begins while the stories of the last run out. Few

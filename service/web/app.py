@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 
-from service.application.reading.tracking import Reading
+from service.application.access.scopes import TokenScopes
+from service.application.reading.readiness import ReadinessCheck
+from service.application.reading.tracking import ReturnReading
 from service.metrics import Metrics
-from service.web.api import creating, reference
+from service.web.api import creating, events, feeds, reference
 from service.web.api import exceptions as desk
 from service.web.api import returns as api
 from service.web.api.models import Health
@@ -25,24 +27,28 @@ from service.web.http.security import Tokens
 from service.web.ops.desk import Parts
 from service.web.ops.router import create_router
 from service.web.public.pages import Pages, Public
-from service.web.services import Operations
+from service.web.services import Services
 
 _SUMMARY: Final = "The status of every consumer return, from its label to the retailer."
 
 health = APIRouter(tags=["health"])
 
 
+class Store(ReturnReading, TokenScopes, ReadinessCheck, Protocol):
+    """What every application reads: returns, tokens, and whether it can read."""
+
+
 def create_app(
-    store: Reading,
+    store: Store,
     metrics: Metrics,
     public: Public | None = None,
-    operations: Operations | None = None,
+    services: Services | None = None,
     desk_parts: Parts | None = None,
     *,
     problems: Callable[[], list[str]] | None = None,
 ) -> FastAPI:
     """The application on this store: with the public pages and the operations desk where their parts are given, and
-    with what the API does beyond reading one return where its `operations` are.
+    with what the API does beyond reading one return where its `services` are.
 
     `problems` says at once what keeps it from answering; without it, the store is asked.
     """
@@ -56,15 +62,16 @@ def create_app(
     )
     app.state.reading = store
     app.state.tokens = Tokens(store)
-    app.state.operations = operations
+    app.state.services = services
     # A store may be missing where the API is only described.
     app.state.readiness = Readiness(lambda: store.problems()) if problems is None else Known(problems)  # noqa: PLW0108
     app.state.metrics = metrics
     app.state.creations = CapacityLimiter(creating.AT_A_TIME)
+    app.state.feeds = CapacityLimiter(feeds.AT_A_TIME)
     app.add_middleware(Bodies)
     app.add_middleware(Access, metrics=metrics)
     problem_details.install(app)
-    for router in (api.router, creating.router, desk.router, health, reference.router):
+    for router in (api.router, creating.router, events.router, feeds.router, desk.router, health, reference.router):
         app.include_router(router)
     if public is not None:
         app.include_router(Pages(public).router)

@@ -1,32 +1,55 @@
-"""What the API can do beyond reading one return; each application is given its own."""
+"""What the web can do beyond reading one return; each application is given its own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from fastapi import Request
+from fastapi import Depends, Request
 
+from service.application.commands.accepting import Accepting
 from service.application.commands.creation import Creating
+from service.application.commands.feeding import Feeding
 from service.application.commands.voiding import Voiding
 from service.application.journal.replay import Replayed
 from service.application.reading.listing import STUCK_HOURS, Listing
+from service.application.reading.pages import due_times
 from service.domain.milestones import Milestone
 
 
-class Operations(NamedTuple):
-    """Lists, creations, voids and replays. `replay` tries one dead letter again; None: there is no such letter."""
+class Services(NamedTuple):
+    """The use cases of the API and the desk, wired by `service.wiring.serving`.
+
+    `listing` reads the lists; `creating` and `voiding` publish events and answer once Kafka has them, `accepting` those that
+    publishers send as they are, in the name that `publisher_of` gives a token; None: no valid one. `replay` tries the dead
+    letter of a number again and answers with what became of it; None: there is no such letter; it may raise Retryable.
+    `feeding` takes in what carriers send in words of their own. `stuck_hours` is for how many hours a return may stay in a
+    status before it counts as stuck, `now` the clock that this is judged by.
+
+    >>> list_returns(services.listing, ReturnFilter(stuck=True), 50, None, services.due())
+    """
 
     listing: Listing
     creating: Creating
     replay: Callable[[int], Replayed | None]
     voiding: Voiding
+    accepting: Accepting
+    publisher_of: Callable[[str], str | None]
     stuck_hours: Mapping[Milestone, float] = STUCK_HOURS
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    feeding: Feeding | None = None  # None: no feed is open
+
+    def due(self) -> dict[str, datetime]:
+        """For each status, the time since which a return in it is stuck now."""
+        return due_times(self.stuck_hours, self.now())
 
 
-async def operations(request: Request) -> Operations:
-    """Those of this application."""
-    found: Operations = request.app.state.operations
+async def services_of(request: Request) -> Services:
+    """Those of the application that was asked."""
+    found: Services = request.app.state.services
     return found
+
+
+# A parameter of an endpoint that needs them.
+Wired = Annotated[Services, Depends(services_of)]

@@ -3,14 +3,22 @@
 A table is a TOML file named after its carrier, data only:
 
     name = "Some Carrier"                 # shown to people
+    sources = ["https://..."]             # optional: the public documents that the codes are from
     zone = "Europe/London"                # optional: the zone of local times in a feed without offsets
+    elsewhere = ["N"]                     # optional: delivered codes that say "not at the door": a neighbour, a counter
     [collected]                           # asserts RT: collected from the consumer
     "0100" = "Picked up"                  # the carrier's code, as its feed writes it = what it means
     [movement]                            # asserts RT too: any physical scan proves it
     [delivered]                           # asserts RDTPF: marked delivered at the first-mile destination
-    [informational]                       # asserts nothing: pre-advice, failed attempts, traps
+    "D/*" = "Delivered"                   # a family: each code that begins with D/ and stands nowhere by itself
+    [returning]                           # asserts nothing: on its way back to the sender
+    [informational]                       # asserts nothing: pre-advice, failed attempts, lockers, traps
 
 A code that no list has is unmapped, and so is every code of a carrier without a table: never guessed.
+
+A table with `aggregator = true` is that of a service which brings many carriers' scans with statuses of its own. No
+return has it for a carrier. Its statuses are read in the scans of any carrier as `NAME:STATUS`, so that they share no
+name with the carrier's own codes: `aftership:Delivered_001`, where `aftership.toml` has `Delivered_001`.
 """
 
 from __future__ import annotations
@@ -39,35 +47,56 @@ class CodeList(StrEnum):
     COLLECTED = "collected"
     MOVEMENT = "movement"
     DELIVERED = "delivered"
+    RETURNING = "returning"
     INFORMATIONAL = "informational"
 
 
+_FAMILY: Final = "/*"
+_MEMBERS: Final = frozenset({"name", "sources", "zone", "elsewhere", "aggregator", *CodeList})
 ASSERTS: Final[dict[CodeList, Milestone | None]] = {
     CodeList.COLLECTED: Milestone.RT,
     CodeList.MOVEMENT: Milestone.RT,
     CodeList.DELIVERED: Milestone.RDTPF,
+    CodeList.RETURNING: None,
     CodeList.INFORMATIONAL: None,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class CarrierCode:
-    """One code of a carrier's table, understood."""
+    """One code of a carrier's table, understood. `elsewhere` tells of a delivery that it was not at the door."""
 
     code: str
     sense: Sense
     milestone: Milestone | None
     description: str
+    listed: CodeList
+    elsewhere: bool = False
+
+    @property
+    def returning(self) -> bool:
+        """Whether the carrier is taking the parcel back to its sender."""
+        return self.listed is CodeList.RETURNING
 
 
 @dataclass(frozen=True, slots=True)
 class CarrierTable:
-    """One carrier's codes by code, and the zone of its local times."""
+    """One carrier's codes by code, the zone of its local times, and the documents that the codes are from."""
 
     carrier: str
     name: str
     zone: ZoneInfo | None
     codes: Mapping[str, CarrierCode]
+    sources: tuple[str, ...] = ()
+    aggregator: bool = False
+
+    def find(self, code: str) -> CarrierCode | None:
+        """What the code means: by itself, or as one of the longest family that it belongs to."""
+        found = self.codes.get(code)
+        end = len(code)
+        while found is None and (end := code.rfind("/", 0, end)) >= 0:
+            found = self.codes.get(code[:end] + _FAMILY)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +125,11 @@ class CarrierTables:
 
     def __init__(self, tables: Iterable[CarrierTable]) -> None:
         self._tables = {table.carrier: table for table in tables}
+        # Most scans are read from here, without a look at families and aggregators.
         self._meanings = {
             (table.carrier, code): _MAPPED[entry.sense, entry.milestone]
             for table in self._tables.values()
+            if not table.aggregator
             for code, entry in table.codes.items()
         }
 
@@ -116,13 +147,21 @@ class CarrierTables:
     @property
     def carriers(self) -> tuple[str, ...]:
         """The carriers that have a table, sorted."""
-        return tuple(sorted(self._tables))
+        return tuple(sorted(name for name, table in self._tables.items() if not table.aggregator))
+
+    @property
+    def aggregators(self) -> tuple[str, ...]:
+        """The aggregators that have a table, sorted."""
+        return tuple(sorted(name for name, table in self._tables.items() if table.aggregator))
 
     def table(self, carrier: str) -> CarrierTable | None:
+        """The table of that name, an aggregator's too."""
         return self._tables.get(carrier)
 
     def knows(self, carrier: str) -> bool:
-        return carrier in self._tables
+        """Whether the carrier has a table of its own."""
+        table = self._tables.get(carrier)
+        return table is not None and not table.aggregator
 
     def zone(self, carrier: str) -> ZoneInfo | None:
         """The zone of the carrier's local times; None where its table names none or it has no table."""
@@ -130,15 +169,24 @@ class CarrierTables:
         return table.zone if table else None
 
     def lookup(self, carrier: str, code: str) -> CarrierCode | None:
+        """What the code says in this carrier's scans; None where no table knows."""
         table = self._tables.get(carrier)
-        return table.codes.get(code) if table else None
+        found = table.find(code) if table is not None and not table.aggregator else None
+        if found is None:
+            name, colon, status = code.partition(":")
+            aggregator = self._tables.get(name) if colon else None
+            found = aggregator.find(status) if aggregator is not None and aggregator.aggregator else None
+        return found
 
     def understand(self, carrier: str, code: str) -> Meaning:
         """What the scan says: for a new scan, and for an unmapped one once the tables changed."""
         meaning = self._meanings.get((carrier, code))
         if meaning is not None:
             return meaning
-        return _UNKNOWN_CODE if carrier in self._tables else _UNKNOWN_CARRIER
+        found = self.lookup(carrier, code)
+        if found is not None:
+            return _MAPPED[found.sense, found.milestone]
+        return _UNKNOWN_CODE if self.knows(carrier) else _UNKNOWN_CARRIER
 
 
 def parse_table(carrier: str, text: str, origin: str) -> CarrierTable:
@@ -148,12 +196,17 @@ def parse_table(carrier: str, text: str, origin: str) -> CarrierTable:
     except tomllib.TOMLDecodeError as error:
         # Names the line, and so finds a code that stands twice in one list.
         raise SettingsError(f"{origin}: {error}") from None
-    unknown = document.keys() - {"name", "zone", *CodeList}
+    unknown = document.keys() - _MEMBERS
     if unknown:
         raise SettingsError(f"{_at(origin, text, min(unknown))}: unknown key {min(unknown)!r}")
     name = document.get("name")
     if not isinstance(name, str) or not name:
         raise SettingsError(f"{origin}: name: a text is expected")
+    aggregator = document.get("aggregator", False)
+    if not isinstance(aggregator, bool):
+        raise SettingsError(f"{_at(origin, text, 'aggregator')}: aggregator: true or false is expected")
+    sources = _texts(origin, text, document, "sources")
+    elsewhere = _texts(origin, text, document, "elsewhere")
     codes: dict[str, CarrierCode] = {}
     for code_list in CodeList:
         entries = document.get(code_list, {})
@@ -163,10 +216,20 @@ def parse_table(carrier: str, text: str, origin: str) -> CarrierTable:
             _check_code(f"{_at(origin, text, code)}: {code_list}.{code}", code, description, codes)
             milestone = ASSERTS[code_list]
             sense = Sense.INFORMS if milestone is None else Sense.ASSERTS
-            codes[code] = CarrierCode(code, sense, milestone, description)
-    if not codes:
+            codes[code] = CarrierCode(code, sense, milestone, description, code_list, code in elsewhere)
+    if not codes and "zone" not in document:  # a zone alone is enough where an aggregator reads the codes
         raise SettingsError(f"{origin}: the table has no code")
-    return CarrierTable(carrier, name, _zone(origin, text, document.get("zone")), codes)
+    for code in elsewhere:
+        if code not in codes or codes[code].listed is not CodeList.DELIVERED:
+            raise SettingsError(f"{_at(origin, text, 'elsewhere')}: elsewhere: {code!r} is no code of [delivered]")
+    return CarrierTable(carrier, name, _zone(origin, text, document.get("zone")), codes, sources, aggregator)
+
+
+def _texts(origin: str, text: str, document: Mapping[str, Any], member: str) -> tuple[str, ...]:
+    found = document.get(member, [])
+    if not isinstance(found, list) or not all(isinstance(each, str) and each for each in found):
+        raise SettingsError(f"{_at(origin, text, member)}: {member}: a list of texts is expected")
+    return tuple(found)
 
 
 def _check_code(where: str, code: str, description: object, seen: Mapping[str, CarrierCode]) -> None:
@@ -176,6 +239,8 @@ def _check_code(where: str, code: str, description: object, seen: Mapping[str, C
         raise SettingsError(f"{where}: a text that says what the code means is expected")
     if code in seen:
         raise SettingsError(f"{where}: the code stands in two lists")
+    if "*" in code and not (code.endswith(_FAMILY) and code.count("*") == 1 and len(code) > len(_FAMILY)):
+        raise SettingsError(f"{where}: a star stands at the end of a family only, behind a slash: D/*")
 
 
 def _zone(origin: str, text: str, name: Any) -> ZoneInfo | None:

@@ -7,6 +7,7 @@ event two identities, one a mode.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -70,8 +71,19 @@ def decode(record: Record) -> dict[str, Any]:
 
 
 def encode(attributes: Mapping[str, Any], data: Mapping[str, Any]) -> bytes:
-    """A structured-mode value; send it with `STRUCTURED_HEADERS`."""
-    return pydantic_core.to_json({"specversion": "1.0", **attributes, "data": data})
+    """A structured-mode value; send it with `STRUCTURED_HEADERS`.
+
+    `attributes` are those of the event but for `specversion`, in the order in which they are to stand. The one place
+    where events are built:
+
+    >>> encode({"id": "1", "source": "/s", "type": "t"}, {"return_id": "R-1001"})
+    b'{"specversion":"1.0","id":"1","source":"/s","type":"t","data":{"return_id":"R-1001"}}'
+    """
+    event = {"specversion": "1.0", **attributes, "data": data}
+    try:
+        return pydantic_core.to_json(event)
+    except ValueError:  # half a UTF-16 pair in a text that somebody gave: who decodes it says so of the escape
+        return json.dumps(event).encode()
 
 
 def _structured(value: bytes) -> dict[str, Any]:

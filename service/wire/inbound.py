@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from enum import StrEnum, unique
 from functools import lru_cache
 from typing import Any, Final
@@ -37,7 +38,11 @@ class SubjectKind(StrEnum):
 
 
 def label(carrier: str, tracking_number: str) -> str:
-    """A label in one word; a carrier has no slash."""
+    """A label in one word, as scans are parked and placed by; a carrier has no slash.
+
+    >>> label("omniparcel", "OP-1")
+    'omniparcel/OP-1'
+    """
     return f"{carrier}/{tracking_number}"
 
 
@@ -46,19 +51,19 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
 
     `type` is the CloudEvent's, `code` a scan's own. `zone_source` is "event" where `time` carried its offset,
     "carrier_table" where the carrier's table turned a local time into an instant. `utc_offset` is the one that `time`
-    carried, in minutes east of UTC. `data` is the event's data as
-    compact JSON, unknown members kept; `extensions` its further attributes as a JSON object.
+    carried, in minutes east of UTC. `data` is the event's data as compact JSON, unknown members kept; `extensions` its
+    further attributes as a JSON object.
     """
 
     kind: SubjectKind
     subject: str
     event: Event
     type: str
-    code: str | None
-    zone_source: str
-    utc_offset: int | None
     data: bytes
-    extensions: bytes | None
+    code: str | None = None
+    zone_source: str = "event"
+    utc_offset: int | None = None
+    extensions: bytes | None = None
 
 
 _ROUTES: Final[dict[str, Route]] = {route.value: route for route in Route}
@@ -130,7 +135,7 @@ class Parser:
             kept = {k: v for k, v in envelope.items() if k not in _CORE_ATTRIBUTES and v is not None}
             extensions = _compact(kept) if kept else None
         code = data["code"] if kind is SubjectKind.LABEL else None
-        return Inbound(kind, subject, event, event_type, code, zone_source, utc_offset, _compact(data), extensions)
+        return Inbound(kind, subject, event, event_type, _compact(data), code, zone_source, utc_offset, extensions)
 
     def _received(self, record: Record) -> int:
         """When the message came: the later of Kafka's timestamp and the clock, as far as the first is to be believed.
@@ -177,13 +182,13 @@ class Parser:
         self, event_type: str, envelope: dict[str, Any], data: dict[str, Any], at: int
     ) -> tuple[SubjectKind, str, Event]:
         source, event_id = _shared(envelope["source"]), envelope["id"]
-        location = models.location_of(event_type, data)
+        location = location_of(event_type, data)
         if event_type == models.CARRIER_SCANNED:
             carrier = data["carrier"]
             said = self._tables.understand(carrier, data["code"])
-            event = Event(
-                source, event_id, at, said.sense, said.milestone, location, None, None, None, said.unmapped_because
-            )
+            event = Event(source, event_id, at, said.sense, said.milestone, location)
+            if said.unmapped_because is not None:
+                event = replace(event, unmapped_because=said.unmapped_because)
             return SubjectKind.LABEL, label(carrier, data["tracking_number"]), event
         if event_type == models.CONNOTE_DELIVERED:
             connote = data["connote"]
@@ -216,6 +221,25 @@ def attributes_of(data: Mapping[str, Any]) -> Attributes:
     )
 
 
+_WITH_LOCATION: Final = frozenset({models.CARRIER_SCANNED, models.HUB_DEPOT_SCANNED, models.CONNOTE_DELIVERED})
+
+
+def location_of(event_type: str, data: Mapping[str, Any]) -> Mapping[str, str] | None:
+    """The location in a valid event's data: its known members that say something; None where there are none.
+
+    Only of types that have one: elsewhere a member of that name is unknown, so ignored.
+    """
+    location = data.get("location") if event_type in _WITH_LOCATION else None
+    return _location(location.get("name"), location.get("code"), location.get("country")) if location else None
+
+
+@lru_cache(4096)
+def _location(name: str | None, code: str | None, country: str | None) -> Mapping[str, str] | None:
+    """One object for all events at a place: a worker remembers some hundred thousand of them."""
+    members = {"name": name, "code": code, "country": country}
+    return {member: said for member, said in members.items() if said} or None
+
+
 _REASONS: Final[dict[str, Invalid]] = {
     "missing": Invalid.MISSING_FIELD,
     "string_type": Invalid.WRONG_TYPE,
@@ -223,6 +247,7 @@ _REASONS: Final[dict[str, Invalid]] = {
     "dict_type": Invalid.WRONG_TYPE,
     "list_type": Invalid.WRONG_TYPE,
 }
+_MOST_FAULTS: Final = 50  # that are told of one event
 _EXPECTED: Final[dict[str, str]] = {
     models.TIME_PATTERN: "RFC 3339 with an offset is expected",
     models.LOCAL_TIME_PATTERN: "an ISO 8601 date and time without an offset is expected",
@@ -233,16 +258,20 @@ _EXPECTED: Final[dict[str, str]] = {
 def _invalid(error: pydantic_core.ValidationError) -> InvalidEvent:
     """The first of the model's complaints; its texts name what was expected, never what came."""
     complaints = error.errors(include_url=False, include_input=False)
-    first = complaints[0]
-    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"]).lstrip(".")
+    faults = [_fault(complaint) for complaint in complaints]
+    first, (path, expected) = complaints[0], faults[0]
     pattern: str = first.get("ctx", {}).get("pattern", "")
-    if first["type"] == "missing":
-        expected = "missing"
-    else:
-        message = first["msg"]
-        expected = _EXPECTED.get(pattern, message[:1].lower() + message[1:])
     more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
-    return InvalidEvent(_reason(first["type"], path, pattern), f"{path}: {expected}{more}")
+    return InvalidEvent(_reason(first["type"], path, pattern), f"{path}: {expected}{more}", faults[:_MOST_FAULTS])
+
+
+def _fault(complaint: pydantic_core.ErrorDetails) -> tuple[str, str]:
+    """Where, and what was expected there."""
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in complaint["loc"]).lstrip(".")
+    if complaint["type"] == "missing":
+        return path, "missing"
+    message = complaint["msg"]
+    return path, _EXPECTED.get(complaint.get("ctx", {}).get("pattern", ""), message[:1].lower() + message[1:])
 
 
 def _reason(complaint: str, path: str, pattern: str) -> Invalid:

@@ -8,14 +8,15 @@ The JSON Schemas under schemas/ are generated from here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal, NotRequired
 
-from pydantic import BeforeValidator, ConfigDict, Field, with_config
+from pydantic import BeforeValidator, Field
 
 # Below Python 3.12 pydantic cannot use the one of `typing`.
 from typing_extensions import TypedDict
+
+from service.wire.strictness import data, event, scanned
 
 RETURN_CREATED: Final = "com.omnirps.return.created.v1"
 CARRIER_SCANNED: Final = "com.omnirps.carrier.scanned.v1"
@@ -81,30 +82,9 @@ LocalTime = Annotated[
         "one that it skips as if the clock had not been changed yet.",
     ),
 ]
-_EITHER_TIME: Final[dict[str, Any]] = {
-    "oneOf": [
-        {"required": ["time"], "properties": {"time": {"type": "string"}}},
-        {"properties": {"data": {"required": ["local_time"], "properties": {"local_time": {"type": "string"}}}}},
-    ]
-}
-_NO_BASE64: Final[dict[str, Any]] = {"data_base64": {"type": "null", "description": "`data` has to be JSON."}}
 
 
-def _closed_over_base64(schema: dict[str, Any]) -> None:
-    schema["properties"].update(_NO_BASE64)
-
-
-def _scanned_extra(schema: dict[str, Any]) -> None:
-    _closed_over_base64(schema)
-    schema.update(_EITHER_TIME)
-
-
-_data = with_config(ConfigDict(extra="allow", strict=True))
-_event = with_config(ConfigDict(extra="allow", strict=True, json_schema_extra=_closed_over_base64))
-_scanned = with_config(ConfigDict(extra="allow", strict=True, json_schema_extra=_scanned_extra))
-
-
-@_data
+@data
 class Location(TypedDict):
     """Where it happened, as far as the publisher knows."""
 
@@ -113,7 +93,7 @@ class Location(TypedDict):
     country: NotRequired[Country | None]
 
 
-@_data
+@data
 class ReturnedItem(TypedDict):
     """An item that the consumer sends back."""
 
@@ -123,7 +103,7 @@ class ReturnedItem(TypedDict):
     reason: NotRequired[str | None]
 
 
-@_data
+@data
 class ProcessedItem(TypedDict):
     """An item that the hub confirmed."""
 
@@ -132,7 +112,7 @@ class ProcessedItem(TypedDict):
     condition: NotRequired[str | None]
 
 
-@_data
+@data
 class ReturnCreatedData(TypedDict):
     """A label exists."""
 
@@ -147,7 +127,7 @@ class ReturnCreatedData(TypedDict):
     items: NotRequired[list[ReturnedItem] | None]
 
 
-@_data
+@data
 class CarrierScannedData(TypedDict):
     """A carrier scanned the parcel; `code` is the carrier's own, leading zeros kept."""
 
@@ -160,7 +140,7 @@ class CarrierScannedData(TypedDict):
     local_time: NotRequired[LocalTime | None]
 
 
-@_data
+@data
 class DepotScannedData(TypedDict):
     """The hub's receipt scan: the parcel is in its possession."""
 
@@ -169,7 +149,7 @@ class DepotScannedData(TypedDict):
     location: NotRequired[Location | None]
 
 
-@_data
+@data
 class ProcessedData(TypedDict):
     """Opened, items confirmed, ready to consolidate."""
 
@@ -179,7 +159,7 @@ class ProcessedData(TypedDict):
     omnirps_tracking_number: NotRequired[Annotated[str, _text(128)] | None]
 
 
-@_data
+@data
 class ExportedData(TypedDict):
     """Consolidated under a connote and exported."""
 
@@ -190,7 +170,7 @@ class ExportedData(TypedDict):
     destination_country: NotRequired[Country | None]
 
 
-@_data
+@data
 class RejectedData(TypedDict):
     """Rejected during processing; the end."""
 
@@ -200,7 +180,7 @@ class RejectedData(TypedDict):
     note: NotRequired[str | None]
 
 
-@_data
+@data
 class ConnoteDeliveredData(TypedDict):
     """The connote, and with it every return exported under it, arrived at the retailer's chosen location."""
 
@@ -210,7 +190,7 @@ class ConnoteDeliveredData(TypedDict):
     signed_by: NotRequired[str | None]
 
 
-@_data
+@data
 class EventVoidedData(TypedDict):
     """The event `source`, `id` of the return was a mistake. A return's creation cannot be voided."""
 
@@ -228,7 +208,7 @@ class _Envelope(TypedDict):
     datacontenttype: NotRequired[Annotated[str, Field(pattern=JSON_MEDIA_TYPE_PATTERN)] | None]
 
 
-@_event
+@event
 class ReturnCreated(_Envelope):
     """OmniReturns made a label: the return exists."""
 
@@ -237,7 +217,7 @@ class ReturnCreated(_Envelope):
     data: ReturnCreatedData
 
 
-@_scanned
+@scanned
 class CarrierScanned(_Envelope):
     """A first-mile carrier scanned the parcel."""
 
@@ -246,7 +226,7 @@ class CarrierScanned(_Envelope):
     data: CarrierScannedData
 
 
-@_event
+@event
 class DepotScanned(_Envelope):
     """A hub scanned the parcel in."""
 
@@ -255,7 +235,7 @@ class DepotScanned(_Envelope):
     data: DepotScannedData
 
 
-@_event
+@event
 class Processed(_Envelope):
     """A hub processed the return."""
 
@@ -264,7 +244,7 @@ class Processed(_Envelope):
     data: ProcessedData
 
 
-@_event
+@event
 class Exported(_Envelope):
     """A hub exported the return under a connote."""
 
@@ -273,7 +253,7 @@ class Exported(_Envelope):
     data: ExportedData
 
 
-@_event
+@event
 class Rejected(_Envelope):
     """A hub rejected the return."""
 
@@ -282,7 +262,7 @@ class Rejected(_Envelope):
     data: RejectedData
 
 
-@_event
+@event
 class ConnoteDelivered(_Envelope):
     """A connote was delivered."""
 
@@ -291,7 +271,7 @@ class ConnoteDelivered(_Envelope):
     data: ConnoteDeliveredData
 
 
-@_event
+@event
 class EventVoided(_Envelope):
     """An earlier event was a mistake."""
 
@@ -318,21 +298,3 @@ TYPES_BY_TOPIC_SETTING: Final[dict[str, tuple[str, ...]]] = {
     "topic_hub_events": (HUB_DEPOT_SCANNED, HUB_PROCESSED, HUB_EXPORTED, HUB_REJECTED, EVENT_VOIDED),
     "topic_deliveries": (CONNOTE_DELIVERED,),
 }
-
-_WITH_LOCATION: Final = frozenset({CARRIER_SCANNED, HUB_DEPOT_SCANNED, CONNOTE_DELIVERED})
-
-
-def location_of(event_type: str, data: Mapping[str, Any]) -> Mapping[str, str] | None:
-    """The location in a valid event's data: its known members that say something; None where there are none.
-
-    Only of types that have one: elsewhere a member of that name is unknown, so ignored.
-    """
-    location = data.get("location") if event_type in _WITH_LOCATION else None
-    return _location(location.get("name"), location.get("code"), location.get("country")) if location else None
-
-
-@lru_cache(4096)
-def _location(name: str | None, code: str | None, country: str | None) -> Mapping[str, str] | None:
-    """One object for all events at a place: a worker remembers some hundred thousand of them."""
-    members = {"name": name, "code": code, "country": country}
-    return {member: said for member, said in members.items() if said} or None

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 from service.domain.journey import Change, State
 from service.domain.milestones import NAMES, Reason
 from service.wire.cloudevents import STRUCTURED_HEADERS, encode
 from service.wire.documents import return_document
 from service.wire.explanations import EXPLANATIONS
-from service.wire.models import CARRIER_SCANNED, CONNOTE_DELIVERED, HUB_EXPORTED, RETURN_CREATED
 from service.wire.published import CURRENT_STATUS, EXCEPTION, STATUS_CHANGED
 from service.wire.record import Record
+from service.wire.rows.logged import LogRow
 from service.wire.times import rfc3339
 
 SOURCE: Final = "/returns-status"
@@ -26,41 +26,6 @@ class Message(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...] = ()
-
-
-class ExceptionalRow(Protocol):
-    """What `exception` needs of a history row."""
-
-    @property
-    def return_id(self) -> str: ...
-    @property
-    def seq(self) -> int: ...
-    @property
-    def recorded_at(self) -> datetime: ...
-    @property
-    def source(self) -> str: ...
-    @property
-    def id(self) -> str: ...
-    @property
-    def type(self) -> str: ...
-    @property
-    def occurred_at(self) -> datetime: ...
-    @property
-    def milestone(self) -> str | None: ...
-    @property
-    def code(self) -> str | None: ...
-    @property
-    def verdict(self) -> str: ...
-    @property
-    def reason(self) -> str | None: ...
-    @property
-    def data(self) -> Mapping[str, Any] | None: ...
-    @property
-    def topic(self) -> str: ...
-    @property
-    def partition(self) -> int: ...
-    @property
-    def offset(self) -> int: ...
 
 
 def status_changed(return_id: str, state: State, change: Change, recorded_at: datetime) -> Message:
@@ -103,17 +68,11 @@ def current_status(return_id: str, state: State, recorded_at: datetime) -> Messa
     return _message(CURRENT_STATUS, return_id, f"{return_id}/current/{state.seq}", _text(recorded_at), data)
 
 
-def exception(row: ExceptionalRow, state: State) -> Message:
+def exception(row: LogRow, state: State) -> Message:
     """An event that was held, refused or unmapped, or counts with a reason to look at it; `state` is the one after it."""
-    attributes = state.evidence.attributes
-    if attributes is None or row.reason is None:
-        raise ValueError("an exception has a reason, and concerns a return whose creation is known")
-    explanation = EXPLANATIONS[Reason(row.reason)]
-    recorded = _text(row.recorded_at)
-    # What the event itself named, which need not be what counts; other types may carry members of these names.
-    said = row.data or {}
-    named = said if row.type in (RETURN_CREATED, CARRIER_SCANNED) else {}
-    consigned = said if row.type in (HUB_EXPORTED, CONNOTE_DELIVERED) else {}
+    if row.reason is None:
+        raise ValueError("an exception has a reason")
+    named, explanation, recorded = row.named(state), EXPLANATIONS[Reason(row.reason)], _text(row.recorded_at)
     data = {
         "return_id": row.return_id,
         "verdict": row.verdict,
@@ -123,9 +82,9 @@ def exception(row: ExceptionalRow, state: State) -> Message:
         "milestone": row.milestone,
         "event_type": row.type,
         "code": row.code,
-        "carrier": named.get("carrier", attributes.carrier),
-        "tracking_number": named.get("tracking_number", attributes.tracking_number),
-        "connote": consigned.get("connote", state.evidence.connote),
+        "carrier": named.carrier,
+        "tracking_number": named.tracking_number,
+        "connote": named.connote,
         "occurred_at": _text(row.occurred_at),
         "cause": {"source": row.source, "id": row.id},
         "origin": {"topic": row.topic, "partition": row.partition, "offset": row.offset},

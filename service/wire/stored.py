@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from msgspec import Struct, convert
 from msgspec.json import Decoder, Encoder
@@ -16,12 +17,13 @@ from pydantic_core import from_json
 
 from service.domain.events import Attributes, Event, Sense
 from service.domain.journey import Change, State
-from service.domain.milestones import Kind, Milestone, Reason
+from service.domain.milestones import Kind, Milestone, Reason, Verdict
 from service.domain.timeline import Evidence, Sighting, decide, in_rank_order
 from service.wire.carriers import CarrierTables
-from service.wire.inbound import Inbound, SubjectKind, attributes_of
-from service.wire.models import EVENT_VOIDED, location_of
+from service.wire.inbound import Inbound, SubjectKind, attributes_of, location_of
+from service.wire.models import EVENT_VOIDED
 from service.wire.reconciled import RECONCILED, of_event
+from service.wire.record import Record
 
 # Takes named tuples and enumerations as they are, and gives them back, in half the time that others need for plain ones.
 _encode: Final = Encoder().encode
@@ -113,18 +115,22 @@ def stored_event(
     occurred_at: datetime,
     milestone: str | None,
     data: dict[str, Any],
-    *,
-    unmapped_because: str | None = None,
+    verdict: str | None = None,
+    reason: str | None = None,
 ) -> Event:
-    """The event of a history, parked or delivery row, as it was understood when it was recorded."""
+    """The event of a history, parked or delivery row, as it was understood when it was recorded.
+
+    `data` is the event's, parsed. `verdict` and `reason` are those of its history row; of an event that has none yet
+    (parked, a delivery that waits) both are None, and what its code means is asked of the carrier's table.
+    """
     at = to_micros(occurred_at)
     if event_type == EVENT_VOIDED:
         return Event(source, event_id, at, Sense.VOIDS, voids=(data["source"], data["id"]))
     if event_type == RECONCILED:
         return Event(source, event_id, at, Sense.RECONCILES, published=of_event(data))
     if milestone is None:
-        sense = Sense.INFORMS if unmapped_because is None else Sense.UNMAPPED
-        because = None if unmapped_because is None else Reason(unmapped_because)
+        because = Reason(reason) if reason is not None and verdict == Verdict.UNMAPPED else None
+        sense = Sense.INFORMS if because is None else Sense.UNMAPPED
         return Event(source, event_id, at, sense, location=location_of(event_type, data), unmapped_because=because)
     asserted = Milestone(milestone)
     attributes = None
@@ -142,27 +148,50 @@ def stored_event(
     )
 
 
-def stored_inbound(
-    kind: str,
-    subject: str,
-    source: str,
-    event_id: str,
-    event_type: str,
-    occurred_at: datetime,
-    zone_source: str,
-    utc_offset: int | None,
-    code: str | None,
-    milestone: str | None,
-    data: str,
-    extensions: str | None,
-    *,
-    tables: CarrierTables,
-) -> Inbound:
-    """An event that was kept until it could be placed. A scan is understood by the tables of today."""
-    members = from_json(data)
-    event = stored_event(source, event_id, event_type, occurred_at, milestone, members)
-    if code is not None:
-        said = tables.understand(members["carrier"], code)
-        event = replace(event, sense=said.sense, milestone=said.milestone, unmapped_because=said.unmapped_because)
-    raw = None if extensions is None else extensions.encode()
-    return Inbound(SubjectKind(kind), subject, event, event_type, code, zone_source, utc_offset, data.encode(), raw)
+class KeptEvent(NamedTuple):
+    """An event as it stands in a row, in the order of its columns: what it takes to place it later, or once more.
+
+    `data` and `extensions` are JSON as it is kept; `published_at` is Kafka's timestamp, `topic_id` None where it was not
+    known. The other members are those of `Inbound`, its event and its record.
+    """
+
+    source: str
+    id: str
+    type: str
+    occurred_at: datetime
+    zone_source: str
+    utc_offset: int | None
+    code: str | None
+    milestone: str | None
+    data: str
+    extensions: str | None
+    topic: str
+    topic_id: UUID | None
+    partition: int
+    offset: int
+    published_at: datetime
+
+    def inbound(self, kind: str, subject: str, tables: CarrierTables) -> Inbound:
+        """The event under the `kind` and `subject` that it was kept by. A scan is understood by the tables of today."""
+        members = from_json(self.data)
+        event = stored_event(self.source, self.id, self.type, self.occurred_at, self.milestone, members)
+        if self.code is not None:
+            said = tables.understand(members["carrier"], self.code)
+            event = replace(event, sense=said.sense, milestone=said.milestone, unmapped_because=said.unmapped_because)
+        return Inbound(
+            SubjectKind(kind),
+            subject,
+            event,
+            self.type,
+            self.data.encode(),
+            code=self.code,
+            zone_source=self.zone_source,
+            utc_offset=self.utc_offset,
+            extensions=None if self.extensions is None else self.extensions.encode(),
+        )
+
+    def record(self) -> Record:
+        """Where the event stood in Kafka; its bytes are not kept."""
+        at = to_micros(self.published_at) // 1000
+        topic_id = None if self.topic_id is None else self.topic_id.bytes
+        return Record(self.topic, self.partition, self.offset, at, None, None, topic_id=topic_id)

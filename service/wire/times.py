@@ -25,6 +25,9 @@ def instant(text: str) -> tuple[int, int]:
     """The instant that `text` names, digits beyond microseconds cut; and its offset in minutes east of UTC.
 
     `text` has the form of RFC 3339 already (`models.TIME_PATTERN`). Raises ValueError for an impossible date.
+
+    >>> instant("1970-01-01T13:00:01.25+13:00")
+    (1250000, 780)
     """
     moment = datetime.fromisoformat(text.upper())
     zone = moment.tzinfo
@@ -46,7 +49,11 @@ def local_micros(text: str, zone: ZoneInfo) -> int:
 
 
 def rfc3339(at: int) -> str:
-    """`at` in UTC, with as many digits of a second as it needs."""
+    """`at`, in microseconds since 1970-01-01 UTC, as text in UTC: no digits of a second, or six.
+
+    >>> rfc3339(0), rfc3339(1_500_000)
+    ('1970-01-01T00:00:00Z', '1970-01-01T00:00:01.500000Z')
+    """
     return (_EPOCH_UTC + timedelta(microseconds=at)).isoformat() + "Z"
 
 

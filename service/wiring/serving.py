@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -17,28 +17,34 @@ from service.adapters.kafka.options import connection_options
 from service.adapters.kafka.publishing.producing import Publishing
 from service.adapters.postgres.access.audit import PostgresAudit
 from service.adapters.postgres.access.sessions import PostgresSessions
+from service.adapters.postgres.commands.accepting import PostgresSubjects
 from service.adapters.postgres.commands.creations import PostgresCreations
 from service.adapters.postgres.journal.letters import MendingJournal
+from service.adapters.postgres.reading.carriers import PostgresCarriers
 from service.adapters.postgres.reading.desk import PostgresDeskReading
 from service.adapters.postgres.reading.listing import PostgresListing
 from service.adapters.postgres.reading.public import PostgresPublicReading
 from service.adapters.postgres.reading.queues import PostgresQueues
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
 from service.application.access.sessions import SessionLimits
-from service.application.commands.creation import HEADERS, Creating
+from service.application.commands.accepting import Accepting
+from service.application.commands.creation import Creating
+from service.application.commands.feeding import Message
 from service.application.commands.voiding import Voiding
 from service.application.journal.replay import Replayed, replay_letter
-from service.application.reading.durations import PaceKeeper
+from service.application.reading.durations import DurationKeeper
 from service.errors import Fatal
 from service.runtime.monitoring.board import Board
 from service.runtime.monitoring.lookout import Lookout
 from service.web.app import create_app
 from service.web.http.limits import Rate
 from service.web.ops.desk import Parts
-from service.web.public.pages import Limits, Public
-from service.web.services import Operations
-from service.wiring import monitors
-from service.wiring.bootstrap import carrier_tables, parser
+from service.web.public.pages import Public, PublicLimits
+from service.web.services import Services
+from service.wire.cloudevents import STRUCTURED_HEADERS
+from service.wiring import feeds
+from service.wiring.monitors import processes
+from service.wiring.parts import carrier_tables, parser, topics_by_type
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -58,7 +64,7 @@ def web(
     settings: Settings, metrics: Metrics, stop: Stop, monitor: Monitor | None = None, board: Board | None = None
 ) -> Iterator[FastAPI]:
     """The web application on a pool of connections, which is closed at the end of the block."""
-    limits = Limits(
+    limits = PublicLimits(
         client=Rate(settings.public_client_rate, settings.public_burst),
         number=Rate(settings.public_number_rate, settings.public_burst),
         streams=settings.public_streams,
@@ -66,14 +72,14 @@ def web(
     with open_pool(settings.database_url.get_secret_value(), settings.database_pool_size) as pool:
         public = Public(PostgresPublicReading(pool), carrier_tables(settings), limits, lambda: bool(stop))
         reading = PostgresReading(pool)
-        with operations(settings, pool) as does, desk(settings, pool, does) as parts:
+        with wire_services(settings, pool) as services, desk(settings, pool, services) as parts:
             if monitor is not None and board is not None and settings.metrics_port:
-                with monitors.serve(monitor, settings, metrics, board, pool, reading.problems):
-                    application = create_app(reading, metrics, public, does, parts, problems=monitor.problems)
+                with processes.serve(monitor, settings, metrics, board, pool, reading.problems):
+                    application = create_app(reading, metrics, public, services, parts, problems=monitor.problems)
                     application.state.questions = _questions(reading, parts)
                     yield application
                 return
-            application = create_app(reading, metrics, public, does, parts)
+            application = create_app(reading, metrics, public, services, parts)
             application.state.questions = _questions(reading, parts)
             yield application
 
@@ -87,7 +93,7 @@ def _questions(reading: PostgresReading, parts: Parts) -> dict[str, Callable[[],
 
 
 @contextmanager
-def operations(settings: Settings, pool: Pool) -> Iterator[Operations]:
+def wire_services(settings: Settings, pool: Pool) -> Iterator[Services]:
     """What the API does beyond reading one return; neither server need be there yet. Raises SettingsError."""
     connection_options(settings, "returns-web")  # Kafka is asked later; what is wrong with its settings is said now
     tables = carrier_tables(settings)
@@ -101,15 +107,35 @@ def operations(settings: Settings, pool: Pool) -> Iterator[Operations]:
     with closing(Publishing(settings, "returns-web", patience_seconds=_CREATION_SECONDS)) as publishing:
 
         def onto(topic: str) -> Callable[[str, bytes], None]:
-            return lambda key, event: publishing.publish_now(topic, key.encode(), event, list(HEADERS))
+            return lambda key, event: publishing.publish_now(topic, key.encode(), event, list(STRUCTURED_HEADERS))
+
+        def scans(messages: Sequence[Message]) -> None:
+            sent = [(settings.topic_scans, message.key.encode(), message.value) for message in messages]
+            publishing.publish_all_now(sent, list(STRUCTURED_HEADERS))
 
         creating = Creating(PostgresCreations(pool), understood, returns, onto(returns))
         voiding = Voiding(understood, hub_events, onto(hub_events))
-        yield Operations(PostgresListing(pool), creating, replay_one, voiding, settings.stuck_hours)
+        subjects = PostgresSubjects(pool)
+        accepting = Accepting(
+            understood,
+            topics_by_type(settings),
+            lambda messages: publishing.publish_all_now(messages, list(STRUCTURED_HEADERS)),
+            subjects,
+        )
+        yield Services(
+            PostgresListing(pool),
+            creating,
+            replay_one,
+            voiding,
+            accepting,
+            subjects.publisher_of,
+            settings.stuck_hours,
+            feeding=feeds.feeding(settings, understood, scans),
+        )
 
 
 @contextmanager
-def desk(settings: Settings, pool: Pool, does: Operations) -> Iterator[Parts]:
+def desk(settings: Settings, pool: Pool, services: Services) -> Iterator[Parts]:
     """What the operations desk is made of; neither server need be there yet."""
     limits = SessionLimits(timedelta(minutes=settings.ops_idle_minutes), timedelta(hours=settings.ops_session_hours))
     tables = carrier_tables(settings)
@@ -118,16 +144,17 @@ def desk(settings: Settings, pool: Pool, does: Operations) -> Iterator[Parts]:
             sessions=PostgresSessions(pool, limits),
             audit=PostgresAudit(pool),
             reading=PostgresDeskReading(pool),
-            operations=does,
+            services=services,
             tables=tables,
             public_url=settings.public_url,
             failures=Rate(settings.ops_login_failures, settings.ops_login_failures),
             queues=PostgresQueues(pool),
-            pace=PaceKeeper(PostgresPublicReading(pool), time.monotonic),
+            durations=DurationKeeper(PostgresPublicReading(pool), time.monotonic),
             ends=ends,
             parser=parser(settings, tables),
             topics=settings.input_topics,
             export_rows=settings.ops_export_rows,
+            carriers=PostgresCarriers(pool),
         )
 
 
@@ -144,7 +171,6 @@ class _Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         self._board.beat()
-        self._stop.watchdog.beat()
         return bool(self._stop) or await super().on_tick(counter)
 
     @contextmanager
@@ -154,7 +180,7 @@ class _Server(uvicorn.Server):
 
 def serve(settings: Settings, metrics: Metrics, stop: Stop, monitor: Monitor) -> None:
     """Serve HTTP until asked to stop; what is being answered is answered first."""
-    board = Board()
+    board = Board(watchdog=stop.watchdog)
     with (
         _listen(settings.http_host, settings.http_port) as listener,
         web(settings, metrics, stop, monitor, board) as application,

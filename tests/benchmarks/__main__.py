@@ -28,6 +28,10 @@ def main() -> None:
     parser.add_argument("--search-on", metavar="URL", help="a database that `multiply` filled before, for search")
     parser.add_argument("--rate", type=int, default=500, help="events a second, for latency")
     parser.add_argument("--seconds", type=float, default=40, help="how long, for latency")
+    parser.add_argument(
+        "--against", type=Path, help="another checkout, to compare ingest, relay and latency with by turns"
+    )
+    parser.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="a setting, for latency")
     arguments = parser.parse_args()
     wanted = arguments.what or NAMES[:4]
     if unknown := set(wanted) - set(NAMES):
@@ -38,16 +42,19 @@ def main() -> None:
     bed = Bed()
     try:
         if "ingest" in wanted:
-            figures["ingest"] = report.ingest(ingest.run(bed, arguments.returns, arguments.repeats))
+            figures["ingest"] = report.ingest(ingest.run(bed, arguments.returns, arguments.repeats, arguments.against))
         if "relay" in wanted:
-            figures["relay"] = report.relay(relay.run(bed, arguments.returns, arguments.repeats))
+            figures["relay"] = report.relay(relay.run(bed, arguments.returns, arguments.repeats, arguments.against))
         if "latency" in wanted:
-            figures["latency"] = report.latency(latency.run(bed, arguments.rate, arguments.seconds), arguments.rate)
+            settings = dict(each.split("=", 1) for each in arguments.set)
+            compared = latency.Compared(arguments.against, arguments.repeats, settings)
+            found = latency.run(bed, arguments.rate, arguments.seconds, compared)
+            figures["latency"] = report.latency(found, arguments.rate)
         if "read" in wanted:
             figures["read"] = report.read(read.run(bed, min(arguments.seconds, 10), arguments.repeats))
         if "search" in wanted:
-            found = search.run(bed, arguments.search_returns, arguments.search_on)
-            figures["search"] = report.search(*found)
+            sizes, calls = search.run(bed, arguments.search_returns, arguments.search_on)
+            figures["search"] = report.search(sizes, calls)
         if "memory" in wanted:
             figures["memory"] = report.memory(*memory.run(bed, max(arguments.returns, 220_000)))
     finally:

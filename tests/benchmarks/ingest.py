@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
@@ -11,7 +12,7 @@ import psycopg
 from tests.benchmarks.bed import Bed, fill, steps
 from tests.benchmarks.filled import Contents, Unfilled, held, require
 from tests.benchmarks.measure import Sample, sampled
-from tests.support.service import Service
+from tests.support.service import ROOT, Service
 from tests.support.topics import Topics
 
 _TABLES = {
@@ -31,9 +32,12 @@ class Run(NamedTuple):
     steps: dict[str, float]  # seconds
 
 
-def run(bed: Bed, returns: int, repeats: int) -> dict[str, list[Run]]:
-    """Floor, one worker and two, in turn, `repeats` times."""
-    results: dict[str, list[Run]] = {"floor": [], "1 worker": [], "2 workers": []}
+def run(bed: Bed, returns: int, repeats: int, against: Path | None = None) -> dict[str, list[Run]]:
+    """Floor, one worker and two, in turn, `repeats` times; and those of another checkout between them."""
+    drains = {"1 worker": (1, ROOT), "2 workers": (2, ROOT)}
+    if against is not None:
+        drains = {"1 before": (1, against), "1 worker": (1, ROOT), "2 before": (2, against), "2 workers": (2, ROOT)}
+    results: dict[str, list[Run]] = {"floor": [], **{name: [] for name in drains}}
     with bed.topics() as topics:
         with bed.database() as database, bed.service(database, topics) as service:
             meant = fill(service, returns)
@@ -41,15 +45,16 @@ def run(bed: Bed, returns: int, repeats: int) -> dict[str, list[Run]]:
             rows = ready_made(database)
         for repeat in range(repeats):
             results["floor"].append(floor(bed, rows, events))
-            for workers in (1, 2):
-                results[f"{workers} worker{'s' * (workers > 1)}"].append(fresh_drain(bed, topics, meant, workers))
+            for name, (workers, code) in drains.items():
+                results[name].append(fresh_drain(bed, topics, meant, workers, code))
             print(f"run {repeat + 1} of {repeats} done", flush=True)
     return results
 
 
-def fresh_drain(bed: Bed, topics: Topics, meant: Contents, workers: int) -> Run:
+def fresh_drain(bed: Bed, topics: Topics, meant: Contents, workers: int, code: Path = ROOT) -> Run:
     """A drain into a database of its own."""
     with bed.database() as database, bed.service(database, topics) as service:
+        service.code = code
         return drain(bed, service, meant, workers)
 
 

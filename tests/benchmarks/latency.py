@@ -1,6 +1,8 @@
-"""How long a change takes from its event's arrival in Kafka to a `read_committed` subscriber, at a steady rate.
+"""How long a change takes from its event's arrival in Kafka to a `read_committed` subscriber, at a steady rate, and what
+CPU all processes take for it meanwhile.
 
-The floor is measured in the same run, at the same rate: produce, consume, one COMMIT, nothing decided.
+The floor is measured in the same run, at the same rate: produce, consume, one COMMIT, nothing decided. With another
+checkout to compare with (`--against`) the two take turns, so that whatever else the machine does is shared by both.
 """
 
 from __future__ import annotations
@@ -8,33 +10,63 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import psutil
 import psycopg
 
 from service.simulator.options import Options, Topics
 from service.simulator.play import play
-from tests.benchmarks.bed import Bed
+from tests.benchmarks.bed import Bed, steps
 from tests.benchmarks.filled import Unfilled
-from tests.support.service import Service
+from tests.benchmarks.measure import cpu_seconds
+from tests.support.service import ROOT, Service
 from tests.support.waiting import eventually
 
 _WARM_UP_SECONDS = 8.0
 _TOLERATED = 0.05  # of the rate
+_COMMANDS = ("ingest", "relay", "project")
 
 
-def run(bed: Bed, rate: int, seconds: float) -> dict[str, list[float]]:
-    """Seconds of each message: the floor's, then the service's."""
+class Run(NamedTuple):
+    """Seconds of each message; CPU in cores by process, and batches a second, once it was warm."""
+
+    took: Sequence[float]
+    cores: dict[str, float] = {}  # noqa: RUF012 - of a tuple
+    batches: float = 0.0
+    steps: dict[str, float] = {}  # noqa: RUF012 - seconds of a batch in each step, on average
+
+
+class Compared(NamedTuple):
+    """Another checkout to take turns with, how often, and what this one is set to meanwhile."""
+
+    against: Path | None = None
+    repeats: int = 1
+    settings: dict[str, str] = {}  # noqa: RUF012 - of a tuple
+
+
+def run(bed: Bed, rate: int, seconds: float, compared: Compared) -> dict[str, list[Run]]:
+    """The floor, then the other checkout, if there is one, and the service, by turns."""
     with bed.topics() as topics, bed.database() as database, bed.service(database, topics) as service:
-        return {"floor": floor(service, rate, seconds), "service": through_service(service, rate, seconds)}
+        results = {"floor": [Run(floor(service, rate, seconds))]}
+    for _ in range(compared.repeats if compared.against else 1):
+        for name, code in (("before", compared.against), ("service", ROOT)):
+            if code is None:
+                continue
+            with bed.topics() as topics, bed.database() as database, bed.service(database, topics) as service:
+                service.code = code
+                service.variables |= compared.settings if name == "service" else {}
+                results.setdefault(name, []).append(through_service(bed, service, rate, seconds))
+    return results
 
 
-def through_service(service: Service, rate: int, seconds: float) -> list[float]:
+def through_service(bed: Bed, service: Service, rate: int, seconds: float) -> Run:
     """Events of a world without mishaps in, status changes out. Raises Unfilled when not all came, or not at the rate."""
-    for command in ("ingest", "relay"):
-        service.start(command)
+    processes = {command: psutil.Process(service.start(command).pid) for command in _COMMANDS}
     sent: dict[tuple[str, str], float] = {}
     arrived: dict[tuple[str, str], float] = {}  # by the first change of each event
     stop = threading.Event()
@@ -56,7 +88,15 @@ def through_service(service: Service, rate: int, seconds: float) -> list[float]:
     ready.wait(20)
     names = Topics(*(service.topics.name(name) for name in ("returns", "scans", "hub_events", "deliveries")))
     options = Options(returns=0, seed=7, rate=rate, late=0, repeated=0, skipped=0, invalid=0, wrong_code=0, binary=0)
-    _publish(service, options, names, sent, seconds)
+    warm: list[tuple[float, Counter[str]]] = []
+
+    def look() -> None:
+        used = Counter({name: cpu_seconds(process) for name, process in (processes | bed.servers).items()})
+        used["batches"] = service.query("SELECT coalesce(max(n), 0) FROM batches")[0][0]
+        warm.append((time.monotonic(), used))
+
+    _publish(service, options, names, sent, seconds, look)
+    look()
     time.sleep(2)  # what is under way, undisturbed by questions
     try:
         eventually(lambda: not missing(service, sent.keys() - arrived.keys()), timeout=20, every=1)
@@ -67,7 +107,12 @@ def through_service(service: Service, rate: int, seconds: float) -> list[float]:
         stop.set()
         subscriber.join()
     require_rate(len(sent), rate, seconds - _WARM_UP_SECONDS)
-    return [arrived[name] - at for name, at in sent.items() if name in arrived]
+    (began, before), (ended, after) = warm
+    cores = {name: (after[name] - before[name]) / (ended - began) for name in before}
+    number = service.query("SELECT max(n) FROM batches")[0][0]
+    each = {step: seconds / number for step, seconds in steps(service).items()}
+    took = [arrived[name] - at for name, at in sent.items() if name in arrived]
+    return Run(took, cores, cores.pop("batches"), each)
 
 
 def missing(service: Service, silent: AbstractSet[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -87,16 +132,23 @@ def require_rate(number: int, rate: int, seconds: float) -> None:
         raise Unfilled(f"{number / seconds:,.0f} events/s instead of {rate:,}")
 
 
-def _publish(service: Service, options: Options, topics: Topics, sent: dict[Any, float], seconds: float) -> None:
+def _publish(
+    service: Service, options: Options, topics: Topics, sent: dict[Any, float], seconds: float, warm: Callable[[], None]
+) -> None:
     producer = service.clients.producer(linger_ms=0)
     started = time.monotonic()
+    is_warm = False
 
     def publish(topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> None:
+        nonlocal is_warm
         event = json.loads(value)
         future = producer.send(topic, value=value, key=key, headers=headers)
         if time.monotonic() - started > _WARM_UP_SECONDS:
             name = (event["source"], event["id"])
             future.add_callback(lambda _: sent.setdefault(name, time.time()))
+            if not is_warm:
+                is_warm = True
+                warm()
 
     play(publish, options, topics=topics, should_stop=lambda: time.monotonic() - started > seconds)
     producer.flush()

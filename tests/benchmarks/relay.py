@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from kafka import KafkaProducer, TopicPartition
@@ -12,7 +14,7 @@ from kafka import KafkaProducer, TopicPartition
 from tests.benchmarks.bed import Bed, fill
 from tests.benchmarks.filled import Unfilled, held, require
 from tests.benchmarks.measure import Sample, sampled
-from tests.support.service import OUTPUTS, Service
+from tests.support.service import OUTPUTS, ROOT, Service
 
 _TRANSACTION = 2000  # messages
 
@@ -24,25 +26,28 @@ class Run(NamedTuple):
     sample: Sample
 
 
-def run(bed: Bed, returns: int, repeats: int) -> dict[str, list[Run]]:
-    """The relay, then its own messages again by the two bare producers, `repeats` times."""
-    results: dict[str, list[Run]] = {"bare producer": [], "bare transactional": [], "relay": []}
-    with bed.database() as database:
-        with bed.topics() as topics, bed.service(database, topics) as service:
-            meant = fill(service, returns)
-            service.done("ingest", "--drain", timeout=900)
-            require(meant, held(database))
+def run(bed: Bed, returns: int, repeats: int, against: Path | None = None) -> dict[str, list[Run]]:
+    """The relay, that of another checkout, then its own messages again by the two bare producers, `repeats` times."""
+    relays = {"relay": ROOT} if against is None else {"before": against, "relay": ROOT}
+    results: dict[str, list[Run]] = {"bare producer": [], "bare transactional": [], **{name: [] for name in relays}}
+    with bed.topics() as topics, bed.database() as database, bed.service(database, topics) as service:
+        meant = fill(service, returns)
+        service.done("ingest", "--drain", timeout=900)
+        require(meant, held(database))
         for repeat in range(repeats):
-            # Outputs of its own each time: a relay that finds messages and no position of its own refuses to publish.
-            with bed.topics() as topics, bed.service(database, topics) as service:
-                sample = relay(bed, service)
-                messages = published(service)
-                require_changes(service, messages)
-                results["relay"].append(Run(len(messages), sample))
-                results["bare producer"].append(Run(len(messages), bare(bed, service, messages)))
-                results["bare transactional"].append(
-                    Run(len(messages), bare(bed, service, messages, transactional=True))
-                )
+            messages: list[Any] = []
+            for name, code in relays.items():
+                # Topics and a position of its own each time, so that each publishes everything.
+                with bed.topics() as outputs, bed.service(database, outputs) as publishing:
+                    publishing.code = code
+                    sample = relay(bed, publishing)
+                    messages = published(publishing)
+                    require_changes(publishing, messages)
+                    results[name].append(Run(len(messages), sample))
+                    if code == ROOT:
+                        results["bare producer"].append(Run(len(messages), bare(bed, publishing, messages)))
+                        again = bare(bed, publishing, messages, transactional=True)
+                        results["bare transactional"].append(Run(len(messages), again))
             print(f"run {repeat + 1} of {repeats} done", flush=True)
     return results
 
@@ -50,7 +55,11 @@ def run(bed: Bed, returns: int, repeats: int) -> dict[str, list[Run]]:
 def relay(bed: Bed, service: Service) -> Sample:
     """Publish the whole journal."""
     with sampled(bed.servers) as sample:
-        service.done("relay", "--drain", timeout=900)
+        process = service.start("relay", "--drain")
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0, service.log_text()
+        sample.cpu["relay"] = used.ru_utime + used.ru_stime
     return sample
 
 

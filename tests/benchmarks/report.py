@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from tests.benchmarks.ingest import Run
+from tests.benchmarks.latency import Run as LatencyRun
 from tests.benchmarks.measure import spread
 from tests.benchmarks.memory import Reading
 from tests.benchmarks.read import Run as ReadRun
@@ -54,21 +55,44 @@ def relay(results: Mapping[str, Sequence[RelayRun]]) -> dict[str, object]:
     for name, runs in results.items():
         rates = [run.messages / run.sample.seconds for run in runs]
         ratio = spread(each / base for each, base in zip(rates, bare, strict=True))[0]
-        print(f"{name:<20}{_spread(rates):>30}{ratio:>22.2f}")
-        figures[name] = {"messages_per_second": rates, "ratio": ratio}
+        cpu = {
+            who: spread(run.sample.cpu.get(who, 0.0) / messages * 1e6 for run in runs)[0] for who in runs[0].sample.cpu
+        }
+        shown = ", ".join(f"{who} {us:.1f}" for who, us in cpu.items())
+        print(f"{name:<20}{_spread(rates):>30}{ratio:>22.2f}   CPU us/message: {shown}")
+        figures[name] = {"messages_per_second": rates, "ratio": ratio, "cpu_us": cpu}
     return figures
 
 
-def latency(results: Mapping[str, Sequence[float]], rate: int) -> dict[str, object]:
-    """Percentiles in milliseconds."""
+def latency(results: Mapping[str, Sequence[LatencyRun]], rate: int) -> dict[str, object]:
+    """Percentiles in milliseconds, and CPU in cores; medians where there are several runs, and how they compare."""
     print(f"\nlatency at {rate} events/s, from Kafka's acknowledgement of the event to the subscriber\n")
-    print(f"{'':<12}{'messages':>10}{'p50 ms':>10}{'p95 ms':>10}{'p99 ms':>10}{'worst ms':>10}")
+    print(
+        f"{'':<12}{'messages':>10}{'p50 ms':>10}{'p95 ms':>10}{'p99 ms':>10}{'worst ms':>10}{'batches/s':>12}   CPU, cores"
+    )
     figures: dict[str, object] = {"rate": rate}
-    for name, seconds in results.items():
-        cuts = statistics.quantiles(seconds, n=100)
-        p50, p95, p99 = (cuts[each] * 1000 for each in (49, 94, 98))
-        print(f"{name:<12}{len(seconds):>10,}{p50:>10.1f}{p95:>10.1f}{p99:>10.1f}{max(seconds) * 1000:>10.1f}")
-        figures[name] = {"messages": len(seconds), "p50_ms": p50, "p95_ms": p95, "p99_ms": p99}
+    middles: dict[str, dict[str, float]] = {}
+    for name, runs in results.items():
+        every: list[dict[str, float]] = []
+        for run in runs:
+            cuts = statistics.quantiles(run.took, n=100)
+            p50, p95, p99 = (cuts[each] * 1000 for each in (49, 94, 98))
+            cores = {"all": sum(run.cores.values()), **run.cores} if run.cores else {}
+            shown = ", ".join(f"{who} {cpu:.2f}" for who, cpu in cores.items())
+            print(
+                f"{name:<12}{len(run.took):>10,}{p50:>10.1f}{p95:>10.1f}{p99:>10.1f}{max(run.took) * 1000:>10.1f}"
+                f"{run.batches:>12.1f}   {shown}"
+            )
+            if run.steps:
+                shown = ", ".join(f"{step} {seconds * 1000:.1f}" for step, seconds in run.steps.items())
+                print(f"{'':<12}a batch, ms: {shown}")
+            every.append({"p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "cores": cores.get("all", 0.0)})
+        middles[name] = {key: statistics.median(each[key] for each in every) for key in every[0]}
+        figures[name] = {"messages": sum(len(run.took) for run in runs), **middles[name], "runs": every}
+    if "before" in middles:
+        ratios = {key: middles["service"][key] / middles["before"][key] for key in middles["before"]}
+        print("\nof before (medians): " + ", ".join(f"{key} {ratio:.2f}" for key, ratio in ratios.items()))
+        figures["of_before"] = ratios
     return figures
 
 

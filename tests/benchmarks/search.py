@@ -21,7 +21,8 @@ from service.adapters.postgres.reading.listing import PostgresListing
 from service.adapters.postgres.reading.public import PostgresPublicReading
 from service.adapters.postgres.reading.queues import PostgresQueues
 from service.adapters.postgres.reading.returns import Pool, PostgresReading, open_pool
-from service.application.reading.listing import STUCK_HOURS, ExceptionFilter, LetterFilter, ReturnFilter
+from service.application.reading.filters import ExceptionFilter, LetterFilter, ReturnFilter
+from service.application.reading.listing import STUCK_HOURS
 from service.application.reading.pages import PageKey, due_times, list_exceptions, list_letters, list_returns
 from service.wire.stored import to_micros
 from tests.benchmarks.bed import Bed
@@ -32,10 +33,10 @@ from tests.support.plans import Explained, indexes, scans
 LIMIT = 100  # the API's default
 _VALUES = 5  # sets of values for each combination
 _TRIES = 3  # of each; the least is taken, for the rest is other programs' time
+_DURATIONS_SAMPLE = 1000
 # Of a world that was taken in: events a return at least, and letters an event at most.
 _EVENTS = 5
 _LETTERS = 0.02
-_PACE_SAMPLE = 1000
 _NOW = datetime.fromtimestamp(NOW, UTC)
 _DUE = due_times(STUCK_HOURS, _NOW)
 
@@ -114,7 +115,7 @@ def _calls(connection: Connection[Any]) -> Iterator[tuple[str, list[Ask]]]:
 
 
 def _returns(connection: Connection[Any], rng: random.Random) -> Iterator[tuple[str, list[Ask]]]:
-    names = [name for name in ReturnFilter._fields if name != "stuck"]
+    names = [name for name in ReturnFilter.model_fields if name != "stuck"]
     rows = _sample(connection, "search_returns", "return_no", [*names, "return_no"], rng)
     deep: PageKey = ("r", int(_one(connection, "SELECT max(return_no) / 5 FROM search_returns")))
     stuck = connection.execute(
@@ -136,7 +137,7 @@ def _returns(connection: Connection[Any], rng: random.Random) -> Iterator[tuple[
 
 
 def _exceptions(connection: Connection[Any], rng: random.Random) -> Iterator[tuple[str, list[Ask]]]:
-    names = [name for name in ExceptionFilter._fields if name != "open"]
+    names = [name for name in ExceptionFilter.model_fields if name != "open"]
     rows = _sample(connection, "search_exceptions", "return_no", names, rng)
     row = connection.execute(
         "SELECT recorded_at, return_no, seq FROM search_exceptions ORDER BY 1, 2, 3 "
@@ -212,15 +213,15 @@ def _single(connection: Connection[Any], rng: random.Random) -> Iterator[tuple[s
     yield "track, tracking number", [_of(PostgresPublicReading, "find", [each]) for each in labels]
     yield "track, unknown", [_of(PostgresPublicReading, "find", [])]
     watched = [[each] for each in (*ids, *labels)] * 10
-    yield f"track, {len(watched)} watched", [_of(PostgresPublicReading, "positions", watched)]
-    yield "pace", [_of(PostgresPublicReading, "completed", _PACE_SAMPLE)]
+    yield f"track, {len(watched)} watched", [_of(PostgresPublicReading, "revisions", watched)]
+    yield "durations", [_of(PostgresPublicReading, "completed", _DURATIONS_SAMPLE)]
     yield "dead letter", [_of(PostgresListing, "letter", 1)]
     yield "queues, sizes", [_of(PostgresQueues, "sizes", _DUE)]
     yield "queues, unmapped codes", [_of(PostgresQueues, "unmapped")]
     yield "figures, counts", [_of(PostgresQueues, "counts")]
     yield "figures, days", [_of(PostgresQueues, "days", (_NOW - timedelta(days=90)).date())]
     yield "figures, minutes", [_of(PostgresQueues, "minutes", _NOW - timedelta(hours=3))]
-    yield "figures, progress", [_of(PostgresQueues, "progress")]
+    yield "figures, progress", [_of(PostgresQueues, "projection_lag")]
     yield "audit", [_of(PostgresAudit, "entries", None, None, LIMIT)]
     yield "audit of a subject", [_of(PostgresAudit, "entries", each, None, LIMIT) for each in ids]
 

@@ -46,6 +46,8 @@ PAGES: Final = (
     "/ops/dead-letters",
     "/ops/dead-letters/1",
     "/ops/dead-letters/999",
+    "/ops/carriers",
+    "/ops/carriers/generic",
     "/ops/figures",
     "/ops/audit",
     "/ops/nowhere",
@@ -213,6 +215,20 @@ def test_without_scripts_all_of_it_works(site: Site, enter: Callable[..., Visito
     expect(page.locator("html")).to_have_attribute("lang", "de")
     page.locator("header .who button").click()
     expect(page.locator("#token")).to_be_visible()
+
+
+def test_a_field_that_cannot_be_meant_so_looks_like_it(enter: Callable[..., Visitor]) -> None:
+    """A typed one once looked like any other: the rule for all inputs was the stronger one."""
+    visitor = enter()
+    page = visitor.open("/ops/returns?carrier=a+b&status=XX")
+
+    edges = {
+        name: page.locator(f"#f-{name}").evaluate("field => getComputedStyle(field).borderTopColor")
+        for name in ("carrier", "status", "hub")
+    }
+
+    assert edges["carrier"] == edges["status"] != edges["hub"]
+    visitor.excuse("status of 422")
 
 
 def test_a_token_that_opens_nothing_is_told_so(site: Site, visit: Callable[..., Visitor]) -> None:

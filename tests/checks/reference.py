@@ -1,6 +1,7 @@
 """What people look up, made from the code: the API, the metrics, the settings.
 
-python -m tests.checks.reference --write    writes schemas/openapi.json, deploy/docs/metrics.md and deploy/docs/settings.md
+python -m tests.checks.reference --write    writes schemas/openapi.json, deploy/docs/metrics.md, deploy/docs/settings.md
+                                           and the table in deploy/docs/carriers.md
 python -m tests.checks.reference --check    fails where one of them is not what the code says
 """
 
@@ -12,8 +13,8 @@ from pathlib import Path
 from typing import Final, cast
 
 from service import config, metrics
-from service.application.reading.tracking import Reading
-from service.web.app import create_app
+from service.web.app import Store, create_app
+from tests.checks import carriers
 
 ROOT: Final = Path(__file__).parents[2]
 _SETTINGS: Final = """\
@@ -31,13 +32,14 @@ def generated() -> dict[Path, str]:
         Path("schemas/openapi.json"): openapi(),
         Path("deploy/docs/metrics.md"): metrics.reference(),
         Path("deploy/docs/settings.md"): f"{_SETTINGS}{config.reference()}\n",
+        carriers.PATH: carriers.document(ROOT),
     }
 
 
 def openapi() -> str:
     """The OpenAPI document of the API."""
     # Nothing is asked of a store to describe the API.
-    app = create_app(cast("Reading", None), metrics.Metrics())
+    app = create_app(cast("Store", None), metrics.Metrics())
     return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
 
 

@@ -52,7 +52,7 @@ def test_a_worker_and_the_web_find_the_new_primary_by_themselves(primary: Postgr
     url = load({"RETURNS_DATABASE_URL": both(standby, primary)}).database_url.get_secret_value()
     journal = PostgresJournal(url, CarrierTables.load())
     with journal.transaction() as tx:
-        tx.seal(0)
+        tx.number_batch(0)
     with open_pool(url, 4) as pool:
         reading = PostgresReading(pool)
         assert reading.state("R-1001") is not None
@@ -60,13 +60,13 @@ def test_a_worker_and_the_web_find_the_new_primary_by_themselves(primary: Postgr
 
         primary.stop()
         with pytest.raises(Retryable), journal.transaction() as tx:
-            tx.seal(0)
+            tx.number_batch(0)
         standby.promote()
 
         def goes_on() -> bool:
             try:
                 with journal.transaction() as tx:
-                    tx.seal(0)
+                    tx.number_batch(0)
                 with writing(pool) as connection:
                     connection.execute("DELETE FROM ops_sessions")
             except Retryable:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from service.adapters.postgres.access.tokens import create_token
 from service.adapters.postgres.database import connect
 from service.adapters.postgres.journal.search import PostgresSearch
-from service.application.journal.slices import Limits
+from service.application.journal.slices import SliceLimits
 from service.config import Settings
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
@@ -35,15 +35,15 @@ def api(settings: Settings, *scopes: str) -> Iterator[Client]:
         yield client
 
 
-def token(settings: Settings, *scopes: str) -> str:
+def token(settings: Settings, *scopes: str, publisher: str = "") -> str:
     """A new token."""
     with connect(settings.database_url.get_secret_value(), "test") as connection:
-        return create_token(connection, scopes)
+        return create_token(connection, scopes, publisher=publisher)
 
 
 def project(database: str) -> None:
     """Bring the search tables up with the journal."""
-    Projector(PostgresSearch(database, Limits()), Stop(), Metrics()).run(drain=True)
+    Projector(PostgresSearch(database, SliceLimits()), Stop(), Metrics()).run(drain=True)
 
 
 def walk(client: Client, path: str, **parameters: Any) -> list[list[dict[str, Any]]]:

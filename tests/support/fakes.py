@@ -27,6 +27,7 @@ from service.application.ports import (
     SweepProgress,
     Swept,
     Waiting,
+    WhileWaiting,
 )
 from service.domain.events import Event
 from service.domain.journey import State
@@ -268,14 +269,16 @@ class MemoryJournal:
         self.commits: list[dict[Partition, Moved]] = []
         self.story = [] if story is None else story
         self.closed = 0
-        self.meanwhile: Callable[[], bool] | None = None
+        self.while_committing: deque[Callable[[], object]] = deque()  # what happens meanwhile, one an append
 
     @contextmanager
-    def transaction(self) -> Iterator[MemoryTransaction]:
+    def transaction(self, while_waiting: WhileWaiting | None = None) -> Iterator[MemoryTransaction]:
         tx = MemoryTransaction(self, copy.deepcopy(self.tables))
         yield tx
-        if self.meanwhile is not None:
-            self.meanwhile()  # the server takes its time to commit, though not for ever
+        if tx.is_append and self.while_committing:
+            self.while_committing.popleft()()
+        if while_waiting is not None:
+            while_waiting()  # the server takes its time to commit, though not for ever
         when, error = (tx.is_append and self.failures and self.failures.popleft()) or (None, None)
         if error and when == "before":
             raise error
@@ -337,8 +340,8 @@ class MemoryTransaction:
             self.tables.offsets[partition] = move.next
             self.tables.bound[partition] = (self.tables.stored(partition).topic_id, move.epoch)
 
-    def rebind(self, offsets: Mapping[Partition, Rebinding]) -> None:
-        for partition, (before, after) in offsets.items():
+    def rebind(self, rebindings: Mapping[Partition, Rebinding]) -> None:
+        for partition, (before, after) in rebindings.items():
             if self.tables.stored(partition) != before:
                 raise LostPartition("a stored offset was moved by another worker")
             self.tables.offsets[partition] = after.next
@@ -391,11 +394,11 @@ class MemoryTransaction:
     def join_connotes(self, members: Iterable[tuple[str, int]]) -> None:
         self.tables.members |= set(members)
 
-    def bury(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+    def keep_dead_letters(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         self.tables.letters += letters
         return list(letters)
 
-    def seal(self, events: int) -> None:
+    def number_batch(self, events: int) -> None:
         del events
         self.tables.batches += 1
 

@@ -17,7 +17,8 @@ from service.runtime.loop import IngestLoop
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser, SubjectKind
 from service.wire.record import Record
-from service.wiring import bootstrap
+from service.wiring.mending import verify_journal
+from service.wiring.worker import ingest
 from tests.support.journals import DELIVERED, RC, SCAN, event
 from tests.support.returns import stored_timelines
 from tests.support.service import Service
@@ -53,9 +54,7 @@ def hub(type_: str, id_: str, time: str, return_id: str = "R-1001", **data: Any)
 def loop(service: Service, *, stop: Stop, drain: bool = False, **settings: Any) -> IngestLoop:
     """A worker inside the test; `settings` replace those of the service."""
     merged = Settings(**{**service.settings.model_dump(), **settings})
-    made = bootstrap.ingest(merged, Metrics(), stop, drain=drain)
-    made._alive = lambda: None  # the test has a time-out of its own
-    return made
+    return ingest(merged, Metrics(), stop, drain=drain)
 
 
 def drain(service: Service, **settings: Any) -> None:
@@ -141,7 +140,7 @@ def assert_right(service: Service, documents: Iterable[dict[str, Any]], *, dead_
 
 def assert_verified(service: Service) -> None:
     """`verify` finds no difference, and no history has a gap."""
-    _, differences = bootstrap.verify(service.settings)
+    _, differences = verify_journal(service.settings)
     assert differences == []
     gaps = service.query(
         "SELECT return_no, count(*), max(seq) FROM history GROUP BY return_no HAVING count(*) <> max(seq)"

@@ -14,7 +14,8 @@ from service.errors import Refused
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
 from service.wire.record import Record
-from service.wiring import bootstrap
+from service.wiring.mending import reconcile_topics, verify_topics
+from service.wiring.relay import relay
 from tests.support import relaying, subscribing
 from tests.support.filling import Filler
 from tests.support.journals import differences
@@ -38,7 +39,7 @@ class Bench:
         filler.close()
 
     def relay(self) -> None:
-        bootstrap.relay(self.settings, Metrics(), Stop()).run(drain=True)
+        relay(self.settings, Metrics(), Stop()).run(drain=True)
 
     def refuses(self, why: str) -> None:
         """The relay names the reason, and publishes nothing."""
@@ -49,7 +50,7 @@ class Bench:
 
     def reconcile(self, *, dry_run: bool = False) -> tuple[Summary, list[str]]:
         lines: list[str] = []
-        done = bootstrap.reconcile(
+        done = reconcile_topics(
             self.settings,
             Stop(),
             dry_run=dry_run,
@@ -88,7 +89,7 @@ class Bench:
         compacted = {k: subscribing.of_document(v) for k, v in seen.current.items() if k not in alone}
         assert compacted == said
         assert differences(self.database) == []
-        assert bootstrap.verify_topics(self.settings) == []
+        assert verify_topics(self.settings) == []
         return seen
 
     def commit(self, position: OffsetAndMetadata) -> None:

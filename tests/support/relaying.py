@@ -18,10 +18,11 @@ from kafka import KafkaConsumer, TopicPartition
 from pydantic import SecretStr
 
 from service import logs
-from service.adapters.kafka.publishing.sink import KafkaSink, SinkOptions, read_position
+from service.adapters.kafka.publishing.sink import KafkaSink
+from service.adapters.kafka.publishing.standing import SinkOptions, read_position
 from service.adapters.postgres.journal.batch_log import RelayLog
 from service.application.journal.publish import OutputTopics
-from service.application.journal.slices import Limits
+from service.application.journal.slices import SliceLimits
 from service.config import Settings
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
@@ -61,7 +62,7 @@ def build(order: Order, stop: Stop | None = None) -> Relay:
     settings, topics = order.settings, order.topics
     return Relay(
         Servers(
-            lambda: RelayLog(order.database_url, Limits(rows=order.rows)),
+            lambda: RelayLog(order.database_url, SliceLimits(rows=order.rows)),
             lambda waiting: KafkaSink(settings, order.sink, topics, waiting),
             lambda: read_position(settings, order.sink, topics),
         ),

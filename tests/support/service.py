@@ -35,6 +35,7 @@ class Service:
         self.clients = clients
         self.logs = logs
         self.newest_log = logs  # of the process that was started last
+        self.code = ROOT  # where the service's code stands; a benchmark may look at another checkout
         self.variables = {
             "RETURNS_DATABASE_URL": database,
             "RETURNS_KAFKA_BOOTSTRAP_SERVERS": topics.bootstrap_servers,
@@ -78,7 +79,7 @@ class Service:
         with self.newest_log.open("wb") as log:
             process = subprocess.Popen(
                 [*_TIED, sys.executable, "-m", "service", *command],
-                cwd=ROOT,
+                cwd=self.code,
                 env={**os.environ, **self.variables, **variables},
                 stdout=log,
                 stderr=log,
@@ -128,8 +129,8 @@ class Service:
 
 def create_topics(topics: Topics, partitions: int = 3) -> None:
     """Make the service's topics."""
-    for name in (*INPUTS, *OUTPUTS):
-        topics.create(name, partitions, **({"cleanup_policy": "compact"} if name == "current_status" else {}))
+    compacted = {"current_status": {"cleanup.policy": "compact"}}
+    topics.create_all(partitions, {name: compacted.get(name, {}) for name in (*INPUTS, *OUTPUTS)})
 
 
 @contextmanager

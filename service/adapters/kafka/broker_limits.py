@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
 
-from service.adapters.kafka.options import connection_options, opened
-from service.config import PREFIX, Settings
+from service.adapters.kafka.options import asking
+from service.config import Settings
+from service.settings.servers import PREFIX
 
-_SECONDS_MS: Final = 5_000
+_TIMEOUT_MS: Final = 5_000
 
 
 def refused(settings: Settings, setting: str, *limits: str) -> str:
@@ -22,19 +23,11 @@ def refused(settings: Settings, setting: str, *limits: str) -> str:
 def _configured(settings: Settings, names: tuple[str, ...]) -> dict[str, str]:
     """The values at one broker; none where it does not say, or may not be asked."""
     try:
-        admin = opened(
-            KafkaAdminClient,
-            **connection_options(settings, "returns-limits"),
-            bootstrap_timeout_ms=_SECONDS_MS,
-            request_timeout_ms=_SECONDS_MS,
-        )
-        try:
+        with asking(settings, "returns-limits", _TIMEOUT_MS) as admin:
             broker = str(admin.describe_cluster()["brokers"][0]["broker_id"])
             asked = ConfigResource(ConfigResourceType.BROKER, broker, list(names))
             described = admin.describe_configs([asked], config_filter="all")["broker"]
             found = next(iter(described.values()))
             return {name: str(found[name]["value"]) for name in names if name in found}
-        finally:
-            admin.close()
     except Exception:  # noqa: BLE001 - the sentence does without them
         return {}

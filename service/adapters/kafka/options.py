@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.net.compat import KafkaNetClient
 from kafka.net.selector import NetworkSelector
@@ -105,3 +107,18 @@ def opened(kind: Callable[..., Any], **options: Any) -> Any:
     clients.clear()
     gc.collect(0)  # refused sockets, which refer to each other; a worker collects seldom
     raise failed
+
+
+@contextmanager
+def asking(settings: Settings, client_id: str, timeout_ms: int) -> Iterator[Any]:
+    """An admin client that waits for no answer longer than that. Raises kafka-python's errors."""
+    admin = opened(
+        KafkaAdminClient,
+        **connection_options(settings, client_id),
+        bootstrap_timeout_ms=timeout_ms,
+        request_timeout_ms=timeout_ms,
+    )
+    try:
+        yield admin
+    finally:
+        admin.close()

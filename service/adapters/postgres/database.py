@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -123,6 +123,17 @@ def translated() -> Iterator[None]:
         yield
     except psycopg.Error as error:
         raise translate(error) from error
+
+
+@contextmanager
+def closed_on_retryable(close: Callable[[], object]) -> Iterator[None]:
+    """As `translated`; and where that raises Retryable, call `close` first: nobody knows what the session is up to."""
+    try:
+        with translated():
+            yield
+    except Retryable:
+        close()
+        raise
 
 
 def refusal(error: psycopg.Error) -> Cause:

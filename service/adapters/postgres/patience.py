@@ -61,11 +61,8 @@ class Patience:
 
     def _watched(self, step: Callable[[], _T]) -> _T:
         self._look_at, self._nap = time.monotonic() + _FIRST_LOOK_SECONDS, 0.001
-        self._connection.meanwhile = self._pass_time
-        try:
+        with self._connection.working(self._pass_time):
             return step()
-        finally:
-            self._connection.meanwhile = None
 
     def _pass_time(self) -> bool:
         """Called again and again while the server has not answered, until it was looked once what for."""

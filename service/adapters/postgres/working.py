@@ -27,18 +27,27 @@ class NoAnswer(psycopg.OperationalError):
 
 
 class WorkingConnection(Connection[tuple[Any, ...]]):
-    """Calls `meanwhile` as long as the server has not answered; it does a little, and says whether it did anything.
+    """Calls `while_waiting` as long as the server has not answered; it does a little, and says whether it did anything.
 
     In one thread: no lock is handed to and fro, and the answer is never kept waiting for longer than that little takes.
     After `deadline` seconds without a sign of life it closes itself and raises NoAnswer.
     """
 
-    meanwhile: Callable[[], bool] | None = None
+    while_waiting: Callable[[], bool] | None = None
     deadline: float = DEADLINE_SECONDS
     # Asks the server over another connection whether the session of this number, if one is given, is still at work.
     # None: that could not be found out.
     is_at_work: Callable[[int | None], bool | None] | None = None
     _session: int | None = None  # of a server that may take its time
+
+    @contextmanager
+    def working(self, while_waiting: Callable[[], bool] | None) -> Iterator[None]:
+        """Within the block that is called while the server has not answered; None: it is waited for and nothing else."""
+        before, self.while_waiting = self.while_waiting, while_waiting
+        try:
+            yield
+        finally:
+            self.while_waiting = before
 
     @contextmanager
     def patient(self) -> Iterator[None]:
@@ -57,7 +66,7 @@ class WorkingConnection(Connection[tuple[Any, ...]]):
 
     def wait(self, gen: Generator[Any, Any, Any], *arguments: Any, **named: Any) -> Any:
         """psycopg's, of which this does the part that would otherwise be spent asleep."""
-        if self.meanwhile is None:
+        if self.while_waiting is None:
             return super().wait(self._bounded(gen), *arguments, **named)
         try:
             wanted = next(gen)
@@ -68,11 +77,11 @@ class WorkingConnection(Connection[tuple[Any, ...]]):
         return super().wait(self._bounded(gen, wanted), *arguments, **named)
 
     def _worked_until_ready(self, wanted: Any) -> Any:
-        """What the socket is ready for; None if it is not, and there is nothing left to do meanwhile."""
+        """What the socket is ready for; None if it is not, and there is nothing left to do."""
         poller = select.poll()
         poller.register(self.pgconn.socket, _EVENTS[wanted])
         while not (events := poller.poll(0)):
-            if self.meanwhile is None or not self.meanwhile():
+            if self.while_waiting is None or not self.while_waiting():
                 return None
         mask = events[0][1]
         # An error or a hang-up is read, so that libpq tells of it.

@@ -1,6 +1,6 @@
 """The audit log of the operations desk: who did what to what, and when. Nothing in it is ever changed.
 
-An entry is written before the deed: there may be an entry whose deed then failed, and never a deed without an entry.
+An entry is written before the action: there may be an entry whose action then failed, and never an action without an entry.
 """
 
 from __future__ import annotations
@@ -56,7 +56,13 @@ class Audit(Protocol):
     def note(
         self, who: Who, action: Action, subject: str | None = None, detail: Mapping[Key, str | int] | None = None
     ) -> None:
-        """Add an entry."""
+        """Add an entry, before the action: `who` does it, `subject` is what it is done to (a return_id, the number of a
+        letter, or nothing), `detail` what else may be said.
+
+        >>> audit.note(agent.who, Action.VOID, "R-1001", {Key.EVENT: 3, Key.VOID_ID: mistake.void_id})
+        """
 
     def entries(self, subject: str | None, before: int | None, limit: int) -> Sequence[AuditEntry]:
-        """The newest first, of one subject or of all; `before` is the number of the entry that came last."""
+        """Up to `limit` entries, the newest first, of one subject or of all (None); `before` is the `audit_no` of the last
+        one of the page before, None: from the newest.
+        """

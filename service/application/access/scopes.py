@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
-Scope = Literal["read", "create", "hub", "ops"]
+Scope = Literal["read", "create", "scan", "hub", "ops"]
 
 SCOPES: Final[dict[str, str]] = {
     "read": "ask for returns and their histories",
     "create": "create returns",
+    "scan": "send a carrier's scans and deliveries of connotes",
     "hub": "record scans and decisions of a hub",
     "ops": "see exceptions and dead letters, replay them, void events",
 }
+
+
+class TokenScopes(Protocol):
+    """What tokens allow."""
+
+    def scopes_of(self, token: str) -> frozenset[str] | None:
+        """What this token allows, empty or not; None where it is unknown or revoked. Raises Retryable."""
 
 
 def parse_scopes(text: str) -> frozenset[str]:

@@ -36,13 +36,19 @@ class SessionLimits(NamedTuple):
 
 
 class Sessions(Protocol):
-    """Keeps sessions. Every method may raise Retryable."""
+    """Keeps sessions, each under an id that its caller made up at random. Every method may raise Retryable.
+
+    >>> agent = sessions.open(token, session_id)  # and from then on, with the id in a cookie:
+    >>> agent = sessions.find(session_id)
+    """
 
     def open(self, token: str, session_id: str) -> Agent | None:
-        """Begin a session with a token that carries the scope `ops`; None for any other token."""
+        """Begin a session with a token that carries the scope `ops`; None, and no session, for any other token."""
 
     def find(self, session_id: str) -> Agent | None:
-        """Whose session it is; None where it has ended: by itself, by logging out, or with its token."""
+        """Whose session it is, with what the token allows now; None where it has ended: by itself, by logging out, or with
+        its token. To be found keeps it from ending for want of use.
+        """
 
     def end(self, session_id: str) -> None:
         """End the session, if there is one."""

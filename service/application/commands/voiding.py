@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from pydantic_core import to_json
-
-from service.application.commands.creation import HEADERS
+from service.application.clocks import SYSTEM
 from service.application.journal.ingest import Parser
 from service.domain.events import Event, key_digest
 from service.domain.journey import State
 from service.domain.timeline import Timeline, decide, gather
 from service.errors import Retryable
+from service.wire.cloudevents import STRUCTURED_HEADERS, encode
 from service.wire.models import EVENT_VOIDED
 from service.wire.record import Record
 from service.wire.stored import to_micros
@@ -45,14 +44,21 @@ class Mistake(NamedTuple):
 
 
 class Voiding:
-    """The use case. `publish` puts a message under a key on the topic of hub events; it may raise Retryable."""
+    """The use case.
+
+    `parser` is ingestion's; `topic` is the one of hub events, and `publish` puts a message under a key there, and may
+    raise Retryable.
+
+    >>> message = voiding.prepare(mistake)  # what is wrong with it is said before anything is noted or sent
+    >>> voiding.publish(mistake, message)
+    """
 
     def __init__(
         self,
         parser: Parser,
         topic: str,
         publish: Callable[[str, bytes], None],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = SYSTEM.now,
     ) -> None:
         self._parser, self._topic, self._publish, self._now = parser, topic, publish, now
         self._slots = threading.BoundedSemaphore(_AT_A_TIME)
@@ -60,19 +66,16 @@ class Voiding:
     def prepare(self, mistake: Mistake) -> bytes:
         """The message. Raises InvalidEvent for what ingestion would refuse, with its words."""
         at = to_micros(self._now())
-        event = to_json(
-            {
-                "specversion": "1.0",
-                "id": mistake.void_id,
-                "source": SOURCE,
-                "type": EVENT_VOIDED,
-                "time": rfc3339(at),
-                "datacontenttype": "application/json",
-                "subject": mistake.return_id,
-                "data": mistake._asdict(),
-            }
-        )
-        self._parser.parse(Record(self._topic, 0, 0, at // 1000, mistake.return_id.encode(), event, HEADERS))
+        attributes = {
+            "id": mistake.void_id,
+            "source": SOURCE,
+            "type": EVENT_VOIDED,
+            "time": rfc3339(at),
+            "datacontenttype": "application/json",
+            "subject": mistake.return_id,
+        }
+        event = encode(attributes, mistake._asdict())
+        self._parser.parse(Record(self._topic, 0, 0, at // 1000, mistake.return_id.encode(), event, STRUCTURED_HEADERS))
         return event
 
     def publish(self, mistake: Mistake, event: bytes) -> None:
@@ -86,5 +89,8 @@ class Voiding:
 
 
 def without(state: State, past: Sequence[Event], source: str, event_id: str) -> Timeline:
-    """The timeline as it will be once that event is void."""
+    """The timeline as it will be once that event is void.
+
+    `past` are all events of the return in the order of recording, `state` is where they led.
+    """
     return decide(gather(past, state.voided | {key_digest(source, event_id)}))

@@ -57,11 +57,11 @@ def _of_this_journal(position: Position, log: BatchLog) -> None:
 
 def _not_set_back(position: Position, log: BatchLog, tails: Mapping[int, Tail]) -> None:
     for number, tail in sorted(tails.items()):
-        place = log.place(tail.return_id, tail.version)
+        row = log.row_of(tail.return_id, tail.version)
         where = f"version {tail.version} of {tail.return_id} stands in partition {number} of the status changes"
-        if place is None:
+        if row is None:
             raise Refused(f"{where}, and this journal never said it: {REMEDY}")
-        if place > position.place:
+        if row > position.last_row:
             raise Refused(
                 f"{where}, but the position says that no more than batch {position.n} is published: somebody set it back, "
                 f"or Kafka lost its newest state: {REMEDY}"
@@ -73,7 +73,7 @@ def _not_ahead(position: Position, log: BatchLog, sink: Sink, tails: Mapping[int
     seen = set[int]()
     for told in log.told_before(position, _LOOK_BACK):
         number = sink.partition(told.return_id)
-        if told.place[0] <= reconciled or number in seen:
+        if told.row[0] <= reconciled or number in seen:
             continue
         seen.add(number)
         tail = tails.get(number)

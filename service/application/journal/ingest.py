@@ -23,6 +23,7 @@ from service.application.ports import (
     Move,
     Partition,
     Transaction,
+    WhileWaiting,
 )
 from service.domain.events import Event
 from service.domain.journey import NEW, State, has_seen, needs_past, re_evaluate, record
@@ -50,7 +51,7 @@ class Outcome(NamedTuple):
     parked: Mapping[str, int] = MappingProxyType({})
     deliveries: int = 0
     conflicts: int = 0
-    buried: Sequence[DeadLetter] = ()  # those that were not kept before
+    letters_kept: Sequence[DeadLetter] = ()  # those that were not kept before
 
     @property
     def recorded(self) -> int:
@@ -75,7 +76,7 @@ class Appended(NamedTuple):
     conflicts: int
 
 
-Step = Callable[[Literal["load", "decide", "write", "commit"]], None]  # told of each step that ends
+StepEnded = Callable[[Literal["load", "decide", "write", "commit"]], None]  # told of each step that ends
 
 
 def decode(parser: Parser, records: Iterable[Record]) -> list[Item]:
@@ -90,20 +91,24 @@ def decode(parser: Parser, records: Iterable[Record]) -> list[Item]:
 
 
 def write(
-    journal: Journal, items: Sequence[Item], moves: Mapping[Partition, Move], step: Step = lambda _: None
+    journal: Journal,
+    items: Sequence[Item],
+    moves: Mapping[Partition, Move],
+    step: StepEnded = lambda _: None,
+    while_waiting: WhileWaiting | None = None,
 ) -> Outcome:
-    """Record a batch and move the offsets, in one transaction.
+    """Record a batch and move the offsets, in one transaction; `while_waiting` is the transaction's.
 
     Raises LostPartition if a partition has another owner, and what a transaction raises.
     """
-    with journal.transaction() as tx:
+    with journal.transaction(while_waiting) as tx:
         tx.advance(moves)
         outcome = take_in(tx, items, step)
     step("commit")
     return outcome
 
 
-def take_in(tx: Transaction, items: Sequence[Item], step: Step = lambda _: None) -> Outcome:
+def take_in(tx: Transaction, items: Sequence[Item], step: StepEnded = lambda _: None) -> Outcome:
     """Record a batch as the rest of a transaction."""
     arrivals = [item for item in items if isinstance(item, Arrival)]
     letters = [item for item in items if isinstance(item, DeadLetter)]
@@ -112,19 +117,19 @@ def take_in(tx: Transaction, items: Sequence[Item], step: Step = lambda _: None)
     again = tx.park(parked) if parked else []
     again += tx.keep_deliveries(deliveries) if deliveries else []
     rows, repeats, conflicts = append(tx, placed, step)
-    buried = tx.bury(letters) if letters else []
-    tx.seal(len(rows))
+    letters_kept = tx.keep_dead_letters(letters) if letters else []
+    tx.number_batch(len(rows))
     step("write")
     duplicates = Counter(arrival.record.topic for arrival in [*repeats, *again])
-    if len(buried) < len(letters):  # some are kept since they came the first time
-        duplicates += _by_topic(letters) - _by_topic(buried)
+    if len(letters_kept) < len(letters):  # some are kept since they came the first time
+        duplicates += _by_topic(letters) - _by_topic(letters_kept)
     return Outcome(
         verdicts(rows),
         duplicates,
         Counter(arrival.record.topic for arrival in parked),
         len(deliveries),
         conflicts,
-        buried,
+        letters_kept,
     )
 
 
@@ -209,7 +214,7 @@ def _claim_anew(tx: Transaction, claims: Iterable[tuple[str, int, Event]], new: 
     return tx.claim_labels(fresh) if fresh else {}
 
 
-def append(tx: Transaction, placed: Sequence[Placed], step: Step) -> Appended:
+def append(tx: Transaction, placed: Sequence[Placed], step: StepEnded) -> Appended:
     """Decide and append, and note what is exported under which connote.
 
     Another worker may have appended to some of the same returns. Only those are read again and decided anew.

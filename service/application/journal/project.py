@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Final, NamedTuple, Protocol
 
 from service.application.journal.figures import Counted, Figures, reached_days
-from service.application.journal.slices import LogRow, Position, Slice
+from service.application.journal.slices import Position, Slice
+from service.domain.exceptional import HELD_REASONS, is_exceptional
 from service.domain.journey import State
 from service.domain.milestones import Milestone, Reason, Verdict
-from service.wire.models import CARRIER_SCANNED, CONNOTE_DELIVERED, EVENT_VOIDED, HUB_EXPORTED, RETURN_CREATED
+from service.wire.models import EVENT_VOIDED
+from service.wire.rows.logged import LogRow
 from service.wire.stored import from_micros
 
-_EXCEPTIONAL: Final = frozenset({Verdict.HELD, Verdict.REFUSED, Verdict.UNMAPPED})
-_WAITING: Final = frozenset({Reason.AWAITING_PROCESSED, Reason.AWAITING_EXPORTED})
 _AT_HUB: Final = frozenset({Milestone.DS, Milestone.RP, Milestone.RE, Milestone.RR})
 
 
@@ -111,14 +111,14 @@ class SearchTables(Protocol):
         """A transaction that commits at the end of the block, or rolls back on an exception."""
 
 
-class Step(NamedTuple):
+class Advanced(NamedTuple):
     """How far a step went, and how many rows of the history it read."""
 
     n: int
     rows: int
 
 
-def advance(tables: SearchTables) -> Step | None:
+def advance(tables: SearchTables) -> Advanced | None:
     """Bring the tables on by one slice, in one transaction; None while another projector works.
 
     The cursor knows whole batches only: a batch that is larger than a slice takes several of them in one transaction.
@@ -137,10 +137,10 @@ def advance(tables: SearchTables) -> Step | None:
         tx.count(figures)
         if position.n > after:
             tx.end(after, position.n)
-        return Step(position.n, rows)
+        return Advanced(position.n, rows)
 
 
-def rebuild(tables: SearchTables) -> Step:
+def rebuild(tables: SearchTables) -> Advanced:
     """Make the tables from nothing, in one transaction: readers see the old ones until the new ones are there."""
     with tables.transaction() as tx:
         tx.begin_rebuild()
@@ -150,7 +150,7 @@ def rebuild(tables: SearchTables) -> Step:
             position, rows = piece.position, rows + len(piece.rows)
         tx.count(figures)
         tx.end(0, position.n)
-        return Step(position.n, rows)
+        return Advanced(position.n, rows)
 
 
 def _project(tx: SearchTransaction, piece: Slice, figures: Figures) -> Projection:
@@ -180,7 +180,7 @@ def project(rows: Iterable[LogRow], open_exceptions: Iterable[ExceptionRow]) -> 
                 waiting[row.return_no].remove(exception)
                 key, done = exception[:2], exception._replace(resolved_at=row.recorded_at)
                 (new if key in new else resolved)[key] = done
-        if row.reason is not None and (row.verdict in _EXCEPTIONAL or row.reason == Reason.TRACKING_NUMBER_IN_USE):
+        if row.reason is not None and is_exceptional(row.verdict, row.reason):
             exception = _exception(row, state)
             new[exception[:2]] = exception
             waiting.setdefault(row.return_no, []).append(exception)
@@ -192,7 +192,7 @@ def _return(row: LogRow, state: State, before: SearchReturn | None) -> SearchRet
     if attributes is None or timeline.status is None:
         raise ValueError("a history begins with the creation of its return")
     moved = any(change[2] != change[3] for change in row.changes or ())
-    hub = _named(row, "hub") if row.changes and row.milestone in _AT_HUB else None
+    hub = _hub(row) if row.changes and row.milestone in _AT_HUB else None
     return SearchReturn(
         row.return_no,
         row.return_id,
@@ -219,7 +219,7 @@ def _exception(row: LogRow, state: State) -> ExceptionRow:
     attributes = state.evidence.attributes
     if attributes is None or row.reason is None:
         raise ValueError("an exception has a reason, and concerns a return whose creation is known")
-    labelled, consigned = row.type in (RETURN_CREATED, CARRIER_SCANNED), row.type in (HUB_EXPORTED, CONNOTE_DELIVERED)
+    named = row.named(state)
     return ExceptionRow(
         row.return_no,
         row.seq,
@@ -232,18 +232,15 @@ def _exception(row: LogRow, state: State) -> ExceptionRow:
         row.type,
         row.source,
         row.id,
-        (labelled and _named(row, "carrier")) or attributes.carrier,
-        (labelled and _named(row, "tracking_number")) or attributes.tracking_number,
-        (consigned and _named(row, "connote")) or state.evidence.connote,
+        *named,
         row.occurred_at,
         row.recorded_at,
     )
 
 
-def _named(row: LogRow, member: str) -> str | None:
-    data: Mapping[str, object] = row.data or {}
-    value = data.get(member)
-    return value if isinstance(value, str) else None
+def _hub(row: LogRow) -> str | None:
+    hub: object = (row.data or {}).get("hub")
+    return hub if isinstance(hub, str) else None
 
 
 def _is_over(exception: ExceptionRow, row: LogRow, state: State) -> bool:
@@ -259,7 +256,7 @@ def _is_over(exception: ExceptionRow, row: LogRow, state: State) -> bool:
         return milestone in state.timeline.counts and _is_own(exception, milestone, state)
     if milestone is Milestone.RDBTC and Milestone.RR not in state.timeline.counts and state.evidence.connote is None:
         return False  # delivered before any export: its connote may yet become the return's
-    return not _is_own(exception, milestone, state) or state.timeline.denied.get(milestone) not in _WAITING
+    return not _is_own(exception, milestone, state) or state.timeline.denied.get(milestone) not in HELD_REASONS
 
 
 def _is_own(exception: ExceptionRow, milestone: Milestone, state: State) -> bool:

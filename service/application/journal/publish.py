@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-from service.application.journal.slices import Letter, LogRow, Position, Slice
+from service.application.journal.slices import Position, RowKey, Slice
+from service.domain.exceptional import is_exceptional
 from service.domain.journey import State
-from service.domain.milestones import Reason, Verdict
 from service.wire import outbound
 from service.wire.outbound import Message
+from service.wire.rows.letters import KeptLetter
+from service.wire.rows.logged import LogRow
 from service.wire.stubs import LARGEST, stub_of
-
-_EXCEPTIONAL: Final = frozenset({Verdict.HELD, Verdict.REFUSED, Verdict.UNMAPPED})
 
 
 class OutputTopics(NamedTuple):
@@ -34,11 +34,11 @@ class Outgoing(NamedTuple):
 
 
 class Told(NamedTuple):
-    """The newest version that a row of the history said of its return; `place` is the row's: batch, return, row."""
+    """The newest version that a row of the history said of its return; `row` is that row."""
 
     return_id: str
     version: int
-    place: tuple[int, int, int]
+    row: RowKey
 
 
 class Tail(NamedTuple):
@@ -73,13 +73,19 @@ class BatchLog(Protocol):
     def read(self, position: Position) -> Slice:
         """The next slice after `position`; empty, with the same position, where there is none."""
 
+    def wait(self, n: int, seconds: float) -> bool:
+        """At rest: until a batch after number `n` is told of, or so many seconds have passed; whether one may be there.
+
+        A hint and no more: not everything is told, and what is told may have been read already.
+        """
+
     def batch_id(self, n: int) -> str | None:
         """The id of batch `n`; None where there is none."""
 
     def told_before(self, position: Position, limit: int) -> Sequence[Told]:
         """The last rows up to `position` that changed something, newest first: so many, or fewer."""
 
-    def place(self, return_id: str, version: int) -> tuple[int, int, int] | None:
+    def row_of(self, return_id: str, version: int) -> RowKey | None:
         """Where the journal says this version of a return: batch, return, row; None where it never did."""
 
     def reconciled(self, position: Position) -> Reconciled | None:
@@ -141,17 +147,18 @@ def messages_of(piece: Slice, topics: OutputTopics) -> list[Outgoing]:
     return outgoing
 
 
-def of_letter(letter: Letter, topics: OutputTopics) -> Outgoing:
+def of_letter(letter: KeptLetter, topics: OutputTopics) -> Outgoing:
     """What subscribers are told of a dead letter: the message as it came, or a stub where that is larger than any may be."""
-    stub = partial(stub_of, letter.record, letter.reason, letter.error, letter.letter_no, letter.size or 0)
-    if letter.record.value is None and letter.size:  # not read: it is larger than any message may be
+    record = letter.record()
+    stub = partial(stub_of, record, letter.reason, letter.error, letter.letter_no, letter.size or 0)
+    if not letter.is_whole:  # it is larger than any message may be
         return Outgoing(topics.dead_letters, stub(LARGEST), stub)
-    return Outgoing(topics.dead_letters, outbound.dead_letter(letter.record, letter.reason, letter.error), stub)
+    return Outgoing(topics.dead_letters, outbound.dead_letter(record, letter.reason, letter.error), stub)
 
 
 def _of_row(row: LogRow, state: State, topics: OutputTopics) -> Iterator[Outgoing]:
     for change in row.changes_given(state):
         message = outbound.status_changed(row.return_id, state, change, row.recorded_at)
         yield Outgoing(topics.status_changes, message)
-    if row.verdict in _EXCEPTIONAL or row.reason == Reason.TRACKING_NUMBER_IN_USE:
+    if is_exceptional(row.verdict, row.reason):
         yield Outgoing(topics.exceptions, outbound.exception(row, state))

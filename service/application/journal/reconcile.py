@@ -7,17 +7,16 @@ relay publishes these rows like all others. Run again after a crash at any point
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import groupby
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
 from service.application.journal.publish import Outgoing, OutputTopics, Sink, of_letter
-from service.application.journal.slices import Letter, LogRow, Position
-from service.application.ports import Arrival, HistoryRow, Transaction
+from service.application.journal.sides import Agreeing, Change, Held, Outputs, Sides, Standing, Stood
+from service.application.ports import Arrival, HistoryRow
 from service.domain.events import Event, Published, Sense
 from service.domain.journey import State, record
 from service.domain.milestones import NAMES
@@ -33,155 +32,6 @@ _LETTERS: Final = 8  # likewise: one may be as large as a message can be
 
 _encode = msgspec.json.Encoder().encode
 T = TypeVar("T")
-
-
-class Stood(NamedTuple):
-    """Where a published message stands, and Kafka's timestamp of it in milliseconds since 1970-01-01 UTC."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-
-
-class Document(NamedTuple):
-    """A document of the compacted topic; `seq` is the row of the history after which it was published."""
-
-    stood: Stood
-    return_id: str
-    version: int
-    seq: int
-    data: Mapping[str, Any]
-
-
-class Change(NamedTuple):
-    """A published status change."""
-
-    stood: Stood
-    return_id: str
-    version: int
-    data: Mapping[str, Any]
-
-
-class Raised(NamedTuple):
-    """What a published exception is about."""
-
-    return_id: str
-    source: str
-    id: str
-    reason: str
-
-
-class ToldLetter(NamedTuple):
-    """Where a dead letter stood that was published, and Kafka's timestamp of it: a topic made anew has new ones."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-
-
-class Held(NamedTuple):
-    """What subscribers hold of a return, and which message says so; `is_document`: one of the compacted topic."""
-
-    return_id: str
-    document: Mapping[str, Any]
-    stood: Stood
-    is_document: bool = True
-
-
-class Standing(NamedTuple):
-    """A return in the journal, beside what subscribers hold of it."""
-
-    return_no: int
-    state: State
-    return_id: str
-    held: Held | None
-
-
-class Beside(NamedTuple):
-    """What subscribers hold of a return, beside its state when it was last told of, up to some position.
-
-    The second state is the one after which the document was published, where that is newer.
-    """
-
-    return_id: str
-    document: Mapping[str, Any] | None
-    seq: int
-    version: int
-    state: str
-    newer_seq: int | None
-    newer_version: int | None
-    newer_state: str | None
-
-
-class Outputs(Protocol):
-    """The output topics, as a committed subscriber sees them. Every method may raise Retryable."""
-
-    def ends(self) -> Mapping[str, Sequence[int]]:
-        """The ends of the partitions of the status changes, by the topic's id."""
-
-    def documents(self) -> Iterator[Document]:
-        """The documents of the compacted topic, older ones of a return before newer ones."""
-
-    def changes(self) -> Iterator[Change]:
-        """The status changes, those of a return in their order."""
-
-    def raised(self) -> Iterator[Raised]:
-        """What the exceptions tell of."""
-
-    def letters(self) -> Iterator[ToldLetter]:
-        """The dead letters that were published."""
-
-    def kept_since(self, *, letters: bool) -> datetime | None:
-        """What was recorded before this may have been published and deleted since; None: nothing was deleted."""
-
-
-class Agreeing(Transaction, Protocol):
-    """One transaction that nobody writes beside."""
-
-    def end(self) -> Position:
-        """The journal's end, before this transaction."""
-
-    def standings(self) -> Iterator[Standing]:
-        """Every return of the journal."""
-
-    def unknown(self) -> Iterator[Held]:
-        """Returns that subscribers know and the journal does not."""
-
-    def go_on_from(self, held: Sequence[Held]) -> None:
-        """Should these returns be created after all, their versions go on from what subscribers hold."""
-
-    def note(self, upto: Position, ends: Mapping[str, Sequence[int]]) -> None:
-        """Keep what was reconciled."""
-
-
-class Sides(Protocol):
-    """The journal, with room for what the topics say. Every method may raise Retryable."""
-
-    def note_documents(self, documents: Iterable[Document]) -> None:
-        """Keep the newest document of each return."""
-
-    def note_changes(self, changes: Iterable[Change]) -> None:
-        """Keep which versions were published."""
-
-    def outdated(self) -> set[str]:
-        """Returns whose newest change is not in a document."""
-
-    def documents_of(self, return_ids: Iterable[str]) -> dict[str, Mapping[str, Any]]:
-        """The documents of those of these returns that have one."""
-
-    def note_folded(self, held: Iterable[tuple[str, Mapping[str, Any], Stood]]) -> None:
-        """What the changes say of returns whose document is outdated, or missing."""
-
-    def transaction(self, *, alone: bool) -> AbstractContextManager[Agreeing]:
-        """A transaction that commits at the end of the block; `alone`: nobody else writes until then."""
-
-    def untold_exceptions(self, raised: Iterable[Raised], upto: Position, since: datetime | None) -> Iterator[LogRow]:
-        """Exceptional rows up to there, recorded since then, that were not published."""
-
-    def untold_letters(self, told: Iterable[ToldLetter], upto: Position, since: datetime | None) -> Iterator[Letter]:
-        """Dead letters, likewise."""
 
 
 class Summary(NamedTuple):
@@ -290,7 +140,7 @@ def _agree(tx: Agreeing, now: datetime, say: Callable[[str], object]) -> Summary
             say(_of_unknown(each))
         done = done._replace(unknown=done.unknown + len(held))
     if done.told:
-        tx.seal(done.told)
+        tx.number_batch(done.told)
     return done
 
 
@@ -310,7 +160,7 @@ def entry_of(standing: Standing, state: State, run: str, now: datetime) -> Histo
     if entry is None:
         raise AssertionError("a reconciliation has a name of its own")
     data = _encode(event_data(return_id, document))
-    inbound = Inbound(SubjectKind.RETURN, return_id, event, RECONCILED, None, "event", None, data, None)
+    inbound = Inbound(SubjectKind.RETURN, return_id, event, RECONCILED, data)
     stood = Stood("", 0, 0, int(now.timestamp() * 1000)) if held is None else held.stood
     return HistoryRow(standing.return_no, entry, Arrival(inbound, Record(*stood, None, None)))
 

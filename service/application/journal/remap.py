@@ -30,7 +30,7 @@ class Unmapped(NamedTuple):
 class UnmappedScan(NamedTuple):
     """An unmapped row of the history, understood by the tables of today."""
 
-    place: HistoryKey
+    key: HistoryKey
     scan: Waiting
 
 
@@ -114,8 +114,8 @@ def _remap_some(scans: UnmappedScans, what: Unmapped, after: HistoryKey, limit: 
         placed = [Placed(scan.return_no, scan.arrival, recorded=True) for _, scan in found]
         rows = append(tx, placed, lambda _: None).rows
         if rows:
-            tx.seal(len(rows))
-    return len(rows), found[-1].place
+            tx.number_batch(len(rows))
+    return len(rows), found[-1].key
 
 
 def _table(before: Sequence[Unmapped], done: dict[tuple[str, str], int], after: Sequence[Unmapped]) -> list[Remapped]:

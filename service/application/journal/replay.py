@@ -19,20 +19,9 @@ from service.application.ports import Arrival, Transaction
 from service.domain.milestones import Verdict
 from service.errors import InvalidEvent, RejectedValue
 from service.wire.reasons import Invalid
-from service.wire.record import Record
+from service.wire.rows.letters import KeptLetter
 
 LETTERS_A_BATCH: Final = 100  # a letter may be large
-
-
-class BuriedLetter(NamedTuple):
-    """A dead letter as it is kept. `attempts` counts how often it was tried, the first time included."""
-
-    letter_no: int
-    record: Record
-    reason: str
-    error: str
-    attempts: int
-    is_resolved: bool = False
 
 
 class Selection(NamedTuple):
@@ -63,10 +52,10 @@ class Failure(NamedTuple):
 class LettersTransaction(Transaction, Protocol):
     """A transaction that may also change dead letters."""
 
-    def take(self, selection: Selection, after: int, upto: int, limit: int) -> list[BuriedLetter]:
+    def take(self, selection: Selection, after: int, upto: int, limit: int) -> list[KeptLetter]:
         """The next unresolved letters by number, locked; those that somebody else has locked are passed by."""
 
-    def take_one(self, letter_no: int) -> BuriedLetter | None:
+    def take_one(self, letter_no: int) -> KeptLetter | None:
         """This letter, locked, resolved or not; waits for whoever has it locked."""
 
     def resolve(self, letter_nos: Sequence[int]) -> None:
@@ -85,7 +74,7 @@ class Letters(Protocol):
     def extent(self, selection: Selection) -> Extent:
         """How many letters are selected, and the last one's number."""
 
-    def read(self, selection: Selection, after: int, upto: int, limit: int) -> list[BuriedLetter]:
+    def read(self, selection: Selection, after: int, upto: int, limit: int) -> list[KeptLetter]:
         """The next letters by number, to look at."""
 
 
@@ -225,7 +214,7 @@ def replay_letter(letters: Letters, parser: Parser, letter_no: int) -> Replayed 
 _Asked = tuple[Selection, int, int, int]  # which letters, after and up to which number, how many
 
 
-def _look(letters: Letters, parser: Parser, asked: _Asked, tally: Tally) -> list[BuriedLetter]:
+def _look(letters: Letters, parser: Parser, asked: _Asked, tally: Tally) -> list[KeptLetter]:
     found = letters.read(*asked)
     arrivals, failures = _parse(parser, found)
     tally.tried += len(found)
@@ -234,8 +223,8 @@ def _look(letters: Letters, parser: Parser, asked: _Asked, tally: Tally) -> list
     return found
 
 
-def _try(letters: Letters, parser: Parser, asked: _Asked, tally: Tally) -> list[BuriedLetter]:
-    taken = list[BuriedLetter]()
+def _try(letters: Letters, parser: Parser, asked: _Asked, tally: Tally) -> list[KeptLetter]:
+    taken = list[KeptLetter]()
     try:
         with letters.transaction() as tx:
             taken = tx.take(*asked)
@@ -249,7 +238,7 @@ def _try(letters: Letters, parser: Parser, asked: _Asked, tally: Tally) -> list[
     return taken
 
 
-def _record(tx: LettersTransaction, parser: Parser, taken: Sequence[BuriedLetter]) -> tuple[Outcome, list[Failure]]:
+def _record(tx: LettersTransaction, parser: Parser, taken: Sequence[KeptLetter]) -> tuple[Outcome, list[Failure]]:
     arrivals, failures = _parse(parser, taken)
     if failures:
         tx.fail(failures)
@@ -260,21 +249,22 @@ def _record(tx: LettersTransaction, parser: Parser, taken: Sequence[BuriedLetter
     return take_in(tx, arrivals), failures
 
 
-def _parse(parser: Parser, letters: Sequence[BuriedLetter]) -> tuple[list[Arrival], list[Failure]]:
+def _parse(parser: Parser, letters: Sequence[KeptLetter]) -> tuple[list[Arrival], list[Failure]]:
     arrivals, failures = list[Arrival](), list[Failure]()
     for letter in letters:
+        record = letter.record()
         try:
-            arrivals.append(Arrival(parser.parse(letter.record), letter.record))
+            arrivals.append(Arrival(parser.parse(record), record))
         except InvalidEvent as error:
             failures.append(Failure(letter.letter_no, error.reason, error.detail))
     return arrivals, failures
 
 
-def _untouched(letter: BuriedLetter | None) -> Replayed | None:
+def _untouched(letter: KeptLetter | None) -> Replayed | None:
     return None if letter is None else Replayed(letter.letter_no, Fate.RESOLVED_BEFORE, letter.attempts)
 
 
-def _replayed(letter: BuriedLetter, outcome: Outcome | None, failures: Sequence[Failure]) -> Replayed:
+def _replayed(letter: KeptLetter, outcome: Outcome | None, failures: Sequence[Failure]) -> Replayed:
     attempts = letter.attempts + 1
     if outcome is None or failures:
         return Replayed(letter.letter_no, Fate.FAILED, attempts, None, failures[0].reason, failures[0].error)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
-from service.domain.journey import Change, State
-from service.wire.record import Record
-from service.wire.stored import decode_changes, decode_state
+from service.wire.rows.letters import KeptLetter
+from service.wire.rows.logged import LogRow
 
 _ALL: Final = 2**63 - 1  # PostgreSQL's largest bigint; no return and no letter has this number
+
+RowKey = tuple[int, int, int]
+"""A row of the history in the order of the log: the number of its batch, of its return, and of it within the return."""
 
 
 class Position(NamedTuple):
@@ -34,7 +36,7 @@ class Position(NamedTuple):
 
     @property
     def within(self) -> str:
-        """The place inside the batch as text; empty where the batch is read to its end."""
+        """How far it is inside the batch, as text; empty where the batch is read to its end."""
         return "" if self.is_whole else f"{self.return_no}/{self.seq}/{self.letter_no}"
 
     @classmethod
@@ -46,8 +48,8 @@ class Position(NamedTuple):
         return cls(n, return_no, seq, letter_no, batch_id)
 
     @property
-    def place(self) -> tuple[int, int, int]:
-        """Of the last row of the history that is read: batch, return, and its place within the return."""
+    def last_row(self) -> RowKey:
+        """The last row of the history that is read."""
         return self.n, self.return_no, self.seq
 
     @classmethod
@@ -61,57 +63,6 @@ class Position(NamedTuple):
         return cls(n, _ALL, 0, letter_no)
 
 
-START: Final = Position(0)
-
-
-class LogRow(NamedTuple):
-    """A row of the history with its return's id. `data` is set where somebody must be told what the event said."""
-
-    n: int
-    return_no: int
-    seq: int
-    return_id: str
-    recorded_at: datetime
-    source: str
-    id: str
-    type: str
-    occurred_at: datetime
-    milestone: str | None
-    code: str | None
-    verdict: str
-    reason: str | None
-    changes: Sequence[Sequence[Any]] | None
-    version: int
-    state: Mapping[str, Any]
-    data: Mapping[str, Any] | None
-    topic: str
-    partition: int
-    offset: int
-
-    def state_after(self) -> State:
-        """The return's state once this row is applied, but for the keys of the events seen."""
-        return decode_state(dict(self.state), self.seq, self.version, b"")
-
-    def changes_given(self, state: State) -> list[Change]:
-        """What the row changed; `state` is the one after it."""
-        return decode_changes(self.changes, state, (self.source, self.id)) if self.changes else []
-
-
-class Letter(NamedTuple):
-    """A dead letter: the message as it came, and what is wrong with it.
-
-    `size` is the length of the value, which is not read where it is longer than can be published.
-    """
-
-    n: int
-    letter_no: int
-    record: Record
-    reason: str
-    error: str
-    attempts: int
-    size: int | None = None
-
-
 class Slice(NamedTuple):
     """A piece of the log. `position` is where it ends and the next one begins; `batches` counts those it touches.
 
@@ -120,12 +71,12 @@ class Slice(NamedTuple):
 
     position: Position
     rows: Sequence[LogRow] = ()
-    letters: Sequence[Letter] = ()
+    letters: Sequence[KeptLetter] = ()
     batches: int = 0
     recorded_at: datetime | None = None
 
 
-class Limits(NamedTuple):
+class SliceLimits(NamedTuple):
     """What one slice holds at most. A letter may be large, a row is not (about 1 KiB).
 
     The first letter of a slice may be larger than `letter_bytes`; its value is not read then.

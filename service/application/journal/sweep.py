@@ -11,26 +11,26 @@ from collections import Counter
 from typing import Final
 
 from service.application.journal.ingest import Outcome, Placed, append, verdicts
-from service.application.ports import Journal
+from service.application.ports import Journal, WhileWaiting
 
 BATCHES_A_SWEEP: Final = 16
 # Workers that want to append to the same returns wait for the sweep's transaction: it must not be a long one.
 EVENTS_A_SWEEP: Final = 5000
 
 
-def sweep(journal: Journal) -> Outcome | None:
+def sweep(journal: Journal, while_waiting: WhileWaiting | None = None) -> Outcome | None:
     """Place what the next batches left, in one transaction.
 
     None: there was nothing to read, or another worker is at it.
     """
-    with journal.transaction() as tx:
+    with journal.transaction(while_waiting) as tx:
         swept = tx.begin_sweep(BATCHES_A_SWEEP, EVENTS_A_SWEEP)
         if swept is None:
             return None
         placed = [Placed(item.return_no, item.arrival) for item in swept.waiting]
         rows, repeats, conflicts = append(tx, placed, lambda _: None)
         if rows:
-            tx.seal(len(rows))
+            tx.number_batch(len(rows))
         if swept.upto is not None:
             tx.end_sweep(swept.upto)
     return Outcome(verdicts(rows), Counter(item.record.topic for item in repeats), conflicts=conflicts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from service.application.journal.reconcile import Beside
+from service.application.journal.sides import Beside
 from service.application.journal.slices import Position
 from service.domain.events import Published
 from service.wire.documents import return_document

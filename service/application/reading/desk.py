@@ -10,14 +10,15 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from service.application.reading.local_time import LocalTime
 from service.application.reading.public import Step, numbers_of, steps
-from service.application.reading.redaction import Found, Reader
+from service.application.reading.redaction import Found, RedactedReturn
 from service.application.reading.tracking import RecordedEvent, counts
 from service.domain.events import Event, key_digest
 from service.domain.journey import State
 from service.domain.milestones import Milestone, Reason, Verdict
 from service.domain.timeline import Sighting
 from service.wire.carriers import CarrierCode, CarrierTables
-from service.wire.models import EVENT_VOIDED, RETURN_CREATED, SLUG_PATTERN, compiled, location_of
+from service.wire.inbound import location_of
+from service.wire.models import EVENT_VOIDED, RETURN_CREATED, SLUG_PATTERN, compiled
 from service.wire.reconciled import RECONCILED
 from service.wire.stored import to_micros
 
@@ -27,7 +28,7 @@ _MOST_CHARACTERS: Final = 128
 _is_slug: Final = compiled(SLUG_PATTERN)
 
 
-class Asked(NamedTuple):
+class SearchTerms(NamedTuple):
     """What a person may have meant by what was typed into the search box."""
 
     numbers: tuple[str, ...]
@@ -51,7 +52,7 @@ class Standing(NamedTuple):
     hub: str | None
 
 
-class Dossier(NamedTuple):
+class ReturnDetail(NamedTuple):
     """A return with a page of its history, the newest row first. `standing` may lag, or be missing, for a moment."""
 
     return_id: str
@@ -99,17 +100,26 @@ class Connote(NamedTuple):
 class DeskReading(Protocol):
     """What the desk asks of the store. Every method may raise Retryable."""
 
-    def find(self, asked: Asked) -> list[Match]:
-        """Everything that these numbers lead to."""
+    def find(self, terms: SearchTerms) -> list[Match]:
+        """Everything that these terms lead to, each kind of number by itself; empty where they lead nowhere.
 
-    def dossier(self, return_id: str, before: int | None, limit: int) -> Dossier | None:
-        """The return with the newest rows of its history below `before`, all of one moment."""
+        >>> reading.find(understand("A-4711"))
+        [Match(kind='order_number', value='A-4711', return_ids=('R-1001',))]
+        """
+
+    def return_detail(self, return_id: str, before: int | None, limit: int) -> ReturnDetail | None:
+        """The return with the newest `limit` rows of its history whose `seq` is below `before` (None: of all), all of one
+        moment. None where no creation of it is known.
+        """
 
     def past(self, return_id: str, limit: int) -> Sequence[Event] | None:
         """All events of the return in the order of recording; None where there are more than `limit`."""
 
     def connote(self, connote: str, after: int, limit: int) -> Connote | None:
-        """The connote with the members above `after`; None where neither an export nor a delivery names it."""
+        """The connote with up to `limit` members whose `return_no` is above `after` (0: from the first), in that order.
+
+        None where neither an export nor a delivery names it.
+        """
 
 
 class EventView(NamedTuple):
@@ -134,7 +144,7 @@ class EventView(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class DossierView:
+class ReturnDetailView:
     """The page of a return. `stuck_for` is set where it has not moved for longer than is usual."""
 
     return_id: str
@@ -149,43 +159,49 @@ class DossierView:
     def status(self) -> Milestone:
         status = self.state.timeline.status
         if status is None:
-            raise ValueError("a return without its creation has no dossier")
+            raise ValueError("a return without its creation has no detail")
         return status
 
 
-def understand(text: str) -> Asked:
-    """What may be meant; nothing where it is too long or holds what no number holds."""
+def understand(text: str) -> SearchTerms:
+    """What may be meant; nothing where it is too long or holds what no number holds.
+
+    >>> understand("op 123 gb")
+    SearchTerms(numbers=('op123gb', 'OP123GB'), orders=('op 123 gb', 'OP 123 GB'), retailer=None)
+    """
     typed = unicodedata.normalize("NFKC", text).strip()
     if not typed or len(typed) > _MOST_CHARACTERS or not typed.isprintable():
-        return Asked((), (), None)
+        return SearchTerms((), (), None)
     retailer = typed.lower()
     orders = tuple(dict.fromkeys((typed, typed.upper())))
-    return Asked(numbers_of(typed), orders, retailer if _is_slug(retailer) else None)
+    return SearchTerms(numbers_of(typed), orders, retailer if _is_slug(retailer) else None)
 
 
-def view_dossier(found: Dossier, tables: CarrierTables, due: Mapping[str, datetime], now: datetime) -> DossierView:
+def view_return_detail(
+    found: ReturnDetail, tables: CarrierTables, due: Mapping[str, datetime], now: datetime
+) -> ReturnDetailView:
     """What an agent sees of a return."""
-    reader = Reader(Found(found.return_id, found.state, list(reversed(found.rows))), tables)
+    redacted = RedactedReturn(Found(found.return_id, found.state, list(reversed(found.rows))), tables)
     timeline, standing = found.state.timeline, found.standing
     # What the search table says of another status is over.
     known = standing if standing is not None and standing.status == timeline.status else None
     understood = {(row.source, row.id) for row in found.rows if row.verdict != Verdict.UNMAPPED}
     stuck = known is not None and not timeline.complete and known.since < due.get(known.status, known.since)
-    return DossierView(
+    return ReturnDetailView(
         return_id=found.return_id,
         state=found.state,
         hub=None if standing is None else standing.hub,
         since=None if known is None else known.since,
         stuck_for=now - known.since if known is not None and stuck else None,
-        steps=tuple(steps(reader)),
-        events=tuple(_event(reader, row, understood) for row in found.rows),
+        steps=tuple(steps(redacted)),
+        events=tuple(_event(redacted, row, understood) for row in found.rows),
     )
 
 
-def _event(reader: Reader, row: RecordedEvent, understood: Container[tuple[str, str]]) -> EventView:
+def _event(redacted: RedactedReturn, row: RecordedEvent, understood: Container[tuple[str, str]]) -> EventView:
     milestone = None if row.milestone is None else Milestone(row.milestone)
     location = location_of(row.type, row.data)
-    state = reader.state
+    state = redacted.state
     counting = counts(row, state)
     first = None if milestone is None else state.timeline.counts.get(milestone)
     is_voided = key_digest(row.source, row.id) in state.voided and row.type != RETURN_CREATED
@@ -194,13 +210,13 @@ def _event(reader: Reader, row: RecordedEvent, understood: Container[tuple[str, 
     sighting = Sighting(to_micros(row.occurred_at), row.source, row.id, location)
     return EventView(
         row=row,
-        at=reader.time_of_row(row) if milestone is None else reader.time_of(milestone, sighting),
+        at=redacted.time_of_row(row) if milestone is None else redacted.time_of(milestone, sighting),
         milestone=milestone,
         reason=None if row.reason is None else Reason(row.reason),
         counts=counting,
         leads=counting and first is not None and (first.source, first.id) == (row.source, row.id),
         is_voided=is_voided,
-        meaning=None if row.code is None else reader.tables.lookup(str(row.data.get("carrier")), row.code),
+        meaning=None if row.code is None else redacted.tables.lookup(str(row.data.get("carrier")), row.code),
         voids=(row.data["source"], row.data["id"]) if row.type == EVENT_VOIDED else None,
         location=location,
         is_settled=is_voided or evaluated_again or (waited and counting),

@@ -1,10 +1,13 @@
-"""How long returns take from one status to the next, over returns that have come to their end."""
+"""How long returns take from one status to the next, over returns that have come to their end.
+
+The way from one milestone that counts to the next one is a leg.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import pairwise
 from math import ceil
@@ -16,29 +19,15 @@ from service.domain.journey import State
 from service.domain.milestones import RANKS, Milestone, Route
 from service.errors import ServiceError
 
-Pace = Mapping[tuple[Route, Milestone], timedelta]
+TypicalDurations = Mapping[tuple[Route, Milestone], timedelta]
 
 _FEWEST: Final = 20  # of so few the median says something of returns rather than of these returns
 _SAMPLE: Final = 1000  # a route; the newest that are complete
 _FRESH_SECONDS: Final = 900.0
 
 
-def measure(states: Iterable[State]) -> Pace:
-    """The median time from each milestone to the next one that counted, by route; only where enough returns tell it."""
-    times: defaultdict[tuple[Route, Milestone], list[int]] = defaultdict(list)
-    for state in states:
-        timeline = state.timeline
-        if timeline.route is None:
-            continue
-        for (here, left), (_, reached) in pairwise(timeline.counts.items()):
-            # A clock that is off can put a later milestone before an earlier one: no duration.
-            if reached.at >= left.at:
-                times[timeline.route, here].append(reached.at - left.at)
-    return {key: timedelta(microseconds=median_low(all_of)) for key, all_of in times.items() if len(all_of) >= _FEWEST}
-
-
-class StepTimes(NamedTuple):
-    """How long one step of the way takes: half, nine in ten and 99 in a hundred of the returns need no longer."""
+class LegDurations(NamedTuple):
+    """How long one leg takes: half, nine in ten and 99 in a hundred of the returns need no longer."""
 
     route: Route
     here: Milestone
@@ -49,48 +38,63 @@ class StepTimes(NamedTuple):
     p99: timedelta
 
 
-def step_times(states: Iterable[State]) -> list[StepTimes]:
-    """Each step that enough returns have taken, in the order of the way."""
+def typical_durations(states: Iterable[State]) -> TypicalDurations:
+    """The median time from each milestone to the next one that counted, by route; only where enough returns tell it."""
+    times: defaultdict[tuple[Route, Milestone], list[int]] = defaultdict(list)
+    for route, here, _, micros in _legs(states):
+        times[route, here].append(micros)
+    return {key: timedelta(microseconds=median_low(all_of)) for key, all_of in times.items() if len(all_of) >= _FEWEST}
+
+
+def leg_durations(states: Iterable[State]) -> list[LegDurations]:
+    """Each leg that enough returns have travelled, in the order of the way."""
     times: defaultdict[tuple[Route, Milestone, Milestone], list[int]] = defaultdict(list)
+    for route, here, there, micros in _legs(states):
+        times[route, here, there].append(micros)
+    legs = [
+        LegDurations(*leg, len(all_of), *(_percentile(sorted(all_of), share) for share in (0.5, 0.9, 0.99)))
+        for leg, all_of in times.items()
+        if len(all_of) >= _FEWEST
+    ]
+    return sorted(legs, key=lambda leg: (leg.route is not Route.OMNIRPS, RANKS[leg.here], RANKS[leg.there]))
+
+
+def _legs(states: Iterable[State]) -> Iterator[tuple[Route, Milestone, Milestone, int]]:
+    """Every leg of every return: its route, from where to where, and how many microseconds it took."""
     for state in states:
         timeline = state.timeline
         if timeline.route is None:
             continue
         for (here, left), (there, reached) in pairwise(timeline.counts.items()):
+            # A clock that is off can put a later milestone before an earlier one: no duration.
             if reached.at >= left.at:
-                times[timeline.route, here, there].append(reached.at - left.at)
-    steps = [
-        StepTimes(*step, len(all_of), *(_percentile(sorted(all_of), share) for share in (0.5, 0.9, 0.99)))
-        for step, all_of in times.items()
-        if len(all_of) >= _FEWEST
-    ]
-    return sorted(steps, key=lambda step: (step.route is not Route.OMNIRPS, RANKS[step.here], RANKS[step.there]))
+                yield timeline.route, here, there, reached.at - left.at
 
 
 def _percentile(ordered: Sequence[int], share: float) -> timedelta:
     return timedelta(microseconds=ordered[ceil(share * len(ordered)) - 1])
 
 
-class PaceKeeper:
+class DurationKeeper:
     """Medians and percentiles as of some minutes ago. One caller measures at a time, and the others take what there is."""
 
     def __init__(self, reading: PublicReading, monotonic: Callable[[], float]) -> None:
         self._reading = reading
         self._monotonic = monotonic
         self._measuring = threading.Lock()
-        self._pace: Pace = {}
-        self._steps: list[StepTimes] = []
+        self._typical: TypicalDurations = {}
+        self._legs: list[LegDurations] = []
         self._measured_at: float | None = None
 
-    def usually(self, route: Route, status: Milestone) -> timedelta | None:
+    def typical(self, route: Route, status: Milestone) -> timedelta | None:
         """How long it mostly takes from this status to the next; None where too few returns tell it."""
         self._refresh()
-        return self._pace.get((route, status))
+        return self._typical.get((route, status))
 
-    def steps(self) -> list[StepTimes]:
-        """How long each step of the way takes."""
+    def legs(self) -> list[LegDurations]:
+        """How long each leg of the way takes."""
         self._refresh()
-        return self._steps
+        return self._legs
 
     def _refresh(self) -> None:
         if self._is_stale() and self._measuring.acquire(blocking=False):
@@ -110,4 +114,4 @@ class PaceKeeper:
             states = self._reading.completed(_SAMPLE)
         except ServiceError:
             return
-        self._pace, self._steps = measure(states), step_times(states)
+        self._typical, self._legs = typical_durations(states), leg_durations(states)

@@ -15,58 +15,6 @@ PAGE_ROWS: Final = 500
 # wide forms of the first four, which some take for the same.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
-RETURN_COLUMNS: Final = (
-    "return_id",
-    "status",
-    "status_at",
-    "status_recorded_at",
-    "stuck",
-    "complete",
-    "route",
-    "retailer",
-    "order_number",
-    "carrier",
-    "tracking_number",
-    "hub",
-    "connote",
-    "version",
-    "created_at",
-    "updated_at",
-)
-EXCEPTION_COLUMNS: Final = (
-    "recorded_at",
-    "verdict",
-    "reason",
-    "return_id",
-    "retailer",
-    "milestone",
-    "code",
-    "carrier",
-    "tracking_number",
-    "connote",
-    "occurred_at",
-    "resolved_at",
-    "type",
-    "source",
-    "id",
-    "topic",
-    "partition",
-    "offset",
-)
-LETTER_COLUMNS: Final = (
-    "id",
-    "recorded_at",
-    "reason",
-    "error",
-    "topic",
-    "partition",
-    "offset",
-    "published_at",
-    "attempts",
-    "resolved_at",
-)
-CODE_COLUMNS: Final = ("carrier", "code", "reason", "scans", "oldest", "newest", "example")
-
 
 def harmless(value: Any) -> str:
     """A value as text that no spreadsheet takes for a formula. A number is no text: it stays what it is."""
@@ -91,14 +39,15 @@ def csv_chunks(
 ) -> Iterator[str]:
     """The file, page by page: the names of the columns, and so many rows at most.
 
-    `read` answers with the page after a place, of so many rows.
+    `read` answers with the page from behind a key on (None: the first one), of so many rows; `most` rows in all.
+    Raises what `read` raises, in the middle of the file.
     """
     yield csv_lines(columns, [{column: column for column in columns}])
-    place: PageKey | None = None
+    after: PageKey | None = None
     while most > 0:
-        page = read(place, min(page_rows, most))
+        page = read(after, min(page_rows, most))
         yield csv_lines(columns, page.items)
         most -= len(page.items)
-        place = page.end
-        if place is None:
+        after = page.end
+        if after is None:
             return

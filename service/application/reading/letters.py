@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
-
 from service.application.journal.ingest import Parser
-from service.application.reading.listing import Letter
 from service.errors import InvalidEvent
 from service.wire.inbound import Inbound
-from service.wire.record import Record
-from service.wire.stored import to_micros
+from service.wire.rows.letters import KeptLetter
 
 
-def read_letter(parser: Parser, letter: Letter) -> Inbound | None:
+def read_letter(parser: Parser, letter: KeptLetter) -> Inbound | None:
     """The event that today's rules make of a whole letter; None where it is none today either."""
-    headers = tuple((str(name), None if value is None else b64decode(value)) for name, value in letter.headers)
-    at = to_micros(letter.published_at) // 1000
     try:
-        return parser.parse(
-            Record(letter.topic, letter.partition, letter.offset, at, letter.key, letter.value, headers)
-        )
+        return parser.parse(letter.record())
     except InvalidEvent:
         return None

@@ -4,17 +4,24 @@ A page goes on where the last one ended, by the key of its last row: it costs th
 and nothing is repeated or skipped when rows come while somebody turns pages. No page looks at more than so many rows of a
 list: where a combination of filters lets few of very many through, it holds fewer than were asked for, and the next one
 goes on from where it stopped looking.
+
+What a list is (its rows, the key of its order, the columns of its file) is declared here once; its filters are in
+`service.application.reading.filters`. The API's pages, the desk's and the files are made from it in
+`service.application.reading.pages`. To add a column that the table has is to add a field to the row, and to the file's
+columns where it is to be taken away; the API's model in `service.web.api.lists` describes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Generic, Literal, NamedTuple, Protocol, TypeVar
 
+from service.application.reading.filters import ExceptionFilter, LetterFilter, ReturnFilter
 from service.domain.milestones import Milestone
+from service.wire.rows.letters import KeptLetter
 
-PARKED: Final = "parked"
 # How long a return may stay in a status before it counts as stuck, in hours. The longest waits are for the consumer,
 # who has a label and time, and for consignments that cross borders.
 STUCK_HOURS: Final[dict[Milestone, float]] = {
@@ -27,22 +34,8 @@ STUCK_HOURS: Final[dict[Milestone, float]] = {
 }
 
 
-class ReturnFilter(NamedTuple):
-    """Which returns; None: any. `stuck` is judged at the time of asking."""
-
-    status: str | None = None
-    retailer: str | None = None
-    route: str | None = None
-    carrier: str | None = None
-    hub: str | None = None
-    tracking_number: str | None = None
-    order_number: str | None = None
-    connote: str | None = None
-    stuck: bool | None = None
-
-
 class ListedReturn(NamedTuple):
-    """A return as lists know it."""
+    """A return as lists know it, in the order of its document."""
 
     return_no: int
     return_id: str
@@ -52,41 +45,19 @@ class ListedReturn(NamedTuple):
     carrier: str
     tracking_number: str
     connote: str | None
-    hub: str | None
     status: str
     version: int
     complete: bool
+    hub: str | None
     status_at: datetime
     status_recorded_at: datetime
     created_at: datetime
     updated_at: datetime
 
 
-class ExceptionFilter(NamedTuple):
-    """Which exceptions; None: any. `verdict` may be `parked`; `open` tells those that still wait for somebody."""
-
-    verdict: str | None = None
-    reason: str | None = None
-    carrier: str | None = None
-    code: str | None = None
-    return_id: str | None = None
-    open: bool | None = None
-
-    @property
-    def wants_parked(self) -> bool:
-        """Parked events are open and have no reason."""
-        return self.verdict in (None, PARKED) and self.reason is None and self.open is not False
-
-    @property
-    def wants_recorded(self) -> bool:
-        """Whether others than parked events are wanted."""
-        return self.verdict != PARKED
-
-
 class ListedException(NamedTuple):
-    """An event that was held, refused, unmapped, or that counts with a reason to look at it."""
+    """An event that was held, refused, unmapped, or that counts with a reason to look at it; as its document has it."""
 
-    recorded_at: datetime
     return_no: int
     seq: int
     return_id: str
@@ -94,14 +65,15 @@ class ListedException(NamedTuple):
     verdict: str
     reason: str
     milestone: str | None
-    code: str | None
     type: str
     source: str
     id: str
+    code: str | None
     carrier: str
     tracking_number: str
     connote: str | None
     occurred_at: datetime
+    recorded_at: datetime
     resolved_at: datetime | None
     topic: str | None
     partition: int | None
@@ -109,52 +81,119 @@ class ListedException(NamedTuple):
 
 
 class ParkedEvent(NamedTuple):
-    """An event whose return is not known yet."""
+    """An event whose return is not known yet. `subject` names it by its kind: a return_id, a connote, or `carrier/number`."""
 
-    recorded_at: datetime
     kind: str
     subject: str
+    milestone: str | None
+    type: str
     source: str
     id: str
-    type: str
     code: str | None
-    milestone: str | None
     occurred_at: datetime
-    topic: str
-    partition: int
-    offset: int
-
-
-class LetterFilter(NamedTuple):
-    """Which dead letters; None: any. `since` (inclusive) and `until` (exclusive) are of when they were kept."""
-
-    reason: str | None = None
-    topic: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    open: bool | None = None
-
-
-class Letter(NamedTuple):
-    """A dead letter; without `value`, which `size` is the length of, where that is longer than was asked for."""
-
     recorded_at: datetime
-    letter_no: int
     topic: str
     partition: int
     offset: int
-    published_at: datetime
-    reason: str
-    error: str
-    attempts: int
-    resolved_at: datetime | None
-    key: bytes | None
-    value: bytes | None
-    size: int | None
-    headers: Sequence[Sequence[str | None]]  # names and base64
 
 
+KeyType = Literal["timestamptz", "int8", "int4", "text"]
 Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class ListSpec(Generic[Row]):
+    """What a list is, wherever it is shown.
+
+    `mark` begins the keys of its pages, and so its cursors: those of another list lead nowhere. `key` names the columns of
+    its order, each with its type; the last of them make it unambiguous. `file_columns` are the columns of its file, by
+    their names in the document.
+    """
+
+    mark: str
+    row: type[Row]
+    key: tuple[tuple[str, KeyType], ...]
+    file_columns: tuple[str, ...] = ()
+
+    def key_of(self, row: Row) -> tuple[Any, ...]:
+        """Where a page that ends with this row ends."""
+        return tuple(getattr(row, name) for name, _ in self.key)
+
+
+RETURNS: Final = ListSpec(
+    "r",
+    ListedReturn,
+    (("return_no", "int8"),),
+    (
+        "return_id",
+        "status",
+        "status_at",
+        "status_recorded_at",
+        "stuck",
+        "complete",
+        "route",
+        "retailer",
+        "order_number",
+        "carrier",
+        "tracking_number",
+        "hub",
+        "connote",
+        "version",
+        "created_at",
+        "updated_at",
+    ),
+)
+STUCK_RETURNS: Final = ListSpec(
+    "s", ListedReturn, (("status_recorded_at", "timestamptz"), ("return_no", "int8")), RETURNS.file_columns
+)
+EXCEPTIONS: Final = ListSpec(
+    "e",
+    ListedException,
+    (("recorded_at", "timestamptz"), ("return_no", "int8"), ("seq", "int4")),
+    (
+        "recorded_at",
+        "verdict",
+        "reason",
+        "return_id",
+        "retailer",
+        "milestone",
+        "code",
+        "carrier",
+        "tracking_number",
+        "connote",
+        "occurred_at",
+        "resolved_at",
+        "type",
+        "source",
+        "id",
+        "topic",
+        "partition",
+        "offset",
+    ),
+)
+PARKED_EVENTS: Final = ListSpec(
+    "p",
+    ParkedEvent,
+    (("recorded_at", "timestamptz"), ("kind", "text"), ("subject", "text"), ("source", "text"), ("id", "text")),
+    EXCEPTIONS.file_columns,
+)
+LETTERS: Final = ListSpec(
+    "d",
+    KeptLetter,
+    (("recorded_at", "timestamptz"), ("letter_no", "int8")),
+    (
+        "id",
+        "recorded_at",
+        "reason",
+        "error",
+        "topic",
+        "partition",
+        "offset",
+        "published_at",
+        "attempts",
+        "resolved_at",
+    ),
+)
 
 
 class Window(NamedTuple, Generic[Row]):
@@ -169,32 +208,43 @@ class Window(NamedTuple, Generic[Row]):
 
 
 class Listing(Protocol):
-    """The lists. `after` is the key of the row before; every method may raise Retryable."""
+    """The lists, a window at a time. Every method may raise Retryable.
+
+    `wanted` narrows the list. `after` is the key of the last row of the window before, the columns that the list's
+    ListSpec names; None: from the beginning. `limit` is how many rows are wanted: a caller that asks for one more than it
+    shows knows whether there are more. `due` tells for each status since when a return in it is stuck (see
+    `pages.due_times`).
+
+    >>> first = listing.returns(ReturnFilter(retailer="acme"), due, None, 51)
+    >>> second = listing.returns(ReturnFilter(retailer="acme"), due, first.rows[49].return_no, 51)
+    """
 
     def returns(
         self, wanted: ReturnFilter, due: Mapping[str, datetime], after: int | None, limit: int
     ) -> Window[ListedReturn]:
-        """The newest first. `due` says since when a return of that status is stuck."""
+        """Returns, the newest first: by RETURNS. Of `stuck` only False is looked at; see `stuck_returns`."""
 
     def stuck_returns(
         self, wanted: ReturnFilter, due: Mapping[str, datetime], after: tuple[datetime, int] | None, limit: int
     ) -> Window[ListedReturn]:
-        """Those that moved before `due` and are not complete, the one that has not moved for longest first."""
+        """Those that moved before `due` and are not complete, the one that has not moved for longest first: by
+        STUCK_RETURNS.
+        """
 
     def exceptions(
         self, wanted: ExceptionFilter, after: tuple[datetime, int, int] | None, limit: int
     ) -> Window[ListedException]:
-        """The newest first, by (`recorded_at`, `return_no`, `seq`)."""
+        """Exceptions, the newest first: by EXCEPTIONS."""
 
     def parked(
         self, wanted: ExceptionFilter, after: tuple[datetime, str, str, str, str] | None, limit: int
     ) -> Window[ParkedEvent]:
-        """The newest first, by (`recorded_at`, `kind`, `subject`, `source`, `id`)."""
+        """Parked events, the newest first: by PARKED_EVENTS. They have no verdict, reason or retailer to go by."""
 
     def letters(
         self, wanted: LetterFilter, after: tuple[datetime, int] | None, limit: int, most: int
-    ) -> Window[Letter]:
-        """The newest first, with the values of up to `most` bytes."""
+    ) -> Window[KeptLetter]:
+        """Dead letters, the newest first: by LETTERS. Values of more than `most` bytes are left out."""
 
-    def letter(self, letter_no: int) -> Letter | None:
-        """This one, its value whole."""
+    def letter(self, letter_no: int) -> KeptLetter | None:
+        """This one, its value whole; None where there is none of this number."""

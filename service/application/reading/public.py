@@ -8,12 +8,11 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum, unique
 from typing import Final, NamedTuple, Protocol
 
 from service.application.reading.local_time import LocalTime
-from service.application.reading.redaction import Found, Place, Reader, Rejection
+from service.application.reading.redaction import Found, Place, RedactedReturn, Rejection
 from service.application.reading.tracking import RecordedEvent, counts
 from service.domain.events import key_digest
 from service.domain.journey import State
@@ -30,7 +29,7 @@ _MOST_HAPPENINGS: Final = 60  # a parcel that is scanned more often than that is
 _is_number: Final = compiled(NUMBER_PATTERN)
 
 
-class Position(NamedTuple):
+class Revision(NamedTuple):
     """How far a return is: it moves with everything that is recorded of it."""
 
     version: int
@@ -38,19 +37,25 @@ class Position(NamedTuple):
 
 
 class PublicReading(Protocol):
-    """What the public pages ask of the store. Every method may raise Retryable."""
+    """What the public pages ask of the store. Every method may raise Retryable.
+
+    >>> found = reading.find(numbers_of("op 123456789 gb"))
+    >>> page = None if found is None else view_return(found, tables)
+    """
 
     def find(self, numbers: Sequence[str]) -> Found | None:
         """The return of the first of these numbers that leads to one, with its newest rows in order of recording.
 
-        A return_id goes before a tracking number; of several returns with one tracking number the newest is meant.
+        `numbers` are the forms that a person may have meant, as `numbers_of` gives them; none takes as long to look up
+        as one that leads nowhere. A return_id goes before a tracking number; of several returns with one tracking number
+        the newest is meant. None where no number leads to a return.
         """
 
-    def positions(self, asked: Sequence[Sequence[str]]) -> list[Position | None]:
-        """How far the return of each of these is."""
+    def revisions(self, queries: Sequence[Sequence[str]]) -> list[Revision | None]:
+        """How far the return of each of these is, in their order; each is what `find` is given. None: it leads nowhere."""
 
     def completed(self, limit: int) -> Sequence[State]:
-        """The newest returns of each route that reached the route's last milestone."""
+        """The newest returns that reached the last milestone of their route, up to `limit` of each route."""
 
 
 @unique
@@ -96,7 +101,7 @@ class ReturnView:
     """The page of a return."""
 
     number: str
-    position: Position
+    revision: Revision
     route: Route
     status: Milestone
     complete: bool
@@ -104,7 +109,6 @@ class ReturnView:
     steps: tuple[Step, ...]
     happenings: tuple[Happening, ...]  # the newest first
     rejection: Rejection | None
-    usually: timedelta | None = None  # how long it mostly takes to the next status
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ class FirstMileView:
     """OmniParcel's page: the carrier's scans, and nothing from behind the first-mile destination."""
 
     number: str
-    position: Position
+    revision: Revision
     carrier: str | None
     scans: tuple[Scan, ...]  # the newest first
     delivered: bool
@@ -129,75 +133,75 @@ def numbers_of(text: str) -> tuple[str, ...]:
 
 def view_return(found: Found, tables: CarrierTables) -> ReturnView:
     """What a consumer sees."""
-    reader = Reader(found, tables)
+    redacted = RedactedReturn(found, tables)
     timeline = found.state.timeline
     if timeline.status is None or timeline.route is None:
         raise ValueError("a return without its creation is not to be shown")
     rejected = timeline.counts.get(RR)
     return ReturnView(
         number=found.number,
-        position=Position(found.state.version, found.state.seq),
+        revision=Revision(found.state.version, found.state.seq),
         route=timeline.route,
         status=timeline.status,
         complete=timeline.complete,
-        carrier=reader.carrier_name(),
-        steps=tuple(steps(reader)),
-        happenings=tuple(_happenings(reader)),
-        rejection=None if rejected is None else reader.rejection(rejected),
+        carrier=redacted.carrier_name(),
+        steps=tuple(steps(redacted)),
+        happenings=tuple(_happenings(redacted)),
+        rejection=None if rejected is None else redacted.rejection(rejected),
     )
 
 
 def view_first_mile(found: Found, tables: CarrierTables) -> FirstMileView:
     """What OmniParcel shows: what was scanned after the delivery belongs to nobody's first mile."""
-    reader = Reader(found, tables)
+    redacted = RedactedReturn(found, tables)
     delivered = found.state.timeline.counts.get(RDTPF)
     shown = [
         row
-        for row in reader.rows
+        for row in redacted.rows
         if row.type == CARRIER_SCANNED
         and key_digest(row.source, row.id) not in found.state.voided
         and (delivered is None or to_micros(row.occurred_at) <= delivered.at)
     ]
     return FirstMileView(
         number=found.number,
-        position=Position(found.state.version, found.state.seq),
-        carrier=reader.carrier_name(),
-        scans=tuple(_scan(reader, row) for row in sorted(shown, key=_order, reverse=True)),
+        revision=Revision(found.state.version, found.state.seq),
+        carrier=redacted.carrier_name(),
+        scans=tuple(_scan(redacted, row) for row in sorted(shown, key=_order, reverse=True)),
         delivered=delivered is not None,
         goes_on=found.state.timeline.route is Route.OMNIRPS,
     )
 
 
-def steps(reader: Reader) -> Iterable[Step]:
+def steps(redacted: RedactedReturn) -> Iterable[Step]:
     """The milestones of the way; after a rejection those that were not reached are none."""
-    timeline = reader.state.timeline
+    timeline = redacted.state.timeline
     way = [m for m in RANKED if timeline.route is Route.OMNIRPS or m in FIRST_MILE]
     furthest = max(RANKS[milestone] for milestone in timeline.counts if milestone is not RR)
     for milestone in [*way, RR] if RR in timeline.counts else way:
         sighting = timeline.counts.get(milestone)
         if sighting is not None:
             state = StepState.CURRENT if milestone is timeline.status else StepState.DONE
-            yield Step(milestone, state, reader.time_of(milestone, sighting))
+            yield Step(milestone, state, redacted.time_of(milestone, sighting))
         elif RANKS[milestone] < furthest:
             yield Step(milestone, StepState.SKIPPED, None)
         elif RR not in timeline.counts:
             yield Step(milestone, StepState.TO_COME, None)
 
 
-def _happenings(reader: Reader) -> list[Happening]:
+def _happenings(redacted: RedactedReturn) -> list[Happening]:
     """What counts, and the carrier's scans on the way up to the moment when its part was over."""
-    timeline = reader.state.timeline
+    timeline = redacted.state.timeline
     told = [
-        (sighting.order, Happening(m, True, reader.time_of(m, sighting), reader.place(sighting.location)))
+        (sighting.order, Happening(m, True, redacted.time_of(m, sighting), redacted.place(sighting.location)))
         for m, sighting in timeline.counts.items()
     ]
     first = timeline.counts.get(RT)
     over = min((s.at for m, s in timeline.counts.items() if m not in (RC, RT)), default=None)
-    for row in reader.rows:
+    for row in redacted.rows:
         if row.milestone != RT or first is None or (row.source, row.id) == (first.source, first.id):
             continue
-        if counts(row, reader.state) and (over is None or to_micros(row.occurred_at) <= over):
-            scan = Happening(RT, False, reader.time_of_row(row), reader.place(row.data.get("location")))
+        if counts(row, redacted.state) and (over is None or to_micros(row.occurred_at) <= over):
+            scan = Happening(RT, False, redacted.time_of_row(row), redacted.place(row.data.get("location")))
             told.append((_order(row), scan))
     # Of one moment, the further milestone is the newer one.
     told.sort(key=lambda each: (each[0][0], RANKS[each[1].milestone], each[0]), reverse=True)
@@ -208,8 +212,8 @@ def _order(row: RecordedEvent) -> tuple[int, str, str]:
     return (to_micros(row.occurred_at), row.source, row.id)
 
 
-def _scan(reader: Reader, row: RecordedEvent) -> Scan:
+def _scan(redacted: RedactedReturn, row: RecordedEvent) -> Scan:
     code = row.code or ""
-    known = reader.tables.lookup(str(row.data.get("carrier")), code)
-    place = reader.place(row.data.get("location"))
-    return Scan(code, None if known is None else known.description, reader.time_of_row(row), place)
+    known = redacted.tables.lookup(str(row.data.get("carrier")), code)
+    place = redacted.place(row.data.get("location"))
+    return Scan(code, None if known is None else known.description, redacted.time_of_row(row), place)

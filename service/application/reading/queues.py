@@ -10,6 +10,7 @@ from service.application.ports import Partition, Stored
 
 MOST_COUNTED: Final = 10_000  # a queue is counted up to here: nobody works through more, and millions take time
 MOST_GROUPS: Final = 200  # of unmapped codes, in the order of their names
+CODE_COLUMNS: Final = ("carrier", "code", "reason", "scans", "oldest", "newest", "example")  # of their file
 
 
 class Size(NamedTuple):
@@ -61,7 +62,7 @@ class DayCount(NamedTuple):
     returns: int
 
 
-class Progress(NamedTuple):
+class ProjectionLag(NamedTuple):
     """How far the tables behind lists and figures are: `behind` batches of the journal, the oldest of them since
     `since`; `is_complete` tells whether the figures hold all returns.
     """
@@ -72,19 +73,27 @@ class Progress(NamedTuple):
 
 
 class Queues(Protocol):
-    """What the desk reads of the database. Every method may raise Retryable."""
+    """What the desk reads of the database besides lists. Every method may raise Retryable.
+
+    All but `offsets` is read from tables that follow the journal, a moment later; `projection_lag` tells how far.
+    """
 
     def sizes(self, due: Mapping[str, datetime]) -> Sizes:
-        """How long the queues are; `due` says since when a return of that status is stuck."""
+        """How long the queues are, all at one moment, each counted up to MOST_COUNTED and one.
+
+        `due` says for each status since when a return in it is stuck (see `pages.due_times`).
+
+        >>> queues.sizes(services.due()).stuck.get("RDTPF", EMPTY).number
+        """
 
     def unmapped(self) -> list[UnmappedCode]:
-        """Unmapped codes, those with most scans first."""
+        """Unmapped codes, those with most scans first; of more than MOST_GROUPS the first by their names."""
 
     def counts(self) -> dict[tuple[str, str], int]:
         """How many returns there are, by route and status."""
 
     def days(self, since: date) -> list[DayCount]:
-        """How many returns reached each milestone on each day since then, that day included."""
+        """How many returns reached each milestone on each day (UTC) since then, that day included; no entry where none."""
 
     def minutes(self, since: datetime) -> dict[datetime, int]:
         """How many events were recorded in each minute since then; a minute without any has no entry."""
@@ -92,5 +101,5 @@ class Queues(Protocol):
     def offsets(self) -> dict[Partition, Stored]:
         """The next offset to be ingested, by partition."""
 
-    def progress(self) -> Progress:
+    def projection_lag(self) -> ProjectionLag:
         """How far the tables behind lists and figures are."""

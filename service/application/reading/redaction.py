@@ -19,6 +19,7 @@ from service.domain.journey import State
 from service.domain.milestones import RANKED, Milestone
 from service.domain.timeline import Sighting
 from service.wire.carriers import CarrierTables
+from service.wire.reconciled import RECONCILED
 from service.wire.stored import to_micros
 
 RC, _, RDTPF, DS, RP, RE, _ = RANKED
@@ -69,8 +70,15 @@ class Place(NamedTuple):
     country: str | None
 
 
-class Reader:
-    """A return's rows, each event once, and what may be said of them."""
+class RedactedReturn:
+    """A return's rows, each event once, and what may be said of them to anybody who has its number.
+
+    Times are those of the clock on the wall where that is known, see `local_time`.
+
+    >>> redacted = RedactedReturn(found, tables)
+    >>> redacted.place({"name": "12 High Street", "code": "LDS", "country": "GB"})
+    Place(name=None, country='GB')
+    """
 
     def __init__(self, found: Found, tables: CarrierTables) -> None:
         self.state = found.state
@@ -163,7 +171,7 @@ def _private_texts(found: Found) -> frozenset[str]:
     attributes = found.state.evidence.attributes
     if attributes is not None and attributes.order_number:
         texts.add(attributes.order_number)
-    pending: list[tuple[str, Any]] = [("", row.data) for row in found.rows]
+    pending: list[tuple[str, Any]] = [("", _told(row)) for row in found.rows]
     while pending:
         member, value = pending.pop()
         if isinstance(value, Mapping):
@@ -175,6 +183,17 @@ def _private_texts(found: Found) -> frozenset[str]:
             if member == "signed_by":
                 texts.update(part for part in value.split() if len(part) >= _SHORTEST_NAME)
     return frozenset(words for words in map(_words, texts) if words.strip())
+
+
+def _told(row: RecordedEvent) -> Mapping[str, Any]:
+    """What its publisher said. Of what subscribers held, which `reconcile` keeps, that is what publishers had said: where
+    a milestone is from, and the statuses and their names, are no data of an event either.
+    """
+    if row.type != RECONCILED:
+        return row.data
+    document: Mapping[str, Any] = row.data["published"] or {}
+    said = {name: document.get(name) for name in ("retailer", "order_number", "connote")}
+    return {**said, "locations": [step["location"] for step in document.get("timeline", ()) if "location" in step]}
 
 
 def _words(text: str) -> str:

@@ -35,30 +35,35 @@ class RecordedEvent(NamedTuple):
     utc_offset: int | None = None  # minutes east of UTC that `time` came with; read where clocks are told
 
 
-class Reading(Protocol):
-    """What the API asks of the store. Every method may raise Retryable."""
+class ReturnReading(Protocol):
+    """One return, as the journal has it now. Every method may raise Retryable."""
 
     def state(self, return_id: str) -> State | None:
         """The return's state; None for a return whose creation has not come."""
 
     def history(self, return_id: str, after: int, limit: int) -> tuple[State, Sequence[RecordedEvent]] | None:
-        """The state, and the rows with a `seq` above `after`, both of one moment."""
+        """The state, and at most `limit` rows with a `seq` above `after` (0: from the first), both of one moment.
 
-    def scopes_of(self, token: str) -> frozenset[str] | None:
-        """What a token allows; None if it is not valid."""
-
-    def problems(self) -> list[str]:
-        """Why the API cannot answer now, in sentences; nothing if it can. Never raises."""
+        None for a return whose creation has not come.
+        """
 
 
-def find_return(reading: Reading, return_id: str) -> dict[str, Any] | None:
+def find_return(reading: ReturnReading, return_id: str) -> dict[str, Any] | None:
     """The return's document, or None."""
     state = reading.state(return_id)
     return None if state is None else return_document(return_id, state)
 
 
-def find_history(reading: Reading, return_id: str, after: int, limit: int) -> tuple[list[dict[str, Any]], int] | None:
-    """A page of the history in the order of recording, and where the next one starts: 0 if there is none."""
+def find_history(
+    reading: ReturnReading, return_id: str, after: int, limit: int
+) -> tuple[list[dict[str, Any]], int] | None:
+    """A page of the history in the order of recording, and the `seq` that the next one starts after: 0 if there is none.
+
+    None for a return that is not known. Raises Retryable.
+
+    >>> items, after = find_history(reading, "R-1001", 0, 100)
+    >>> more = find_history(reading, "R-1001", after, 100) if after else None
+    """
     found = reading.history(return_id, after, limit + 1)  # one more tells whether there is a next page
     if found is None:
         return None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from service.application.clocks import SYSTEM
 from service.application.ports import Partition
 from service.errors import Cause
+from service.runtime.monitoring.watchdog import Watchdog
 
 
 class Trouble(NamedTuple):
@@ -18,21 +19,24 @@ class Trouble(NamedTuple):
 
 
 class Board:
-    """Single assignments only, so that no lock is needed."""
+    """Single assignments only, so that no lock is needed. When a turn began it tells the watchdog, and asks it."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = SYSTEM.monotonic, watchdog: Watchdog | None = None) -> None:
+        """`watchdog` is the process's; by default one that watches nobody."""
         self._clock = clock
-        self._turned_at = clock()
+        self._watchdog = Watchdog(clock=clock) if watchdog is None else watchdog
+        self._made_at = clock()
         self.trouble: Trouble | None = None
         self.blown: frozenset[Partition] = frozenset()  # partitions stopped by their fuse
 
     def beat(self) -> None:
         """A turn begins."""
-        self._turned_at = self._clock()
+        self._watchdog.beat()
 
     def seconds_since_turn(self) -> float:
-        """How long ago the last turn began."""
-        return self._clock() - self._turned_at
+        """How long ago the last turn began; before the first one, since when it is awaited."""
+        seconds = self._watchdog.seconds_since_turn
+        return self._clock() - self._made_at if seconds is None else seconds
 
     def fails(self, cause: Cause) -> None:
         """Something has to be done again."""

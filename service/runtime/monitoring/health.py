@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Generic, NamedTuple, TypeVar
@@ -16,6 +15,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from service import logs
+from service.application.clocks import SYSTEM
 from service.application.health import FRESH_SECONDS
 from service.errors import Cause, Retryable, ServiceError
 from service.metrics import Metrics
@@ -50,6 +50,9 @@ class Check(NamedTuple):
     ok: bool = True
 
 
+Checks = dict[str, Callable[[], Check]]
+
+
 class Readiness(NamedTuple):
     """Whether the process can do its work now, and what each check says."""
 
@@ -72,7 +75,7 @@ class Watch(Generic[T]):
         *,
         every: float = _EVERY_SECONDS,
         fresh: float = FRESH_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = SYSTEM.monotonic,
         then: Callable[[T, float], object] = lambda _answer, _at: None,
         close: Callable[[], object] = lambda: None,
     ) -> None:
@@ -92,11 +95,11 @@ class Watch(Generic[T]):
         self._thread = threading.Thread(target=self._run, name=f"health-{self._name}", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """Ask no more; a question that is under way is not waited for."""
+    def stop(self, *, within_seconds: float = _JOIN_SECONDS) -> None:
+        """Ask no more; a question that is under way is waited for that long at most."""
         self._stop.set()
         if self._thread is not None:
-            self._thread.join(_JOIN_SECONDS)
+            self._thread.join(within_seconds)
 
     @property
     def is_known(self) -> bool:
@@ -141,7 +144,7 @@ class Monitor:
     """What a process tells of itself. Nothing here waits for anything."""
 
     def __init__(
-        self, metrics: Metrics, *, stall_seconds: float = 120.0, clock: Callable[[], float] = time.monotonic
+        self, metrics: Metrics, *, stall_seconds: float = 120.0, clock: Callable[[], float] = SYSTEM.monotonic
     ) -> None:
         self._metrics, self._stall_seconds, self._clock = metrics, stall_seconds, clock
         self._lock = threading.Lock()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
 from service import logs
+from service.runtime.monitoring.health import Watch
 
 _EVERY_SECONDS: Final = 3.0
 
@@ -30,25 +31,26 @@ class Lookout:
     ) -> None:
         """`doubts` is how often in a row something must be wrong until it is said; once, if nothing is given."""
         self._log = logs.get(process)
-        self._every = every
-        self._ended = threading.Event()
+        self._has_ended = False
         self._doubts = dict.fromkeys(questions, 0)
         self._enough = dict.fromkeys(questions, 1) | dict(doubts or {})
-        # A thread each: one that is kept waiting says nothing of the others.
-        self._threads = [
-            threading.Thread(target=self._ask, args=(server, question), name=f"lookout-{server}", daemon=True)
+        # Each asks on its own thread: one that is kept waiting says nothing of the others.
+        self._watches = [
+            Watch(server, partial(_answer, question), every=every, then=partial(self._answered, server))
             for server, question in questions.items()
         ]
 
     def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
+        for watch in self._watches:
+            watch.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ended.set()  # they are not waited for
+        self._has_ended = True
+        for watch in self._watches:
+            watch.stop(within_seconds=0)
 
     def note(self, server: str, problem: str | None) -> None:
         """What came of one question."""
@@ -59,12 +61,13 @@ class Lookout:
         elif problem is None and doubts >= self._enough[server]:
             self._log.info("server_back", server=server)
 
-    def _ask(self, server: str, question: Question) -> None:
-        while not self._ended.is_set():
-            try:
-                problem = question()
-            except Exception as error:  # noqa: BLE001 - its texts may echo values
-                problem = type(error).__name__
-            if not self._ended.is_set():
-                self.note(server, problem)
-            self._ended.wait(self._every)
+    def _answered(self, server: str, problem: str | None, _asked_at: float) -> None:
+        if not self._has_ended:
+            self.note(server, problem)
+
+
+def _answer(question: Question) -> str | None:
+    try:
+        return question()
+    except Exception as error:  # noqa: BLE001 - its texts may echo values
+        return type(error).__name__

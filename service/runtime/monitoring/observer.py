@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 from service import logs
+from service.application.clocks import Clocks
 from service.application.journal.ingest import Outcome
 from service.application.ports import DeadLetter, Item, Partition, Source
 from service.errors import Cause
@@ -28,18 +28,16 @@ class Observer:
     def __init__(
         self,
         metrics: Metrics,
-        clock: Callable[[], float],
-        wall: Callable[[], float] = time.time,
-        board: Board | None = None,
+        clocks: Clocks,
+        board: Board,
     ) -> None:
         self._metrics = metrics
-        self._board = Board(clock) if board is None else board
-        self._clock = clock
-        self._wall = wall
+        self._board = board
+        self._clock, self._now = clocks.monotonic, clocks.now
         self._log = logs.get("ingest")
         self._seconds: defaultdict[Step, float] = defaultdict(float)
         self._next_seconds: defaultdict[Step, float] = defaultdict(float)
-        self._since = clock()
+        self._since = self._clock()
         self._has_told = False
 
     @contextmanager
@@ -66,7 +64,7 @@ class Observer:
 
     def batch(self, items: Sequence[Item], outcome: Outcome) -> None:
         """A batch is committed."""
-        letters = outcome.buried
+        letters = outcome.letters_kept
         self._count(items, letters, outcome)
         verdicts: Counter[str] = Counter()
         for (_, verdict), number in outcome.verdicts.items():
@@ -110,7 +108,7 @@ class Observer:
             metrics.batch_size.observe(len(items))
         for step, seconds in self._seconds.items():
             metrics.step_seconds.labels(step).observe(seconds)
-        now = self._wall()
+        now = self._now().timestamp()
         for item in items[:: len(items) // _TIMED_A_BATCH + 1]:
             if item.record.timestamp < _FIRST_MS:
                 continue

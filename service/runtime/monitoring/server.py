@@ -9,13 +9,13 @@ from __future__ import annotations
 import selectors
 import socket
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
 from service import logs
+from service.application.clocks import SYSTEM
 from service.errors import Fatal
 
 _CLIENTS: Final = 64  # at a time; the one that has been here longest goes when another comes
@@ -49,7 +49,7 @@ class _Client:
 class HealthServer:
     """Answers GET and HEAD at these paths; each connection takes one request."""
 
-    def __init__(self, host: str, port: int, routes: _Routes, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, host: str, port: int, routes: _Routes, *, clock: Callable[[], float] = SYSTEM.monotonic) -> None:
         """Listens at once. Raises Fatal where that is not possible."""
         self._routes, self._clock = routes, clock
         try:

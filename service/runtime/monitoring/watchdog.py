@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from service.application.clocks import SYSTEM
+
 SLOW_SECONDS: Final = 25.0  # a turn that takes longer is told: above every deadline that a server has (ADR 17)
 _LOOK_SECONDS: Final = 0.5
 _MARGIN_SECONDS: Final = 2.0  # for Python's thread, before faulthandler's acts
@@ -35,7 +37,7 @@ class Watchdog:
         tell: Tell | None = None,
         *,
         slow_seconds: float = SLOW_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = SYSTEM.monotonic,
         end: Callable[[int], object] = os._exit,
         arm: Callable[[float], object] = lambda seconds: faulthandler.dump_traceback_later(seconds, exit=True),
     ) -> None:
@@ -55,20 +57,11 @@ class Watchdog:
         """A turn begins. Costs next to nothing; safe from any thread."""
         self._beaten_at = self._clock()
 
-    def rest(self) -> None:
-        """There are no more turns to watch, until the next beat."""
-        self._beaten_at = None
-
     @property
-    def seconds_since_turn(self) -> float:
-        """For how long the turn that is under way has been so; 0 before the first and after the last."""
+    def seconds_since_turn(self) -> float | None:
+        """For how long the turn that is under way has been so; None before the first."""
         beaten_at = self._beaten_at
-        return 0.0 if beaten_at is None else max(0.0, self._clock() - beaten_at)
-
-    @property
-    def is_stuck(self) -> bool:
-        """Whether the turn that is under way takes longer than any should."""
-        return self.seconds_since_turn > self._slow_seconds
+        return None if beaten_at is None else max(0.0, self._clock() - beaten_at)
 
     def start(self, stuck_seconds: float) -> None:
         """Watch from now on; a turn that takes longer than that ends the process."""
@@ -98,7 +91,7 @@ class Watchdog:
             if now >= self._must_end_at:
                 self._finish("stop_takes_too_long", now - self._asked_at)
             return
-        seconds = self.seconds_since_turn
+        seconds = self.seconds_since_turn or 0.0
         if seconds > self._stuck_seconds:
             self._finish("stuck", seconds)
         elif seconds > self._slow_seconds and self._told_of != self._beaten_at:

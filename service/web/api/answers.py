@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated, Any, Final
@@ -11,11 +11,15 @@ from fastapi import Header
 from fastapi.responses import Response
 from pydantic_core import to_json
 
-from service.application.reading.pages import Page
-from service.web.http.cursors import encode_cursor
+from service.application.reading.pages import Page, PageKey, WrongPageKey
+from service.web.http.cursors import decode_cursor, encode_cursor, wrong_cursor
+from service.web.http.problems import documented
 
 IfNoneMatch = Annotated[str | None, Header(description="The ETag of an answer that you have.")]
 NOT_MODIFIED: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "It is still what `If-None-Match` names."}}
+# What reading answers with besides: of a list, and of one thing by its number.
+LIST_RESPONSES: Final = {**NOT_MODIFIED, **documented(HTTPStatus.UNPROCESSABLE_ENTITY)}
+ITEM_RESPONSES: Final = {**NOT_MODIFIED, **documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)}
 # Returns are somebody's: no cache keeps them. A client may keep an answer itself, and ask by its ETag.
 _HEADERS: Final = {"cache-control": "no-store", "vary": "authorization"}
 
@@ -34,6 +38,18 @@ def answer(
     if if_none_match is not None and _matches(etag, if_none_match):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=sent)
     return Response(body, status, media_type="application/json", headers=sent)
+
+
+def list_page(read: Callable[[PageKey | None], Page], cursor: str | None, if_none_match: str | None) -> Response:
+    """The page that a cursor leads to. `read` answers with the page from behind a key on, and may raise WrongPageKey.
+
+    Raises Problem for a cursor that no page of this list gave.
+    """
+    try:
+        found = read(decode_cursor(cursor))
+    except WrongPageKey:
+        raise wrong_cursor() from None
+    return page(found, if_none_match)
 
 
 def page(found: Page, if_none_match: str | None) -> Response:

@@ -12,14 +12,14 @@ from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import ConfigDict, Field, with_config
 
 from service import logs
-from service.application.commands.creation import RETURN_ID_FORMAT, Asked, Created, KeyReused, ReturnExists
+from service.application.commands.creation import RETURN_ID_FORMAT, Created, CreationRequest, KeyReused, ReturnExists
 from service.errors import InvalidEvent, ReadOnly, Retryable
 from service.web.api.answers import answer
 from service.web.api.models import Return
 from service.web.http.cursors import invalid
 from service.web.http.problems import Problem, documented
 from service.web.http.security import Require, bearer
-from service.web.services import Operations, operations
+from service.web.services import Services, Wired
 from service.wire import models
 from service.wire.reasons import Invalid
 
@@ -91,7 +91,7 @@ class NewReturn(models.ReturnCreatedData):
 async def create_return(
     request: Request,
     data: Annotated[NewReturn, Body(openapi_examples=_EXAMPLES)],
-    does: Annotated[Operations, Depends(operations)],
+    services: Wired,
     credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)],
     idempotency_key: Annotated[
         str | None,
@@ -108,17 +108,17 @@ async def create_return(
     After an error 503 it is not known whether it was created: send the same request again, with the same
     `Idempotency-Key`; a request with a `return_id` may do without. A number that is taken gets 409.
     """
-    asked = Asked(credentials.credentials, idempotency_key, dict(data))
-    created = await to_thread.run_sync(_create, does, asked, limiter=request.app.state.creations)
+    creation = CreationRequest(credentials.credentials, idempotency_key, dict(data))
+    created = await to_thread.run_sync(_create, services, creation, limiter=request.app.state.creations)
     headers = {"location": f"/v1/returns/{created.return_id}"}
     if created.again:
         headers["idempotent-replayed"] = "true"
     return answer(created.document, status=HTTPStatus.CREATED, headers=headers)
 
 
-def _create(does: Operations, asked: Asked) -> Created:
+def _create(services: Services, creation: CreationRequest) -> Created:
     try:
-        return does.creating.create(asked)
+        return services.creating.create(creation)
     except InvalidEvent as error:
         raise _refused(error) from None
     except KeyReused:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import Response
 
-from service.application.reading.listing import ExceptionFilter, LetterFilter
-from service.application.reading.pages import WrongPageKey, letter_item, list_exceptions, list_letters
-from service.web.api.answers import NOT_MODIFIED, IfNoneMatch, answer, page
+from service.application.reading.documents import letter_item
+from service.application.reading.pages import list_exceptions, list_letters
+from service.web.api.answers import ITEM_RESPONSES, LIST_RESPONSES, IfNoneMatch, answer, list_page
 from service.web.api.lists import DeadLetter, ExceptionsPage, ExceptionsQuery, LettersPage, LettersQuery, Replayed
-from service.web.http.cursors import decode_cursor, wrong_cursor
 from service.web.http.problems import Problem, documented
 from service.web.http.security import Require
-from service.web.services import Operations, operations
+from service.web.services import Wired
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(Require("ops"))], tags=["operations"])
 
-Does = Annotated[Operations, Depends(operations)]
 _LARGEST: Final = 2**63 - 1
 LetterId = Annotated[int, Path(ge=1, le=_LARGEST, description="The letter's `id`.", examples=[12])]
 
@@ -28,52 +27,42 @@ LetterId = Annotated[int, Path(ge=1, le=_LARGEST, description="The letter's `id`
     "/exceptions",
     summary="Events that were held, refused, unmapped or parked",
     response_model=ExceptionsPage,
-    responses={**NOT_MODIFIED, **documented(HTTPStatus.UNPROCESSABLE_ENTITY)},
+    responses=LIST_RESPONSES,
 )
 def get_exceptions(
-    query: Annotated[ExceptionsQuery, Query()], does: Does, if_none_match: IfNoneMatch = None
+    query: Annotated[ExceptionsQuery, Query()], services: Wired, if_none_match: IfNoneMatch = None
 ) -> Response:
     """The newest first. Also events that count with a reason to look at them: a tracking number in use twice.
 
     All but parked ones are made from tables that follow what is recorded, a moment later.
     """
-    wanted = ExceptionFilter(**query.model_dump(exclude={"limit", "cursor"}))
-    try:
-        found = list_exceptions(does.listing, wanted, query.limit, decode_cursor(query.cursor))
-    except WrongPageKey:
-        raise wrong_cursor() from None
-    return page(found, if_none_match)
+    return list_page(partial(list_exceptions, services.listing, query, query.limit), query.cursor, if_none_match)
 
 
 @router.get(
     "/dead-letters",
     summary="Messages that are no events",
     response_model=LettersPage,
-    responses={**NOT_MODIFIED, **documented(HTTPStatus.UNPROCESSABLE_ENTITY)},
+    responses=LIST_RESPONSES,
 )
 def get_dead_letters(
-    query: Annotated[LettersQuery, Query()], does: Does, if_none_match: IfNoneMatch = None
+    query: Annotated[LettersQuery, Query()], services: Wired, if_none_match: IfNoneMatch = None
 ) -> Response:
     """The newest first, with values of up to 4 KiB; a letter by itself has all of its value."""
-    wanted = LetterFilter(**query.model_dump(exclude={"limit", "cursor"}))
-    try:
-        found = list_letters(does.listing, wanted, query.limit, decode_cursor(query.cursor))
-    except WrongPageKey:
-        raise wrong_cursor() from None
-    return page(found, if_none_match)
+    return list_page(partial(list_letters, services.listing, query, query.limit), query.cursor, if_none_match)
 
 
 @router.get(
     "/dead-letters/{id}",
     summary="A message that is no event, byte for byte",
     response_model=DeadLetter,
-    responses={**NOT_MODIFIED, **documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)},
+    responses=ITEM_RESPONSES,
 )
 def get_dead_letter(
-    letter_no: Annotated[LetterId, Path(alias="id")], does: Does, if_none_match: IfNoneMatch = None
+    letter_no: Annotated[LetterId, Path(alias="id")], services: Wired, if_none_match: IfNoneMatch = None
 ) -> Response:
     """Its key, value and headers as they came, and what was wrong when it was last tried."""
-    letter = does.listing.letter(letter_no)
+    letter = services.listing.letter(letter_no)
     if letter is None:
         raise _unknown(letter_no)
     return answer(letter_item(letter), if_none_match)
@@ -85,9 +74,9 @@ def get_dead_letter(
     response_model=Replayed,
     responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
-def replay_dead_letter(letter_no: Annotated[LetterId, Path(alias="id")], does: Does) -> Response:
+def replay_dead_letter(letter_no: Annotated[LetterId, Path(alias="id")], services: Wired) -> Response:
     """Today's rules read its bytes. What is an event now is recorded, and the letter is resolved; safe to repeat."""
-    replayed = does.replay(letter_no)
+    replayed = services.replay(letter_no)
     if replayed is None:
         raise _unknown(letter_no)
     document = replayed._asdict()

@@ -1,35 +1,19 @@
-"""The lists of the API: what may be asked, and what a page holds, for OpenAPI. They are made in service.application.reading.pages."""
+"""The lists of the API: their queries, and what a page holds, for OpenAPI.
+
+The filters are declared in service.application.reading.filters; pages are made in service.application.reading.pages.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.config import JsonValue
 
-from service.domain.milestones import NAMES, Milestone, Reason, Route, Verdict
-from service.web.api.models import Answer
-from service.wire.models import NUMBER_PATTERN, SLUG_PATTERN, TIME_PATTERN, compiled
+from service.application.reading.filters import ExceptionFilter, LetterFilter, ReturnFilter
+from service.domain.milestones import NAMES, Milestone, Reason, Verdict
+from service.web.api.models import EXAMPLE_HEAD, Answer, ReturnHead
 from service.wire.reasons import Invalid
-
-_LOOKS_LIKE_A_TIME: Final = compiled(TIME_PATTERN)
-
-Number = Annotated[str, Field(pattern=NUMBER_PATTERN)]
-Slug = Annotated[str, Field(pattern=SLUG_PATTERN)]
-# PostgreSQL keeps no NUL, so none is found either.
-Text = Annotated[str, Field(pattern=r"^[^\x00]*$", min_length=1, max_length=128)]
-
-
-def _is_rfc3339(value: object) -> object:
-    """By itself pydantic takes a number for seconds since 1970, which nobody was told."""
-    if not isinstance(value, str) or not _LOOKS_LIKE_A_TIME(value):
-        raise ValueError("RFC 3339 with an offset is expected")
-    return value
-
-
-Moment = Annotated[AwareDatetime, BeforeValidator(_is_rfc3339)]
-TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
-
 
 NEXT_CURSOR: Final = (
     "Give it as `cursor` to get the next page; null on the last one. A page that is not the last may be short, or empty: "
@@ -37,8 +21,8 @@ NEXT_CURSOR: Final = (
 )
 
 
-class _Query(BaseModel):
-    """A parameter that nobody knows is an error: a filter that is misspelt would give everything."""
+class PageQuery(BaseModel):
+    """Which page. A parameter that nobody knows is an error, as with `service.application.reading.filters.Filter`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -46,59 +30,23 @@ class _Query(BaseModel):
     cursor: str | None = Field(default=None, max_length=2048, description="The `next_cursor` of the page before.")
 
 
-class ReturnsQuery(_Query):
-    """Filters of the list of returns; together they narrow it."""
-
-    status: Milestone | None = Field(default=None, description="The status, by its code.")
-    retailer: Slug | None = None
-    tracking_number: Number | None = Field(default=None, description="The one on the label.")
-    order_number: Text | None = Field(default=None, description="The retailer's.")
-    connote: Number | None = Field(default=None, description="Everything that was exported under it.")
-    route: Route | None = None
-    carrier: Slug | None = Field(default=None, description="The first-mile carrier.")
-    hub: Slug | None = Field(default=None, description="The hub whose event moved the return last.")
-    stuck: bool | None = Field(
-        default=None,
-        description="true: not complete, and in its status for longer than is usual, by a threshold for each status. "
-        "false: all others.",
-    )
+class ReturnsQuery(ReturnFilter, PageQuery):
+    """A page of the list of returns."""
 
 
-class ExceptionsQuery(_Query):
-    """Filters of the list of exceptions."""
-
-    verdict: Literal["held", "refused", "unmapped", "parked", "advanced", "backfilled", "repeated"] | None = Field(
-        default=None, description="advanced, backfilled, repeated: it counts, and there is a reason to look at it."
-    )
-    reason: Reason | None = None
-    carrier: Slug | None = None
-    code: Text | None = Field(default=None, description="A carrier's own scan code.")
-    return_id: Number | None = None
-    open: bool | None = Field(default=None, description="true: somebody should look at it. false: nobody needs to.")
+class ExceptionsQuery(ExceptionFilter, PageQuery):
+    """A page of the list of exceptions."""
 
 
-class LettersQuery(_Query):
-    """Filters of the list of dead letters."""
-
-    reason: Invalid | None = None
-    topic: TopicName | None = Field(default=None, description="The input topic.")
-    since: Moment | None = Field(default=None, description="Kept at this time or later.")
-    until: Moment | None = Field(default=None, description="Kept before this time.")
-    open: bool | None = Field(default=None, description="true: not resolved by a replay. false: resolved.")
+class LettersQuery(LetterFilter, PageQuery):
+    """A page of the list of dead letters."""
 
 
 _EXAMPLE_RETURN: Final[JsonValue] = {
-    "return_id": "R-1001",
-    "retailer": "acme",
-    "order_number": "A-4711",
-    "route": "omnirps",
-    "carrier": "omniparcel",
-    "tracking_number": "OP123456789GB",
-    "connote": None,
+    **EXAMPLE_HEAD,
     "status": "RDTPF",
     "status_name": NAMES[Milestone.RDTPF],
     "version": 3,
-    "complete": False,
     "hub": None,
     "status_at": "2026-11-17T08:40:00Z",
     "status_recorded_at": "2026-11-17T08:41:12.5Z",
@@ -108,20 +56,9 @@ _EXAMPLE_RETURN: Final[JsonValue] = {
 }
 
 
-class ListedReturn(Answer):
+class ListedReturn(ReturnHead):
     """A return without its timeline, which the return by itself has."""
 
-    return_id: str
-    retailer: str
-    order_number: str | None
-    route: Route
-    carrier: str
-    tracking_number: str
-    connote: str | None
-    status: Milestone = Field(description="The furthest milestone that counts, or RR.")
-    status_name: str
-    version: int = Field(description="How many changes the timeline has seen.")
-    complete: bool = Field(description="Nothing further is expected.")
     hub: str | None = Field(description="The hub whose event moved the timeline last.")
     status_at: AwareDatetime = Field(description="When the milestone of the status happened.")
     status_recorded_at: AwareDatetime = Field(description="When it became known: what `stuck` goes by.")

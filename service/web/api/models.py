@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.config import JsonValue
@@ -69,29 +69,23 @@ _TIMELINE: list[JsonValue] = [
 ]
 
 
-class Return(Answer):
-    """A return and its timeline."""
+EXAMPLE_HEAD: Final[dict[str, JsonValue]] = {
+    "return_id": "R-1001",
+    "retailer": "acme",
+    "order_number": "A-4711",
+    "route": "omnirps",
+    "carrier": "omniparcel",
+    "tracking_number": "OP123456789GB",
+    "connote": None,
+    "status": "RT",
+    "status_name": NAMES[Milestone.RT],
+    "version": 2,
+    "complete": False,
+}
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "return_id": "R-1001",
-                    "retailer": "acme",
-                    "order_number": "A-4711",
-                    "route": "omnirps",
-                    "carrier": "omniparcel",
-                    "tracking_number": "OP123456789GB",
-                    "connote": None,
-                    "status": "RT",
-                    "status_name": NAMES[Milestone.RT],
-                    "version": 2,
-                    "complete": False,
-                    "timeline": _TIMELINE,
-                }
-            ]
-        }
-    )
+
+class ReturnHead(Answer):
+    """What a return says of itself, alone or in a list."""
 
     return_id: str
     retailer: str
@@ -104,6 +98,13 @@ class Return(Answer):
     status_name: str
     version: int = Field(description="How many changes the timeline has seen.")
     complete: bool = Field(description="Nothing further is expected.")
+
+
+class Return(ReturnHead):
+    """A return and its timeline."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{**EXAMPLE_HEAD, "timeline": _TIMELINE}]})
+
     timeline: list[Step] = Field(description="The seven milestones in order, and RR where it counts.")
 
 

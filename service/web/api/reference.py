@@ -102,7 +102,7 @@ def _operation(document: Mapping[str, Any], path: str, method: str, call: Mappin
         )
         for each in call.get("parameters", ())
     ]
-    asked = _json_of(call.get("requestBody", {}))
+    body = _json_of(call.get("requestBody", {}))
     success = next(code for code in call["responses"] if code.startswith("2"))
     given = _json_of(call["responses"][success])
     return Operation(
@@ -113,8 +113,8 @@ def _operation(document: Mapping[str, Any], path: str, method: str, call: Mappin
         call.get("description", ""),
         bool(call.get("security")),
         parameters,
-        _members(document, asked.get("schema", {})),
-        _example(document, asked),
+        _members(document, body.get("schema", {})),
+        _example(document, body),
         [(code, each["description"]) for code, each in sorted(call["responses"].items())],
         _members(document, given.get("schema", {})),
         _example(document, given),

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
 from service.application.reading import tracking
-from service.application.reading.listing import ReturnFilter
-from service.application.reading.pages import Page, PageKey, WrongPageKey, due_times, list_returns
-from service.application.reading.tracking import Reading
-from service.web.api.answers import NOT_MODIFIED, IfNoneMatch, answer, page
+from service.application.reading.pages import Page, PageKey, list_returns
+from service.application.reading.tracking import ReturnReading
+from service.web.api.answers import ITEM_RESPONSES, LIST_RESPONSES, IfNoneMatch, answer, list_page, page
 from service.web.api.lists import ReturnsPage, ReturnsQuery
 from service.web.api.models import HistoryPage, Return
 from service.web.http.cursors import decode_cursor, wrong_cursor
-from service.web.http.problems import Problem, documented
-from service.web.http.security import Require, reading
-from service.web.services import Operations, operations
+from service.web.http.problems import Problem
+from service.web.http.security import Require
+from service.web.services import Wired
 from service.wire.models import NUMBER_PATTERN
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", dependencies=[Depends(Require("read"))], tags=["returns"])
 
 ReturnId = Annotated[
     str, Path(pattern=NUMBER_PATTERN, description="The consignment number on the label.", examples=["R-1001"])
 ]
-Store = Annotated[Reading, Depends(reading)]
+
+
+async def _reading(request: Request) -> ReturnReading:
+    """That of this application."""
+    found: ReturnReading = request.app.state.reading
+    return found
+
+
+Store = Annotated[ReturnReading, Depends(_reading)]
 _LARGEST_SEQ: Final = 2**31 - 1
 
 
@@ -34,35 +42,26 @@ _LARGEST_SEQ: Final = 2**31 - 1
     "/returns",
     summary="Returns by what they are now",
     response_model=ReturnsPage,
-    responses={**NOT_MODIFIED, **documented(HTTPStatus.UNPROCESSABLE_ENTITY)},
-    dependencies=[Depends(Require("read"))],
-    tags=["returns"],
+    responses=LIST_RESPONSES,
 )
 def get_returns(
     query: Annotated[ReturnsQuery, Query()],
-    does: Annotated[Operations, Depends(operations)],
+    services: Wired,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The newest first; with `stuck=true` the one that has not moved for longest. Filters narrow the list together.
 
     Made from tables that follow what is recorded, a moment later: a return by itself is always up to date.
     """
-    wanted = ReturnFilter(**query.model_dump(exclude={"limit", "cursor"}))
-    due = due_times(does.stuck_hours, does.now())
-    try:
-        found = list_returns(does.listing, wanted, query.limit, decode_cursor(query.cursor), due)
-    except WrongPageKey:
-        raise wrong_cursor() from None
-    return page(found, if_none_match)
+    read = partial(list_returns, services.listing, query, query.limit, due=services.due())
+    return list_page(read, query.cursor, if_none_match)
 
 
 @router.get(
     "/returns/{return_id}",
     summary="A return with its status and timeline",
     response_model=Return,
-    responses={**NOT_MODIFIED, **documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)},
-    dependencies=[Depends(Require("read"))],
-    tags=["returns"],
+    responses=ITEM_RESPONSES,
 )
 def get_return(return_id: ReturnId, store: Store, if_none_match: IfNoneMatch = None) -> Response:
     """Carries an ETag; the document is the same as the latest one on the topic of current statuses."""
@@ -76,9 +75,7 @@ def get_return(return_id: ReturnId, store: Store, if_none_match: IfNoneMatch = N
     "/returns/{return_id}/history",
     summary="Every event of a return, in the order of recording",
     response_model=HistoryPage,
-    responses={**NOT_MODIFIED, **documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)},
-    dependencies=[Depends(Require("read"))],
-    tags=["returns"],
+    responses=ITEM_RESPONSES,
 )
 def get_history(
     return_id: ReturnId,

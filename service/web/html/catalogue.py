@@ -1,7 +1,7 @@
 """The words of the pages: a TOML file a language, data only, and which of them a reader wants.
 
-A catalogue is a table of texts, in tables by subject; `{name}` is a place for a value. All languages have the same
-keys with the same places: one that lacks a text stops the process at its start, not a reader.
+A catalogue is a table of texts, in tables by subject; `{name}` is a slot for a value. All languages have the same
+keys with the same slots: one that lacks a text stops the process at its start, not a reader.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import resources
 from string import Formatter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from babel import Locale
 
@@ -49,10 +49,11 @@ class Catalogue:
         return self.texts[key].format(**values) if values else self.texts[key]
 
 
+@cache
 def load(*folders: str) -> dict[str, Catalogue]:
     """All languages: the texts of the public pages, or those of these folders together.
 
-    Raises SettingsError where one lacks a text, or a place in it, that English has.
+    Raises SettingsError where one lacks a text, or a slot in it, that English has.
     """
     catalogues = resources.files("service.web.html") / "catalogues"
     loaded: dict[str, dict[str, str]] = {language: {} for language in LANGUAGES}
@@ -74,15 +75,15 @@ def checked(loaded: Mapping[str, Mapping[str, str]]) -> dict[str, Catalogue]:
             key = min(texts.keys() ^ meant.keys())
             raise SettingsError(f"catalogues/{language}.toml: {'unknown' if key in texts else 'missing'} text {key!r}")
         for key, text in texts.items():
-            if not text.strip() or _places(text) != _places(meant[key]):
+            if not text.strip() or _slots(text) != _slots(meant[key]):
                 raise SettingsError(f"catalogues/{language}.toml: {key!r} has to have the places of the English text")
     return {language: Catalogue(language, texts) for language, texts in loaded.items()}
 
 
-def choose(asked: str | None, accepted: str | None) -> str:
+def choose(query: str | None, accepted: str | None) -> str:
     """The language that was asked for by name, else the first that the browser accepts, else English."""
-    if asked in LANGUAGES:
-        return asked
+    if query in LANGUAGES:
+        return query
     best, weight = LANGUAGES[0], 0.0
     for part in (accepted or "")[:_LONGEST_HEADER].split(",")[:_MOST_RANGES]:
         match = _RANGE.fullmatch(part)
@@ -92,6 +93,18 @@ def choose(asked: str | None, accepted: str | None) -> str:
         if language in LANGUAGES and quality > weight:
             best, weight = language, quality
     return best
+
+
+class PageLanguage(NamedTuple):
+    """The language of a page; `is_chosen`: by name, on the page itself, and not by the browser or a cookie."""
+
+    language: str
+    is_chosen: bool
+
+
+def page_language(query: str | None, remembered: str | None, accepted: str | None) -> PageLanguage:
+    """What `query` (the parameter `lang`) names, else what was chosen before, else what the browser accepts."""
+    return PageLanguage(choose(query if query in LANGUAGES else remembered, accepted), query in LANGUAGES)
 
 
 def _flat(prefix: str, table: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -104,5 +117,5 @@ def _flat(prefix: str, table: Mapping[str, Any]) -> list[tuple[str, str]]:
     return texts
 
 
-def _places(text: str) -> set[str]:
+def _slots(text: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(text) if name is not None}

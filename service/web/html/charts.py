@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from math import floor, log, log10
 from typing import Final, NamedTuple
 
-_STEPS: Final = (1, 2, 5, 10)
-_GAP: Final = 0.22  # of a column's place
+_ROUND: Final = (1, 2, 5, 10)
+_GAP: Final = 0.22  # of a column's pitch
 _LEAST_PIXELS: Final = 2.0  # what is not nothing can be seen
 _LEAST_PERCENT: Final = 0.6
 _LABEL_PERCENT: Final = 6.0  # so near to an edge a label is not centred, or it would be cut off
@@ -37,7 +37,7 @@ class Line(NamedTuple):
 class Label(NamedTuple):
     """A text at a column; `anchor` keeps it inside the chart."""
 
-    place: int
+    column: int
     x: str
     anchor: str
 
@@ -67,7 +67,7 @@ def round_top(most: int) -> int:
     if most <= 1:
         return 1
     unit: int = 10 ** floor(log10(most))
-    return next(step * unit for step in _STEPS if step * unit >= most)
+    return next(each * unit for each in _ROUND if each * unit >= most)
 
 
 def lines(top: int, height: float, head: float) -> tuple[Line, ...]:
@@ -79,12 +79,12 @@ def lines(top: int, height: float, head: float) -> tuple[Line, ...]:
 def series(values: Sequence[int], height: float, *, head: float = 0.0, top: int = 0, rtl: bool = False) -> Series:
     """Upright bars; `head` pixels above them stay free for labels, `top` is the end of an axis shared with others."""
     end = top or round_top(max(values, default=0))
-    room, place = height - head, 100 / max(len(values), 1)
+    room, pitch = height - head, 100 / max(len(values), 1)
     columns = []
     for number, value in enumerate(values):
         tall = 0.0 if value <= 0 else max(_LEAST_PIXELS, room * value / end)
-        left = place * (len(values) - 1 - number if rtl else number)
-        x, width = left + place * _GAP / 2, place * (1 - _GAP)
+        left = pitch * (len(values) - 1 - number if rtl else number)
+        x, width = left + pitch * _GAP / 2, pitch * (1 - _GAP)
         columns.append(Column(value, percent(x), percent(width), round(height - tall, 2), round(tall, 2)))
     most = max(values, default=0)
     peak = values.index(most) if most > 0 else None
@@ -92,19 +92,19 @@ def series(values: Sequence[int], height: float, *, head: float = 0.0, top: int 
     return Series(tuple(columns), lines(end, height, head), height, peak, label)
 
 
-def labels(places: Sequence[int], number: int, *, rtl: bool = False) -> tuple[Label, ...]:
+def labels(columns: Sequence[int], number: int, *, rtl: bool = False) -> tuple[Label, ...]:
     """Where the texts of these columns, of so many, go below the axis."""
     found = []
-    for place in places:
-        middle = 100 * (place + 0.5) / number
+    for column in columns:
+        middle = 100 * (column + 0.5) / number
         middle = 100 - middle if rtl else middle
         near_left, near_right = middle < _LABEL_PERCENT, middle > 100 - _LABEL_PERCENT
         # In a page that is read from right to left a text starts at its right end.
         begin, end = ("end", "start") if rtl else ("start", "end")
         if near_left or near_right:
-            found.append(Label(place, percent(0 if near_left else 100), begin if near_left else end))
+            found.append(Label(column, percent(0 if near_left else 100), begin if near_left else end))
         else:
-            found.append(Label(place, percent(middle), "middle"))
+            found.append(Label(column, percent(middle), "middle"))
     return tuple(found)
 
 
@@ -132,7 +132,7 @@ class Scale(NamedTuple):
     high: float
     rtl: bool = False
 
-    def place(self, seconds: float) -> float:
+    def percent_of(self, seconds: float) -> float:
         """Where a duration is, in percent from the left."""
         within = min(max(seconds, self.low), self.high)
         share = 100 * log(within / self.low) / log(self.high / self.low)
@@ -140,11 +140,11 @@ class Scale(NamedTuple):
 
     def at(self, seconds: float) -> str:
         """The same, as an attribute."""
-        return percent(self.place(seconds))
+        return percent(self.percent_of(seconds))
 
     def between(self, first: float, last: float) -> Span:
         """The piece from one duration to another."""
-        left, right = sorted((self.place(first), self.place(last)))
+        left, right = sorted((self.percent_of(first), self.percent_of(last)))
         return Span(percent(left), percent(right - left))
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
 from service.application.lag import Lag
-from service.application.reading.durations import StepTimes
+from service.application.reading.durations import LegDurations
 from service.application.reading.queues import DayCount
 from service.domain.milestones import FIRST_MILE, RANKED, Milestone, Route
 from service.web.html.charts import Label, Scale, Series, Span, labels, series, spans, spread
@@ -83,10 +83,10 @@ class Minutes(NamedTuple):
     total: int
 
 
-class StepRow(NamedTuple):
-    """How long a step takes: marks on a logarithmic axis."""
+class LegRow(NamedTuple):
+    """How long a leg takes: marks on a logarithmic axis."""
 
-    step: StepTimes
+    leg: LegDurations
     body: Span
     tail: Span
     p50: str
@@ -102,11 +102,11 @@ class Mark(NamedTuple):
     anchor: str
 
 
-class Steps(NamedTuple):
-    """The steps of a route on one axis."""
+class Legs(NamedTuple):
+    """The legs of a route on one axis."""
 
     route: str
-    rows: tuple[StepRow, ...]
+    rows: tuple[LegRow, ...]
     marks: tuple[Mark, ...]
 
 
@@ -175,36 +175,36 @@ def minutes(counts: Mapping[datetime, int], now: datetime, height: float, *, hea
     return Minutes(every, values, series(values, height, head=head, rtl=rtl), found, values[-1], sum(values))
 
 
-def steps(times: Sequence[StepTimes], *, rtl: bool) -> tuple[Steps, ...]:
+def legs(times: Sequence[LegDurations], *, rtl: bool) -> tuple[Legs, ...]:
     """One chart a route, all on one axis, so that they can be compared."""
     if not times:
         return ()
-    least = min(step.p50.total_seconds() for step in times)
-    most = max(step.p99.total_seconds() for step in times)
+    least = min(leg.p50.total_seconds() for leg in times)
+    most = max(leg.p99.total_seconds() for leg in times)
     low = max((mark for mark in _MARKS if mark <= least), default=_MARKS[0])
     high = min((mark for mark in _MARKS if mark >= most and mark > low), default=_MARKS[-1] * 4)
     scale = Scale(low, high, rtl)
     return tuple(
-        Steps(route.value, tuple(_step(scale, each) for each in times if each.route is route), _marks(scale))
+        Legs(route.value, tuple(_leg(scale, each) for each in times if each.route is route), _marks(scale))
         for route in Route
         if any(each.route is route for each in times)
     )
 
 
-def _step(scale: Scale, step: StepTimes) -> StepRow:
-    p50, p90, p99 = (value.total_seconds() for value in (step.p50, step.p90, step.p99))
-    return StepRow(step, scale.between(p50, p90), scale.between(p90, p99), scale.at(p50), scale.at(p90), scale.at(p99))
+def _leg(scale: Scale, leg: LegDurations) -> LegRow:
+    p50, p90, p99 = (value.total_seconds() for value in (leg.p50, leg.p90, leg.p99))
+    return LegRow(leg, scale.between(p50, p90), scale.between(p90, p99), scale.at(p50), scale.at(p90), scale.at(p99))
 
 
 def _marks(scale: Scale) -> tuple[Mark, ...]:
     """Marks with room for their texts between them, the end of the axis among them."""
     chosen: list[int] = []
     for seconds in reversed([mark for mark in _MARKS if scale.low <= mark <= scale.high]):
-        if not chosen or abs(scale.place(seconds) - scale.place(chosen[-1])) >= _MARKS_APART:
+        if not chosen or abs(scale.percent_of(seconds) - scale.percent_of(chosen[-1])) >= _MARKS_APART:
             chosen.append(seconds)
     found = []
     for seconds in reversed(chosen):
-        at = scale.place(seconds)
+        at = scale.percent_of(seconds)
         first, last = ("end", "start") if scale.rtl else ("start", "end")
         anchor = first if at < 1 else last if at > 99 else "middle"
         found.append(Mark(timedelta(seconds=seconds), scale.at(seconds), anchor))

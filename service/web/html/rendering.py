@@ -59,7 +59,7 @@ class Renderer(Templates):
     def __init__(self, assets: Assets) -> None:
         super().__init__(assets, load())
 
-    def return_page(self, view: ReturnView, usually: timedelta | None, language: str, *, explicit: bool) -> str:
+    def return_page(self, view: ReturnView, typical: timedelta | None, language: str, *, explicit: bool) -> str:
         """What a consumer sees."""
         catalogue = self.catalogues[language]
 
@@ -79,7 +79,7 @@ class Renderer(Templates):
                 return view.carrier or catalogue("who.carrier")
             return catalogue("who.hub" if publisher is Publisher.HUB else f"who.{each.milestone}")
 
-        duration = None if usually is None else _duration(catalogue, usually)
+        duration = None if typical is None else _duration(catalogue, typical)
         return self.page(
             "return.html",
             language,
@@ -88,7 +88,7 @@ class Renderer(Templates):
             words=words,
             happened=happened,
             said_by=said_by,
-            usually=duration,
+            typical=duration,
         )
 
     def first_mile_page(self, view: FirstMileView, language: str, *, explicit: bool) -> str:
@@ -96,13 +96,13 @@ class Renderer(Templates):
         return self.page("first_mile.html", language, explicit=explicit, view=view)
 
 
-def _duration(catalogue: Catalogue, usually: timedelta) -> str:
-    if usually < _DAY:
-        return catalogue("next.usually_hours")
-    days = timedelta(days=max(1, round(usually / timedelta(days=1))))
+def _duration(catalogue: Catalogue, typical: timedelta) -> str:
+    if typical < _DAY:
+        return catalogue("next.typical_hours")
+    days = timedelta(days=max(1, round(typical / timedelta(days=1))))
     # A threshold beyond reach keeps it in days: "10 days" tells more than "1 week".
     said = format_timedelta(days, granularity="day", threshold=1e9, locale=catalogue.locale)
-    return catalogue("next.usually", duration=said)
+    return catalogue("next.typical", duration=said)
 
 
 def catalogue_of(context: Context) -> Catalogue:

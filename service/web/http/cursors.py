@@ -17,16 +17,16 @@ def encode_cursor(end: PageKey) -> str:
 
 
 def decode_cursor(cursor: str | None) -> PageKey | None:
-    """The place that `encode_cursor` was given. Raises Problem for what is no cursor at all."""
+    """The key that `encode_cursor` was given. Raises Problem for what is no cursor at all."""
     if cursor is None:
         return None
     try:
-        place = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        key = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, RecursionError):  # not base64, not UTF-8, not JSON
         raise wrong_cursor() from None
-    if not isinstance(place, list) or not all(type(value) in (int, str) for value in place):
+    if not isinstance(key, list) or not all(type(value) in (int, str) for value in key):
         raise wrong_cursor()
-    return tuple(place)
+    return tuple(key)
 
 
 def wrong_cursor() -> Problem:

@@ -29,7 +29,7 @@ class Access:
     """ASGI middleware; also answers where the application crashed.
 
     Logs no header and no query string, which hold tokens and searches, and a path only of the API: what people type
-    behind /track/ may be anything.
+    behind /track/ may be anything. Of the API not one with a secret in it, as some feeds have.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -69,5 +69,6 @@ class Access:
         self._metrics.requests.labels(method, route, str(status)).observe(seconds)
         if route in _QUIET and status < 400:
             return
-        path = _CONTROL.sub("?", scope["path"])[:_LONGEST_PATH] if route.startswith("/v1/") else route
+        shown = route.startswith("/v1/") and "{secret}" not in route
+        path = _CONTROL.sub("?", scope["path"])[:_LONGEST_PATH] if shown else route
         logs.get("web").info("request", method=method, path=path, status=status, seconds=round(seconds, 4))

@@ -1,4 +1,4 @@
-"""What all pages of the desk stand on: a page is shown to whoever is logged in, a deed is done for a form of ours.
+"""What all pages of the desk stand on: a page is shown to whoever is logged in, an action is done for a form of ours.
 
 A subject is a class in a module of its own. Its constructor is given the desk and names its pages:
 
@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import APIRouter, Depends, Request
@@ -28,18 +28,18 @@ from service.application.access.scopes import Scope
 from service.application.access.sessions import Agent, Sessions
 from service.application.journal.ingest import Parser
 from service.application.lag import Ends
+from service.application.reading.carriers import CarrierReading
 from service.application.reading.desk import DeskReading
-from service.application.reading.durations import PaceKeeper
-from service.application.reading.pages import due_times
+from service.application.reading.durations import DurationKeeper
 from service.application.reading.queues import Queues
 from service.errors import Retryable, ServiceError
 from service.web.html.assets import Assets
-from service.web.html.catalogue import LANGUAGES, Catalogue, choose
+from service.web.html.catalogue import Catalogue, PageLanguage, page_language
 from service.web.html.desk_values import DeskTemplates
 from service.web.http.headers import HTML, PAGE_HEADERS
 from service.web.http.limits import Rate
 from service.web.ops import guard
-from service.web.services import Operations
+from service.web.services import Services
 from service.wire.carriers import CarrierTables
 
 # The sections of the desk, in the order of the navigation: the name of its text under `nav.`, and its first page.
@@ -52,7 +52,7 @@ NAVIGATION: Final = (
     ("audit", "/ops/audit"),
 )
 # Folders of catalogues/ whose texts the pages use: those of the public pages have the names of statuses, too.
-CATALOGUES: Final = (".", "ops", "ops_work")
+CATALOGUES: Final = (".", "ops", "ops_work", "ops_carriers")
 
 # A form posted from here says where it comes from, and no other site learns which page was looked at.
 _HEADERS: Final = {**PAGE_HEADERS, "vary": "cookie, accept-language", "referrer-policy": "same-origin"}
@@ -69,24 +69,18 @@ class Parts:
     sessions: Sessions
     audit: Audit
     reading: DeskReading
-    operations: Operations
+    services: Services
     tables: CarrierTables
     failures: Rate  # logins that fail, of one client
     queues: Queues
-    pace: PaceKeeper
+    durations: DurationKeeper
     ends: Ends
     parser: Parser
     topics: Sequence[str]  # the input topics
     export_rows: int  # most rows of a file
     public_url: str | None = None
     monotonic: Callable[[], float] = time.monotonic
-
-
-class Reader(NamedTuple):
-    """The language of who asks; `chosen` where it was chosen just now, on the page."""
-
-    language: str
-    chosen: bool
+    carriers: CarrierReading | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +101,12 @@ class Visit:
     @property
     def due(self) -> dict[str, datetime]:
         """For each status, the time since which a return in it is stuck."""
-        return due_times(self.parts.operations.stuck_hours, self.parts.operations.now())
+        return self.parts.services.due()
 
     @property
     def catalogue(self) -> Catalogue:
         """The words of the reader's language."""
-        return self.desk.templates.catalogues[reader_of(self.request).language]
+        return self.desk.templates.catalogues[language_of(self.request).language]
 
     def may(self, scope: Scope) -> bool:
         return scope in self.agent.scopes
@@ -131,7 +125,7 @@ class Visit:
         return redirect(address)
 
     def note(self, action: Action, subject: str | None = None, **detail: str | int) -> None:
-        """Write to the audit log, before the deed."""
+        """Write to the audit log, before the action."""
         self.parts.audit.note(self.agent.who, action, subject, {Key(key): value for key, value in detail.items()})
 
 
@@ -149,12 +143,10 @@ async def form_of(request: Request) -> dict[str, str]:
 Form = Annotated[dict[str, str], Depends(form_of)]
 
 
-def reader_of(request: Request) -> Reader:
+def language_of(request: Request) -> PageLanguage:
     """Chosen just now, or before, or what the browser accepts."""
-    asked = request.query_params.get("lang")
-    if asked in LANGUAGES:
-        return Reader(asked, chosen=True)
-    return Reader(choose(request.cookies.get(guard.LANGUAGE), request.headers.get("accept-language")), chosen=False)
+    remembered = request.cookies.get(guard.LANGUAGE)
+    return page_language(request.query_params.get("lang"), remembered, request.headers.get("accept-language"))
 
 
 def clean(text: str) -> str:
@@ -175,7 +167,7 @@ def redirect(address: str) -> Response:
 
 
 class Desk:
-    """Registers pages and deeds, and answers."""
+    """Registers pages and actions, and answers."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
@@ -191,7 +183,7 @@ class Desk:
         self.route(path, endpoint, "GET", "HEAD")
 
     def act(self, path: str, do: Callable[[Visit], Response], *, section: str = "") -> None:
-        """Register a deed: it is done for a form of one of our pages."""
+        """Register an action: it is done for a form of one of our pages."""
 
         def endpoint(request: Request, form: Form) -> Response:
             return self.guarded(request, lambda: self._visit(request, do, section, form))
@@ -217,16 +209,16 @@ class Desk:
 
     def answer(self, request: Request, template: str, status: HTTPStatus, **values: Any) -> Response:
         """A page in the reader's language."""
-        reader = reader_of(request)
+        chosen = language_of(request)
         query = urlencode([(k, v) for k, v in request.query_params.multi_items() if k != "lang"])
-        now = self.parts.operations.now()
+        now = self.parts.services.now()
         body = self.templates.page(
-            template, reader.language, explicit=False, navigation=NAVIGATION, query=query, now=now, **values
+            template, chosen.language, explicit=False, navigation=NAVIGATION, query=query, now=now, **values
         )
-        headers = {**_HEADERS, "content-language": reader.language}
+        headers = {**_HEADERS, "content-language": chosen.language}
         response = Response(body, status.value, headers, media_type=HTML)
-        if reader.chosen:
-            guard.set_language(request, response, reader.language)
+        if chosen.is_chosen:
+            guard.set_language(request, response, chosen.language)
         return response
 
     def _visit(
@@ -245,5 +237,5 @@ class Desk:
 
 def login_address(request: Request) -> str:
     """The login that leads back to the page that was asked for."""
-    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return f"{guard.PATH}/login?next={quote(asked, safe='/')}"
+    page = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return f"{guard.PATH}/login?next={quote(page, safe='/')}"

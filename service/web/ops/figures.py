@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from fastapi.responses import Response
 
 from service.application.lag import lag_by_topic, own
-from service.application.reading.queues import Progress
+from service.application.reading.queues import ProjectionLag
 from service.web.html import drawing
 from service.web.ops.desk import Desk, Visit
 
@@ -24,18 +24,18 @@ class Pulse(NamedTuple):
     minutes: drawing.Minutes
     lags: tuple[drawing.LagRow, ...]
     is_kafka_away: bool
-    progress: Progress
+    projection_lag: ProjectionLag
 
 
 def pulse(visit: Visit, *, large: bool) -> Pulse:
     """The last hour."""
     parts, rtl = visit.parts, is_rtl(visit)
-    now = parts.operations.now()
+    now = parts.services.now()
     counts = parts.queues.minutes(drawing.minutes_until(now)[0])
     height = _MINUTES_HEIGHT if large else _SMALL_MINUTES_HEIGHT
     bounds = parts.ends.bounds()
     lags = drawing.lags(lag_by_topic(parts.topics, bounds, own(parts.queues.offsets(), parts.ends.topic_ids)), rtl=rtl)
-    return Pulse(drawing.minutes(counts, now, height, rtl=rtl), lags, bounds is None, parts.queues.progress())
+    return Pulse(drawing.minutes(counts, now, height, rtl=rtl), lags, bounds is None, parts.queues.projection_lag())
 
 
 def funnels(visit: Visit) -> tuple[drawing.Funnel, ...]:
@@ -56,12 +56,12 @@ class FiguresPage:
 
     def show(self, visit: Visit) -> Response:
         parts, rtl = visit.parts, is_rtl(visit)
-        today = parts.operations.now().date()
+        today = parts.services.now().date()
         since = today - timedelta(days=drawing.DAYS - 1)
         return visit.show(
             "ops/figures.html",
             funnels=funnels(visit),
             days=drawing.days(parts.queues.days(since), today, _DAY_HEIGHT, rtl=rtl),
-            steps=drawing.steps(parts.pace.steps(), rtl=rtl),
+            legs=drawing.legs(parts.durations.legs(), rtl=rtl),
             pulse=pulse(visit, large=True),
         )

@@ -32,8 +32,8 @@ class HomePage:
                 pulse=pulse(visit, large=False),
                 funnels=funnels(visit),
             )
-        asked = understand(typed)
-        matches = visit.parts.reading.find(asked) if asked.orders else []
+        terms = understand(typed)
+        matches = visit.parts.reading.find(terms) if terms.orders else []
         returns = {return_id for match in matches for return_id in match.return_ids}
         if len(returns) == 1 and all(match.return_ids for match in matches):
             return visit.go(f"/ops/returns/{returns.pop()}")

@@ -11,16 +11,16 @@ from fastapi.responses import Response
 
 from service.application.access.audit import Action
 from service.application.journal.replay import Fate, Replayed
-from service.application.reading.export import LETTER_COLUMNS
+from service.application.reading.filters import LetterFilter, ReturnFilter
 from service.application.reading.letters import read_letter
-from service.application.reading.listing import Letter, LetterFilter, ReturnFilter
+from service.application.reading.listing import LETTERS
 from service.application.reading.pages import Page, PageKey, list_letters
 from service.web.html.desk_values import pretty, shown
-from service.web.ops import query
 from service.web.ops.desk import Desk, Visit, number
-from service.web.ops.lists import List, register
+from service.web.ops.forms import Field, Form, options, values
+from service.web.ops.lists import List, narrowed, register
 from service.wire.inbound import Inbound, SubjectKind
-from service.wire.reasons import Invalid
+from service.wire.rows.letters import KeptLetter
 
 _MOST_SHOWN: Final = 16 * 1024  # bytes of a value; of a longer one the beginning
 _HEX_ROW: Final = 16
@@ -51,26 +51,26 @@ class LetterPages:
     """The list, one letter, and the button that tries it again."""
 
     def __init__(self, desk: Desk) -> None:
-        register(desk, "/ops/dead-letters", "ops/letters.html", LETTER_COLUMNS, self.letters, section="letters")
+        register(desk, "/ops/dead-letters", "ops/letters.html", LETTERS.file_columns, self.letters, section="letters")
         desk.page("/ops/dead-letters/{letter}", self.show, section="letters")
         desk.act("/ops/dead-letters/{letter}/replay", self.replay, section="letters")
 
     def letters(self, visit: Visit) -> List:
         """The newest first."""
-        topics = visit.parts.topics
-        filters = {
-            "reason": query.choice(visit, "reason", [reason.value for reason in Invalid]),
-            "topic": query.choice(visit, "topic", topics),
-            "open": query.choice(visit, "open", ("yes", "no")),
-        }
-        is_open = None if filters["open"] is None else filters["open"] == "yes"
-        wanted = LetterFilter(filters["reason"], filters["topic"], open=is_open)
-        listing = visit.parts.operations.listing
+        form = Form(
+            LetterFilter,
+            (
+                Field("reason", "letters.reason", values(LetterFilter, "reason", "letter_reason.")),
+                Field("topic", "letters.topic", options(visit.parts.topics, None)),
+                Field("open", "letters.state", {"yes": "letters.open", "no": "letters.resolved"}),
+            ),
+        )
+        listing = visit.parts.services.listing
 
-        def read(after: PageKey | None, limit: int) -> Page:
+        def read(wanted: LetterFilter, after: PageKey | None, limit: int) -> Page:
             return list_letters(listing, wanted, limit, after, value_bytes=0)
 
-        return List(read, filters, {"reasons": [reason.value for reason in Invalid], "topics": topics})
+        return narrowed(visit, form, read)
 
     def show(self, visit: Visit) -> Response:
         """One letter as it came."""
@@ -86,14 +86,14 @@ class LetterPages:
         if letter is None:
             return visit.trouble(HTTPStatus.NOT_FOUND, "nowhere")
         visit.note(Action.REPLAY, str(letter.letter_no))
-        replayed = visit.parts.operations.replay(letter.letter_no)
+        replayed = visit.parts.services.replay(letter.letter_no)
         return self._page(visit, self._find(visit) or letter, replayed)
 
-    def _find(self, visit: Visit) -> Letter | None:
+    def _find(self, visit: Visit) -> KeptLetter | None:
         letter_no = number(visit.request.path_params["letter"])
-        return None if letter_no is None else visit.parts.operations.listing.letter(letter_no)
+        return None if letter_no is None else visit.parts.services.listing.letter(letter_no)
 
-    def _page(self, visit: Visit, letter: Letter, replayed: Replayed | None) -> Response:
+    def _page(self, visit: Visit, letter: KeptLetter, replayed: Replayed | None) -> Response:
         event = read_letter(visit.parts.parser, letter)
         headers = [(shown(str(name)), _header(value)) for name, value in letter.headers]
         return visit.show(
@@ -147,6 +147,6 @@ def _whereabouts(visit: Visit, event: Inbound) -> Whereabouts | None:
         return Whereabouts("connote", event.subject, f"/ops/connotes/{event.subject}")
     carrier, _, tracking_number = event.subject.partition("/")
     wanted = ReturnFilter(carrier=carrier, tracking_number=tracking_number)
-    for row in visit.parts.operations.listing.returns(wanted, {}, None, 1).rows:
+    for row in visit.parts.services.listing.returns(wanted, {}, None, 1).rows:
         return Whereabouts("return", row.return_id, f"/ops/returns/{row.return_id}")
     return None

@@ -96,6 +96,6 @@ class Login:
         return response
 
 
-def _next(asked: str | None) -> str:
+def _next(query: str | None) -> str:
     """Where to go from here; the first page for anything that is not one of ours."""
-    return asked if asked is not None and _OWN_PAGE.fullmatch(asked) and "/login" not in asked else guard.PATH
+    return query if query is not None and _OWN_PAGE.fullmatch(query) and "/login" not in query else guard.PATH

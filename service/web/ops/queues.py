@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from fastapi.responses import Response
 
-from service.application.reading.export import CODE_COLUMNS, EXCEPTION_COLUMNS, RETURN_COLUMNS
-from service.application.reading.listing import PARKED, ExceptionFilter, ReturnFilter
-from service.application.reading.pages import Page, PageKey, due_times, list_exceptions, list_returns
-from service.application.reading.queues import EMPTY, Size, Sizes, UnmappedCode
-from service.domain.milestones import Milestone, Reason, Route, Verdict
-from service.web.ops import query
+from service.application.reading.filters import PARKED, ExceptionFilter, ReturnFilter
+from service.application.reading.listing import EXCEPTIONS, RETURNS
+from service.application.reading.pages import Page, PageKey, list_exceptions, list_returns
+from service.application.reading.queues import CODE_COLUMNS, EMPTY, Size, Sizes, UnmappedCode
+from service.domain.exceptional import HELD_REASONS
+from service.domain.milestones import Milestone, Reason, Verdict
 from service.web.ops.desk import Desk, Visit
-from service.web.ops.lists import List, register
+from service.web.ops.forms import Field, Form, address, options, values
+from service.web.ops.lists import List, narrowed, register
 
-# Which reasons an event is held, or refused, for.
-_HELD: Final = (Reason.AWAITING_PROCESSED, Reason.AWAITING_EXPORTED)
+# Which reasons an event is refused for.
 _REFUSED: Final = (
     Reason.ALREADY_EXPORTED,
     Reason.ALREADY_REJECTED,
@@ -45,26 +44,20 @@ class Board(NamedTuple):
     others: tuple[Queue, ...]
 
 
-def due(visit: Visit) -> dict[str, datetime]:
-    """Since when a return of each status is stuck."""
-    operations = visit.parts.operations
-    return due_times(operations.stuck_hours, operations.now())
-
-
 def stuck_hours(visit: Visit) -> dict[str, float]:
     """For how long a return may stay in a status."""
-    return {status.value: hours for status, hours in visit.parts.operations.stuck_hours.items()}
+    return {status.value: hours for status, hours in visit.parts.services.stuck_hours.items()}
 
 
 def board(visit: Visit) -> Board:
     """The queues as they are now."""
-    sizes = visit.parts.queues.sizes(due(visit))
+    sizes = visit.parts.queues.sizes(visit.due)
 
     def stuck(status: Milestone) -> Queue:
-        address = query.address("/ops/queues/stuck", {"status": status.value})
-        return Queue(f"stuck_{status.value}", sizes.stuck.get(status.value, EMPTY), address)
+        path = address("/ops/queues/stuck", {"status": status.value})
+        return Queue(f"stuck_{status.value}", sizes.stuck.get(status.value, EMPTY), path)
 
-    rest = [status for status in visit.parts.operations.stuck_hours if status is not Milestone.RDTPF]
+    rest = [status for status in visit.parts.services.stuck_hours if status is not Milestone.RDTPF]
     return Board(stuck(Milestone.RDTPF), tuple(stuck(status) for status in rest), tuple(_others(sizes)))
 
 
@@ -89,17 +82,17 @@ class QueuePages:
     """The overview, and a list a queue."""
 
     def __init__(self, desk: Desk) -> None:
-        desk.page("/ops/queues", self.show, section="queues")
-        register(desk, "/ops/queues/stuck", "ops/stuck.html", RETURN_COLUMNS, self.stuck, section="queues")
-        for name, template, ask in (
-            ("held", "ops/exceptions.html", self.held),
-            ("refused", "ops/exceptions.html", self.refused),
-            ("parked", "ops/parked.html", self.parked),
-            ("in-use", "ops/exceptions.html", self.in_use),
-            ("unmapped/scans", "ops/exceptions.html", self.scans),
+        for name, template, columns, ask in (
+            ("stuck", "ops/stuck.html", RETURNS.file_columns, self.stuck),
+            ("held", "ops/exceptions.html", EXCEPTIONS.file_columns, self.held),
+            ("refused", "ops/exceptions.html", EXCEPTIONS.file_columns, self.refused),
+            ("parked", "ops/parked.html", EXCEPTIONS.file_columns, self.parked),
+            ("in-use", "ops/exceptions.html", EXCEPTIONS.file_columns, self.in_use),
+            ("unmapped/scans", "ops/exceptions.html", EXCEPTIONS.file_columns, self.scans),
+            ("unmapped", "ops/unmapped.html", CODE_COLUMNS, self.unmapped),
         ):
-            register(desk, f"/ops/queues/{name}", template, EXCEPTION_COLUMNS, ask, section="queues")
-        register(desk, "/ops/queues/unmapped", "ops/unmapped.html", CODE_COLUMNS, self.unmapped, section="queues")
+            register(desk, f"/ops/queues/{name}", template, columns, ask, section="queues")
+        desk.page("/ops/queues", self.show, section="queues")
 
     def show(self, visit: Visit) -> Response:
         """All queues."""
@@ -108,24 +101,23 @@ class QueuePages:
     def stuck(self, visit: Visit) -> List:
         """Returns that have not moved for too long; the one that has not for longest first."""
         hours = stuck_hours(visit)
-        status = query.choice(visit, "status", hours)
-        filters = {
-            "status": status,
-            "retailer": query.text(visit, "retailer"),
-            "carrier": query.text(visit, "carrier"),
-            "hub": query.text(visit, "hub"),
-            "route": query.choice(visit, "route", [route.value for route in Route]),
-        }
-        wanted, since = ReturnFilter(**filters, stuck=True), due(visit)
-        listing = visit.parts.operations.listing
+        form = Form(
+            ReturnFilter,
+            (
+                Field("status", "list.status", options(hours, "queue.stuck_")),
+                Field("route", "list.route", values(ReturnFilter, "route", "route.")),
+                *(Field(name, f"list.{name}") for name in ("retailer", "carrier", "hub")),
+            ),
+        )
+        listing, due = visit.parts.services.listing, visit.due
 
-        def read(after: PageKey | None, limit: int) -> Page:
-            return list_returns(listing, wanted, limit, after, since)
+        def read(wanted: ReturnFilter, after: PageKey | None, limit: int) -> Page:
+            return list_returns(listing, wanted, limit, after, due)
 
-        return List(read, filters, {"hours": hours})
+        return narrowed(visit, form, read, {"hours": hours}, stuck=True)
 
     def held(self, visit: Visit) -> List:
-        return self._exceptions(visit, "held", _HELD, verdict=Verdict.HELD.value)
+        return self._exceptions(visit, "held", HELD_REASONS, verdict=Verdict.HELD.value)
 
     def refused(self, visit: Visit) -> List:
         return self._exceptions(visit, "refused", _REFUSED, verdict=Verdict.REFUSED.value)
@@ -149,20 +141,18 @@ class QueuePages:
             del limit
             return Page([_code_item(code) for code in visit.parts.queues.unmapped()], None)
 
-        return List(read, {})
+        return List(read)
 
     def _exceptions(self, visit: Visit, name: str, reasons: Iterable[Reason], **fixed: str) -> List:
-        words = [reason.value for reason in reasons]
-        filters = {"carrier": query.text(visit, "carrier"), "code": query.text(visit, "code")}
-        if words:
-            filters = {"reason": query.choice(visit, "reason", words), "carrier": filters["carrier"]}
-        wanted = ExceptionFilter(**{**filters, **fixed}, open=True)
-        listing = visit.parts.operations.listing
+        why = options((reason.value for reason in reasons), "why.")
+        fields = [Field("reason", "list.why", why)] if why else []
+        fields += [Field(name, f"list.{name}") for name in (("carrier",) if why else ("carrier", "code"))]
+        form, listing = Form(ExceptionFilter, tuple(fields)), visit.parts.services.listing
 
-        def read(after: PageKey | None, limit: int) -> Page:
+        def read(wanted: ExceptionFilter, after: PageKey | None, limit: int) -> Page:
             return list_exceptions(listing, wanted, limit, after)
 
-        return List(read, filters, {"queue": name, "reasons": words})
+        return narrowed(visit, form, read, {"queue": name}, **fixed, open=True)
 
 
 def _code_item(code: UnmappedCode) -> dict[str, Any]:
@@ -176,5 +166,5 @@ def _code_item(code: UnmappedCode) -> dict[str, Any]:
         "oldest": None if code.size.oldest is None else code.size.oldest.isoformat(),
         "newest": code.newest.isoformat(),
         "example": code.example,
-        "address": query.address("/ops/queues/unmapped/scans", {"carrier": code.carrier, "code": code.code}),
+        "address": address("/ops/queues/unmapped/scans", {"carrier": code.carrier, "code": code.code}),
     }

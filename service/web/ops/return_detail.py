@@ -8,8 +8,8 @@ from typing import Any, Final
 from fastapi.responses import Response
 
 from service.application.access.audit import Action
-from service.application.reading.desk import Dossier, DossierView, view_dossier
-from service.application.reading.listing import PARKED, ExceptionFilter
+from service.application.reading.desk import ReturnDetail, ReturnDetailView, view_return_detail
+from service.application.reading.filters import PARKED, ExceptionFilter
 from service.domain.events import key_digest
 from service.web.ops.desk import LARGEST_SEQ, Desk, Visit, number
 from service.wire.models import (
@@ -55,24 +55,26 @@ class ReturnDetailPage:
         if not is_number(return_id):
             return visit.trouble(HTTPStatus.NOT_FOUND, "unknown_return")
         before = number(visit.request.query_params.get("before"), LARGEST_SEQ)
-        found = visit.parts.reading.dossier(return_id, before, _ROWS + 1)
+        found = visit.parts.reading.return_detail(return_id, before, _ROWS + 1)
         if found is None:
             return _unknown(visit, return_id)
         visit.note(Action.HISTORY, return_id)
         more = found.rows[_ROWS - 1].seq if len(found.rows) > _ROWS else None
         shown = view_of(visit, found._replace(rows=found.rows[:_ROWS]))
-        return visit.show("ops/dossier.html", view=shown, types=TYPES, before=before, more=more, **_sent(visit, found))
+        return visit.show(
+            "ops/return_detail.html", view=shown, types=TYPES, before=before, more=more, **_sent(visit, found)
+        )
 
 
-def view_of(visit: Visit, found: Dossier) -> DossierView:
+def view_of(visit: Visit, found: ReturnDetail) -> ReturnDetailView:
     """What an agent sees of it."""
-    return view_dossier(found, visit.parts.tables, visit.due, visit.parts.operations.now())
+    return view_return_detail(found, visit.parts.tables, visit.due, visit.parts.services.now())
 
 
-def _sent(visit: Visit, found: Dossier) -> dict[str, Any]:
+def _sent(visit: Visit, found: ReturnDetail) -> dict[str, Any]:
     """After a void was sent: of which event, and whether the history has it by now."""
     seq = number(visit.request.query_params.get("voided"), LARGEST_SEQ)
-    target = None if seq is None else visit.parts.reading.dossier(found.return_id, seq + 1, 1)
+    target = None if seq is None else visit.parts.reading.return_detail(found.return_id, seq + 1, 1)
     if target is None or not target.rows or target.rows[0].seq != seq:
         return {"sent": None, "is_recorded": False}
     row = target.rows[0]
@@ -82,5 +84,5 @@ def _sent(visit: Visit, found: Dossier) -> dict[str, Any]:
 def _unknown(visit: Visit, return_id: str) -> Response:
     """There may be events that wait for it all the same."""
     wanted = ExceptionFilter(verdict=PARKED, return_id=return_id)
-    parked = visit.parts.operations.listing.parked(wanted, None, _MOST_PARKED).rows
+    parked = visit.parts.services.listing.parked(wanted, None, _MOST_PARKED).rows
     return visit.show("ops/unknown.html", HTTPStatus.NOT_FOUND, return_id=return_id, parked=parked, types=TYPES)

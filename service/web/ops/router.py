@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from service.web.ops.audit import AuditPages
+from service.web.ops.carriers import CarrierPages
 from service.web.ops.connotes import ConnotePage
 from service.web.ops.desk import Desk, Parts, Visit
 from service.web.ops.figures import FiguresPage
@@ -30,6 +31,7 @@ PAGES: Final[tuple[Callable[[Desk], object], ...]] = (
     ConnotePage,
     VoidPages,
     QueuePages,
+    CarrierPages,
     LetterPages,
     FiguresPage,
     AuditPages,

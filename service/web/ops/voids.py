@@ -1,4 +1,4 @@
-"""Declaring an event a mistake: a page that says what will change and asks why, and the deed.
+"""Declaring an event a mistake: a page that says what will change and asks why, and the action.
 
 The session's token has to carry the scope `hub`: whoever may say that a parcel was processed may say that it was not.
 """
@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from service import logs
 from service.application.access.audit import Action
 from service.application.commands.voiding import Mistake, without
-from service.application.reading.desk import Dossier, EventView
+from service.application.reading.desk import EventView, ReturnDetail
 from service.domain.milestones import Milestone
 from service.errors import InvalidEvent, Retryable
 from service.web.ops.desk import LARGEST_SEQ, Desk, Visit, clean, number
@@ -42,36 +42,36 @@ class VoidPages:
         found = _target(visit)
         if isinstance(found, Response):
             return found
-        dossier, event = found
+        detail, event = found
         reason = clean(visit.form.get("reason", ""))
         if not 0 < len(reason) <= _LONGEST_REASON:
-            return self._page(visit, dossier, event, "void.no_reason", reason)
+            return self._page(visit, detail, event, "void.no_reason", reason)
         by = visit.agent.who.name[:_LONGEST_NAME]
-        mistake = Mistake(dossier.return_id, event.row.source, event.row.id, by, reason)
-        voiding = visit.parts.operations.voiding
+        mistake = Mistake(detail.return_id, event.row.source, event.row.id, by, reason)
+        voiding = visit.parts.services.voiding
         try:
             message = voiding.prepare(mistake)
         except InvalidEvent:
-            return self._page(visit, dossier, event, "void.no_reason", reason)
-        visit.note(Action.VOID, dossier.return_id, event=event.row.seq, void_id=mistake.void_id)
+            return self._page(visit, detail, event, "void.no_reason", reason)
+        visit.note(Action.VOID, detail.return_id, event=event.row.seq, void_id=mistake.void_id)
         try:
             voiding.publish(mistake, message)
         except Retryable as error:
             logs.get("web").warning("void_failed", cause=str(error))
-            return self._page(visit, dossier, event, "void.unsent", reason)
-        return visit.go(f"/ops/returns/{dossier.return_id}?voided={event.row.seq}")
+            return self._page(visit, detail, event, "void.unsent", reason)
+        return visit.go(f"/ops/returns/{detail.return_id}?voided={event.row.seq}")
 
     def _page(
-        self, visit: Visit, dossier: Dossier, event: EventView, problem: str | None = None, reason: str = ""
+        self, visit: Visit, detail: ReturnDetail, event: EventView, problem: str | None = None, reason: str = ""
     ) -> Response:
         status = {None: HTTPStatus.OK, "void.unsent": HTTPStatus.SERVICE_UNAVAILABLE}
-        past = visit.parts.reading.past(dossier.return_id, _MOST_PAST)
-        after = None if past is None else without(dossier.state, past, event.row.source, event.row.id)
-        before = dossier.state.timeline
+        past = visit.parts.reading.past(detail.return_id, _MOST_PAST)
+        after = None if past is None else without(detail.state, past, event.row.source, event.row.id)
+        before = detail.state.timeline
         return visit.show(
             "ops/void.html",
             status.get(problem, HTTPStatus.UNPROCESSABLE_ENTITY),
-            return_id=dossier.return_id,
+            return_id=detail.return_id,
             event=event,
             types=TYPES,
             before=before,
@@ -84,15 +84,17 @@ class VoidPages:
         )
 
 
-def _target(visit: Visit) -> tuple[Dossier, EventView] | Response:
+def _target(visit: Visit) -> tuple[ReturnDetail, EventView] | Response:
     """The event, or why it is not to be voided by this agent."""
     if not visit.may("hub"):
         return visit.trouble(HTTPStatus.FORBIDDEN, "no_scope")
     return_id, seq = visit.request.path_params["return_id"], number(visit.request.path_params["seq"], LARGEST_SEQ)
-    dossier = visit.parts.reading.dossier(return_id, seq + 1, 1) if is_number(return_id) and seq is not None else None
-    if dossier is None or not dossier.rows or dossier.rows[0].seq != seq:
+    detail = (
+        visit.parts.reading.return_detail(return_id, seq + 1, 1) if is_number(return_id) and seq is not None else None
+    )
+    if detail is None or not detail.rows or detail.rows[0].seq != seq:
         return visit.trouble(HTTPStatus.NOT_FOUND, "unknown_event")
-    (event,) = view_of(visit, dossier).events
+    (event,) = view_of(visit, detail).events
     if not event.can_be_voided:
         return visit.trouble(HTTPStatus.CONFLICT, "not_voidable")
-    return dossier, event
+    return detail, event

@@ -17,7 +17,7 @@ from typing import Final
 from starlette.concurrency import run_in_threadpool
 
 from service import logs
-from service.application.reading.public import Position, PublicReading
+from service.application.reading.public import PublicReading, Revision
 from service.errors import ServiceError
 
 _LOOK_SECONDS: Final = 1.0
@@ -27,10 +27,10 @@ _RETRY_MS: Final = 3000
 _ID: Final = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,9}))?")
 
 
-def parse_id(text: str | None) -> Position | None:
-    """The position that an event's id names; `seq` is -1 where only a version is given, None for anything else."""
+def parse_id(text: str | None) -> Revision | None:
+    """The revision that an event's id names; `seq` is -1 where only a version is given, None for anything else."""
     match = _ID.fullmatch(text) if text is not None else None
-    return None if match is None else Position(int(match[1]), int(match[2]) if match[2] else -1)
+    return None if match is None else Revision(int(match[1]), int(match[2]) if match[2] else -1)
 
 
 class Watch:
@@ -43,24 +43,24 @@ class Watch:
         self._most_of_a_client = most_of_a_client
         self._clients: Counter[str] = Counter()
         self._watched: Counter[tuple[str, ...]] = Counter()
-        self._positions: dict[tuple[str, ...], Position | None] = {}
+        self._revisions: dict[tuple[str, ...], Revision | None] = {}
         self._looked = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def has_room(self, client: str) -> bool:
         return self._clients[client] < self._most_of_a_client and self._clients.total() < self._most
 
-    async def stream(self, client: str, numbers: tuple[str, ...], seen: Position | None) -> AsyncIterator[bytes]:
+    async def stream(self, client: str, numbers: tuple[str, ...], seen: Revision | None) -> AsyncIterator[bytes]:
         """The events of a return from `seen` on, as bytes of the stream, until it is time to come back."""
         loop = asyncio.get_running_loop()
         until, alive = loop.time() + _LONGEST_SECONDS, loop.time()
         with self._watching(client, numbers):
             yield f"retry: {_RETRY_MS}\n\n".encode()
             while loop.time() < until and not self._stopping():
-                position = self._positions.get(numbers)
-                if position is not None and not _is_seen(position, seen):
-                    seen, alive = position, loop.time()
-                    yield f"id: {position.version}.{position.seq}\nevent: moved\ndata: {position.version}\n\n".encode()
+                revision = self._revisions.get(numbers)
+                if revision is not None and not _is_seen(revision, seen):
+                    seen, alive = revision, loop.time()
+                    yield f"id: {revision.version}.{revision.seq}\nevent: moved\ndata: {revision.version}\n\n".encode()
                 elif loop.time() - alive >= _KEEP_ALIVE_SECONDS:
                     alive = loop.time()
                     yield b": nothing new\n\n"
@@ -79,21 +79,21 @@ class Watch:
             self._clients -= Counter({client: 1})
             self._watched -= Counter({numbers: 1})
             if numbers not in self._watched:
-                self._positions.pop(numbers, None)
+                self._revisions.pop(numbers, None)
 
     async def _look(self) -> None:
         """While anybody watches: where all of the watched are, once a second."""
         while self._watched:
-            asked = list(self._watched)
+            watched = list(self._watched)
             try:
-                positions = await run_in_threadpool(self._reading.positions, asked)
+                revisions = await run_in_threadpool(self._reading.revisions, watched)
             except ServiceError as error:
                 # Who watches waits on; nobody is told of a database that comes back.
                 logs.get("web").warning("look_failed", cause=str(error))
             else:
-                self._positions = {
-                    numbers: position
-                    for numbers, position in zip(asked, positions, strict=True)
+                self._revisions = {
+                    numbers: revision
+                    for numbers, revision in zip(watched, revisions, strict=True)
                     if numbers in self._watched
                 }
             woken, self._looked = self._looked, asyncio.Event()
@@ -101,7 +101,7 @@ class Watch:
             await asyncio.sleep(_LOOK_SECONDS)
 
 
-def _is_seen(position: Position, seen: Position | None) -> bool:
+def _is_seen(revision: Revision, seen: Revision | None) -> bool:
     if seen is None:
         return False
-    return position.version <= seen.version if seen.seq < 0 else position == seen
+    return revision.version <= seen.version if seen.seq < 0 else revision == seen

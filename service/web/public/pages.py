@@ -16,12 +16,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
 from service import logs
-from service.application.reading.durations import PaceKeeper
+from service.application.reading.durations import DurationKeeper
 from service.application.reading.public import PublicReading, numbers_of, view_first_mile, view_return
 from service.application.reading.redaction import Found
 from service.errors import Retryable, ServiceError
 from service.web.html.assets import Assets
-from service.web.html.catalogue import LANGUAGES, choose
+from service.web.html.catalogue import PageLanguage, page_language
 from service.web.html.rendering import Renderer
 from service.web.http.headers import HTML, PAGE_HEADERS
 from service.web.http.limits import Limiter, Rate, client_of
@@ -37,7 +37,7 @@ _SECONDS_TO_COME_BACK: Final = "5"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class PublicLimits:
     """How much the public may ask of one process."""
 
     client: Rate
@@ -52,7 +52,7 @@ class Public:
 
     reading: PublicReading
     tables: CarrierTables
-    limits: Limits
+    limits: PublicLimits
     stopping: Callable[[], bool] = lambda: False  # ends the streams, which would hold the process up
     monotonic: Callable[[], float] = time.monotonic
 
@@ -67,7 +67,7 @@ class Pages:
         self._clients = Limiter(limits.client, public.monotonic)
         self._numbers = Limiter(limits.number, public.monotonic)
         self._watch = Watch(public.reading, public.stopping, limits.streams, limits.streams_of_a_client)
-        self._pace = PaceKeeper(public.reading, public.monotonic)
+        self._durations = DurationKeeper(public.reading, public.monotonic)
         self._assets = Assets()
         self._renderer = Renderer(self._assets)
         self.router = APIRouter()
@@ -94,28 +94,28 @@ class Pages:
         if given is None:
             return self._answer(request, HTTPStatus.OK, "form.html")
         numbers = numbers_of(given)
-        reader = _Reader(request)
+        chosen = _language_of(request)
         address = (
-            f"/track/{numbers[0] if numbers else _NO_NUMBER}{f'?lang={reader.language}' if reader.explicit else ''}"
+            f"/track/{numbers[0] if numbers else _NO_NUMBER}{f'?lang={chosen.language}' if chosen.is_chosen else ''}"
         )
         return Response(status_code=HTTPStatus.SEE_OTHER, headers={**PAGE_HEADERS, "location": address})
 
     def track(self, request: Request) -> Response:
         """A return as its consumer sees it."""
 
-        def show(found: Found, reader: _Reader) -> str:
+        def show(found: Found, chosen: PageLanguage) -> str:
             view = view_return(found, self._tables)
-            usually = None if view.complete else self._pace.usually(view.route, view.status)
-            return self._renderer.return_page(view, usually, reader.language, explicit=reader.explicit)
+            typical = None if view.complete else self._durations.typical(view.route, view.status)
+            return self._renderer.return_page(view, typical, chosen.language, explicit=chosen.is_chosen)
 
         return self._show(request, show)
 
     def first_mile(self, request: Request) -> Response:
         """The carrier's scans up to the first-mile destination."""
 
-        def show(found: Found, reader: _Reader) -> str:
+        def show(found: Found, chosen: PageLanguage) -> str:
             view = view_first_mile(found, self._tables)
-            return self._renderer.first_mile_page(view, reader.language, explicit=reader.explicit)
+            return self._renderer.first_mile_page(view, chosen.language, explicit=chosen.is_chosen)
 
         return self._show(request, show)
 
@@ -133,7 +133,7 @@ class Pages:
         stream = self._watch.stream(client, numbers_of(request.path_params["number"]), seen)
         return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
-    def _show(self, request: Request, show: Callable[[Found, _Reader], str]) -> Response:
+    def _show(self, request: Request, show: Callable[[Found, PageLanguage], str]) -> Response:
         typed = request.path_params["number"]
         if not typed:
             return self.form(request)
@@ -146,17 +146,17 @@ class Pages:
             found = self._reading.find(numbers)
             if found is None:
                 return self._answer(request, HTTPStatus.NOT_FOUND, "unknown.html")
-            reader = _Reader(request)
-            return _html(request, HTTPStatus.OK, show(found, reader), reader)
+            chosen = _language_of(request)
+            return _html(request, HTTPStatus.OK, show(found, chosen), chosen)
         except ServiceError as error:
             log = logs.get("web")
             (log.warning if isinstance(error, Retryable) else log.error)("request_failed", cause=str(error))
             return self._trouble(request, HTTPStatus.SERVICE_UNAVAILABLE, "failed", _SECONDS_TO_COME_BACK)
 
     def _answer(self, request: Request, status: HTTPStatus, template: str, **values: str) -> Response:
-        reader = _Reader(request)
-        page = self._renderer.page(template, reader.language, explicit=reader.explicit, **values)
-        return _html(request, status, page, reader)
+        chosen = _language_of(request)
+        page = self._renderer.page(template, chosen.language, explicit=chosen.is_chosen, **values)
+        return _html(request, status, page, chosen)
 
     def _trouble(self, request: Request, status: HTTPStatus, subject: str, retry_after: str) -> Response:
         response = self._answer(request, status, "trouble.html", subject=subject)
@@ -164,18 +164,13 @@ class Pages:
         return response
 
 
-class _Reader:
-    """The language of who asks, and whether it was chosen on the page."""
-
-    def __init__(self, request: Request) -> None:
-        asked = request.query_params.get("lang")
-        self.explicit = asked in LANGUAGES
-        self.language = choose(asked, request.headers.get("accept-language"))
+def _language_of(request: Request) -> PageLanguage:
+    return page_language(request.query_params.get("lang"), None, request.headers.get("accept-language"))
 
 
-def _html(request: Request, status: HTTPStatus, page: str, reader: _Reader) -> Response:
+def _html(request: Request, status: HTTPStatus, page: str, chosen: PageLanguage) -> Response:
     body = page.encode()
-    headers = {**PAGE_HEADERS, "content-language": reader.language}
+    headers = {**PAGE_HEADERS, "content-language": chosen.language}
     if status is HTTPStatus.OK:
         etag = headers["etag"] = f'"{sha256(body).hexdigest()[:32]}"'
         known = request.headers.get("if-none-match")

@@ -8,11 +8,11 @@ import psycopg
 import pytest
 
 from service.adapters.postgres.journal.search import PostgresSearch
-from service.application.journal.slices import Limits
+from service.application.journal.slices import SliceLimits
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
 from service.runtime.projector import Projector
-from service.wiring import bootstrap
+from service.wiring.mending import verify_journal
 from tests.benchmarks import multiply as benchmark
 from tests.benchmarks.filled import Unfilled
 from tests.benchmarks.multiply import COPIES, multiply
@@ -35,9 +35,9 @@ def test_a_multiplied_journal_is_what_its_events_say(database: str) -> None:
     multiply(database, RETURNS)
 
     settings = settings_for(database)
-    checked, differences = bootstrap.verify(settings)
+    checked, differences = verify_journal(settings)
     before = kept(database)
-    Projector(PostgresSearch(database, Limits()), Stop(), Metrics()).rebuild()
+    Projector(PostgresSearch(database, SliceLimits()), Stop(), Metrics()).rebuild()
 
     assert differences == []
     assert checked.returns >= RETURNS

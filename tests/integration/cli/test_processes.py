@@ -27,6 +27,14 @@ def test_migrate_and_topics_may_be_run_again(empty_database: str, topics: Topics
     assert [result.stdout for result in second] == ["nothing to do\n", "nothing to do\n"]
 
 
+@pytest.mark.slow
+def test_a_broker_that_is_away_is_said_in_a_line() -> None:
+    result = run("topics", RETURNS_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
+
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: cannot connect to Kafka at 127.0.0.1:1")
+
+
 def test_a_token_is_all_that_is_printed_and_only_its_hash_is_kept(database: str) -> None:
     result = run("token", "create", "--scopes", "read, ops", "--label", "test", RETURNS_DATABASE_URL=database)
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import psycopg
 import pytest
 
-from service.__main__ import app
 from service.adapters.postgres.access.tokens import create_token
 from service.adapters.postgres.database import connect
 from service.adapters.postgres.migrations import migration_state, newer_state, refuse_unfit, shipped
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
+from service.cli.app import app
 from service.errors import Fatal
 from tests.support.commands import run
+from tests.support.databases import Databases
 
 COMMANDS = (
     "serve", "ingest", "relay", "project", "project --rebuild", "verify", "replay", "remap", "run",
@@ -22,12 +24,21 @@ COMMANDS = (
 SENTENCE = r"the database test_\w+ has no tables of this service yet: run `returns-status migrate`"
 
 
+@pytest.fixture(scope="module")
+def bare_database(databases: Databases) -> Iterator[str]:
+    """A database in which nobody makes anything."""
+    url = databases.create()
+    yield url
+    databases.drop(url)
+
+
+@pytest.mark.postgres
 @pytest.mark.parametrize("command", COMMANDS)
 def test_before_migrate_every_command_says_so_in_words(
-    empty_database: str, monkeypatch: pytest.MonkeyPatch, command: str
+    bare_database: str, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     # They said "PostgreSQL 42P01", or went on as if all was well.
-    monkeypatch.setenv("RETURNS_DATABASE_URL", empty_database)
+    monkeypatch.setenv("RETURNS_DATABASE_URL", bare_database)
     monkeypatch.setattr("service.logs.configure", lambda *_, **__: None)
 
     with pytest.raises(Fatal, match=SENTENCE):

@@ -15,7 +15,7 @@ from service.adapters.postgres.journal.journal import PostgresJournal
 from service.adapters.postgres.journal.search import PostgresSearch
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
 from service.adapters.postgres.working import NoAnswer, WorkingConnection
-from service.application.journal.slices import Limits
+from service.application.journal.slices import SliceLimits
 from service.errors import Retryable
 from service.wire.carriers import CarrierTables
 from tests.support.proxy import Middlebox
@@ -50,7 +50,7 @@ def connection(way: tuple[Middlebox, str]) -> Iterator[WorkingConnection]:
 def test_a_statement_without_an_answer_ends_and_closes_the_connection(
     way: tuple[Middlebox, str], connection: WorkingConnection, *, works: bool
 ) -> None:
-    connection.meanwhile = (lambda: False) if works else None
+    connection.while_waiting = (lambda: False) if works else None
     way[0].drop()
     began = time.monotonic()
 
@@ -178,7 +178,7 @@ def test_the_journal_is_away_when_it_does_not_answer_and_back_after_the_cure(way
 @pytest.mark.usefixtures("short")
 def test_a_projector_goes_on_at_once_after_the_cure(way: tuple[Middlebox, str]) -> None:
     box, url = way
-    search = PostgresSearch(url, Limits())
+    search = PostgresSearch(url, SliceLimits())
     search.progress()
     box.drop()
     box.cure()  # what was connected before stays dead

@@ -12,7 +12,8 @@ from random import Random
 import psycopg
 import pytest
 
-from service.adapters.kafka.publishing.sink import KafkaSink, read_position
+from service.adapters.kafka.publishing.sink import KafkaSink
+from service.adapters.kafka.publishing.standing import read_position
 from service.application.journal.publish import Outgoing
 from service.application.journal.slices import Position
 from service.errors import Retryable

@@ -12,7 +12,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from service.adapters.kafka.limits import MessageLimits
 from service.adapters.postgres.journal.batch_log import RelayLog
 from service.application.journal.publish import Outgoing, messages_of
-from service.application.journal.slices import START, Limits
+from service.application.journal.slices import Position, SliceLimits
 from service.errors import Retryable
 from service.wire.outbound import Message, dead_letter
 from service.wire.record import Record
@@ -130,13 +130,13 @@ def test_segments_that_hold_little_bound_a_message_too(filler: Filler, database:
 def test_a_slice_holds_so_many_bytes_of_letters_and_the_first_of_any_size(filler: Filler, order: Order) -> None:
     sizes = [10, 3 * MIB, 3 * MIB, 3 * MIB, 9 * MIB, 10, 10, 3 * MIB, *[10] * 150]
     filler.write([letter(n, size) for n, size in enumerate(sizes)])
-    log = RelayLog(order.database_url, Limits(letter_bytes=8 * MIB))
-    pieces, position = list[list[int]](), START
+    log = RelayLog(order.database_url, SliceLimits(letter_bytes=8 * MIB))
+    pieces, position = list[list[int]](), Position(0)
 
     while (piece := log.read(position)).position != position:
         position = piece.position
-        pieces.append([len(each.record.value or b"") for each in piece.letters])
-        assert [each.size for each in piece.letters] == [sizes[each.record.offset] for each in piece.letters]
+        pieces.append([len(each.value or b"") for each in piece.letters])
+        assert [each.size for each in piece.letters] == [sizes[each.offset] for each in piece.letters]
         assert len(messages_of(piece, order.topics)) == len(piece.letters)
     log.close()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
@@ -16,11 +15,9 @@ from service.domain.journey import NEW, Entry, State, needs_past, re_evaluate, r
 from service.domain.milestones import Milestone, Reason, Route
 from service.wire.stored import decode_state, encode_state
 
-# Fewer where the same tests are run again and again: `make mutants`, and once more with frozen values.
-_EXAMPLES: Final = int(os.environ.get("RETURNS_TEST_EXAMPLES", "200"))
-# A busy machine is no reason to fail; the blob repeats a failure anywhere.
-THOROUGH: Final = settings(max_examples=_EXAMPLES, deadline=None, print_blob=True)
-QUICK: Final = settings(THOROUGH, max_examples=min(60, _EXAMPLES))
+# A busy machine is no reason to fail; the blob repeats a failure anywhere. 100 examples unless a profile says otherwise.
+THOROUGH: Final = settings(max_examples=2 * settings().max_examples, deadline=None, print_blob=True)
+QUICK: Final = settings(THOROUGH, max_examples=3 * settings().max_examples // 5)
 
 ACME: Final = Attributes("acme", Route.OMNIRPS, "omniparcel", "OP1", "order-1")
 DOMESTIC: Final = Attributes("acme", Route.FIRST_MILE_ONLY, "omniparcel", "OP1")

@@ -8,23 +8,28 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import event as note
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic_core import from_json
 
+from service.domain import journey
 from service.domain.events import Event, Sense
 from service.domain.journey import Change, Entry, State, has_seen, re_evaluate, record, replay
+from service.domain.milestones import RANKED
 from service.domain.timeline import Timeline, decide, gather
 from service.wire.outbound import status_changed
 from service.wire.times import rfc3339
 from tests.support import oracle
 from tests.unit.domain.histories import (
+    ACME,
+    DOMESTIC,
     QUICK,
     THOROUGH,
     Played,
     Step,
     arrivals,
     event_sets,
+    happened,
     in_order,
     key_of,
     not_understood,
@@ -166,6 +171,40 @@ def assert_fields(change: Change, step: Step, before: oracle.Truth, after: oracl
         shown = after.counts[change.milestone]
         assert change.cause == key_of(shown)
     assert (change.occurred_at, change.location) == (shown.at, shown.location)
+
+
+# Few times and two connotes and routes: nearly each event meets another one that it may retime, deny or let count.
+CROWDED = st.lists(
+    st.builds(
+        lambda code, at, name, domestic, connote: happened(
+            code, at, id=name, attributes=DOMESTIC if domestic else ACME, connote=connote
+        ),
+        st.sampled_from([*RANKED, "RR"]),
+        st.integers(1, 3),
+        st.sampled_from("abcdefghij"),
+        st.integers(0, 4).map(lambda n: n == 0),
+        st.sampled_from(["CN-A", "CN-B"]),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(THOROUGH, max_examples=500)
+@given(CROWDED)
+@example([happened(c, 4) for c in ("RP", "RE", "RDBTC")] + [happened("RE", 3, connote="CN-B")])
+def test_the_fast_way_to_the_changes_says_what_the_general_way_says(events: list[Event]) -> None:
+    state = replay([happened("RC", 2), happened("RP", 2)])
+    for event in events:
+        entry = record(state, event)
+        if entry is None:
+            continue
+        after = entry.state.timeline
+        assert after.route is not None
+        note("fast" if journey._only_moved(event, state.timeline, after) is not None else "general")
+
+        assert after is state.timeline or entry.changes == journey._all_changes(state, event, after, after.route)
+        state = entry.state
 
 
 @QUICK

@@ -11,17 +11,19 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from service.application.clocks import SYSTEM
 from service.application.ports import Partition
 from service.errors import BrokenSource, Conflict, Fatal, Retryable
 from service.metrics import Metrics
-from service.runtime.loop import IngestLoop, LoopOptions
+from service.runtime.loop import IngestLoop
 from service.runtime.monitoring.board import Board
+from service.runtime.worker import LoopOptions, Ports
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser
 from service.wire.reasons import Invalid
 from service.wire.record import Record, Unread
 from tests.support.fakes import Clock, ClockStop, FakeKafka, FakeSource, MemoryJournal
-from tests.support.journals import creation, scan
+from tests.support.journals import DELIVERED, RE, RP, creation, event, scan
 
 A, B = ("in", 0), ("in", 1)
 AWAY = Retryable("PostgreSQL 57P01")
@@ -39,14 +41,15 @@ class Bench:
         self.journal = MemoryJournal(self.story)
         self.metrics = Metrics()
         self.board = Board(self.clock)
-        self.loop = IngestLoop(
-            self.kafka.open,
-            self.journal,
-            Parser(TABLES),
-            LoopOptions(**{"batch_wait_ms": 0, **options}),
-            stop=self.stop,
-            metrics=self.metrics,
-            clock=self.clock,
+        self.loop = self.worker(**options)
+
+    def worker(self, **options: Any) -> IngestLoop:
+        return IngestLoop(
+            Ports(self.kafka.open, self.journal, Parser(TABLES)),
+            self.stop,
+            self.metrics,
+            options=LoopOptions(**{"batch_wait_ms": 0, **options}),
+            clocks=SYSTEM._replace(monotonic=self.clock),
             board=self.board,
         )
 
@@ -118,16 +121,66 @@ class TestTick:
         assert list(bench.journal.tables.returns) == ["R-0004", "R-0005"]
         assert bench.offsets == {A: 5}
 
-    def test_takes_in_company_that_comes_within_the_batchs_wait(self) -> None:
-        bench = Bench(batch_wait_ms=50)
+    def test_what_comes_while_a_batch_is_committed_is_the_next_one(self) -> None:
+        bench = Bench()
         bench.kafka.put(A, creation("R-0001"))
         bench.tick()
-        source = bench.kafka.source
-        source.at_poll.extend([lambda _: None, lambda _: bench.kafka.put(A, creation("R-0002"))])
+        bench.journal.while_committing.extend(
+            [lambda: bench.kafka.put(A, *returns(2, 4)), lambda: bench.kafka.put(A, *returns(5, 12))]
+        )
+
+        bench.tick(3)
+
+        assert bench.journal.commits == [{A: (0, 1)}, {A: (1, 4)}, {A: (4, 12)}]
+
+    def test_does_not_wait_for_anything_when_something_comes_after_a_rest(self) -> None:
+        # It once waited for 50 ms for company.
+        bench = Bench(batch_wait_ms=50)
+        bench.tick(5)
+        bench.kafka.put(A, creation())
+        began = bench.clock()
 
         bench.tick()
 
-        assert bench.journal.commits == [{A: (0, 2)}]
+        assert bench.offsets == {A: 1}
+        assert bench.clock() == began
+
+    def test_rests_for_a_moment_after_a_small_batch_so_that_the_next_one_is_not_as_small(self) -> None:
+        bench = Bench(batch_wait_ms=50)
+        bench.kafka.put(A, creation("R-0001"))
+        bench.tick(2)
+        began = bench.clock()
+        bench.kafka.put(A, creation("R-0002"))
+
+        bench.tick()
+
+        assert bench.clock() == pytest.approx(began + 0.05)
+        assert bench.offsets == {A: 2}
+
+    def test_does_not_rest_when_it_is_behind(self) -> None:
+        bench = Bench(batch_wait_ms=50, batch_size=4)
+        bench.kafka.put(A, *returns(1, 12))
+        bench.tick()
+        began = bench.clock()
+
+        bench.tick(3)
+
+        assert bench.offsets == {A: 12}
+        assert bench.clock() == began
+
+    def test_a_long_rest_ends_with_the_stop_flag_and_keeps_turning(self) -> None:
+        bench = Bench(batch_wait_ms=1000, poll_timeout_ms=200)
+        bench.kafka.put(A, creation("R-0001"))
+        bench.tick(2)
+        bench.kafka.put(A, creation("R-0002"))
+        began = bench.clock()
+
+        bench.tick()
+        assert bench.clock() - began == pytest.approx(0.2)
+        assert bench.offsets == {A: 1}
+
+        bench.until(lambda: bench.offsets == {A: 2})
+        assert bench.clock() - began == pytest.approx(1.0)
 
     def test_never_holds_more_than_a_batch(self) -> None:
         bench = Bench(batch_size=10)
@@ -148,16 +201,29 @@ class TestTick:
         assert bench.journal.commits == [{A: (0, 3)}]
         assert bench.value("returns_invalid_total", topic="in", reason="not_json") == 1
 
-    def test_places_what_was_parked_within_the_tick_that_makes_its_return_known(self) -> None:
+    def test_hands_a_delivery_on_to_the_members_of_its_connote_in_the_same_tick(self) -> None:
+        bench = Bench()
+        at_hub = {"return_id": "R-1001", "hub": "akl-1"}
+        exported = event(RE, "e", "11:00", connote="C-777", **at_hub)
+        bench.kafka.put(A, creation(), event(RP, "p", "10:00", **at_hub), exported)
+        bench.tick(2)
+        bench.kafka.put(A, event(DELIVERED, "d", "12:00", connote="C-777"))
+
+        bench.tick()
+
+        assert bench.journal.recorded("R-1001")[-1] == "d"
+
+    def test_places_what_was_parked_as_soon_as_its_return_is_known(self) -> None:
         bench = Bench(A, B)
         bench.kafka.put(A, scan("COLLECTED", "10:00"))
         bench.tick(2)
         assert len(bench.journal.tables.parked) == 1
         bench.kafka.put(B, creation())
+        began = bench.clock()
 
-        bench.tick()
+        bench.until(lambda: not bench.journal.tables.parked)
 
-        assert bench.journal.tables.parked == {}
+        assert bench.clock() - began < 0.11
         assert bench.journal.recorded("R-1001") == ["R-1001-rc", "R-1001-COLLECTED-10:00"]
         assert bench.value("returns_adopted_total", topic="in") == 1
 
@@ -530,16 +596,25 @@ class TestOtherWorkers:
 
         assert list(bench.journal.tables.returns) == ["R-0005"]
 
-    def test_a_rebalance_between_the_polls_of_one_batch_drops_what_was_polled_before_it(self) -> None:
-        bench = Bench(batch_wait_ms=50)
+    def test_a_rebalance_in_the_very_poll_that_brought_records_drops_those_of_what_was_lost(self) -> None:
+        bench = Bench(A, B)
         bench.kafka.put(A, *returns(1, 3))
+        bench.kafka.put(B, *returns(4, 5))
         bench.tick()
-        bench.kafka.source.at_poll.extend([lambda _: None, lambda source: source.revoke(A)])
+        source = bench.kafka.source
+        poll = source.poll
+
+        def poll_and_lose(timeout_ms: int, limit: int) -> list[Record]:
+            records = poll(timeout_ms, limit)
+            source.revoke(A)
+            return records
+
+        source.poll = poll_and_lose  # type: ignore[method-assign]
 
         bench.tick(3)
 
-        assert bench.journal.commits == []
-        assert bench.offsets == {A: 0}
+        assert bench.journal.commits == [{B: (0, 2)}]
+        assert bench.offsets == {A: 0, B: 2}
 
 
 class TestBrokenSource:
@@ -563,8 +638,8 @@ class TestBrokenSource:
         assert len(bench.journal.tables.history) == 4
         assert bench.value("returns_retries_total", cause="kafka") == 1
 
-    def test_in_the_middle_of_a_batch_loses_nothing(self) -> None:
-        bench = Bench(batch_wait_ms=50)
+    def test_after_a_poll_that_brought_nothing_yet_loses_nothing(self) -> None:
+        bench = Bench()
         bench.kafka.put(A, *returns(1, 2))
         bench.tick()
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.application.ports import DeadLetter, Item
-from service.runtime.prefetch import Ahead
+from service.runtime.prefetch import Prefetch
 from service.wire.reasons import Invalid
 from service.wire.record import Record
 
@@ -20,28 +20,28 @@ def records(count: int, partition: int = 0) -> list[Record]:
 
 
 def test_work_is_done_piece_by_piece_until_nothing_is_left() -> None:
-    ahead = Ahead(decode)
-    ahead.add(records(40))
+    prefetch = Prefetch(decode)
+    prefetch.add(records(40))
 
-    done = [ahead.work() for _ in range(5)]
+    done = [prefetch.work() for _ in range(5)]
 
     assert done == [True, True, True, False, False]
-    assert [item.record.offset for item in ahead.take()] == list(range(40))
-    assert not ahead
+    assert [item.record.offset for item in prefetch.take()] == list(range(40))
+    assert not prefetch
 
 
 @given(st.lists(st.integers(0, 2), max_size=60), st.integers(0, 4), st.sets(st.integers(0, 2)))
 def test_what_is_not_dropped_comes_whole_and_in_order_however_much_was_decoded(
     partitions: list[int], turns: int, lost: set[int]
 ) -> None:
-    ahead = Ahead(decode)
-    ahead.add([Record("in", partition, offset, 0, None, b"") for offset, partition in enumerate(partitions)])
+    prefetch = Prefetch(decode)
+    prefetch.add([Record("in", partition, offset, 0, None, b"") for offset, partition in enumerate(partitions)])
     for _ in range(turns):
-        ahead.work()
+        prefetch.work()
 
-    ahead.drop({("in", partition) for partition in lost})
+    prefetch.drop({("in", partition) for partition in lost})
 
     kept = [offset for offset, partition in enumerate(partitions) if partition not in lost]
-    assert bool(ahead) == bool(kept)
-    ahead.work()
-    assert [item.record.offset for item in ahead.take()] == kept
+    assert bool(prefetch) == bool(kept)
+    prefetch.work()
+    assert [item.record.offset for item in prefetch.take()] == kept

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 import pytest
 
+from service.application.clocks import SYSTEM
 from service.application.journal.publish import Outgoing, OutputTopics, Reconciled, Tail, Told
-from service.application.journal.slices import Letter, Position, Slice
+from service.application.journal.slices import Position, RowKey, Slice
 from service.errors import Cause, Refused, Retryable
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
 from service.runtime.monitoring.health import TURN_SECONDS
 from service.runtime.relay import Relay, RelayOptions, Servers
-from service.wire.record import Record
+from service.wire.rows.letters import KeptLetter
+from tests.support.fakes import Clock
 
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
 TOPICS = OutputTopics("changes", "current", "exceptions", "dead")
 
 
@@ -119,7 +123,12 @@ class FakeLog:
         if position.n >= self._batches:
             return Slice(position)
         n = position.n + 1
-        return Slice(at(n), letters=[Letter(n, n, Record("t", 0, n, 0, b"k", b"v"), "r", "e", 1)], batches=1)
+        letter = KeptLetter(n, "t", None, 0, n, NOW, b"k", b"v", 1, (), "r", "e", 1, NOW, n=n)
+        return Slice(at(n), letters=[letter], batches=1)
+
+    def wait(self, n: int, seconds: float) -> bool:
+        del n, seconds
+        return True
 
     def batch_id(self, n: int) -> str | None:
         return f"{self.past}{n}" if n <= self._batches else None
@@ -128,7 +137,7 @@ class FakeLog:
         del position, limit
         return []
 
-    def place(self, return_id: str, version: int) -> tuple[int, int, int] | None:
+    def row_of(self, return_id: str, version: int) -> RowKey | None:
         del return_id, version
         return None
 
@@ -144,13 +153,14 @@ class Bench:
     def __init__(self, batches: int = 3, options: RelayOptions | None = None) -> None:
         self.kafka, self.stop, self.log = FakeKafka(), Stop(), FakeLog(FakeKafka(), batches)
         self.log._kafka = self.kafka
-        self.metrics = Metrics()
+        self.metrics, self.clock = Metrics(), Clock()
         self.relay = Relay(
             Servers(lambda: self.log, lambda waiting: FakeSink(self.kafka, waiting), lambda: self.kafka.position),
             TOPICS,
             self.stop,
             self.metrics,
             options=options,
+            clocks=SYSTEM._replace(monotonic=self.clock),
         )
 
 
@@ -336,15 +346,83 @@ def test_a_position_beyond_the_end_of_the_journal_is_refused() -> None:
         bench.relay.run(drain=True)
 
 
-def test_a_stop_in_the_middle_of_an_outage_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_in_the_middle_of_an_outage_ends_the_wait() -> None:
     bench = Bench()
     bench.relay.run_once()
-    now = [100.0]
-    monkeypatch.setattr("service.runtime.relay.time.monotonic", lambda: now[0])
     bench.stop.set()
 
     bench.relay._while_waiting()
-    now[0] += 6
+    bench.clock.pass_(6)
 
     with pytest.raises(Retryable, match="told to stop"):
         bench.relay._while_waiting()
+
+
+class TestRest:
+    def test_ends_with_the_hint_that_a_batch_is_there(self) -> None:
+        bench = Bench()
+        bench.relay.run_once()
+        told = iter((False, False, True))
+        waited: list[tuple[int, float]] = []
+
+        def wait(n: int, seconds: float) -> bool:
+            waited.append((n, seconds))
+            return next(told)
+
+        bench.log.wait = wait  # type: ignore[method-assign]
+
+        bench.relay._rest(1.0)
+
+        assert [n for n, _ in waited] == [1, 1, 1]  # the batch that it is at
+        assert sum(seconds for _, seconds in waited) == pytest.approx(0.6)
+
+    def test_ends_after_a_while_without_a_hint_too(self) -> None:
+        bench = Bench()
+        bench.relay.run_once()
+        waited: list[float] = []
+
+        def wait(n: int, seconds: float) -> bool:
+            del n
+            waited.append(seconds)
+            return False
+
+        bench.log.wait = wait  # type: ignore[method-assign]
+
+        bench.relay._rest(1.0)
+
+        assert sum(waited) == pytest.approx(1.0)
+
+    def test_ends_soon_after_it_is_asked_to_stop(self) -> None:
+        bench = Bench()
+        bench.relay.run_once()
+        waited: list[float] = []
+
+        def wait(n: int, seconds: float) -> bool:
+            del n
+            waited.append(seconds)
+            bench.stop.set()
+            return False
+
+        bench.log.wait = wait  # type: ignore[method-assign]
+
+        bench.relay._rest(10.0)
+
+        assert sum(waited) <= 0.2
+
+    def test_leaves_a_session_that_has_ended_to_the_next_turn(self) -> None:
+        bench = Bench()
+        bench.relay.run_once()
+
+        def wait(n: int, seconds: float) -> bool:
+            raise Retryable("PostgreSQL 57P01")
+
+        bench.log.wait = wait  # type: ignore[method-assign]
+
+        bench.relay._rest(10.0)
+
+        assert bench.kafka.happened[-1] != "close log"
+
+    def test_of_a_relay_that_leads_is_never_so_long_that_it_loses_the_lead(self) -> None:
+        bench = Bench(batches=0, options=RelayOptions(poll_seconds=10.0))
+
+        assert bench.relay.run_once() <= 2.0

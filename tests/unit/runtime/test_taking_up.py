@@ -56,9 +56,9 @@ def out_of_range(bench: Bench, reason: str) -> float | None:
 def restarted(bench: Bench, *, drain: bool = False) -> Bench:
     """A worker that comes after one that has ended."""
     bench.loop.close()
-    after = Bench(drain=drain)
-    after.kafka, after.journal = bench.kafka, bench.journal
-    after.loop._open_source, after.loop._journal = bench.kafka.open, bench.journal
+    after = Bench()
+    after.clock, after.kafka, after.journal = bench.clock, bench.kafka, bench.journal
+    after.loop = after.worker(drain=drain)
     return after
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
@@ -16,6 +16,7 @@ from service.wire import models, published
 from service.wire.explanations import EXPLANATIONS
 from service.wire.outbound import Message, current_status, dead_letter, exception, status_changed
 from service.wire.record import Record
+from service.wire.rows.logged import LogRow
 
 RETURN = "TK100342334NZ"
 RECORDED = datetime(2026, 11, 23, 13, 0, 0, 250_000, tzinfo=timezone(timedelta(hours=1)))
@@ -23,22 +24,28 @@ T0 = 1_795_435_200_000_000  # 2026-11-23T12:00:00Z
 HOUR = 3_600_000_000
 
 
-class Row(NamedTuple):
-    return_id: str
-    seq: int
-    recorded_at: datetime
-    source: str
-    id: str
-    type: str
-    occurred_at: datetime
-    milestone: str | None
-    code: str | None
-    verdict: str
-    reason: str | None
-    data: dict[str, Any] | None
-    topic: str = "omnirps.hub-events"
-    partition: int = 3
-    offset: int = 42
+EXCEPTIONAL = LogRow(
+    n=1,
+    return_no=1,
+    seq=1,
+    return_id=RETURN,
+    recorded_at=RECORDED,
+    source="/tests",
+    id="1",
+    type=models.RETURN_CREATED,
+    occurred_at=RECORDED,
+    milestone="RC",
+    code=None,
+    verdict="advanced",
+    reason=None,
+    changes=None,
+    version=1,
+    state={},
+    data=None,
+    topic="omnirps.hub-events",
+    partition=3,
+    offset=42,
+)
 
 
 def asserting(milestone: Milestone, hours: int, **more: Any) -> Event:
@@ -204,19 +211,17 @@ def test_each_step_of_the_timeline_has_its_state(events: tuple[Event, ...], stat
 def exceptional(*events: Event, event_type: str, data: dict[str, Any], code: str | None = None) -> dict[str, Any]:
     last = entries(*events)[-1]
     event = last.event
-    row = Row(
-        RETURN,
-        last.state.seq,
-        RECORDED,
-        event.source,
-        event.id,
-        event_type,
-        datetime(2026, 11, 23, 12, tzinfo=UTC),
-        event.milestone,
-        code,
-        last.verdict,
-        last.reason,
-        data,
+    row = EXCEPTIONAL._replace(
+        seq=last.state.seq,
+        source=event.source,
+        id=event.id,
+        type=event_type,
+        occurred_at=datetime(2026, 11, 23, 12, tzinfo=UTC),
+        milestone=event.milestone,
+        code=code,
+        verdict=last.verdict,
+        reason=last.reason,
+        data=data,
     )
     message = exception(row, last.state)
     assert message.key == RETURN.encode()
@@ -279,10 +284,9 @@ def test_an_unknown_member_of_an_event_is_not_taken_for_a_connote_or_a_carrier()
 
 def test_an_event_without_a_reason_is_no_exception() -> None:
     entry = entries(created())[0]
-    row = Row(RETURN, 1, RECORDED, "/tests", "1", models.RETURN_CREATED, RECORDED, "RC", None, "advanced", None, None)
 
     with pytest.raises(ValueError, match="has a reason"):
-        exception(row, entry.state)
+        exception(EXCEPTIONAL, entry.state)
 
 
 def test_every_reason_is_explained() -> None:

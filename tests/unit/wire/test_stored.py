@@ -16,13 +16,13 @@ from service.wire import models
 from service.wire.carriers import CarrierTables, parse_table
 from service.wire.inbound import Inbound, Parser
 from service.wire.stored import (
+    KeptEvent,
     decode_changes,
     decode_state,
     encode_changes,
     encode_state,
     from_micros,
     stored_event,
-    stored_inbound,
     to_micros,
 )
 from tests.unit.domain.histories import (
@@ -137,7 +137,8 @@ def test_an_event_is_read_from_its_history_row_as_it_was_understood(message: dic
         from_micros(event.at),
         event.milestone and str(event.milestone),
         from_json(inbound.data),
-        unmapped_because=event.unmapped_because and str(event.unmapped_because),
+        "unmapped" if event.unmapped_because else "advanced",
+        event.unmapped_because and str(event.unmapped_because),
     )
 
     assert read == event
@@ -164,18 +165,21 @@ def test_a_scan_that_had_to_wait_is_understood_by_the_table_of_today() -> None:
 
 def waited(inbound: Inbound, tables: CarrierTables) -> Inbound:
     event = inbound.event
-    return stored_inbound(
-        str(inbound.kind),
-        inbound.subject,
-        event.source,
-        event.id,
-        inbound.type,
-        from_micros(event.at),
-        inbound.zone_source,
-        inbound.utc_offset,
-        inbound.code,
-        event.milestone and str(event.milestone),
-        inbound.data.decode(),
-        None if inbound.extensions is None else inbound.extensions.decode(),
-        tables=tables,
+    kept = KeptEvent(
+        source=event.source,
+        id=event.id,
+        type=inbound.type,
+        occurred_at=from_micros(event.at),
+        zone_source=inbound.zone_source,
+        utc_offset=inbound.utc_offset,
+        code=inbound.code,
+        milestone=event.milestone and str(event.milestone),
+        data=inbound.data.decode(),
+        extensions=None if inbound.extensions is None else inbound.extensions.decode(),
+        topic="t",
+        topic_id=None,
+        partition=0,
+        offset=0,
+        published_at=from_micros(0),
     )
+    return kept.inbound(str(inbound.kind), inbound.subject, tables)

@@ -14,8 +14,7 @@ from functools import partial
 from math import inf
 from typing import Any, Final
 
-from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
-from kafka.coordinator.assignors.range import RangePartitionAssignor
+from kafka import TopicPartition
 from kafka.errors import InvalidSessionTimeoutError, KafkaError
 from kafka.structs import OffsetAndMetadata
 
@@ -24,7 +23,7 @@ from service.adapters.kafka.epochs import Epochs, ask_ends
 from service.adapters.kafka.fetching.backlog import Backlog
 from service.adapters.kafka.fetching.records import records_of
 from service.adapters.kafka.fetching.room import Room
-from service.adapters.kafka.options import connection_options, opened
+from service.adapters.kafka.fetching.subscribing import REQUEST_TIMEOUT_MS, Rebalances, opened_consumer
 from service.adapters.kafka.silence import Silence
 from service.adapters.kafka.trouble import CannotConnect
 from service.application.ports import Bounds, Partition
@@ -32,39 +31,11 @@ from service.config import Settings
 from service.errors import BrokenSource, ChangedTopics, Fatal
 from service.wire.record import Record
 
-METADATA_MAX_AGE_MS = 30_000  # added partitions are read within this time
-_RECEIVE_BUFFER_BYTES = 1024 * 1024
-_REQUEST_TIMEOUT_MS = 10_000
-_BOOTSTRAP_TIMEOUT_MS = 5_000  # the loop tries again, and reads the stop flag in between
 _ALL: Final = 2**31  # records; the client is never left with a part of a fetch, which it would forget on a pause
 _GLANCE_MS: Final = 20
+_ANSWER_MS: Final = 5  # a fetch of what is there is answered within this time, or the broker is busy elsewhere
 _NO_ID: Final = bytes(16)  # in an answer that the topic is not there
 _LITTLE: Final = 10_000  # records over all partitions: with less than its share of that left, one is fetched on
-
-
-class _Noting(ConsumerRebalanceListener):  # type: ignore[misc] # kafka-python has no types
-    """Notes gains and losses; pauses what is gained until its stored offset is read."""
-
-    def __init__(self) -> None:
-        self.consumer: Any = None
-        self.gained = set[TopicPartition]()
-        self.lost = set[TopicPartition]()
-
-    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        partitions = list(assigned)
-        for partition in partitions:
-            # Any position will do: without one the client would ask Kafka for the group's, or raise.
-            self.consumer.seek(partition, 0)
-        if partitions:
-            self.consumer.pause(*partitions)
-        self.gained.update(partitions)
-
-    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        self.lost.update(revoked)
-        self.gained.difference_update(revoked)
-
-    def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
-        self.on_partitions_revoked(lost)
 
 
 class KafkaSource:
@@ -73,7 +44,7 @@ class KafkaSource:
     def __init__(self, settings: Settings, topics: Collection[str]) -> None:
         self._settings = settings
         self._topics = tuple(topics)
-        self._listener = _Noting()
+        self._listener = Rebalances()
         self._backlog = Backlog()
         self._epochs = Epochs()
         self._ids: dict[str, bytes | None] = {}  # of the topics that are read; one source reads one topic of a name
@@ -81,30 +52,7 @@ class KafkaSource:
         self._open = set[Partition]()  # those that the loop wants records of
         self._dry = set[Partition]()  # those that hold more, and give nothing of it
         try:
-            self._consumer: Any = opened(
-                KafkaConsumer,
-                **connection_options(settings, "returns-ingest"),
-                group_id=settings.group_id,
-                # Positions come from PostgreSQL; what is committed to Kafka is for people who look at lag there.
-                enable_auto_commit=False,
-                auto_offset_reset="none",
-                allow_auto_create_topics=False,
-                isolation_level="read_committed",
-                # The same numbers of every topic to one worker: a return's creations and hub events share a key, so
-                # they meet in one worker and seldom collide.
-                partition_assignment_strategy=(RangePartitionAssignor,),
-                max_poll_records=settings.batch_size,
-                max_poll_interval_ms=settings.max_poll_interval_ms,
-                session_timeout_ms=settings.session_timeout_ms,
-                heartbeat_interval_ms=max(300, min(2000, settings.session_timeout_ms // 3)),
-                request_timeout_ms=_REQUEST_TIMEOUT_MS,
-                fetch_min_bytes=settings.fetch_min_bytes,
-                fetch_max_wait_ms=settings.fetch_max_wait_ms,
-                max_partition_fetch_bytes=settings.max_partition_fetch_bytes,
-                receive_buffer_bytes=_RECEIVE_BUFFER_BYTES,
-                metadata_max_age_ms=METADATA_MAX_AGE_MS,
-                bootstrap_timeout_ms=_BOOTSTRAP_TIMEOUT_MS,
-            )
+            self._consumer: Any = opened_consumer(settings)
         except KafkaError as error:
             raise BrokenSource(
                 f"Kafka: {error if isinstance(error, CannotConnect) else type(error).__name__}"
@@ -158,7 +106,13 @@ class KafkaSource:
         return records
 
     def _poll(self, deadline: float, timeout_ms: int, limit: int) -> list[Record]:
-        self._fetch(0 if self._backlog else timeout_ms)
+        keeps_up = not self._backlog
+        # A fetch is answered with the first record that comes. One that was answered while nobody polled is all that waits
+        # here, and what came after it is what the next one brings, which the client sends when it gives the first.
+        has_waited = bool(self._consumer._fetcher._completed_fetches)  # noqa: SLF001 - of a version that is pinned
+        self._fetch(timeout_ms if keeps_up else 0)
+        if keeps_up and has_waited and timeout_ms:
+            self._fetch(_ANSWER_MS)
         while not (records := self._backlog.take(self._open, limit, self._horizon())) and self._backlog:
             remaining_ms = int((deadline - time.monotonic()) * 1000)
             if not timeout_ms:
@@ -214,7 +168,7 @@ class KafkaSource:
         """Whether Kafka holds more of it than was fetched, or nothing is known of it yet."""
         high_water, end = self.high_water(partition), self._backlog.end(partition)
         if end is None or not self._backlog.size(partition):
-            end = self._fetched(partition)  # which is past transaction markers, but takes long to tell
+            end = self._fetched(partition)  # which is past transaction markers
         return high_water is None or end is None or end < high_water
 
     def _forget(self, partition: Partition) -> None:
@@ -260,12 +214,10 @@ class KafkaSource:
         return self._fetched(partition) if waiting is None else waiting
 
     def _fetched(self, partition: Partition) -> int | None:
-        tp = TopicPartition(*partition)
-        try:
-            position: int | None = self._consumer.position(tp, timeout_ms=0)
-        except Exception:  # noqa: BLE001 - a question for housekeeping; the next poll tells what is wrong
-            return None
-        return position
+        # Not the client's own `position`, which looks after all partitions each time: asked of every one of 48 that took as
+        # long as all else of a small batch. The next poll tells what is wrong.
+        state = self._consumer._subscription.assignment.get(TopicPartition(*partition))  # noqa: SLF001 - of a version that is pinned
+        return None if state is None or state.position is None else int(state.position.offset)
 
     def high_water(self, partition: Partition) -> int | None:
         """The end of the partition as of the last fetch."""
@@ -279,8 +231,8 @@ class KafkaSource:
         """The first and the next offset of each partition, as a committed reader sees them."""
         wanted = [TopicPartition(*partition) for partition in partitions]
         try:
-            begins = self._consumer.beginning_offsets(wanted, timeout_ms=_REQUEST_TIMEOUT_MS)
-            ends = self._consumer.end_offsets(wanted, timeout_ms=_REQUEST_TIMEOUT_MS)
+            begins = self._consumer.beginning_offsets(wanted, timeout_ms=REQUEST_TIMEOUT_MS)
+            ends = self._consumer.end_offsets(wanted, timeout_ms=REQUEST_TIMEOUT_MS)
         except Exception as error:
             raise BrokenSource(f"Kafka: {type(error).__name__}") from error
         return {(tp.topic, tp.partition): Bounds(begins[tp], ends[tp]) for tp in wanted}
@@ -297,7 +249,7 @@ class KafkaSource:
         consumer = self._consumer
         try:
             update = consumer._cluster.request_update()  # noqa: SLF001 - of a version that is pinned
-            consumer._net.run(consumer._manager.wait_for, update, _REQUEST_TIMEOUT_MS)  # noqa: SLF001
+            consumer._net.run(consumer._manager.wait_for, update, REQUEST_TIMEOUT_MS)  # noqa: SLF001
         except Exception as error:
             raise BrokenSource(f"Kafka: {type(error).__name__}") from error
         self._compare_ids()
@@ -312,7 +264,7 @@ class KafkaSource:
 
     def epoch_ends(self, epochs: Mapping[Partition, int]) -> dict[Partition, int]:
         """Where the records of these leader epochs, and of those before them, ended; without those that go on."""
-        return ask_ends(self._consumer, epochs, _REQUEST_TIMEOUT_MS) if epochs else {}
+        return ask_ends(self._consumer, epochs, REQUEST_TIMEOUT_MS) if epochs else {}
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         """Tell Kafka how far this worker is, for those who look there; never waits, never fails."""

@@ -8,16 +8,14 @@ broker was down past the transaction's time-out, say. Nothing in Kafka ends it t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 from kafka import TopicPartition
-from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from service import logs
-from service.adapters.kafka.options import connection_options, opened
+from service.adapters.kafka.options import asking
 from service.config import Settings
 
 # The coordinator looks for transactions past their time-out every 10 s by default; then it takes a moment to end them.
@@ -73,7 +71,7 @@ class HangingTransactions:
 
     def open_now(self) -> set[Open]:
         """What is open on the output topics and on the relay's position. Raises KafkaError."""
-        with _admin(self._settings) as admin:
+        with asking(self._settings, "returns-relay-watch", _REQUEST_MS) as admin:
             described = admin.describe_topics([*self._settings.output_topics, _OFFSETS])
             counts = {each["name"]: len(each["partitions"]) for each in described if not each["error_code"]}
             partitions = [
@@ -94,20 +92,6 @@ class HangingTransactions:
             for each in state.active_producers
             if each.current_transaction_start_offset >= 0
         }
-
-
-@contextmanager
-def _admin(settings: Settings) -> Iterator[Any]:
-    admin = opened(
-        KafkaAdminClient,
-        **connection_options(settings, "returns-relay-watch"),
-        bootstrap_timeout_ms=_REQUEST_MS,
-        request_timeout_ms=_REQUEST_MS,
-    )
-    try:
-        yield admin
-    finally:
-        admin.close()
 
 
 def _group_partition(group_id: str, partitions: int) -> int:

@@ -13,7 +13,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from service.adapters.kafka.options import connection_options, opened
-from service.application.journal.reconcile import Change, Document, Raised, Stood, ToldLetter
+from service.application.journal.sides import Change, Document, Raised, Stood, ToldLetter
 from service.config import Settings
 from service.errors import Fatal, Retryable
 from service.wire.outbound import SOURCE
@@ -39,7 +39,7 @@ _decode = msgspec.json.Decoder(_Message).decode
 
 
 class KafkaOutputs:
-    """`reconcile.Outputs`."""
+    """`sides.Outputs`."""
 
     def __init__(self, settings: Settings) -> None:
         """Connects. Raises Retryable, and Fatal where a topic is missing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -72,11 +73,16 @@ class Publishing:
 
     def publish_now(self, topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> None:
         """Publish one message and wait until Kafka has it. Raises Retryable; it is then unknown whether Kafka has it."""
+        self.publish_all_now([(topic, key, value)], headers)
+
+    def publish_all_now(self, messages: Sequence[tuple[str, bytes, bytes]], headers: list[tuple[str, bytes]]) -> None:
+        """Publish messages (topic, key, value), and wait until Kafka has them all. Raises Retryable; some may be there."""
         producer = self._live()
+        until = time.monotonic() + (self._patience_seconds or _ANSWER_SECONDS)
         try:
-            producer.send(topic, value=value, key=key, headers=headers).get(
-                timeout=self._patience_seconds or _ANSWER_SECONDS
-            )
+            sent = [producer.send(topic, value=value, key=key, headers=headers) for topic, key, value in messages]
+            for future in sent:
+                future.get(timeout=max(0.001, until - time.monotonic()))
         except KafkaError as error:
             self._retire(producer, 0)
             raise _refused(error) from error

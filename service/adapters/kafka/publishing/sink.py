@@ -8,45 +8,47 @@ other.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any, Final
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.errors import (
-    AuthorizationError,
-    InvalidProducerEpochError,
     InvalidTransactionTimeoutError,
     KafkaError,
-    MessageSizeTooLargeError,
-    ProducerFencedError,
-    RecordListTooLargeError,
 )
-from kafka.partitioner.default import murmur2
 from kafka.structs import OffsetAndMetadata
 
 from service.adapters.kafka import broker_limits as kafka_broker_limits
 from service.adapters.kafka.limits import MessageLimits
 from service.adapters.kafka.options import connection_options, opened
-from service.adapters.kafka.publishing.position import from_offset, to_offset
+from service.adapters.kafka.publishing.position import to_offset
+from service.adapters.kafka.publishing.standing import (
+    BLOCK_MS,
+    TOO_LARGE,
+    SinkOptions,
+    believable,
+    committed,
+    described,
+    looking_consumer,
+    partition_of,
+    translated,
+)
 from service.adapters.kafka.publishing.tails import read_tails
 from service.adapters.kafka.publishing.transactions import WAIT_SECONDS, TransactionalProducer
-from service.adapters.kafka.silence import SILENCE_SECONDS, Silence
+from service.adapters.kafka.silence import Silence
 from service.application.journal.belief import REMEDY
 from service.application.journal.publish import Outgoing, OutputTopics, Tail
 from service.application.journal.slices import Position
 from service.config import Settings
-from service.errors import Cause, Fatal, Refused, Retryable
+from service.errors import Fatal, Refused, Retryable
 from service.wire.stubs import LARGEST
 
-_FENCED: Final = (InvalidProducerEpochError, ProducerFencedError)  # another relay has taken over
-_BLOCK_MS: Final = 10_000
 _BATCH_SIZE: Final = 128 * 1024
 
 _PRODUCER: Final = {
-    "bootstrap_timeout_ms": _BLOCK_MS,
-    "max_block_ms": _BLOCK_MS,
+    "bootstrap_timeout_ms": BLOCK_MS,
+    "max_block_ms": BLOCK_MS,
     "request_timeout_ms": 6_000,
     "delivery_timeout_ms": 12_000,
     # At rest a producer says nothing else to the brokers; so it is noticed when they do not answer.
@@ -61,21 +63,6 @@ _PRODUCER: Final = {
     "allow_auto_create_topics": False,
     "metrics_enabled": False,
 }
-
-
-_TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
-
-
-class SinkOptions(NamedTuple):
-    """`transactional_id` is the same for all relays of a service: whoever starts last fences the others.
-
-    A transaction that is neither committed nor aborted holds up subscribers for `transaction_timeout_ms` at most.
-    """
-
-    transactional_id: str = "returns-relay"
-    group_id: str = "returns-relay"
-    transaction_timeout_ms: int = 10_000
-    patience_seconds: float = SILENCE_SECONDS
 
 
 class KafkaSink:
@@ -97,7 +84,7 @@ class KafkaSink:
         self._limits.ask()
         self._settings, self._options, self._topics, self._waiting = settings, options, topics, waiting
         self._home = TopicPartition(topics.status_changes, 0)
-        with _translated():
+        with translated():
             self._producer = opened(
                 TransactionalProducer,
                 **connection_options(settings, options.transactional_id),
@@ -110,10 +97,10 @@ class KafkaSink:
         self._looking = ExitStack()  # holds the consumer that looks at what stands there, until there is more to do
         self._consumer: Any = None
         try:
-            with _translated():
+            with translated():
                 # Fences every earlier sink, and aborts or completes its last transaction, before the position is read.
                 self._begin()
-                self._partitions, self._topic_ids = _described(self._look(), topics)
+                self._partitions, self._topic_ids = described(self._look(), topics)
                 for topic in topics:  # the producer's sender looks for leaders of those it knows only
                     self._producer.partitions_for(topic)
         except BaseException:
@@ -125,11 +112,11 @@ class KafkaSink:
 
         Raises Refused where what stands in its place is no relay's, or was for other topics of the same names.
         """
-        with _translated():
-            found = _committed(self._look(), self._home)
+        with translated():
+            found = committed(self._look(), self._home)
         if found is None:
             return None
-        position, topic_ids = _believable(found, self._options)
+        position, topic_ids = believable(found, self._options)
         anew = [topic for topic, now, then in zip(self._topics, self._topic_ids, topic_ids, strict=True) if now != then]
         if anew:
             raise Refused(
@@ -139,26 +126,26 @@ class KafkaSink:
 
     def is_empty(self) -> bool:
         """Whether the output topics are without a record since they were made."""
-        with _translated():
+        with translated():
             partitions = [TopicPartition(topic, n) for topic, count in self._partitions.items() for n in range(count)]
             return not any(self._look().end_offsets(partitions).values())
 
     def tails(self) -> dict[int, Tail]:
         """The last change in each partition of the status changes; of those without one nothing."""
         topic = self._topics.status_changes
-        with _translated():
+        with translated():
             return read_tails(self._look(), topic, self._partitions[topic], self._waiting)
 
     def begins(self) -> dict[int, int]:
         """The first offset of each partition of the status changes: what stood before is deleted."""
         topic = self._topics.status_changes
         partitions = [TopicPartition(topic, n) for n in range(self._partitions[topic])]
-        with _translated():
+        with translated():
             return {tp.partition: offset for tp, offset in self._look().beginning_offsets(partitions).items()}
 
     def partition(self, return_id: str) -> int:
         """The partition of the status changes that holds a return's."""
-        return _partition(return_id.encode(), self._partitions[self._topics.status_changes])
+        return partition_of(return_id.encode(), self._partitions[self._topics.status_changes])
 
     def topic_id(self) -> str:
         """The id of the topic of status changes."""
@@ -171,11 +158,11 @@ class KafkaSink:
         self._still_these()
         # For all steps together: Kafka aborts a transaction that takes longer anyway, and a new sink asks who is who.
         patience = self._patience()
-        with _translated():
+        with translated():
             producer.begin_transaction()
             fitted = [self._limits.fitted(outgoing) for outgoing in messages]
             targets = [
-                TopicPartition(topic, _partition(out.key, self._partitions[topic]))
+                TopicPartition(topic, partition_of(out.key, self._partitions[topic]))
                 for (topic, *_), out in zip(messages, fitted, strict=True)
             ]
             # All at once, before the first message: each request of the protocol is a round trip of its own. They
@@ -195,7 +182,7 @@ class KafkaSink:
     def _flush(self, futures: Sequence[Any], patience: Callable[[], None]) -> None:
         try:
             self._producer.flushed(futures, patience)
-        except _TOO_LARGE:
+        except TOO_LARGE:
             self._limits.refused()  # the next sink asks again, and sends stubs
             raise
 
@@ -220,7 +207,7 @@ class KafkaSink:
     def _look(self) -> Any:
         """The consumer that looks at what stands in the topics; one for all that a take-over wants to know."""
         if self._consumer is None:
-            self._consumer = self._looking.enter_context(_consumer(self._settings, self._options))
+            self._consumer = self._looking.enter_context(looking_consumer(self._settings, self._options))
         return self._consumer
 
     def _look_away(self) -> None:
@@ -257,86 +244,3 @@ class KafkaSink:
                 raise Retryable(f"Kafka has not answered for {self._options.patience_seconds:.0f} s", cause="kafka")
 
         return still_waiting
-
-
-def read_position(
-    settings: Settings, options: SinkOptions, topics: OutputTopics, timeout_ms: int = _BLOCK_MS
-) -> Position | None:
-    """The position of the last transaction that was committed, whoever did it; None where there was none.
-
-    Raises Retryable while a transaction is open whose outcome is not known, Refused where it is no relay's.
-    """
-    with _translated(), _consumer(settings, options) as consumer:
-        found = _committed(consumer, TopicPartition(topics.status_changes, 0), timeout_ms)
-    return None if found is None else _believable(found, options)[0]
-
-
-def _committed(consumer: Any, home: TopicPartition, timeout_ms: int = _BLOCK_MS) -> Any:
-    # As this consumer reads committed, the broker refuses an offset that a pending transaction may change.
-    return consumer.committed(home, metadata=True, timeout_ms=timeout_ms)
-
-
-def _believable(found: OffsetAndMetadata, options: SinkOptions) -> tuple[Position, list[str]]:
-    try:
-        return from_offset(found)
-    except ValueError:
-        raise Refused(
-            f"the position of group {options.group_id} was not written by a relay of this version: another program commits "
-            f"under its name, or it is from before positions named their batch: {REMEDY}"
-        ) from None
-
-
-def _described(consumer: Any, topics: Iterable[str]) -> tuple[dict[str, int], list[str]]:
-    """How many partitions the topics have, and their ids, in order. Raises Fatal where one is missing."""
-    counts = {topic: len(consumer.partitions_for_topic(topic)) for topic in topics}
-    if missing := sorted(topic for topic, count in counts.items() if not count):
-        raise Fatal(f"no such topic: {', '.join(missing)}; `python -m service topics` makes them")
-    cluster = consumer._cluster  # noqa: SLF001 - of a version that is pinned
-    return counts, [str(cluster.topic_id(topic) or "") for topic in counts]
-
-
-@contextmanager
-def _consumer(settings: Settings, options: SinkOptions) -> Iterator[Any]:
-    consumer = opened(
-        KafkaConsumer,
-        **connection_options(settings, options.group_id),
-        group_id=options.group_id,
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        allow_auto_create_topics=False,
-        bootstrap_timeout_ms=_BLOCK_MS,
-        metrics_enabled=False,
-    )
-    try:
-        yield consumer
-    finally:
-        with suppress(KafkaError):
-            consumer.close(autocommit=False)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """kafka-python's errors in our words."""
-    try:
-        yield
-    except _TOO_LARGE as error:
-        raise Retryable(
-            "Kafka: a message is larger than its topic takes; should this come again and again, raise the topic's "
-            "max.message.bytes",
-            cause="kafka",
-        ) from error
-    except AuthorizationError as error:
-        raise Fatal(f"Kafka does not allow this to the relay: {type(error).__name__}") from error
-    except KafkaError as error:
-        cause: Cause = "fenced" if isinstance(error, _FENCED) else "kafka"
-        raise Retryable(f"Kafka: {' '.join(str(error).split())}", cause=cause) from error
-
-
-@lru_cache(maxsize=8192)  # a change and the status after it share their key
-def _hash(key: bytes) -> int:
-    return int(murmur2(key)) & 0x7FFFFFFF
-
-
-def _partition(key: bytes | None, partitions: int) -> int:
-    """Where every Kafka client would put the key; without one any partition does."""
-    return _hash(b"" if key is None else key) % partitions

@@ -32,6 +32,6 @@ class PostgresAudit:
 
     def entries(self, subject: str | None, before: int | None, limit: int) -> list[AuditEntry]:
         query = _QUERIES["entries" if subject is None else "entries_of"]
-        asked = {"subject": subject, "before": _LAST if before is None else before, "limit": limit}
+        parameters = {"subject": subject, "before": _LAST if before is None else before, "limit": limit}
         with translated(), self._pool.connection() as connection:
-            return [AuditEntry(*row) for row in connection.execute(query, asked).fetchall()]
+            return [AuditEntry(*row) for row in connection.execute(query, parameters).fetchall()]

@@ -24,23 +24,23 @@ class PostgresSessions:
         self._limits = limits
 
     def open(self, token: str, session_id: str) -> Agent | None:
-        asked = {"token": digest(token), "hash": digest(session_id), "longest": self._limits.longest}
+        parameters = {"token": digest(token), "hash": digest(session_id), "longest": self._limits.longest}
         with writing(self._pool) as connection:
             connection.execute(_QUERIES["forget"])
-            connection.execute(_QUERIES["open"], asked)
+            connection.execute(_QUERIES["open"], parameters)
         return self.find(session_id)
 
     def find(self, session_id: str) -> Agent | None:
-        asked = {"hash": digest(session_id), "idle": self._limits.idle}
+        parameters = {"hash": digest(session_id), "idle": self._limits.idle}
         with translated(), self._pool.connection() as connection:
-            row = connection.execute(_QUERIES["find"], asked).fetchone()
+            row = connection.execute(_QUERIES["find"], parameters).fetchone()
         if row is None:
             return None
         token_no, label, scopes, is_due = row
         if is_due:
             # A desk that only looks goes on while the server takes no writes; the session lasts no longer for it.
             with suppress(Retryable), writing(self._pool) as connection:
-                connection.execute(_QUERIES["touch"], asked)
+                connection.execute(_QUERIES["touch"], parameters)
         return Agent(Who(token_no, label), frozenset(scopes))
 
     def end(self, session_id: str) -> None:

@@ -20,10 +20,10 @@ class PostgresCreations:
         self._pool = pool
 
     def keep(self, token: str, key: str, new: Creation) -> Creation | None:
-        asked = {"hash": digest(token), "key": key}
+        parameters = {"hash": digest(token), "key": key}
         with writing(self._pool) as connection:
-            connection.execute(_QUERIES["keep"], asked | new._asdict())
-            row = connection.execute(_QUERIES["kept"], asked).fetchone()
+            connection.execute(_QUERIES["keep"], parameters | new._asdict())
+            row = connection.execute(_QUERIES["kept"], parameters).fetchone()
         return None if row is None else Creation(*row)
 
     def is_published(self, token: str, key: str) -> None:

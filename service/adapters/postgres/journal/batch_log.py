@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import psycopg
-from psycopg.rows import TupleRow
+from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import set_json_loads
 from pydantic_core import from_json
 
 from service.adapters.postgres.database import connect, probe_indexes, translated
+from service.adapters.postgres.journal.columns import LISTS
+from service.adapters.postgres.journal.hints import Hints
 from service.adapters.postgres.queries import load_queries
 from service.application.journal.publish import Reconciled, Told
-from service.application.journal.slices import Letter, Limits, LogRow, Position, Slice
+from service.application.journal.slices import Position, RowKey, Slice, SliceLimits
 from service.wire.models import EVENT_VOIDED
 from service.wire.reconciled import RECONCILED
-from service.wire.record import Record
-from service.wire.stored import to_micros
+from service.wire.rows.letters import KeptLetter
+from service.wire.rows.logged import LogRow
 
-_QUERIES: Final = load_queries("batch_log.sql")
+_QUERIES: Final = load_queries("batch_log.sql", LISTS)
 RELAY_LOCK: Final = 0x72656C6179  # "relay"; all relays of a database share it
 # A leader that is frozen, or whose machine is gone, keeps its session open: the server ends it after this time.
 # Longer than any wait of a healthy leader between two statements, short enough to be replaced within ten seconds.
@@ -34,9 +35,10 @@ class SliceReader:
     are read in pieces that are too small or thrown away.
     """
 
-    def __init__(self, connection: psycopg.Connection[TupleRow], limits: Limits) -> None:
+    def __init__(self, connection: psycopg.Connection[TupleRow], limits: SliceLimits) -> None:
         set_json_loads(from_json, connection)  # a cursor takes over what it finds, so first
         self._cursor = connection.cursor(binary=True)
+        self._letter_cursor = connection.cursor(binary=True, row_factory=class_row(KeptLetter))
         self._limits = limits
         self._batches = 8
 
@@ -54,9 +56,8 @@ class SliceReader:
         asked = {"numbers": list(ids), "ids": list(ids.values())} | position._asdict()
         # One more than fits tells whether there is more.
         rows = self._rows(asked | {"limit": self._limits.rows + 1, "always": [EVENT_VOIDED, RECONCILED]})
-        letters, fitting = self._letters(
-            asked | {"limit": self._limits.letters + 1, "bytes": self._limits.letter_bytes}
-        )
+        letters = self._letters(asked | {"limit": self._limits.letters + 1, "bytes": self._limits.letter_bytes})
+        fitting = sum(letter.fits for letter in letters)
         limits = self._limits._replace(letters=min(self._limits.letters, fitting)) if letters else self._limits
         found = cut(position, batches[-1][0], rows, letters, limits)
         self._adapt(len(batches), len(rows) + len(letters), found)
@@ -67,10 +68,8 @@ class SliceReader:
     def _rows(self, parameters: Mapping[str, Any]) -> list[LogRow]:
         return [LogRow._make(row) for row in self._cursor.execute(_QUERIES["rows"], parameters)]
 
-    def _letters(self, parameters: Mapping[str, Any]) -> tuple[list[Letter], int]:
-        """The next letters, and how many of them are whole."""
-        rows = self._cursor.execute(_QUERIES["letters"], parameters).fetchall()
-        return [letter_of(row[:-1]) for row in rows], sum(row[-1] for row in rows)
+    def _letters(self, parameters: Mapping[str, Any]) -> list[KeptLetter]:
+        return self._letter_cursor.execute(_QUERIES["letters"], parameters).fetchall()
 
     def _adapt(self, batches: int, read: int, found: Slice) -> None:
         if not found.position.is_whole:
@@ -79,7 +78,9 @@ class SliceReader:
             self._batches = min(self._limits.batches, self._batches * 2)
 
 
-def cut(position: Position, last: int, rows: Sequence[LogRow], letters: Sequence[Letter], limits: Limits) -> Slice:
+def cut(
+    position: Position, last: int, rows: Sequence[LogRow], letters: Sequence[KeptLetter], limits: SliceLimits
+) -> Slice:
     """What of the rows and letters read after `position`, up to batch `last`, makes a slice within the limits."""
     over = (len(rows) > limits.rows, len(letters) > limits.letters)
     rows, letters = rows[: limits.rows], letters[: limits.letters]
@@ -97,14 +98,6 @@ def cut(position: Position, last: int, rows: Sequence[LogRow], letters: Sequence
     return Slice(Position.with_letters(n, letters[-1].letter_no), rows, letters)
 
 
-def letter_of(row: Sequence[Any]) -> Letter:
-    """The letter in a row of `letters`."""
-    n, letter_no, topic, partition, offset, published_at, key, value, headers, reason, error, attempts, size = row
-    decoded = tuple((name, None if text is None else b64decode(text)) for name, text in headers)
-    record = Record(topic, partition, offset, to_micros(published_at) // 1000, key, value, decoded)
-    return Letter(n, letter_no, record, reason, error, attempts, size)
-
-
 class RelayLog:
     """The relay's view of the journal: it reads, and holds the lock that lets one relay work at a time.
 
@@ -112,11 +105,12 @@ class RelayLog:
     fencing each other all the time; that nothing is repeated rests on Kafka's fencing alone.
     """
 
-    def __init__(self, database_url: str, limits: Limits) -> None:
+    def __init__(self, database_url: str, limits: SliceLimits) -> None:
         """Connects; every method raises Retryable when the server is away, or the session has ended."""
         self._connection = connect(database_url, "returns-relay")
         probe_indexes(self._connection)
         self._reader = SliceReader(self._connection, limits)
+        self._hints = Hints(self._connection)
 
     def lead(self) -> bool:
         """Try to become the one relay that works; answers whether it is this one."""
@@ -142,6 +136,10 @@ class RelayLog:
         with translated():
             return self._reader.read(position)
 
+    def wait(self, n: int, seconds: float) -> bool:
+        """Until a batch after number `n` is told of, or so long; whether one may be there."""
+        return self._hints.wait(n, seconds)
+
     def batch_id(self, n: int) -> str | None:
         """The id of batch `n`; None where there is none."""
         with translated():
@@ -154,10 +152,10 @@ class RelayLog:
             rows = self._connection.execute(_QUERIES["told_before"], position._asdict() | {"limit": limit}).fetchall()
         return [Told(return_id, version, (n, return_no, seq)) for n, return_no, seq, return_id, version in rows]
 
-    def place(self, return_id: str, version: int) -> tuple[int, int, int] | None:
+    def row_of(self, return_id: str, version: int) -> RowKey | None:
         """Where the journal says this version of a return: batch, return, row; None where it never did."""
         with translated():
-            row = self._connection.execute(_QUERIES["place"], {"return_id": return_id, "version": version}).fetchone()
+            row = self._connection.execute(_QUERIES["row_of"], {"return_id": return_id, "version": version}).fetchone()
         return None if row is None else (row[0], row[1], row[2])
 
     def reconciled(self, position: Position) -> Reconciled | None:

@@ -87,8 +87,7 @@ def _stored_rows(rows: Iterator[Sequence[Any]]) -> Iterator[StoredRow]:
         ]
         if seq is None:
             return  # a return without a history
-        unmapped_because = reason if verdict == "unmapped" else None
-        event = stored_event(source, id_, type_, at, milestone, data, unmapped_because=unmapped_because)
+        event = stored_event(source, id_, type_, at, milestone, data, verdict, reason)
         keys += key
         after = decode_state(state, seq, version, keys if seen is None else seen)
         if status != after.timeline.status:

@@ -6,7 +6,7 @@ transaction ends with its number in the batch log. Nothing here decides anything
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -14,9 +14,10 @@ from psycopg.types.json import set_json_loads
 from psycopg.types.string import BytesBinaryDumper
 from pydantic_core import from_json
 
-from service.adapters.postgres.database import connect, probe_indexes, translated
+from service.adapters.postgres.database import closed_on_retryable, connect, probe_indexes
+from service.adapters.postgres.journal import offsets
+from service.adapters.postgres.journal.columns import LISTS
 from service.adapters.postgres.journal.memory import Memory
-from service.adapters.postgres.journal.rows import as_uuid
 from service.adapters.postgres.journal.transaction import PostgresTransaction
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.working import WorkingConnection
@@ -24,6 +25,7 @@ from service.application.ports import (
     Partition,
     Stored,
     SweepProgress,
+    WhileWaiting,
 )
 from service.errors import Retryable
 from service.wire.carriers import CarrierTables
@@ -31,10 +33,10 @@ from service.wire.carriers import CarrierTables
 # After a collision so many batches decide by turns with the other workers that collided: states are read, decided on
 # and appended by one at a time, while the others decode what comes next. The number doubles with each collision that
 # comes right after them. By turns a batch takes a little longer, because no state in memory is trusted.
-WARY_BATCHES: Final = 16
-MOST_WARY_BATCHES: Final = 256
+CONTENDED_BATCHES: Final = 16
+MOST_CONTENDED_BATCHES: Final = 256
 
-_Q: Final = load_queries("journal.sql")
+_Q: Final = load_queries("journal.sql", LISTS)
 
 
 class PostgresJournal:
@@ -44,75 +46,58 @@ class PostgresJournal:
         self, url: str, tables: CarrierTables, application_name: str = "returns-ingest", *, remembered: int = 0
     ) -> None:
         """`remembered` is how many returns' states to keep in memory."""
-        self.meanwhile: Callable[[], bool] | None = None
         self._url = url
         self._tables = tables
         self._application_name = application_name
         self._connection: WorkingConnection | None = None
         self._remembered = remembered
         self._memory = Memory(remembered)
-        self._wary = 0
-        self._caution = WARY_BATCHES
+        self._contended_for = 0
+        self._next_contended = CONTENDED_BATCHES
 
     @contextmanager
-    def transaction(self) -> Iterator[PostgresTransaction]:
+    def transaction(self, while_waiting: WhileWaiting | None = None) -> Iterator[PostgresTransaction]:
         """Commits at the end of the block. After Retryable it is unknown whether the commit happened."""
         connection = self._connected()
-        transaction = PostgresTransaction(connection, self._tables, self._memory, is_wary=self._wary > 0)
+        transaction = PostgresTransaction(connection, self._tables, self._memory, is_contended=self._contended_for > 0)
         try:
-            with translated(), connection.transaction():
+            with closed_on_retryable(self.close), connection.working(while_waiting), connection.transaction():
                 yield transaction
         except Retryable:
-            self.close()
-            self._watch_out(transaction)
+            self._note_contention(transaction)
             raise
         transaction.remember()
-        self._watch_out(transaction)
+        self._note_contention(transaction)
 
-    def _watch_out(self, transaction: PostgresTransaction) -> None:
+    def _note_contention(self, transaction: PostgresTransaction) -> None:
         if transaction.has_collided:
-            self._wary, self._caution = self._caution, min(2 * self._caution, MOST_WARY_BATCHES)
+            self._contended_for, self._next_contended = (
+                self._next_contended,
+                min(2 * self._next_contended, MOST_CONTENDED_BATCHES),
+            )
         elif not transaction.has_appended:
             return
-        elif self._wary:
-            self._wary -= 1
+        elif self._contended_for:
+            self._contended_for -= 1
         else:
-            self._caution = WARY_BATCHES
+            self._next_contended = CONTENDED_BATCHES
 
     def stored_offsets(self, starts: Mapping[Partition, Stored]) -> dict[Partition, Stored]:
         """Where to read on in these partitions; one that was never read starts as is given for it."""
-        partitions = sorted(starts)
-        first = [starts[partition] for partition in partitions]
-        topics, numbers = [t for t, _ in partitions], [n for _, n in partitions]
         connection = self._connected()
-        try:
-            with translated(), connection.transaction():
-                ids = [as_uuid(each.topic_id) for each in first]
-                connection.execute(_Q["start_offsets"], (topics, numbers, [each.next for each in first], ids))
-                rows = connection.execute(_Q["stored_offsets"], (topics, numbers)).fetchall()
-        except Retryable:
-            self.close()
-            raise
-        return {(topic, n): Stored(offset, id_ and id_.bytes, epoch) for topic, n, offset, id_, epoch in rows}
+        with closed_on_retryable(self.close), connection.transaction():
+            return offsets.stored(connection, starts)
 
     def swept(self) -> SweepProgress:
         """How far the sweep is, and how far it has to go."""
-        try:
-            with translated():
-                row = self._connected().execute(_Q["sweep_progress"]).fetchone()
-        except Retryable:
-            self.close()
-            raise
+        with closed_on_retryable(self.close):
+            row = self._connected().execute(_Q["sweep_progress"]).fetchone()
         return SweepProgress(*(row or (0, 0)))
 
     def extend(self) -> None:
         """Make the next partitions of the history before they are needed."""
-        try:
-            with translated():
-                self._connected().execute(_Q["extend_history"])
-        except Retryable:
-            self.close()
-            raise
+        with closed_on_retryable(self.close):
+            self._connected().execute(_Q["extend_history"])
 
     def close(self) -> None:
         """Close the connection, if there is one, and forget what was remembered.
@@ -129,7 +114,6 @@ class PostgresJournal:
         if self._connection is None or self._connection.closed:
             self.close()
             connection = connect(self._url, self._application_name)
-            connection.meanwhile = self.meanwhile
             set_json_loads(from_json, connection)
             # psycopg's own choice is a class in Python, which takes a wrapper of the DB-API as well.
             connection.adapters.register_dumper(bytes, BytesBinaryDumper)

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-from pydantic_core import to_json
-
-from service.application.ports import Arrival, DeadLetter, HistoryRow, Stored
-from service.domain.events import KEY_DIGEST_BYTES
+from service.application.ports import Arrival, DeadLetter, Stored
 from service.wire.record import Record
-from service.wire.stored import encode_changes, encode_state
 
-# The keys of up to so many events stand in each row; beyond that a return's rows would grow with their square.
-MAX_KEYS_IN_ROW: Final = 64
-
-_PG_EPOCH: Final = 946_684_800_000_000  # 2000-01-01 UTC in microseconds; what PostgreSQL counts from
 _FIRST_MS: Final = -62_135_596_800_000  # 0001-01-01 UTC in milliseconds since 1970: what Python can read back
 _LAST_MS: Final = 253_402_300_799_999  # 9999-12-31
 _PIECE_BYTES: Final = 8 * 1024 * 1024  # of dead letters, in one statement
-# timestamptz and xid8 go as the integer, and json and uuid as the bytes, that they are on the wire: a spared conversion each.
-# fmt: off
-HISTORY_TYPES: Final = (
-    "int8", "int4", "int8", "text", "text", "text", "int8", "text", "int2", "text", "text", "bytea", "bytea",
-    "text", "bytea", "int4", "int8", "int8", "text", "text", "bytea", "int4", "text", "bytea", "bytea", "bytea",
-)
-# fmt: on
 
 
 def published_at(record: Record) -> int:
@@ -44,63 +28,7 @@ def clamped(timestamp: int) -> int:
 
 
 # The order of all writes to the history: by return; the rows of one return stand in order already.
-place_in_history: Final = attrgetter("return_no")
-
-
-def history_columns(row: HistoryRow, batch_id: int) -> tuple[Any, ...]:
-    """The values of a history row, as `copy_history` names its columns."""
-    entry, inbound, record = row.entry, row.arrival.inbound, row.arrival.record
-    event, state, changes = entry.event, entry.state, entry.changes
-    seen = state.seen
-    return (
-        row.return_no,
-        state.seq,
-        batch_id,
-        event.source,
-        event.id,
-        inbound.type,
-        event.at - _PG_EPOCH,
-        inbound.zone_source,
-        inbound.utc_offset,
-        inbound.code,
-        event.milestone,
-        inbound.data,
-        inbound.extensions,
-        record.topic,
-        record.topic_id,
-        record.partition,
-        record.offset,
-        published_at(record) * 1000 - _PG_EPOCH,
-        entry.verdict,
-        entry.reason,
-        encode_changes(changes) if changes else None,
-        state.version,
-        state.timeline.status,
-        encode_state(state),
-        seen[-KEY_DIGEST_BYTES:],
-        seen if len(seen) <= MAX_KEYS_IN_ROW * KEY_DIGEST_BYTES else None,
-    )
-
-
-def kept_columns(arrivals: Sequence[Arrival]) -> Iterator[list[Any]]:
-    """The columns that parked events and deliveries share, each as a list."""
-    inbound = [arrival.inbound for arrival in arrivals]
-    events = [item.event for item in inbound]
-    yield [event.source for event in events]
-    yield [event.id for event in events]
-    yield [item.type for item in inbound]
-    yield [event.at for event in events]
-    yield [item.zone_source for item in inbound]
-    yield [item.utc_offset for item in inbound]
-    yield [item.code for item in inbound]
-    yield [event.milestone and event.milestone.value for event in events]
-    yield [item.data.decode() for item in inbound]
-    yield [item.extensions and item.extensions.decode() for item in inbound]
-    yield [arrival.record.topic for arrival in arrivals]
-    yield topic_ids(arrival.record for arrival in arrivals)
-    yield [arrival.record.partition for arrival in arrivals]
-    yield [arrival.record.offset for arrival in arrivals]
-    yield [published_at(arrival.record) for arrival in arrivals]
+order_of_rows: Final = attrgetter("return_no")
 
 
 def topic_ids(records: Iterable[Record]) -> list[UUID | None]:
@@ -142,8 +70,3 @@ def pieces(letters: Iterable[DeadLetter]) -> Iterator[list[DeadLetter]]:
         piece.append(letter)
         size += weight
     yield piece
-
-
-def headers_text(headers: Iterable[tuple[str, bytes | None]]) -> str:
-    """A dead letter's headers as JSON, values in base 64."""
-    return to_json([(name, None if value is None else b64encode(value).decode()) for name, value in headers]).decode()

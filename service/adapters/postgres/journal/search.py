@@ -6,14 +6,15 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
-from service.adapters.postgres.database import connect, probe_indexes, set_local, translated
+from service.adapters.postgres.database import closed_on_retryable, connect, probe_indexes, set_local, translated
 from service.adapters.postgres.journal.batch_log import SliceReader
+from service.adapters.postgres.journal.hints import Hints
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.working import WorkingConnection
 from service.application.journal.figures import Counted, Figures, Reached
 from service.application.journal.project import ExceptionRow, Projection
-from service.application.journal.slices import Limits, Position, Slice
-from service.errors import Fatal, Retryable
+from service.application.journal.slices import Position, Slice, SliceLimits
+from service.errors import Fatal
 
 _QUERIES: Final = load_queries("search.sql")
 _CLEAR: Final = (
@@ -30,44 +31,47 @@ _CLEAR: Final = (
 class PostgresSearch:
     """`project.SearchTables` over one connection, which is opened when needed and again after it broke."""
 
-    def __init__(self, database_url: str, limits: Limits) -> None:
+    def __init__(self, database_url: str, limits: SliceLimits) -> None:
         self._url, self._limits = database_url, limits
         self._connection: WorkingConnection | None = None
         self._reader: SliceReader | None = None
+        self._hints: Hints | None = None
 
     @contextmanager
     def transaction(self) -> Iterator[PostgresSearchTransaction]:
         """Commits at the end of the block, or rolls back on an exception. Raises Retryable."""
         connection, reader = self._connected()
-        try:
-            # Patience lasts until the COMMIT is answered.
-            with translated(), ExitStack() as patience, connection.transaction():
-                yield PostgresSearchTransaction(connection, reader, patience)
-        except Retryable:
-            self.close()
-            raise
+        # Patience lasts until the COMMIT is answered.
+        with closed_on_retryable(self.close), ExitStack() as patience, connection.transaction():
+            yield PostgresSearchTransaction(connection, reader, patience)
 
     def progress(self) -> tuple[int, int]:
         """The batch up to which the tables are, and the newest one."""
-        try:
+        with closed_on_retryable(self.close):
             connection, _ = self._connected()
-            with translated():
-                row = connection.execute(_QUERIES["is_behind"]).fetchone()
-        except Retryable:
-            self.close()
-            raise
+            row = connection.execute(_QUERIES["is_behind"]).fetchone()
         if row is None:
             raise Fatal("the cursor of the search tables is gone: run `migrate`, then `project --rebuild`")
         return row[0], row[1]
 
+    def wait(self, n: int, seconds: float) -> bool:
+        """Until a batch after number `n` is told of, or so long; whether one may be there."""
+        with closed_on_retryable(self.close):
+            connection, _ = self._connected()
+            if self._hints is None:
+                self._hints = Hints(connection)
+            return self._hints.wait(n, seconds)
+
     def close(self) -> None:
         """Close the connection, if there is one."""
+        self._hints = None
         if self._connection is not None:
             connection, self._connection = self._connection, None
             connection.close()
 
     def _connected(self) -> tuple[WorkingConnection, SliceReader]:
         if self._connection is None or self._reader is None or self._connection.closed:
+            self._hints = None
             connection = connect(self._url, "returns-project")
             probe_indexes(connection)
             with translated():

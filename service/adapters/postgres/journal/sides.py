@@ -9,24 +9,29 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import Connection
+from psycopg.rows import class_row
 from psycopg.types.json import Json, set_json_loads
 from pydantic_core import from_json, to_json
 
 from service.adapters.postgres.database import connect, translated
-from service.adapters.postgres.journal.batch_log import RELAY_LOCK, letter_of
+from service.adapters.postgres.journal.batch_log import RELAY_LOCK
+from service.adapters.postgres.journal.columns import LISTS
 from service.adapters.postgres.journal.rows import clamped
 from service.adapters.postgres.journal.transaction import PostgresTransaction
 from service.adapters.postgres.queries import load_queries
-from service.application.journal.reconcile import Beside, Change, Document, Held, Raised, Standing, Stood, ToldLetter
-from service.application.journal.slices import Letter, LogRow, Position
+from service.application.journal.sides import Beside, Change, Document, Held, Raised, Standing, Stood, ToldLetter
+from service.application.journal.slices import Position
 from service.errors import Fatal
 from service.wire.carriers import CarrierTables
 from service.wire.models import EVENT_VOIDED
 from service.wire.reconciled import RECONCILED
+from service.wire.rows.letters import KeptLetter
+from service.wire.rows.logged import LogRow
 from service.wire.stored import decode_state
 
-_Q: Final = load_queries("reconcile.sql")
+_Q: Final = load_queries("reconcile.sql", LISTS)
 _FETCH_ROWS: Final = 2000
+_FETCH_LETTERS: Final = 8  # one may be as large as a message can be
 
 
 @contextmanager
@@ -43,7 +48,7 @@ def open_sides(url: str, tables: CarrierTables, name: str) -> Iterator[PostgresS
 
 
 class PostgresSides:
-    """`reconcile.Sides`."""
+    """`sides.Sides`."""
 
     def __init__(self, connection: Connection, tables: CarrierTables) -> None:
         self._connection = connection
@@ -103,10 +108,19 @@ class PostgresSides:
         self._copy("copy_raised", raised)
         yield from self._streamed("untold_exceptions", {"n": upto.n, "since": since}, LogRow._make)
 
-    def untold_letters(self, told: Iterable[ToldLetter], upto: Position, since: datetime | None) -> Iterator[Letter]:
+    def untold_letters(
+        self, told: Iterable[ToldLetter], upto: Position, since: datetime | None
+    ) -> Iterator[KeptLetter]:
         at = (each._replace(timestamp=clamped(each.timestamp)) for each in told)
         self._copy("copy_told_letters", at)
-        yield from self._streamed("untold_letters", {"n": upto.n, "since": since}, letter_of)
+        asked = {"n": upto.n, "since": since}
+        with (
+            translated(),
+            self._connection.transaction(),
+            self._connection.cursor(name="untold_letters", row_factory=class_row(KeptLetter)) as cursor,
+        ):
+            cursor.itersize = _FETCH_LETTERS
+            yield from cursor.execute(_Q["untold_letters"], asked)
 
     def differences(self, position: Position) -> Iterator[Beside]:
         """Every return that was told of up to a position, beside what subscribers hold of it."""
@@ -125,7 +139,7 @@ class PostgresSides:
         self, name: str, parameters: Mapping[str, Any], make: Callable[[Sequence[Any]], Any]
     ) -> Iterator[Any]:
         with translated(), self._connection.transaction(), self._connection.cursor(name=name) as cursor:
-            cursor.itersize = _FETCH_ROWS if name != "untold_letters" else 8
+            cursor.itersize = _FETCH_ROWS
             cursor.execute(_Q[name], parameters)
             yield from map(make, cursor)
 
@@ -136,7 +150,7 @@ class PostgresSides:
 
 
 class PostgresAgreeing(PostgresTransaction):
-    """`reconcile.Agreeing`."""
+    """`sides.Agreeing`."""
 
     def end(self) -> Position:
         row = self._connection.execute(_Q["end"]).fetchone()

@@ -10,18 +10,15 @@ import psycopg
 from psycopg import Connection
 
 from service.adapters.postgres.database import set_local
+from service.adapters.postgres.journal import offsets
 from service.adapters.postgres.journal.batch_ids import new_batch_id
+from service.adapters.postgres.journal.columns import COPY_TYPES, LISTS, copied, sent
 from service.adapters.postgres.journal.memory import Memory
 from service.adapters.postgres.journal.rows import (
-    HISTORY_TYPES,
-    as_uuid,
     coordinates,
-    headers_text,
-    history_columns,
-    kept_columns,
+    order_of_rows,
     others,
     pieces,
-    place_in_history,
     published_at,
     topic_ids,
 )
@@ -39,12 +36,11 @@ from service.application.ports import (
 )
 from service.domain.events import Event
 from service.domain.journey import State, continued
-from service.errors import LostPartition
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import label
 from service.wire.reconciled import published_of
-from service.wire.record import Record
-from service.wire.stored import decode_state, stored_event, stored_inbound
+from service.wire.rows.letters import headers_text
+from service.wire.stored import KeptEvent, decode_state, stored_event
 
 # Any numbers that nothing else in this database locks.
 BATCH_LOG_LOCK: Final = 0x72_74_73_01
@@ -55,22 +51,22 @@ TURN_LOCK: Final = 0x72_74_73_03
 # would be told so after a second (deadlock_timeout, which a superuser alone may change); who waits this long gives way.
 _IMPATIENT: Final = "50ms"
 
-_Q: Final = load_queries("journal.sql")
+_Q: Final = load_queries("journal.sql", LISTS)
 
 
 class PostgresTransaction:
     """`ports.SweepTransaction`.
 
-    One that `is_wary` expects other workers on the same returns: it trusts no state in memory, and takes turns.
+    One that `is_contended` expects other workers on the same returns: it trusts no state in memory, and takes turns.
     """
 
     def __init__(
-        self, connection: Connection, tables: CarrierTables, memory: Memory | None = None, *, is_wary: bool = False
+        self, connection: Connection, tables: CarrierTables, memory: Memory | None = None, *, is_contended: bool = False
     ) -> None:
         self._connection = connection
         self._tables = tables
         self._memory = memory or Memory(0)
-        self._is_wary = is_wary
+        self._is_contended = is_contended
         self.has_collided = False
         self._is_second_round = False
         self._batch_id = new_batch_id()
@@ -98,34 +94,10 @@ class PostgresTransaction:
         return self._connection.execute(_Q[name], parameters).rowcount
 
     def advance(self, moves: Mapping[Partition, Move]) -> None:
-        if not moves:
-            return
-        keys = sorted(moves)
-        moved = self._count(
-            "advance_offsets",
-            [topic for topic, _ in keys],
-            [partition for _, partition in keys],
-            [moves[key].expected for key in keys],
-            [moves[key].next for key in keys],
-            [as_uuid(moves[key].topic_id) for key in keys],
-            [moves[key].epoch for key in keys],
-        )
-        _check_moved(moved, len(keys))
+        offsets.advance(self._connection, moves)
 
-    def rebind(self, offsets: Mapping[Partition, Rebinding]) -> None:
-        keys = sorted(offsets)
-        before, after = [offsets[key].before for key in keys], [offsets[key].after for key in keys]
-        moved = self._count(
-            "rebind_offsets",
-            [topic for topic, _ in keys],
-            [partition for _, partition in keys],
-            [each.next for each in before],
-            [as_uuid(each.topic_id) for each in before],
-            [each.next for each in after],
-            [as_uuid(each.topic_id) for each in after],
-            [each.epoch for each in after],
-        )
-        _check_moved(moved, len(keys))
+    def rebind(self, rebindings: Mapping[Partition, Rebinding]) -> None:
+        offsets.rebind(self._connection, rebindings)
 
     def number_returns(self, return_ids: Collection[str], created: Collection[str]) -> tuple[dict[str, int], set[int]]:
         known = self._memory.returns.find(return_ids)
@@ -166,11 +138,11 @@ class PostgresTransaction:
         return {label(carrier, number): return_no for carrier, number, return_no in self._rows(name, *parameters)}
 
     def take_turn(self) -> None:
-        if self._is_wary:
+        if self._is_contended:
             self._connection.execute(_Q["lock"], (TURN_LOCK,))
 
     def load(self, return_nos: Collection[int]) -> dict[int, State]:
-        if self._is_wary or self.has_collided:
+        if self._is_contended or self.has_collided:
             known = self._load(return_nos)
         else:
             known = self._memory.states.find(return_nos)
@@ -196,12 +168,7 @@ class PostgresTransaction:
         }
 
     def past(self, return_no: int) -> list[Event]:
-        return [
-            stored_event(
-                source, id_, type_, at, milestone, data, unmapped_because=reason if verdict == "unmapped" else None
-            )
-            for source, id_, type_, at, milestone, data, verdict, reason in self._rows("load_past", return_no)
-        ]
+        return [stored_event(*row) for row in self._rows("load_past", return_no)]
 
     def append(self, rows: Sequence[HistoryRow]) -> bool:
         try:
@@ -243,20 +210,20 @@ class PostgresTransaction:
 
     def _copy(self, name: str, rows: Iterable[HistoryRow]) -> None:
         with self._connection.cursor() as cursor, cursor.copy(_Q[name]) as copy:
-            copy.set_types(HISTORY_TYPES)
+            copy.set_types(COPY_TYPES)
             write_row, batch_id = copy.write_row, self._batch_id
             # In one order for all workers, or two of them could wait for each other.
-            for row in sorted(rows, key=place_in_history):
-                write_row(history_columns(row, batch_id))
+            for row in sorted(rows, key=order_of_rows):
+                write_row(copied(row, batch_id))
 
     def park(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
         kinds = [a.inbound.kind.value for a in arrivals]
         subjects = [a.inbound.subject for a in arrivals]
-        return others(arrivals, self._rows("park", str(self._batch_id), kinds, subjects, *kept_columns(arrivals)))
+        return others(arrivals, self._rows("park", str(self._batch_id), kinds, subjects, *sent(arrivals)))
 
     def keep_deliveries(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
         connotes = [a.inbound.subject for a in arrivals]
-        kept = self._rows("keep_deliveries", str(self._batch_id), connotes, *kept_columns(arrivals))
+        kept = self._rows("keep_deliveries", str(self._batch_id), connotes, *sent(arrivals))
         return others(arrivals, kept)
 
     def join_connotes(self, members: Iterable[tuple[str, int]]) -> None:
@@ -266,13 +233,13 @@ class PostgresTransaction:
             "join_connotes", batch_id, [connote for connote, _ in unique], [return_no for _, return_no in unique]
         )
 
-    def bury(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
-        return [letter for piece in pieces(letters) for letter in self._bury(piece)]
+    def keep_dead_letters(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+        return [letter for piece in pieces(letters) for letter in self._keep_piece(piece)]
 
-    def _bury(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+    def _keep_piece(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         records = [letter.record for letter in letters]
         rows = self._rows(
-            "bury",
+            "keep_dead_letters",
             str(self._batch_id),
             [r.topic for r in records],
             topic_ids(records),
@@ -288,7 +255,7 @@ class PostgresTransaction:
         kept = set(rows)
         return [letter for letter in letters if coordinates(letter.record) in kept]
 
-    def seal(self, events: int) -> None:
+    def number_batch(self, events: int) -> None:
         self._connection.execute(_Q["lock"], (BATCH_LOG_LOCK,))
         self._connection.execute(_Q["number_batch"], (str(self._batch_id), events))
 
@@ -302,7 +269,11 @@ class PostgresTransaction:
         rows = self._rows("unpark", ids, ids, ids, events)
         rows += self._rows("undelivered", ids, ids, events - len(rows)) if len(rows) < events else []
         kept: dict[tuple[str, str, str], Arrival] = {}  # a delivery waits for all members of its connote
-        waiting = [Waiting(row[0], kept.get(row[2:5]) or kept.setdefault(row[2:5], self._arrival(row))) for row in rows]
+        waiting = list[Waiting]()
+        for return_no, kind, subject, *event in rows:
+            key = subject, event[0], event[1]
+            arrival = kept.get(key) or kept.setdefault(key, self._arrival(kind, subject, *event))
+            waiting.append(Waiting(return_no, arrival))
         # Creations are recorded already; the rest in the order in which it happened makes the plainest history.
         waiting.sort(key=lambda item: item.arrival.inbound.event.order)
         # With all that was asked for there may be more: the next sweep looks at the same batches again.
@@ -314,17 +285,9 @@ class PostgresTransaction:
             self._connection.execute("SET LOCAL synchronous_commit = off")
         self._count("end_sweep", upto)
 
-    def _arrival(self, row: Sequence[Any]) -> Arrival:
-        _, kind, subject, *event, topic, topic_id, partition, offset, published_at = row
-        inbound = stored_inbound(kind, subject, *event, tables=self._tables)
-        at, id_ = round(published_at.timestamp() * 1000), topic_id and topic_id.bytes
-        return Arrival(inbound, Record(topic, partition, offset, at, None, None, topic_id=id_))
-
-
-def _check_moved(moved: int, wanted: int) -> None:
-    if moved != wanted:
-        message = f"{wanted - moved} of {wanted} stored offsets were moved by another worker"
-        raise LostPartition(message)
+    def _arrival(self, kind: str, subject: str, *columns: Any) -> Arrival:
+        event = KeptEvent._make(columns)
+        return Arrival(event.inbound(kind, subject, self._tables), event.record())
 
 
 def _carriers_and_numbers(labels: Iterable[str]) -> tuple[list[str], list[str]]:

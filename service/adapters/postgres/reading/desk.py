@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.reading.returns import Pool
-from service.application.reading.desk import Asked, Connote, Delivery, Dossier, Match, Member, Standing
+from service.application.reading.desk import Connote, Delivery, Match, Member, ReturnDetail, SearchTerms, Standing
 from service.application.reading.tracking import RecordedEvent
 from service.domain.events import Event
-from service.domain.milestones import Verdict
 from service.wire.stored import decode_state, stored_event
 
 _QUERIES: Final = load_queries("desk.sql")
@@ -27,8 +25,8 @@ class PostgresDeskReading:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    def find(self, asked: Asked) -> list[Match]:
-        parameters = asked._asdict() | {"numbers": list(asked.numbers), "orders": list(asked.orders)}
+    def find(self, terms: SearchTerms) -> list[Match]:
+        parameters = terms._asdict() | {"numbers": list(terms.numbers), "orders": list(terms.orders)}
         with translated(), self._pool.connection() as connection, connection.transaction():
             rows = connection.execute(_QUERIES["find"], parameters).fetchall()
             connotes = [number for (number,) in connection.execute(_QUERIES["connotes"], parameters).fetchall()]
@@ -39,23 +37,23 @@ class PostgresDeskReading:
         known = {match.value for match in found if match.kind == "connote"}
         return found + [Match("connote", number, ()) for number in connotes if number not in known]
 
-    def dossier(self, return_id: str, before: int | None, limit: int) -> Dossier | None:
+    def return_detail(self, return_id: str, before: int | None, limit: int) -> ReturnDetail | None:
         with translated(), self._pool.connection() as connection, connection.transaction():
             row = connection.execute(_QUERIES["head"], (return_id,)).fetchone()
             if row is None:
                 return None
             return_no, seq, version, document, status, since, hub = row
-            asked = (return_no, _LAST_SEQ if before is None else before, limit)
-            rows = connection.execute(_QUERIES["rows"], asked).fetchall()
+            parameters = (return_no, _LAST_SEQ if before is None else before, limit)
+            rows = connection.execute(_QUERIES["rows"], parameters).fetchall()
         standing = None if status is None else Standing(status, since, hub)
         state = decode_state(document, seq, version, b"")
-        return Dossier(return_id, state, standing, [RecordedEvent(*each) for each in rows])
+        return ReturnDetail(return_id, state, standing, [RecordedEvent(*each) for each in rows])
 
     def past(self, return_id: str, limit: int) -> list[Event] | None:
         with translated(), self._pool.connection() as connection, connection.transaction():
             row = connection.execute(_QUERIES["head"], (return_id,)).fetchone()
             rows = [] if row is None else connection.execute(_QUERIES["past"], (row[0], limit + 1)).fetchall()
-        return [_event(*each) for each in rows] if len(rows) <= limit else None
+        return [stored_event(*each) for each in rows] if len(rows) <= limit else None
 
     def connote(self, connote: str, after: int, limit: int) -> Connote | None:
         with translated(), self._pool.connection() as connection, connection.transaction():
@@ -65,17 +63,3 @@ class PostgresDeskReading:
         if not statuses and not deliveries:
             return None
         return Connote([Member(*row) for row in members], list(statuses), [Delivery(*row) for row in deliveries])
-
-
-def _event(
-    source: str,
-    event_id: str,
-    type_: str,
-    occurred_at: datetime,
-    milestone: str | None,
-    reason: str | None,
-    verdict: str,
-    data: dict[str, Any],
-) -> Event:
-    because = reason if verdict == Verdict.UNMAPPED else None
-    return stored_event(source, event_id, type_, occurred_at, milestone, data, unmapped_because=because)

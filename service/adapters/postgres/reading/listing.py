@@ -1,10 +1,14 @@
-"""Reads pages of lists, on the web process's pool of connections."""
+"""Reads pages of lists, on the web process's pool of connections.
+
+Which columns a list has, what it goes by and what it is filtered by is declared in `service.application.reading`; here
+stands which indexes serve it.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from functools import cache
 from typing import Any, Final, LiteralString, NamedTuple
@@ -14,17 +18,20 @@ from psycopg import sql
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.reading.returns import Pool
+from service.application.reading.filters import ExceptionFilter, Filter, LetterFilter, ReturnFilter
 from service.application.reading.listing import (
-    ExceptionFilter,
-    Letter,
-    LetterFilter,
+    EXCEPTIONS,
+    LETTERS,
+    PARKED_EVENTS,
+    RETURNS,
+    STUCK_RETURNS,
     ListedException,
     ListedReturn,
+    ListSpec,
     ParkedEvent,
-    ReturnFilter,
-    Row,
     Window,
 )
+from service.wire.rows.letters import KeptLetter
 
 _QUERIES: Final = load_queries("listing.sql")
 # Of a list, by one question. It takes some 10 ms; where the filters let fewer through than a page holds, the page is short.
@@ -48,45 +55,55 @@ class _Range(NamedTuple):
     columns: tuple[str, ...] = ()
     open: bool | None = None
 
-    def serves(self, asked: Mapping[str, Any]) -> bool:
-        return all(asked[column] is not None for column in self.columns) and self.open in (None, asked.get("open"))
+    def serves(self, parameters: Mapping[str, Any]) -> bool:
+        given = all(parameters[column] is not None for column in self.columns)
+        return given and self.open in (None, parameters.get("open"))
 
 
-class _Order(NamedTuple):
-    """What a list goes by.
+class _Plan(NamedTuple):
+    """How a list is read.
 
-    `key` names the columns of its order, with their types; `by` the indexes that have others before those, the best
-    first; `outer` what filters the rows that are looked at. Where something in `rare` is asked for there is no need to
-    look at many.
+    `ranges` are the indexes that have other columns before those of its order, the best first. What is in `few` finds few
+    rows by an index of its own, so there is no need to look at many. `compared` filters the rows that are looked at, each
+    the column of its name; `special` does so in words of the query's own.
     """
 
-    key: tuple[tuple[str, str], ...]
-    by: tuple[_Range, ...]
-    outer: tuple[str, ...]
-    rare: tuple[str, ...] = ()
+    spec: ListSpec[Any]
+    ranges: tuple[_Range, ...] = ()
+    few: tuple[str, ...] = ()
+    compared: tuple[str, ...] = ()
+    special: tuple[str, ...] = ()
 
 
-_RETURNS: Final = _Order(
-    (("return_no", "int8"),),
-    tuple(
-        map(
-            _Range,
-            (
-                ("retailer", "status"),
-                ("hub", "status"),
-                ("carrier", "status"),
-                ("retailer",),
-                ("hub",),
-                ("carrier",),
-                ("status",),
-            ),
-        )
+def _but(filters: type[Filter], *names: str) -> tuple[str, ...]:
+    """All of these filters but some."""
+    return tuple(name for name in filters.model_fields if name not in names)
+
+
+_NUMBERS: Final = ("tracking_number", "order_number", "connote")
+_RETURNS: Final = _Plan(
+    RETURNS,
+    (
+        _Range(("retailer", "status")),
+        _Range(("hub", "status")),
+        _Range(("carrier", "status")),
+        _Range(("retailer",)),
+        _Range(("hub",)),
+        _Range(("carrier",)),
+        _Range(("status",)),
     ),
-    ("status", "retailer", "route", "carrier", "hub", "due"),
-    ("tracking_number", "order_number", "connote"),
+    few=_NUMBERS,
+    compared=_but(ReturnFilter, *_NUMBERS, "stuck"),
+    special=("due",),
 )
-_EXCEPTIONS: Final = _Order(
-    (("recorded_at", "timestamptz"), ("return_no", "int8"), ("seq", "int4")),
+# Of each status a range of its own; search_returns_stuck has the retailer, too.
+_STUCK: Final = _Plan(
+    STUCK_RETURNS,
+    few=("retailer", *_NUMBERS),
+    compared=_but(ReturnFilter, "retailer", *_NUMBERS, "stuck", "status"),
+)
+_EXCEPTIONS: Final = _Plan(
+    EXCEPTIONS,
     (
         _Range(("code",)),
         _Range(("reason",), open=True),
@@ -97,14 +114,21 @@ _EXCEPTIONS: Final = _Order(
         _Range(open=True),
         _Range(open=False),
     ),
-    ("verdict", "reason", "carrier", "code", "open"),
-    ("return_id",),
+    few=("return_id",),
+    compared=_but(ExceptionFilter, "return_id", "open"),
+    special=("open",),
 )
-_LETTERS: Final = _Order(
-    (("recorded_at", "timestamptz"), ("letter_no", "int8")),
+_PARKED: Final = _Plan(PARKED_EVENTS, few=("return_id",), special=("carrier", "code"))
+_LETTERS: Final = _Plan(
+    LETTERS,
     (_Range(("reason",), open=True), _Range(("reason",)), _Range(("topic",)), _Range(open=True), _Range(open=False)),
-    ("reason", "topic", "open"),
+    compared=_but(LetterFilter, "since", "until", "open"),
+    special=("open",),
 )
+
+
+def _values(wanted: Filter) -> dict[str, Any]:
+    return {name: getattr(wanted, name) for name in type(wanted).model_fields}
 
 
 class PostgresListing:
@@ -117,22 +141,22 @@ class PostgresListing:
         self, wanted: ReturnFilter, due: Mapping[str, datetime], after: int | None, limit: int
     ) -> Window[ListedReturn]:
         fresh = json.dumps({status: at.isoformat() for status, at in due.items()}) if wanted.stuck is False else None
-        asked = wanted._asdict() | {"limit": limit, "due": fresh}
+        parameters = _values(wanted) | {"limit": limit, "due": fresh}
         before = (2**63 - 1 if after is None else after,)
-        return self._range("returns", _RETURNS, asked, before, (0,), ListedReturn)
+        return self._range("returns", _RETURNS, parameters, before, (0,))
 
     def stuck_returns(
         self, wanted: ReturnFilter, due: Mapping[str, datetime], after: tuple[datetime, int] | None, limit: int
     ) -> Window[ListedReturn]:
         statuses = [status for status in due if wanted.status in (None, status)]
         at, return_no = after or (_NEVER, 0)
-        asked = wanted._asdict() | {"statuses": statuses, "due": [due[status] for status in statuses]}
-        is_narrowed = any(value is not None for value in (wanted.route, wanted.carrier, wanted.hub))
+        parameters = _values(wanted) | {"statuses": statuses, "due": [due[status] for status in statuses]}
+        is_narrowed = any(parameters[name] is not None for name in _STUCK.compared)
         most = MOST_LOOKED_AT // (len(statuses) or 1) if is_narrowed else limit
-        asked |= {"after_at": at, "after": return_no, "limit": limit, "most": most}
-        with self._moment() as ask:
-            rows = [ListedReturn(*row) for row in ask(_QUERIES["stuck_returns"], asked)]
-            upto = next(iter(ask(_QUERIES["stuck_returns_upto"], asked)), None) if is_narrowed else None
+        parameters |= {"after_at": at, "after": return_no, "limit": limit, "most": most}
+        with self._asking(of_one_moment=is_narrowed) as ask:
+            rows = [ListedReturn(*row) for row in ask(_composed("stuck_returns", _STUCK), parameters)]
+            upto = next(iter(ask(_composed("stuck_returns_upto", _STUCK), parameters)), None) if is_narrowed else None
         if upto is None:
             return Window(rows)
         # Of other statuses it was looked further; those have to wait.
@@ -141,83 +165,72 @@ class PostgresListing:
     def exceptions(
         self, wanted: ExceptionFilter, after: tuple[datetime, int, int] | None, limit: int
     ) -> Window[ListedException]:
-        asked = wanted._asdict() | {"limit": limit}
-        before, behind = after or (_EVER, 0, 0), (_NEVER, 0, 0)
-        return self._range("exceptions", _EXCEPTIONS, asked, before, behind, ListedException)
+        parameters = _values(wanted) | {"limit": limit}
+        return self._range("exceptions", _EXCEPTIONS, parameters, after or (_EVER, 0, 0), (_NEVER, 0, 0))
 
     def parked(
         self, wanted: ExceptionFilter, after: tuple[datetime, str, str, str, str] | None, limit: int
     ) -> Window[ParkedEvent]:
-        at, kind, subject, source, id_ = after or (_EVER, _LAST_KIND, "", "", "")
-        asked = wanted._asdict() | {"after_at": at, "kind": kind, "subject": subject, "source": source, "id": id_}
-        is_narrowed = wanted.carrier is not None or wanted.code is not None
-        asked |= {"limit": limit, "most": MOST_LOOKED_AT if is_narrowed else limit}
-        return self._look(_QUERIES["parked"], _QUERIES["parked_upto"] if is_narrowed else None, asked, ParkedEvent)
+        parameters = _values(wanted) | {"limit": limit}
+        before, behind = after or (_EVER, _LAST_KIND, "", "", ""), (_NEVER, "", "", "", "")
+        return self._range("parked", _PARKED, parameters, before, behind)
 
     def letters(
         self, wanted: LetterFilter, after: tuple[datetime, int] | None, limit: int, most: int
-    ) -> Window[Letter]:
-        asked = wanted._asdict() | {"limit": limit, "most_bytes": most}
-        places = [*([after] if after else []), *([(wanted.until, 0)] if wanted.until else [])]
-        before = min(places, default=(_EVER, 0))
-        return self._range("letters", _LETTERS, asked, before, (wanted.since or _NEVER, 0), Letter)
+    ) -> Window[KeptLetter]:
+        parameters = _values(wanted) | {"limit": limit, "most_bytes": most}
+        bounds = [*([after] if after else []), *([(wanted.until, 0)] if wanted.until else [])]
+        before = min(bounds, default=(_EVER, 0))
+        return self._range("letters", _LETTERS, parameters, before, (wanted.since or _NEVER, 0))
 
-    def letter(self, letter_no: int) -> Letter | None:
+    def letter(self, letter_no: int) -> KeptLetter | None:
         with translated(), self._pool.connection() as connection:
             row = connection.execute(_QUERIES["letter"], (letter_no,)).fetchone()
-        return None if row is None else Letter(*row)
+        return None if row is None else KeptLetter(*row)
 
     @contextmanager
-    def _moment(self) -> Iterator[_Ask]:
-        """Ask several questions of one moment. Each is planned with its own values."""
-        with translated(), self._pool.connection() as connection, connection.transaction():
+    def _asking(self, *, of_one_moment: bool) -> Iterator[_Ask]:
+        """Ask a question, or several of one moment. Each is planned with its own values."""
+        with (
+            translated(),
+            self._pool.connection() as connection,
+            connection.transaction() if of_one_moment else nullcontext(),
+        ):
             yield lambda query, parameters: connection.execute(query, parameters, prepare=False).fetchall()
 
-    def _look(
-        self, query: _Query, upto: _Query | None, asked: Mapping[str, Any], row_type: Callable[..., Row]
-    ) -> Window[Row]:
-        """What `query` finds; `upto` tells where it ended, if it found too little and stopped looking."""
-        if upto is None:
-            with translated(), self._pool.connection() as connection:
-                return Window([row_type(*row) for row in connection.execute(query, asked, prepare=False)])
-        with self._moment() as ask:
-            rows = [row_type(*row) for row in ask(query, asked)]
-            ended = ask(upto, asked) if len(rows) < asked["limit"] else []
-        return Window(rows, ended[0] if ended else None)
-
     def _range(
-        self,
-        query: str,
-        order: _Order,
-        asked: dict[str, Any],
-        before: Sequence[Any],
-        behind: Sequence[Any],
-        row_type: Callable[..., Row],
-    ) -> Window[Row]:
-        """The rows with a key between the two, both excluded, the greatest first."""
+        self, query: str, plan: _Plan, parameters: dict[str, Any], before: Sequence[Any], behind: Sequence[Any]
+    ) -> Window[Any]:
+        """The rows with a key between the two, both excluded, the greatest first.
+
+        Where they are filtered and too few were found, it also tells where looking stopped.
+        """
         by = _Range()
-        if all(asked[column] is None for column in order.rare):
-            by = next((each for each in order.by if each.serves(asked)), by)
-        bounds: dict[str, Any] = {f"by_{column}": asked[column] for column in by.columns}
-        bounds |= {f"before_{name}": value for (name, _), value in zip(order.key, before, strict=True)}
-        bounds |= {f"behind_{name}": value for (name, _), value in zip(order.key, behind, strict=True)}
+        if all(parameters[name] is None for name in plan.few):
+            by = next((each for each in plan.ranges if each.serves(parameters)), by)
+        bounds: dict[str, Any] = {f"by_{column}": parameters[column] for column in by.columns}
+        bounds |= {f"before_{name}": value for (name, _), value in zip(plan.spec.key, before, strict=True)}
+        bounds |= {f"behind_{name}": value for (name, _), value in zip(plan.spec.key, behind, strict=True)}
         settled = {*by.columns, *(("open",) if by.open is not None else ())}
-        is_narrowed = any(asked[name] is not None for name in order.outer if name not in settled)
-        bounds["most"] = MOST_LOOKED_AT if is_narrowed else asked["limit"]
-        upto = _ranged(f"{query}_upto", by, order.key) if is_narrowed else None
-        return self._look(_ranged(query, by, order.key), upto, asked | bounds, row_type)
+        compared = [name for name in (*plan.compared, *plan.special) if name not in settled]
+        is_narrowed = any(parameters[name] is not None for name in compared)
+        bounds["most"] = MOST_LOOKED_AT if is_narrowed else parameters["limit"]
+        with self._asking(of_one_moment=is_narrowed) as ask:
+            rows = [plan.spec.row(*row) for row in ask(_composed(query, plan, by), parameters | bounds)]
+            is_short = is_narrowed and len(rows) < parameters["limit"]
+            ended = ask(_composed(f"{query}_upto", plan, by), parameters | bounds) if is_short else []
+        return Window(rows, ended[0] if ended else None)
 
 
 @cache
-def _ranged(query: str, by: _Range, key: tuple[tuple[str, str], ...]) -> sql.Composed:
-    """The query over one range of the index on these columns and the key, in its order."""
-    key_names = [sql.Identifier(name) for name, _ in key]
-    names = [*map(sql.Identifier, by.columns), *key_names]
+def _composed(query: str, plan: _Plan, by: _Range = _Range()) -> sql.Composed:  # noqa: B008 - it is a value
+    """The query over one range of the index on the columns of `by` and the list's key, in its order."""
+    key = [_ordered(name, type_) for name, type_ in plan.spec.key]
+    names = [*map(sql.Identifier, by.columns), *key]
 
     def bound(which: str) -> sql.Composed:
-        values = [(f"by_{column}", "text") for column in by.columns] + [
-            (f"{which}_{name}", type_) for name, type_ in key
-        ]
+        values = [(f"by_{column}", "text") for column in by.columns]
+        values += [(f"{which}_{name}", type_) for name, type_ in plan.spec.key]
         return _COMMA.join(sql.SQL("{}::{}").format(sql.Placeholder(n), sql.Identifier(t)) for n, t in values)
 
     # An index without nulls serves where it is said that they are not wanted.
@@ -228,5 +241,26 @@ def _ranged(query: str, by: _Range, key: tuple[tuple[str, str], ...]) -> sql.Com
         behind=bound("behind"),
         only=sql.Composed([_ONLY[by.open], *only]),
     )
-    order = _COMMA.join(sql.SQL("{} DESC").format(name) for name in names)
-    return sql.SQL(_QUERIES[query]).format(within=within, order=order, key=_COMMA.join(key_names))
+    return sql.SQL(_QUERIES[query]).format(
+        columns=_COMMA.join(map(sql.Identifier, plan.spec.row._fields)),
+        within=within,
+        few=_filtered(plan.few),
+        compared=_filtered(plan.compared),
+        order=_COMMA.join(sql.SQL("{} DESC").format(name) for name in names),
+        key=_COMMA.join(sql.Identifier(name) for name, _ in plan.spec.key),
+    )
+
+
+def _ordered(name: str, type_: str) -> sql.Composable:
+    """A column of the order. Texts go by their bytes, as their index does."""
+    return sql.SQL('{} COLLATE "C"').format(sql.Identifier(name)) if type_ == "text" else sql.Identifier(name)
+
+
+def _filtered(names: Iterable[str]) -> sql.Composed:
+    """Rows with the values of these parameters in the columns of their names; null lets every row through."""
+    return sql.SQL(" AND ").join(
+        sql.SQL("({value}::text IS NULL OR {column} = {value}::text)").format(
+            value=sql.Placeholder(name), column=sql.Identifier(name)
+        )
+        for name in names
+    )

@@ -8,7 +8,7 @@ from typing import Final
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.reading.returns import Pool
-from service.application.reading.public import Position
+from service.application.reading.public import Revision
 from service.application.reading.redaction import Found
 from service.application.reading.tracking import RecordedEvent
 from service.domain.journey import State
@@ -26,9 +26,9 @@ class PostgresPublicReading:
         self._pool = pool
 
     def find(self, numbers: Sequence[str]) -> Found | None:
-        asked = list(numbers) or [_NOBODY]
+        known = list(numbers) or [_NOBODY]
         with translated(), self._pool.connection() as connection, connection.transaction():
-            row = connection.execute(_QUERIES["find"], {"numbers": asked}).fetchone()
+            row = connection.execute(_QUERIES["find"], {"numbers": known}).fetchone()
             if row is None:
                 return None
             return_no, number, seq, version, document = row
@@ -36,12 +36,12 @@ class PostgresPublicReading:
         state = decode_state(document, seq, version, b"")
         return Found(number, state, [RecordedEvent(*each) for each in reversed(rows)])
 
-    def positions(self, asked: Sequence[Sequence[str]]) -> list[Position | None]:
-        pairs = [(numbers[0], numbers[-1]) if numbers else (_NOBODY, _NOBODY) for numbers in asked]
+    def revisions(self, queries: Sequence[Sequence[str]]) -> list[Revision | None]:
+        pairs = [(numbers[0], numbers[-1]) if numbers else (_NOBODY, _NOBODY) for numbers in queries]
         columns = {"first": [first for first, _ in pairs], "second": [second for _, second in pairs]}
         with translated(), self._pool.connection() as connection:
-            rows = connection.execute(_QUERIES["positions"], columns).fetchall()
-        found = {i: Position(version, seq) for i, version, seq in rows}
+            rows = connection.execute(_QUERIES["revisions"], columns).fetchall()
+        found = {i: Revision(version, seq) for i, version, seq in rows}
         return [found.get(i) for i in range(1, len(pairs) + 1)]
 
     def completed(self, limit: int) -> list[State]:

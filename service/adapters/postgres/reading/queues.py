@@ -11,12 +11,20 @@ from service.adapters.postgres.journal.rows import stored_of
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.reading.returns import Pool
 from service.application.ports import Partition, Stored
-from service.application.reading.queues import MOST_COUNTED, MOST_GROUPS, DayCount, Progress, Size, Sizes, UnmappedCode
-from service.domain.milestones import Verdict
+from service.application.reading.queues import (
+    MOST_COUNTED,
+    MOST_GROUPS,
+    DayCount,
+    ProjectionLag,
+    Size,
+    Sizes,
+    UnmappedCode,
+)
+from service.domain.exceptional import EXCEPTIONAL_VERDICTS
 from service.wire.reasons import Invalid
 
 _QUERIES: Final = load_queries("queues.sql")
-_WAITING: Final = [Verdict.HELD.value, Verdict.REFUSED.value, Verdict.UNMAPPED.value]
+_EXCEPTIONAL: Final = [verdict.value for verdict in EXCEPTIONAL_VERDICTS]
 _REASONS: Final = [reason.value for reason in Invalid]
 _MOST: Final = {"most": MOST_COUNTED + 1}
 
@@ -28,11 +36,16 @@ class PostgresQueues:
         self._pool = pool
 
     def sizes(self, due: Mapping[str, datetime]) -> Sizes:
-        asked = {"statuses": list(due), "due": list(due.values()), "verdicts": _WAITING, "reasons": _REASONS} | _MOST
+        parameters = {
+            "statuses": list(due),
+            "due": list(due.values()),
+            "verdicts": _EXCEPTIONAL,
+            "reasons": _REASONS,
+        } | _MOST
         names = ("stuck", "exceptions", "in_use", "parked", "letters")
         with translated(), self._pool.connection() as connection, connection.transaction():
             stuck, exceptions, in_use, parked, letters = (
-                connection.execute(_QUERIES[name], asked, prepare=False).fetchall() for name in names
+                connection.execute(_QUERIES[name], parameters, prepare=False).fetchall() for name in names
             )
         return Sizes(_sizes(stuck), _sizes(exceptions), Size(*in_use[0]), Size(*parked[0]), _sizes(letters))
 
@@ -55,8 +68,8 @@ class PostgresQueues:
     def offsets(self) -> dict[Partition, Stored]:
         return {(topic, partition): stored_of(*rest) for topic, partition, *rest in self._ask("offsets")}
 
-    def progress(self) -> Progress:
-        return Progress(*self._ask("progress")[0])
+    def projection_lag(self) -> ProjectionLag:
+        return ProjectionLag(*self._ask("projection_lag")[0])
 
     def _ask(self, name: str, **parameters: Any) -> list[Any]:
         with translated(), self._pool.connection() as connection:

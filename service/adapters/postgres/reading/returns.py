@@ -125,7 +125,7 @@ def _check(connection: Connection[Any]) -> None:
 
 
 class PostgresReading:
-    """`service.application.reading.tracking.Reading` on PostgreSQL."""
+    """ReturnReading, TokenScopes and ReadinessCheck of `service.application` on PostgreSQL."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

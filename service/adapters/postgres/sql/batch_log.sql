@@ -13,11 +13,9 @@ SELECT n, batch_id::text, recorded_at FROM batches WHERE n >= %(first)s ORDER BY
 -- What somebody is told of these batches: changes, exceptions, and events that alter the current status's attributes
 -- without a change (an export that does not count, a void, a reconciliation). history_batch_id, then returns_pkey for the
 -- identifier.
-SELECT b.n, h.return_no, h.seq, r.return_id, h.recorded_at, h.source, h.id, h.type, h.occurred_at, h.milestone, h.code,
-       h.verdict, h.reason, h.changes, h.version, h.state,
+SELECT {logged},
        CASE WHEN h.reason IS NOT NULL OR h.milestone IN ('DS', 'RP', 'RE', 'RR') OR h.type = ANY (%(always)s)
-            THEN h.data END,
-       h.topic, h.partition, h."offset"
+            THEN h.data END
 FROM unnest(%(numbers)s::bigint[], %(ids)s::text[]::xid8[]) AS b (n, batch_id)
 JOIN history h ON h.batch_id = b.batch_id
 JOIN returns r ON r.return_no = h.return_no
@@ -42,9 +40,9 @@ WITH picked AS (
     ) OVER (ORDER BY n, letter_no) <= %(bytes)s AS fits
     FROM picked
 )
-SELECT n, letter_no, topic, partition, "offset", published_at, CASE WHEN fits THEN key END,
-       CASE WHEN fits AND size <= %(bytes)s THEN value END, CASE WHEN fits THEN headers ELSE '[]'::json END, reason,
-       error, attempts, size, fits
+SELECT n, letter_no, topic, topic_id, partition, "offset", published_at, CASE WHEN fits THEN key END AS key,
+       CASE WHEN fits AND size <= %(bytes)s THEN value END AS value,
+       CASE WHEN fits THEN headers ELSE '[]'::json END AS headers, reason, error, attempts, size, recorded_at, resolved_at, fits
 FROM weighed ORDER BY n, letter_no
 
 -- name: lead
@@ -73,7 +71,7 @@ CROSS JOIN LATERAL (
 ) AS told
 ORDER BY b.n DESC, told.return_no DESC, told.seq DESC LIMIT %(limit)s
 
--- name: place
+-- name: row_of
 -- The row that said this version of a return: the last one, should it have been said before a reconciliation too.
 -- returns_return_id_key, history_pkey, batches_batch_id: all of the return's rows.
 SELECT b.n, h.return_no, h.seq

@@ -13,37 +13,31 @@ FROM (
     SELECT 'tracking_number', tracking_number, returns.return_id
     FROM labels JOIN returns USING (return_no) WHERE tracking_number = ANY (%(numbers)s::text[])
     UNION
-    SELECT 'tracking_number', number, known.return_id
-    FROM unnest(%(numbers)s::text[]) AS asked (number)
-    CROSS JOIN LATERAL (
-        SELECT return_id FROM search_returns
+    SELECT known.kind, number, known.return_id
+    FROM unnest(%(numbers)s::text[]) AS asked (number), LATERAL (
+        (SELECT 'tracking_number' AS kind, return_id FROM search_returns
         WHERE ROW (tracking_number, return_no) > ROW (number, 0::int8)
             AND ROW (tracking_number, return_no) < ROW (number, 9223372036854775807)
-        ORDER BY tracking_number, return_no LIMIT 2
+        ORDER BY tracking_number, return_no LIMIT 2)
+        UNION ALL
+        (SELECT 'connote', return_id FROM search_returns
+        WHERE connote IS NOT NULL AND ROW (connote, return_no) > ROW (number, 0::int8)
+            AND ROW (connote, return_no) < ROW (number, 9223372036854775807)
+        ORDER BY connote, return_no LIMIT 2)
     ) known
     UNION
     SELECT 'order_number', number, known.return_id
-    FROM unnest(%(orders)s::text[]) AS asked (number)
-    CROSS JOIN LATERAL (
+    FROM unnest(%(orders)s::text[]) AS asked (number), LATERAL (
         SELECT return_id FROM search_returns
         WHERE order_number IS NOT NULL AND ROW (order_number, return_no) > ROW (number, 0::int8)
             AND ROW (order_number, return_no) < ROW (number, 9223372036854775807)
         ORDER BY order_number, return_no LIMIT 2
     ) known
     UNION
-    SELECT 'connote', number, known.return_id
-    FROM unnest(%(numbers)s::text[]) AS asked (number)
-    CROSS JOIN LATERAL (
-        SELECT return_id FROM search_returns
-        WHERE connote IS NOT NULL AND ROW (connote, return_no) > ROW (number, 0::int8)
-            AND ROW (connote, return_no) < ROW (number, 9223372036854775807)
-        ORDER BY connote, return_no LIMIT 2
-    ) known
-    UNION
     (SELECT 'retailer', retailer, return_id FROM search_returns
-     WHERE ROW (retailer, return_no) > ROW (%(retailer)s::text, 0::int8)
-         AND ROW (retailer, return_no) < ROW (%(retailer)s::text, 9223372036854775807)
-     ORDER BY search_returns.retailer, return_no LIMIT 2)
+        WHERE ROW (retailer, return_no) > ROW (%(retailer)s::text, 0::int8)
+            AND ROW (retailer, return_no) < ROW (%(retailer)s::text, 9223372036854775807)
+        ORDER BY search_returns.retailer, return_no LIMIT 2)
 ) found
 ORDER BY kind, value, return_id
 
@@ -74,7 +68,7 @@ LIMIT %s
 
 -- name: past
 -- history_pkey, one range.
-SELECT source, id, type, occurred_at, milestone, reason, verdict, data
+SELECT source, id, type, occurred_at, milestone, data, verdict, reason
 FROM history
 WHERE return_no = %s
 ORDER BY seq

@@ -92,10 +92,7 @@ SELECT source, id, type, occurred_at, milestone, data, verdict, reason
 FROM history WHERE return_no = %b::int8 ORDER BY seq
 
 -- name: copy_history
-COPY history (return_no, seq, batch_id, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data,
-    extensions, topic, topic_id, partition, "offset", published_at, verdict, reason, changes, version, status, state, key,
-    seen)
-FROM STDIN (FORMAT BINARY)
+COPY history ({history}) FROM STDIN (FORMAT BINARY)
 
 -- name: make_contested
 CREATE TEMPORARY TABLE IF NOT EXISTS contested (LIKE history INCLUDING DEFAULTS) ON COMMIT DELETE ROWS
@@ -104,10 +101,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS contested (LIKE history INCLUDING DEFAULTS)
 TRUNCATE contested
 
 -- name: copy_contested
-COPY contested (return_no, seq, batch_id, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data,
-    extensions, topic, topic_id, partition, "offset", published_at, verdict, reason, changes, version, status, state, key,
-    seen)
-FROM STDIN (FORMAT BINARY)
+COPY contested ({history}) FROM STDIN (FORMAT BINARY)
 
 -- name: append_first
 -- The first new row of each return, which decides who was first; in one order for all workers.
@@ -118,30 +112,18 @@ RETURNING return_no
 
 -- name: park
 -- parked_pkey; in one order for all workers
-INSERT INTO parked (batch_id, kind, subject, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data,
-    extensions, topic, topic_id, partition, "offset", published_at)
-SELECT %b::text::xid8, kind, subject, source, id, type, timestamptz 'epoch' + occurred_at * interval '1 microsecond',
-    zone_source, utc_offset, code, milestone, data::json, extensions::json, topic, topic_id, partition, "offset",
-    timestamptz 'epoch' + published_at * interval '1 millisecond'
-FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::int8[], %b::text[], %b::int2[], %b::text[],
-    %b::text[], %b::text[], %b::text[], %b::text[], %b::uuid[], %b::int4[], %b::int8[], %b::int8[])
-    AS new (kind, subject, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data, extensions,
-        topic, topic_id, partition, "offset", published_at)
+INSERT INTO parked (batch_id, kind, subject, {event})
+SELECT %b::text::xid8, kind, subject, {made}
+FROM unnest(%b::text[], %b::text[], {arrays}) AS new (kind, subject, {event})
 ORDER BY kind, subject, source, id
 ON CONFLICT DO NOTHING
 RETURNING topic, topic_id, partition, "offset"
 
 -- name: keep_deliveries
 -- connote_deliveries_pkey; in one order for all workers
-INSERT INTO connote_deliveries (batch_id, connote, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data,
-    extensions, topic, topic_id, partition, "offset", published_at)
-SELECT %b::text::xid8, connote, source, id, type, timestamptz 'epoch' + occurred_at * interval '1 microsecond',
-    zone_source, utc_offset, code, milestone, data::json, extensions::json, topic, topic_id, partition, "offset",
-    timestamptz 'epoch' + published_at * interval '1 millisecond'
-FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::int8[], %b::text[], %b::int2[], %b::text[],
-    %b::text[], %b::text[], %b::text[], %b::text[], %b::uuid[], %b::int4[], %b::int8[], %b::int8[])
-    AS new (connote, source, id, type, occurred_at, zone_source, utc_offset, code, milestone, data, extensions,
-        topic, topic_id, partition, "offset", published_at)
+INSERT INTO connote_deliveries (batch_id, connote, {event})
+SELECT %b::text::xid8, connote, {made}
+FROM unnest(%b::text[], {arrays}) AS new (connote, {event})
 ORDER BY connote, source, id
 ON CONFLICT DO NOTHING
 RETURNING topic, topic_id, partition, "offset"
@@ -152,7 +134,7 @@ INSERT INTO connote_members (batch_id, connote, return_no)
 SELECT %b::text::xid8, connote, return_no FROM unnest(%b::text[], %b::int8[]) AS new (connote, return_no) ORDER BY connote, return_no
 ON CONFLICT DO NOTHING
 
--- name: bury
+-- name: keep_dead_letters
 -- dead_letters_coordinates_key
 INSERT INTO dead_letters (batch_id, topic, topic_id, partition, "offset", published_at, key, value, headers, reason, error)
 SELECT %b::text::xid8, topic, topic_id, partition, "offset",
@@ -167,8 +149,13 @@ RETURNING topic, topic_id, partition, "offset"
 SELECT pg_advisory_xact_lock(%b::int8)
 
 -- name: number_batch
--- batches_pkey, backwards. A statement of its own: its snapshot must be taken with the lock in hand.
-INSERT INTO batches (n, batch_id, events) SELECT coalesce(max(n), 0) + 1, %b::text::xid8, %b::int4 FROM batches
+-- batches_pkey, backwards. A statement of its own: its snapshot must be taken with the lock in hand. Who listens is told
+-- when this commits. That takes a lock for the whole server until then, as the lock in hand does for this journal anyway.
+WITH numbered AS (
+    INSERT INTO batches (n, batch_id, events) SELECT coalesce(max(n), 0) + 1, %b::text::xid8, %b::int4 FROM batches
+    RETURNING n
+)
+SELECT pg_notify('returns_batches', n::text) FROM numbered
 
 -- name: try_sweep
 SELECT pg_try_advisory_xact_lock(%b::int8)
@@ -219,9 +206,7 @@ WITH newly_parked AS MATERIALIZED (
 )
 -- By its place: parked rows are never updated, and nobody else deletes any.
 DELETE FROM parked USING chosen WHERE parked.ctid = chosen.place
-RETURNING chosen.return_no, parked.kind, parked.subject, parked.source, parked.id, parked.type, parked.occurred_at,
-    parked.zone_source, parked.utc_offset, parked.code, parked.milestone, parked.data::text, parked.extensions::text,
-    parked.topic, parked.topic_id, parked.partition, parked."offset", parked.published_at
+RETURNING chosen.return_no, kind, subject, {read}
 
 -- name: undelivered
 -- connote_deliveries_batch_id, connote_members_pkey, connote_members_batch_id, connote_deliveries_pkey, history_pkey
@@ -240,11 +225,9 @@ WITH due AS (
     ) AS deliveries
     WHERE member.batch_id = ANY (%b::text[]::xid8[])
 )
-SELECT due.return_no, 'connote', due.connote, due.source, due.id, event.* FROM due
+SELECT due.return_no, 'connote', due.connote, event.* FROM due
 CROSS JOIN LATERAL (
-    SELECT type, occurred_at, zone_source, utc_offset, code, milestone, data::text, extensions::text, topic, topic_id,
-        partition, "offset", published_at
-    FROM connote_deliveries AS kept
+    SELECT {read} FROM connote_deliveries AS kept
     WHERE kept.connote = due.connote AND kept.source = due.source AND kept.id = due.id LIMIT 1
 ) AS event
 WHERE NOT EXISTS (

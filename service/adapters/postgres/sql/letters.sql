@@ -14,7 +14,8 @@ WHERE resolved_at IS NULL
 -- name: read
 -- dead_letters_open; in the order of their numbers
 SELECT letter_no, topic, topic_id, partition, "offset", published_at, key,
-    CASE WHEN octet_length(value) <= %(most)s::int4 THEN value END, headers, reason, error, attempts, resolved_at
+    CASE WHEN octet_length(value) <= %(most)s::int4 THEN value END AS value, octet_length(value) AS size, headers,
+    reason, error, attempts, recorded_at, resolved_at
 FROM dead_letters
 WHERE resolved_at IS NULL AND letter_no > %(after)s::int8 AND letter_no <= %(upto)s::int8
     AND (%(reasons)s::text[] IS NULL OR reason = ANY (%(reasons)s::text[]))
@@ -27,7 +28,8 @@ ORDER BY letter_no LIMIT %(limit)s::int4
 -- name: take
 -- dead_letters_open; whoever else replays takes other letters
 SELECT letter_no, topic, topic_id, partition, "offset", published_at, key,
-    CASE WHEN octet_length(value) <= %(most)s::int4 THEN value END, headers, reason, error, attempts, resolved_at
+    CASE WHEN octet_length(value) <= %(most)s::int4 THEN value END AS value, octet_length(value) AS size, headers,
+    reason, error, attempts, recorded_at, resolved_at
 FROM dead_letters
 WHERE resolved_at IS NULL AND letter_no > %(after)s::int8 AND letter_no <= %(upto)s::int8
     AND (%(reasons)s::text[] IS NULL OR reason = ANY (%(reasons)s::text[]))
@@ -41,11 +43,12 @@ FOR UPDATE SKIP LOCKED
 -- name: take_one
 -- dead_letters_pkey
 SELECT letter_no, topic, topic_id, partition, "offset", published_at, key,
-    CASE WHEN octet_length(value) <= %b::int4 THEN value END, headers, reason, error, attempts, resolved_at
+    CASE WHEN octet_length(value) <= %b::int4 THEN value END AS value, octet_length(value) AS size, headers,
+    reason, error, attempts, recorded_at, resolved_at
 FROM dead_letters WHERE letter_no = %b::int8 FOR UPDATE
 
 -- name: resolve
--- dead_letters_pkey. The transaction id stays that of the burial: readers of the batch log are not told again.
+-- dead_letters_pkey. The transaction id stays that of when it was kept: readers of the batch log are not told again.
 UPDATE dead_letters SET resolved_at = now(), attempts = attempts + 1 WHERE letter_no = ANY (%b::int8[])
 
 -- name: fail
@@ -71,9 +74,7 @@ GROUP BY 1, 2 ORDER BY 1, 2
 
 -- name: unmapped
 -- history_unmapped, history_pkey
-SELECT return_no, seq, 'label', (data ->> 'carrier') || '/' || (data ->> 'tracking_number'), source, id, type,
-    occurred_at, zone_source, utc_offset, code, milestone, data::text, extensions::text, topic, topic_id, partition,
-    "offset", published_at
+SELECT return_no, seq, 'label', (data ->> 'carrier') || '/' || (data ->> 'tracking_number'), {read}
 FROM history AS scan
 WHERE verdict = 'unmapped' AND data ->> 'carrier' = %b::text AND code = %b::text
     AND (return_no, seq) > (%b::int8, %b::int4)

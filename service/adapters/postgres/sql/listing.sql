@@ -1,67 +1,42 @@
 -- Pages of lists. They are planned with the values at hand, so that a filter that is null is none for the planner, and the
 -- others choose the index: each query names those that it may use.
 --
+-- {columns} are those of the list's rows, {compared} its filters that compare a column with a value or let all through.
 -- {within} bounds an index's columns from both sides instead of naming their values: with an equality the planner could
 -- take another index for the order, and walk over all rows of other values. Of the range, {order}, no more than `most` rows
--- are looked at; the outer filters are for those. What is named inside finds few rows by an index of its own.
+-- are looked at; the outer filters are for those. What is named inside, {few}, finds few rows by an index of its own.
 
 -- name: returns
 -- Backwards, one range of search_returns_pkey, or where the list is filtered by one of them, of
 -- search_returns_retailer_status, _hub_status, _carrier_status, _retailer, _hub, _carrier or _status. A list by tracking
 -- number, order number or connote goes by search_returns_tracking_number, _order_number or _connote, and sorts what little
 -- there is. `due` is a JSON object where only those that are not stuck are wanted.
-SELECT return_no, return_id, retailer, order_number, route, carrier, tracking_number, connote, hub, status, version,
-    complete, status_at, status_recorded_at, created_at, updated_at
-FROM (
-    SELECT * FROM search_returns
-    WHERE {within}
-        AND (%(tracking_number)s::text IS NULL OR tracking_number = %(tracking_number)s::text)
-        AND (%(order_number)s::text IS NULL OR order_number = %(order_number)s::text)
-        AND (%(connote)s::text IS NULL OR connote = %(connote)s::text)
-    ORDER BY {order}
-    LIMIT %(most)s::int4
-) looked
-WHERE (%(status)s::text IS NULL OR status = %(status)s::text)
-    AND (%(retailer)s::text IS NULL OR retailer = %(retailer)s::text)
-    AND (%(route)s::text IS NULL OR route = %(route)s::text)
-    AND (%(carrier)s::text IS NULL OR carrier = %(carrier)s::text)
-    AND (%(hub)s::text IS NULL OR hub = %(hub)s::text)
+SELECT {columns}
+FROM (SELECT * FROM search_returns WHERE {within} AND {few} ORDER BY {order} LIMIT %(most)s::int4) looked
+WHERE {compared}
     AND (%(due)s::json IS NULL OR complete OR status_recorded_at >= (%(due)s::json ->> status)::timestamptz)
 ORDER BY {order}
 LIMIT %(limit)s::int4
 
 -- name: returns_upto
 -- As above: where looking ended.
-SELECT {key} FROM search_returns
-WHERE {within}
-    AND (%(tracking_number)s::text IS NULL OR tracking_number = %(tracking_number)s::text)
-    AND (%(order_number)s::text IS NULL OR order_number = %(order_number)s::text)
-    AND (%(connote)s::text IS NULL OR connote = %(connote)s::text)
-ORDER BY {order}
-OFFSET %(most)s::int4 - 1 LIMIT 1
+SELECT {key} FROM search_returns WHERE {within} AND {few} ORDER BY {order} OFFSET %(most)s::int4 - 1 LIMIT 1
 
 -- name: stuck_returns
 -- search_returns_stuck, of one retailer search_returns_retailer_stuck; one range a status.
 SELECT stuck.*
 FROM unnest(%(statuses)s::text[], %(due)s::timestamptz[]) AS late (status, due)
 CROSS JOIN LATERAL (
-    SELECT return_no, return_id, retailer, order_number, route, carrier, tracking_number, connote, hub, status, version,
-        complete, status_at, status_recorded_at, created_at, updated_at
+    SELECT {columns}
     FROM (
         SELECT * FROM search_returns
         WHERE status = late.status AND NOT complete AND status_recorded_at < late.due
-            AND (status_recorded_at, return_no) > (%(after_at)s::timestamptz, %(after)s::int8)
-            AND (%(retailer)s::text IS NULL OR retailer = %(retailer)s::text)
-            AND (%(tracking_number)s::text IS NULL OR tracking_number = %(tracking_number)s::text)
-            AND (%(order_number)s::text IS NULL OR order_number = %(order_number)s::text)
-            AND (%(connote)s::text IS NULL OR connote = %(connote)s::text)
-        ORDER BY status_recorded_at, return_no
+            AND (status_recorded_at, return_no) > (%(after_at)s::timestamptz, %(after)s::int8) AND {few}
+        ORDER BY {key}
         LIMIT %(most)s::int4
     ) looked
-    WHERE (%(route)s::text IS NULL OR route = %(route)s::text)
-        AND (%(carrier)s::text IS NULL OR carrier = %(carrier)s::text)
-        AND (%(hub)s::text IS NULL OR hub = %(hub)s::text)
-    ORDER BY status_recorded_at, return_no
+    WHERE {compared}
+    ORDER BY {key}
     LIMIT %(limit)s::int4
 ) stuck
 ORDER BY stuck.status_recorded_at, stuck.return_no
@@ -69,17 +44,13 @@ LIMIT %(limit)s::int4
 
 -- name: stuck_returns_upto
 -- As above: where looking ended first.
-SELECT stuck.status_recorded_at, stuck.return_no
+SELECT stuck.*
 FROM unnest(%(statuses)s::text[], %(due)s::timestamptz[]) AS late (status, due)
 CROSS JOIN LATERAL (
-    SELECT status_recorded_at, return_no FROM search_returns
+    SELECT {key} FROM search_returns
     WHERE status = late.status AND NOT complete AND status_recorded_at < late.due
-        AND (status_recorded_at, return_no) > (%(after_at)s::timestamptz, %(after)s::int8)
-        AND (%(retailer)s::text IS NULL OR retailer = %(retailer)s::text)
-        AND (%(tracking_number)s::text IS NULL OR tracking_number = %(tracking_number)s::text)
-        AND (%(order_number)s::text IS NULL OR order_number = %(order_number)s::text)
-        AND (%(connote)s::text IS NULL OR connote = %(connote)s::text)
-    ORDER BY status_recorded_at, return_no
+        AND (status_recorded_at, return_no) > (%(after_at)s::timestamptz, %(after)s::int8) AND {few}
+    ORDER BY {key}
     OFFSET %(most)s::int4 - 1 LIMIT 1
 ) stuck
 ORDER BY stuck.status_recorded_at, stuck.return_no
@@ -89,9 +60,7 @@ LIMIT 1
 -- Backwards, one range of search_exceptions_recorded_at, _all_open or _resolved, or where the list is filtered by one of
 -- them, of _code, _open_reason, _open, _reason, _verdict or _carrier; of one return search_exceptions_pkey. Then
 -- history_pkey, a probe a row, for where the event came from.
-SELECT e.recorded_at, e.return_no, e.seq, e.return_id, e.retailer, e.verdict, e.reason, e.milestone, e.code, e.type,
-    e.source, e.id, e.carrier, e.tracking_number, e.connote, e.occurred_at, e.resolved_at, h.topic, h.partition,
-    h."offset"
+SELECT {columns}
 FROM (
     SELECT * FROM (
         SELECT * FROM search_exceptions
@@ -101,10 +70,7 @@ FROM (
         ORDER BY {order}
         LIMIT %(most)s::int4
     ) looked
-    WHERE (%(verdict)s::text IS NULL OR verdict = %(verdict)s::text)
-        AND (%(reason)s::text IS NULL OR reason = %(reason)s::text)
-        AND (%(carrier)s::text IS NULL OR carrier = %(carrier)s::text)
-        AND (%(code)s::text IS NULL OR code = %(code)s::text)
+    WHERE {compared}
         AND (%(open)s::bool IS NULL OR (%(open)s::bool AND resolved_at IS NULL)
             OR (NOT %(open)s::bool AND resolved_at IS NOT NULL))
     ORDER BY {order}
@@ -126,40 +92,35 @@ OFFSET %(most)s::int4 - 1 LIMIT 1
 
 -- name: parked
 -- parked_recorded_at backwards; of one return parked_pkey.
-SELECT recorded_at, kind, subject, source, id, type, code, milestone, occurred_at, topic, partition, "offset"
+SELECT {columns}
 FROM (
     SELECT * FROM parked
-    WHERE (recorded_at, kind COLLATE "C", subject COLLATE "C", source COLLATE "C", id COLLATE "C")
-            < (%(after_at)s::timestamptz, %(kind)s::text, %(subject)s::text, %(source)s::text, %(id)s::text)
-        AND (%(return_id)s::text IS NULL OR (kind = 'return' AND subject = %(return_id)s::text))
-    ORDER BY recorded_at DESC, kind COLLATE "C" DESC, subject COLLATE "C" DESC, source COLLATE "C" DESC,
-        id COLLATE "C" DESC
+    WHERE {within} AND (%(return_id)s::text IS NULL OR (kind = 'return' AND subject = %(return_id)s::text))
+    ORDER BY {order}
     LIMIT %(most)s::int4
 ) looked
 WHERE (%(carrier)s::text IS NULL OR (kind = 'label' AND split_part(subject, '/', 1) = %(carrier)s::text))
     AND (%(code)s::text IS NULL OR code = %(code)s::text)
-ORDER BY recorded_at DESC, kind COLLATE "C" DESC, subject COLLATE "C" DESC, source COLLATE "C" DESC, id COLLATE "C" DESC
+ORDER BY {order}
 LIMIT %(limit)s::int4
 
 -- name: parked_upto
 -- As above: where looking ended.
-SELECT recorded_at, kind, subject, source, id FROM parked
-WHERE (recorded_at, kind COLLATE "C", subject COLLATE "C", source COLLATE "C", id COLLATE "C")
-        < (%(after_at)s::timestamptz, %(kind)s::text, %(subject)s::text, %(source)s::text, %(id)s::text)
-    AND (%(return_id)s::text IS NULL OR (kind = 'return' AND subject = %(return_id)s::text))
-ORDER BY recorded_at DESC, kind COLLATE "C" DESC, subject COLLATE "C" DESC, source COLLATE "C" DESC, id COLLATE "C" DESC
+SELECT {key} FROM parked
+WHERE {within} AND (%(return_id)s::text IS NULL OR (kind = 'return' AND subject = %(return_id)s::text))
+ORDER BY {order}
 OFFSET %(most)s::int4 - 1 LIMIT 1
 
 -- name: letters
 -- Backwards, one range of dead_letters_recorded_at, _open_recorded_at or _resolved, or where the list is filtered by one of
 -- them, of _open_reason, _reason or _topic; `since` and `until` bound it. What is long is left to the letter by itself.
-SELECT recorded_at, letter_no, topic, partition, "offset", published_at, reason, error, attempts, resolved_at,
-    CASE WHEN octet_length(key) <= 4096 THEN key END,
-    CASE WHEN octet_length(value) <= %(most_bytes)s::int4 THEN value END, octet_length(value),
-    CASE WHEN octet_length(headers::text) <= 16384 THEN headers ELSE '[]'::json END
+SELECT letter_no, topic, topic_id, partition, "offset", published_at,
+    CASE WHEN octet_length(key) <= 4096 THEN key END AS key,
+    CASE WHEN octet_length(value) <= %(most_bytes)s::int4 THEN value END AS value, octet_length(value) AS size,
+    CASE WHEN octet_length(headers::text) <= 16384 THEN headers ELSE '[]'::json END AS headers, reason, error, attempts,
+    recorded_at, resolved_at
 FROM (SELECT * FROM dead_letters WHERE {within} ORDER BY {order} LIMIT %(most)s::int4) looked
-WHERE (%(reason)s::text IS NULL OR reason = %(reason)s::text)
-    AND (%(topic)s::text IS NULL OR topic = %(topic)s::text)
+WHERE {compared}
     AND (%(open)s::bool IS NULL OR (%(open)s::bool AND resolved_at IS NULL)
         OR (NOT %(open)s::bool AND resolved_at IS NOT NULL))
 ORDER BY {order}
@@ -171,6 +132,6 @@ SELECT {key} FROM dead_letters WHERE {within} ORDER BY {order} OFFSET %(most)s::
 
 -- name: letter
 -- dead_letters_pkey
-SELECT recorded_at, letter_no, topic, partition, "offset", published_at, reason, error, attempts, resolved_at, key,
-    value, octet_length(value), headers
+SELECT letter_no, topic, topic_id, partition, "offset", published_at, key, value, octet_length(value) AS size, headers,
+    reason, error, attempts, recorded_at, resolved_at
 FROM dead_letters WHERE letter_no = %s::int8

@@ -23,9 +23,9 @@ WHERE return_no = %s
 ORDER BY seq DESC
 LIMIT %s
 
--- name: positions
+-- name: revisions
 -- For each of a list, what `find` does.
-SELECT asked.i, position.version, position.seq
+SELECT asked.i, revision.version, revision.seq
 FROM unnest(%(first)s::text[], %(second)s::text[]) WITH ORDINALITY AS asked (first, second, i)
 CROSS JOIN LATERAL (
     SELECT h.version, h.seq
@@ -39,7 +39,7 @@ CROSS JOIN LATERAL (
     ) h
     ORDER BY found.kind, found.number = asked.first DESC, found.return_no DESC
     LIMIT 1
-) position
+) revision
 
 -- name: completed
 -- search_returns_status backwards, one range a route, or search_returns_pkey where most returns have that status; then

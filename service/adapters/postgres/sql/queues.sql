@@ -17,13 +17,10 @@ CROSS JOIN LATERAL (
 -- name: exceptions
 -- search_exceptions_open, one range a verdict.
 SELECT asked.verdict, queue.number, queue.oldest
-FROM unnest(%(verdicts)s::text[]) AS asked (verdict)
-CROSS JOIN LATERAL (
+FROM unnest(%(verdicts)s::text[]) AS asked (verdict), LATERAL (
     SELECT count(*) AS number, min(recorded_at) AS oldest
-    FROM (
-        SELECT recorded_at FROM search_exceptions
-        WHERE verdict = asked.verdict AND resolved_at IS NULL ORDER BY recorded_at LIMIT %(most)s::int4
-    ) few
+    FROM (SELECT recorded_at FROM search_exceptions WHERE verdict = asked.verdict AND resolved_at IS NULL
+          ORDER BY recorded_at LIMIT %(most)s::int4) few
 ) queue
 
 -- name: in_use
@@ -41,13 +38,10 @@ SELECT count(*), min(recorded_at) FROM (SELECT recorded_at FROM parked ORDER BY 
 -- name: letters
 -- dead_letters_open_reason, one range a reason.
 SELECT asked.reason, queue.number, queue.oldest
-FROM unnest(%(reasons)s::text[]) AS asked (reason)
-CROSS JOIN LATERAL (
+FROM unnest(%(reasons)s::text[]) AS asked (reason), LATERAL (
     SELECT count(*) AS number, min(recorded_at) AS oldest
-    FROM (
-        SELECT recorded_at FROM dead_letters
-        WHERE reason = asked.reason AND resolved_at IS NULL ORDER BY recorded_at LIMIT %(most)s::int4
-    ) few
+    FROM (SELECT recorded_at FROM dead_letters WHERE reason = asked.reason AND resolved_at IS NULL
+          ORDER BY recorded_at LIMIT %(most)s::int4) few
 ) queue
 WHERE queue.number > 0
 
@@ -99,7 +93,7 @@ SELECT minute, events FROM search_minutes WHERE minute >= %(since)s::timestamptz
 -- All of offsets: one row a partition.
 SELECT topic, partition, next, topic_id FROM offsets
 
--- name: progress
+-- name: projection_lag
 -- cursors_pkey, batches_pkey
 SELECT coalesce((SELECT max(n) FROM batches), 0) - known.n,
     (SELECT recorded_at FROM batches WHERE batches.n = known.n + 1),

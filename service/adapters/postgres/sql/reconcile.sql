@@ -87,8 +87,7 @@ INSERT INTO reconciliations (n, batch_id, ends) VALUES (%s, %s::text::xid8, %s)
 ON CONFLICT (n) DO UPDATE SET batch_id = excluded.batch_id, ends = excluded.ends, recorded_at = now()
 
 -- name: untold_exceptions
-SELECT b.n, h.return_no, h.seq, r.return_id, h.recorded_at, h.source, h.id, h.type, h.occurred_at, h.milestone, h.code,
-    h.verdict, h.reason, h.changes, h.version, h.state, h.data, h.topic, h.partition, h."offset"
+SELECT {logged}, h.data
 FROM history AS h
 JOIN returns AS r ON r.return_no = h.return_no
 JOIN batches AS b ON b.batch_id = h.batch_id
@@ -101,8 +100,8 @@ WHERE (h.verdict IN ('held', 'refused', 'unmapped') OR h.reason = 'tracking_numb
 ORDER BY b.n, h.return_no, h.seq
 
 -- name: untold_letters
-SELECT b.n, d.letter_no, d.topic, d.partition, d."offset", d.published_at, d.key, d.value, d.headers, d.reason, d.error,
-    d.attempts, octet_length(d.value)
+SELECT b.n, d.letter_no, d.topic, d.topic_id, d.partition, d."offset", d.published_at, d.key, d.value,
+    octet_length(d.value) AS size, d.headers, d.reason, d.error, d.attempts, d.recorded_at, d.resolved_at
 FROM dead_letters AS d
 JOIN batches AS b ON b.batch_id = d.batch_id
 WHERE b.n <= %(n)s AND (%(since)s::timestamptz IS NULL OR d.recorded_at >= %(since)s::timestamptz)

@@ -33,7 +33,7 @@ def connection(database: str) -> Iterator[WorkingConnection]:
 
 
 def test_work_goes_on_until_the_answer_is_there(connection: WorkingConnection) -> None:
-    connection.meanwhile = work = Work(10**9)
+    connection.while_waiting = work = Work(10**9)
 
     row = connection.execute("SELECT 1 FROM pg_sleep(0.1)").fetchone()
 
@@ -42,7 +42,7 @@ def test_work_goes_on_until_the_answer_is_there(connection: WorkingConnection) -
 
 
 def test_with_nothing_left_to_do_it_waits(connection: WorkingConnection) -> None:
-    connection.meanwhile = work = Work(3)
+    connection.while_waiting = work = Work(3)
 
     row = connection.execute("SELECT 1 FROM pg_sleep(0.1)").fetchone()
 
@@ -53,7 +53,7 @@ def test_with_nothing_left_to_do_it_waits(connection: WorkingConnection) -> None
 @pytest.mark.parametrize("pieces", (0, 5, 10**9))
 def test_rows_are_copied_whole(connection: WorkingConnection, pieces: int) -> None:
     connection.execute("CREATE TEMPORARY TABLE copied (number int, text text)")
-    connection.meanwhile = Work(pieces)
+    connection.while_waiting = Work(pieces)
     with connection.transaction(), connection.cursor() as cursor:
         with cursor.copy("COPY copied FROM STDIN (FORMAT BINARY)") as copy:
             copy.set_types(["int4", "text"])
@@ -65,7 +65,7 @@ def test_rows_are_copied_whole(connection: WorkingConnection, pieces: int) -> No
 
 
 def test_an_error_is_raised_as_ever_and_the_connection_goes_on(connection: WorkingConnection) -> None:
-    connection.meanwhile = Work(10**9)
+    connection.while_waiting = Work(10**9)
 
     with pytest.raises(psycopg.errors.DivisionByZero):
         connection.execute("SELECT 1 / (count(*) - 1) FROM pg_sleep(0.02)")
@@ -74,7 +74,7 @@ def test_an_error_is_raised_as_ever_and_the_connection_goes_on(connection: Worki
 
 
 def test_a_server_that_hangs_up_is_noticed(connection: WorkingConnection) -> None:
-    connection.meanwhile = Work(10**9)
+    connection.while_waiting = Work(10**9)
 
     with pytest.raises(psycopg.OperationalError):
         connection.execute("SELECT pg_terminate_backend(pg_backend_pid()) FROM pg_sleep(0.02)")

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from service.adapters.postgres.journal.search import PostgresSearch
-from service.application.journal.slices import Limits
+from service.application.journal.slices import SliceLimits
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
 from service.runtime.projector import Projector
@@ -37,7 +37,7 @@ def project(database: str) -> Callable[..., None]:
     def run(*events: dict[str, Any], rows: int = 1500) -> None:
         if events:
             ingest(database, events)
-        with closing(PostgresSearch(database, Limits(rows=rows))) as tables:
+        with closing(PostgresSearch(database, SliceLimits(rows=rows))) as tables:
             Projector(tables, Stop(), Metrics()).run(drain=True)
 
     return run
@@ -127,7 +127,7 @@ def test_made_from_nothing_they_are_the_same(database: str, filler: Filler, proj
         connection.execute("DELETE FROM search_days WHERE milestone = 'RT'")
         connection.execute("UPDATE search_minutes SET events = 1")
 
-    with closing(PostgresSearch(database, Limits())) as tables:
+    with closing(PostgresSearch(database, SliceLimits())) as tables:
         Projector(tables, Stop(), Metrics()).rebuild()
 
     assert kept(database) == before

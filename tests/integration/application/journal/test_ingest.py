@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from service.adapters.postgres.journal.rows import MAX_KEYS_IN_ROW
+from service.adapters.postgres.journal.columns import MAX_KEYS_IN_ROW
 from tests.support.ingesting import (
     STRUCTURED,
     assert_right,

@@ -12,7 +12,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from service.adapters.postgres.journal.search import PostgresSearch
-from service.application.journal.slices import Limits
+from service.application.journal.slices import SliceLimits
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
 from service.runtime.projector import Projector
@@ -38,7 +38,7 @@ def project(database: str) -> Callable[..., None]:
 
 
 def projector(database: str, rows: int = 1500, stop: Stop | None = None) -> Projector:
-    return Projector(PostgresSearch(database, Limits(rows=rows)), Stop() if stop is None else stop, Metrics())
+    return Projector(PostgresSearch(database, SliceLimits(rows=rows)), Stop() if stop is None else stop, Metrics())
 
 
 def dump(database: str, table: str) -> list[dict[str, Any]]:
@@ -200,7 +200,7 @@ def test_made_from_nothing_the_tables_are_the_same(database: str, filler: Filler
 def test_readers_see_the_old_tables_until_the_new_ones_are_there(database: str, filler: Filler) -> None:
     filler.fill(world(20, seed=22))
     projector(database).run(drain=True)
-    search = PostgresSearch(database, Limits())
+    search = PostgresSearch(database, SliceLimits())
 
     with search.transaction() as tx:
         tx.begin_rebuild()

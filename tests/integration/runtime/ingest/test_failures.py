@@ -19,7 +19,7 @@ from kafka.admin import NewPartitions
 from pydantic import SecretStr
 
 from deploy.local.stack import LocalStack
-from service.adapters.kafka.fetching import source as kafka_source
+from service.adapters.kafka.fetching import subscribing
 from service.adapters.postgres.journal.journal import PostgresJournal
 from service.adapters.postgres.journal.transaction import BATCH_LOG_LOCK
 from service.adapters.postgres.migrations import migrate
@@ -385,7 +385,7 @@ class TestCollisions:
             late.join(10)  # lock_timeout is 20 s
             assert [str(failure) for failure in failures] == ["PostgreSQL 55P03"]
             assert tx.append_contested(rows(tx, "R-1002")) == set()
-            tx.seal(2)
+            tx.number_batch(2)
         assert service.query("SELECT id FROM history WHERE seq = 2 ORDER BY 1") == [("R-1001-ds",), ("R-1002-ds",)]
         for journal in journals:
             journal.close()
@@ -423,7 +423,7 @@ class TestKafka:
     def test_partitions_that_are_added_are_read_from_their_beginning(
         self, service: Service, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(kafka_source, "METADATA_MAX_AGE_MS", 500)
+        monkeypatch.setattr(subscribing, "METADATA_MAX_AGE_MS", 500)
         topic = service.topics.name("returns")
         documents = [creation(f"R-{number:04}") for number in range(40)]
         with working(service):

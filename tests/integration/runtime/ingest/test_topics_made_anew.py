@@ -11,7 +11,7 @@ import pytest
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
-from service.adapters.kafka.fetching import source as kafka_source
+from service.adapters.kafka.fetching import subscribing
 from service.adapters.postgres.journal.journal import PostgresJournal
 from service.application.journal.ingest import write
 from service.application.ports import Move, Rebinding, Stored
@@ -91,7 +91,7 @@ def test_a_topic_made_anew_while_no_worker_ran_is_read_from_its_beginning(servic
 def test_a_worker_that_runs_reads_a_topic_made_anew_from_its_beginning(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kafka_source, "METADATA_MAX_AGE_MS", 500)
+    monkeypatch.setattr(subscribing, "METADATA_MAX_AGE_MS", 500)
     topic = service.topics.name("returns")
     with working(service) as worker:
         publish(service, *many(0, 60))

@@ -13,7 +13,7 @@ from httpx import Client, Response
 from service.adapters.postgres.journal.search import PostgresSearch
 from service.adapters.postgres.reading.public import PostgresPublicReading
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
-from service.application.journal.slices import Limits as Slices
+from service.application.journal.slices import SliceLimits
 from service.errors import Retryable
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
@@ -21,7 +21,7 @@ from service.runtime.projector import Projector
 from service.web.app import create_app
 from service.web.html.catalogue import LANGUAGES
 from service.web.http.limits import Rate
-from service.web.public.pages import Limits, Public
+from service.web.public.pages import Public, PublicLimits
 from service.wire.carriers import CarrierTables
 from tests.support import journals
 from tests.support.filling import Filler, world
@@ -32,7 +32,7 @@ from tests.support.web import served
 
 pytestmark = pytest.mark.postgres
 PLENTY = Rate(per_minute=1_000_000, burst=1_000_000)
-GENEROUS = Limits(PLENTY, PLENTY, streams=20, streams_of_a_client=20)
+GENEROUS = PublicLimits(PLENTY, PLENTY, streams=20, streams_of_a_client=20)
 GB = {"name": "Leeds depot", "code": "LBA", "country": "GB"}
 WEIGHT = 60 * 1024
 # What people and machines have tried on other sites; `MARK` tells a reflection from a word of ours.
@@ -58,7 +58,7 @@ ATTACKS = (
 
 
 @contextmanager
-def pages(database: str, limits: Limits = GENEROUS) -> Iterator[Client]:
+def pages(database: str, limits: PublicLimits = GENEROUS) -> Iterator[Client]:
     with open_pool(database, 4) as pool:
         public = Public(PostgresPublicReading(pool), CarrierTables.load(), limits)
         with served(create_app(PostgresReading(pool), Metrics(), public)) as client:
@@ -354,7 +354,7 @@ def _escaped(text: str) -> bytes:
 
 def test_a_client_that_asks_too_often_is_told_when_to_come_back(database: str) -> None:
     ingest(database, [creation()])
-    limits = Limits(Rate(per_minute=1, burst=5), PLENTY, 1, 1)
+    limits = PublicLimits(Rate(per_minute=1, burst=5), PLENTY, 1, 1)
     with pages(database, limits) as client:
         answers = [
             client.get(f"/track/{number}") for number in ("R-1001", "A-1", "A-2", "!", "R-1001", "R-1001", "A-3")
@@ -369,7 +369,7 @@ def test_a_client_that_asks_too_often_is_told_when_to_come_back(database: str) -
 @pytest.mark.parametrize("number", ("R-1001", "NOBODY", "!!!"))
 def test_a_number_that_is_asked_for_too_often_rests(database: str, number: str) -> None:
     ingest(database, [creation()])
-    with pages(database, Limits(PLENTY, Rate(per_minute=1, burst=2), 1, 1)) as client:
+    with pages(database, PublicLimits(PLENTY, Rate(per_minute=1, burst=2), 1, 1)) as client:
         answers = [client.get(f"/{place}/{number}") for place in ("track", "first-mile", "track")]
         other = client.get("/track/OTHER")
 
@@ -484,7 +484,7 @@ def test_a_number_that_becomes_known_is_told(database: str, watch: Callable[...,
 def test_a_look_that_fails_is_followed_by_another(
     database: str, watch: Callable[..., Watcher], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look, failures = PostgresPublicReading.positions, list[Any]()
+    look, failures = PostgresPublicReading.revisions, list[Any]()
 
     def fails_once(self: PostgresPublicReading, asked: Any) -> Any:
         if not failures:
@@ -492,7 +492,7 @@ def test_a_look_that_fails_is_followed_by_another(
             raise Retryable("PostgreSQL 57P01")
         return look(self, asked)
 
-    monkeypatch.setattr(PostgresPublicReading, "positions", fails_once)
+    monkeypatch.setattr(PostgresPublicReading, "revisions", fails_once)
     ingest(database, [creation()])
 
     told = watch("/track/R-1001/events").next_event()
@@ -512,7 +512,7 @@ def test_head_has_the_headers_of_get(client: Client, database: str) -> None:
 
 
 def test_streams_are_bounded_and_free_their_place(database: str) -> None:
-    limits = Limits(PLENTY, PLENTY, streams=2, streams_of_a_client=2)
+    limits = PublicLimits(PLENTY, PLENTY, streams=2, streams_of_a_client=2)
     with pages(database, limits) as client:
         first, second = (Watcher(client, "/track/R-1001/events") for _ in range(2))
         refused = client.get("/track/R-1001/events")
@@ -552,7 +552,7 @@ def test_how_long_it_takes_comes_from_returns_that_are_complete(client: Client, 
     ingest(database, [creation(), scan("COLLECTED", "10:00")])
 
     before = texts(client.get("/track/R-1001"))
-    Projector(PostgresSearch(database, Slices()), Stop(), Metrics()).run(drain=True)
+    Projector(PostgresSearch(database, SliceLimits()), Stop(), Metrics()).run(drain=True)
     with pages(database) as later:
         after = texts(later.get("/track/R-1001"))
 

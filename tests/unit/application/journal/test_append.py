@@ -69,7 +69,8 @@ def contested(
     loads: list[set[int]] = []
 
     @contextmanager
-    def transaction() -> Iterator[MemoryTransaction]:
+    def transaction(while_waiting: object = None) -> Iterator[MemoryTransaction]:
+        del while_waiting
         tx = Contested(journal, journal.tables)
         tx.others, tx.loads = [list(each) for each in others], loads
         yield tx
@@ -197,7 +198,7 @@ def test_what_is_no_event_is_kept_as_it_came_with_the_words_for_it() -> None:
     (letter,) = journal.tables.letters
     assert (letter.record, letter.reason) == (bad, "not_json")
     assert letter.error.startswith("not JSON")
-    assert list(outcome.buried) == [letter]
+    assert list(outcome.letters_kept) == [letter]
     assert dict(outcome.duplicates) == {}
 
 
@@ -207,12 +208,11 @@ def test_a_letter_that_was_kept_before_is_a_repeat_of_its_topic() -> None:
 
     with journal.transaction() as tx:
         known = [item for item in items if isinstance(item, DeadLetter)]
-        keep = "bury" if hasattr(tx, "bury") else "keep_dead_letters"
-        setattr(tx, keep, lambda letters: [letter for letter in letters if letter is not known[0]])
+        tx.keep_dead_letters = lambda letters: [letter for letter in letters if letter is not known[0]]  # type: ignore[method-assign]
         outcome = ingest.take_in(tx, items)
 
     assert dict(outcome.duplicates) == {"in": 1}
-    assert list(outcome.buried) == known[1:]
+    assert list(outcome.letters_kept) == known[1:]
 
 
 def test_a_batch_without_letters_keeps_none() -> None:

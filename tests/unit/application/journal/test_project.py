@@ -10,12 +10,12 @@ from typing import Any
 
 from service.application.journal import ingest
 from service.application.journal.project import ExceptionRow, Projection, project
-from service.application.journal.slices import LogRow
 from service.application.journal.sweep import sweep
 from service.domain.journey import NEW
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser
 from service.wire.record import Record
+from service.wire.rows.logged import LogRow
 from service.wire.stored import encode_changes, encode_state, from_micros
 from tests.support.fakes import MemoryJournal
 from tests.support.journals import DELIVERED, DS, RE, RP, RR, SCAN, VOID, creation, event, scan

@@ -29,7 +29,8 @@ def swept(journal: MemoryJournal, found: Swept | None) -> list[tuple[int, int]]:
     asked: list[tuple[int, int]] = []
 
     @contextmanager
-    def transaction() -> Iterator[MemoryTransaction]:
+    def transaction(while_waiting: object = None) -> Iterator[MemoryTransaction]:
+        del while_waiting
         tx = Slices(journal, journal.tables)
         tx.found, tx.asked = found, asked
         yield tx

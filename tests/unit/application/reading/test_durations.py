@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from service.application.reading.durations import PaceKeeper, measure, step_times
-from service.application.reading.public import Position
+from service.application.reading.durations import DurationKeeper, leg_durations, typical_durations
+from service.application.reading.public import Revision
 from service.application.reading.redaction import Found
 from service.domain.journey import State
 from service.domain.milestones import Milestone, Route
@@ -36,35 +36,35 @@ class Store:
     def find(self, numbers: Sequence[str]) -> Found | None:
         raise NotImplementedError
 
-    def positions(self, asked: Sequence[Sequence[str]]) -> list[Position | None]:
+    def revisions(self, asked: Sequence[Sequence[str]]) -> list[Revision | None]:
         raise NotImplementedError
 
 
 def test_the_middle_of_what_was_seen_is_what_is_usual() -> None:
-    pace = measure([processed_after(days) for days in range(41)])
+    durations = typical_durations([processed_after(days) for days in range(41)])
 
-    assert pace[Route.OMNIRPS, Milestone.RDTPF] == timedelta(days=20)
+    assert durations[Route.OMNIRPS, Milestone.RDTPF] == timedelta(days=20)
 
 
 def test_too_few_returns_say_nothing() -> None:
-    assert measure([processed_after(1) for _ in range(19)]) == {}
+    assert typical_durations([processed_after(1) for _ in range(19)]) == {}
 
 
 def test_a_clock_that_runs_backwards_is_no_duration() -> None:
-    assert (Route.OMNIRPS, Milestone.RDTPF) not in measure([processed_after(-1) for _ in range(30)])
+    assert (Route.OMNIRPS, Milestone.RDTPF) not in typical_durations([processed_after(-1) for _ in range(30)])
 
 
 def test_the_store_is_asked_once_in_a_while_and_may_be_away() -> None:
     now = 1000.0
     store = Store([processed_after(2)] * 30)
-    keeper = PaceKeeper(store, lambda: now)
+    keeper = DurationKeeper(store, lambda: now)
 
-    first = keeper.usually(Route.OMNIRPS, Milestone.RDTPF)
-    again = keeper.usually(Route.OMNIRPS, Milestone.RDTPF)
+    first = keeper.typical(Route.OMNIRPS, Milestone.RDTPF)
+    again = keeper.typical(Route.OMNIRPS, Milestone.RDTPF)
     asked = store.asked
     store.is_away = True
     now += 10_000
-    later = keeper.usually(Route.OMNIRPS, Milestone.RDTPF)
+    later = keeper.typical(Route.OMNIRPS, Milestone.RDTPF)
 
     assert first == again == later == timedelta(days=2)
     assert asked == 1
@@ -73,7 +73,7 @@ def test_the_store_is_asked_once_in_a_while_and_may_be_away() -> None:
 
 def test_a_step_says_how_long_half_and_nearly_all_returns_take() -> None:
     (step,) = (
-        each for each in step_times([processed_after(days) for days in range(1, 101)]) if each.there is Milestone.RP
+        each for each in leg_durations([processed_after(days) for days in range(1, 101)]) if each.there is Milestone.RP
     )
 
     assert (step.route, step.here, step.samples) == (Route.OMNIRPS, Milestone.RDTPF, 100)
@@ -81,10 +81,10 @@ def test_a_step_says_how_long_half_and_nearly_all_returns_take() -> None:
 
 
 def test_steps_come_in_the_order_of_the_way_and_with_too_few_returns_not_at_all() -> None:
-    steps = step_times([processed_after(1) for _ in range(20)])
+    steps = leg_durations([processed_after(1) for _ in range(20)])
 
     assert [(step.here, step.there) for step in steps] == [
         (Milestone.RC, Milestone.RDTPF),
         (Milestone.RDTPF, Milestone.RP),
     ]
-    assert step_times([processed_after(1) for _ in range(19)]) == []
+    assert leg_durations([processed_after(1) for _ in range(19)]) == []

@@ -18,6 +18,8 @@ from service.application.reading.redaction import Rejection
 from service.domain.milestones import RANKED, Milestone
 from service.web.html.assets import Assets
 from service.web.html.rendering import Renderer
+from service.wire.documents import return_document
+from service.wire.reconciled import RECONCILED, event_data
 from tests.support import journals
 from tests.support.found import TABLES, found
 from tests.support.journals import creation, event, scan
@@ -300,3 +302,35 @@ def test_a_place_has_a_name_where_it_is_no_address_and_no_code(name: str, is_sho
     assert place is not None
     assert place.name == (name if is_shown else None)
     assert place.country == "GB"
+
+
+def reconciled(*events: dict[str, Any], **changed: Any) -> dict[str, Any]:
+    """What `reconcile` records of these events after they were published."""
+    document = return_document("R-1001", found("R-1001", events).state) | changed
+    return event(RECONCILED, "reconciled", "21:00", **event_data("R-1001", document))
+
+
+def test_a_reconciliation_hides_no_place_that_the_events_before_it_showed() -> None:
+    """The document that it keeps has our own words, and where each milestone is from: neither is anybody's secret."""
+    before = [
+        creation(),
+        scan("COLLECTED", "10:00", location={"name": "Ile de Re", "country": "FR"}) | {"source": "/omniparcel/leeds"},
+        scan("DELIVERED", "11:00", location={"name": "Omniparcel Leeds", "country": "GB"}),
+        hub(journals.DS, "12:00"),
+        hub(journals.RP, "13:00"),
+        hub(journals.RE, "14:00", connote="C-1"),
+    ]
+
+    after = view(*before, reconciled(*before))
+
+    assert [each.place for each in after.happenings] == [each.place for each in view(*before).happenings]
+    assert {each.place.name for each in after.happenings if each.place} == {"Ile de Re", "Omniparcel Leeds"}
+
+
+def test_what_a_reconciliation_keeps_of_a_return_is_as_private_as_what_its_events_say() -> None:
+    elsewhere = scan("DELIVERED", "11:00", location={"name": "Elsewhere", "code": "QUX", "country": "GB"})
+    held = reconciled(creation(), elsewhere, order_number="TERMINAL")
+
+    for name in ("Qux depot", "Terminal Leeds"):
+        shown = view(creation(), scan("COLLECTED", "10:00", location={"name": name, "country": "GB"}), held)
+        assert {each.place.name for each in shown.happenings if each.place} == {None}

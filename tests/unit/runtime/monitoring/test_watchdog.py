@@ -48,12 +48,11 @@ def test_a_turn_that_takes_too_long_is_told_once_with_where_it_is(bench: Bench) 
     bench.dog.beat()
 
     bench.pass_(24)
-    assert (bench.keys, bench.dog.is_stuck) == ([], False)
+    assert bench.keys == []
     bench.pass_(30)
 
     assert bench.keys == ["no_progress"]
     assert bench.told[0][1]["seconds"] == pytest.approx(25.5)
-    assert bench.dog.is_stuck
     assert bench.dog.seconds_since_turn == 54
 
 
@@ -88,15 +87,12 @@ def test_a_turn_that_never_ends_ends_the_process(bench: Bench) -> None:
     assert bench.ended[0] == 1
 
 
-def test_before_the_first_turn_and_after_the_last_nothing_is_watched(bench: Bench) -> None:
+def test_before_the_first_turn_nothing_is_watched(bench: Bench) -> None:
     bench.dog.start(120)
-    bench.pass_(300)
-    bench.dog.beat()
-    bench.dog.rest()
     bench.pass_(300)
 
     assert not bench.told
-    assert bench.dog.seconds_since_turn == 0
+    assert bench.dog.seconds_since_turn is None
 
 
 def test_a_process_that_was_frozen_is_not_blamed_for_it(bench: Bench) -> None:
@@ -146,14 +142,15 @@ def test_where_the_main_thread_is_names_the_service_alone() -> None:
 def test_a_process_that_hangs_is_ended_with_its_stacks_in_the_log(hangs: str) -> None:
     script = f"""
         import ctypes
+        from service import logs  # which a process has imported long before
         from service.runtime.monitoring import watchdog
         watchdog._LOOK_SECONDS, watchdog._MARGIN_SECONDS = 0.05, 0.2
-        dog = watchdog.Watchdog(slow_seconds=0.2)
-        dog.start(0.6)
+        dog = watchdog.Watchdog(slow_seconds=0.5)
+        dog.start(0.9)
         dog.beat()
         def the_turn():
             import time
-            time.sleep(0.3)
+            time.sleep(0.15)
             {hangs}
         the_turn()
     """

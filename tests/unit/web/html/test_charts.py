@@ -93,10 +93,10 @@ def test_a_label_at_an_edge_stays_inside() -> None:
 def test_a_logarithmic_axis_gives_each_factor_the_same_room() -> None:
     scale = Scale(1, 10_000)
 
-    assert [round(scale.place(10**power)) for power in range(5)] == [0, 25, 50, 75, 100]
-    assert scale.place(0) == 0
-    assert scale.place(10**9) == 100
-    assert scale._replace(rtl=True).place(10) == 75
+    assert [round(scale.percent_of(10**power)) for power in range(5)] == [0, 25, 50, 75, 100]
+    assert scale.percent_of(0) == 0
+    assert scale.percent_of(10**9) == 100
+    assert scale._replace(rtl=True).percent_of(10) == 75
     assert scale.between(10, 100) == ("25%", "25%")
     assert scale._replace(rtl=True).between(10, 100) == ("50%", "25%")
 

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from service.application.access.audit import Action, Key
-from service.application.reading.desk import KINDS
+from service.application.access.sessions import NOBODY, Agent
+from service.application.reading.desk import KINDS, EventView
 from service.application.reading.listing import STUCK_HOURS
+from service.application.reading.local_time import LocalTime
 from service.application.reading.public import StepState
+from service.application.reading.tracking import RecordedEvent
 from service.domain.milestones import Milestone, Reason, Route, Verdict
+from service.web.html.assets import Assets
 from service.web.html.catalogue import LANGUAGES, load
-from service.web.html.desk_values import pretty, shown
+from service.web.html.desk_values import DeskTemplates, pretty, shown
 from service.web.ops.desk import CATALOGUES, NAVIGATION
 from service.web.ops.return_detail import TYPES
-from service.web.ops.returns import FILTERS, QUICK
+from service.web.ops.returns import FORM, QUICK
 from service.wire.explanations import EXPLANATIONS
-from service.wire.models import MODELS
+from service.wire.models import MODELS, RETURN_CREATED
 from service.wire.reconciled import RECONCILED
 
 WEB = Path(__file__).parents[4] / "service" / "web" / "html"
@@ -44,7 +49,9 @@ def test_every_value_has_words(language: str) -> None:
 
     expected = {f"action.{action}" for action in Action} | {f"detail.{key}" for key in Key}
     expected |= {f"nav.{name}" for name, _ in NAVIGATION} | {f"quick.{name}" for name, _ in QUICK}
-    expected |= {f"match.{kind}" for kind in KINDS} | {f"field.{name}" for name in (*FILTERS, "return_id")}
+    expected |= {f"match.{kind}" for kind in KINDS} | {
+        f"field.{name}" for name in (*(field.name for field in FORM.fields), "return_id")
+    }
     expected |= {f"{subject}.{status}" for subject in ("stuck", "advice") for status in STUCK_HOURS}
     expected |= {f"{subject}.{reason}" for subject in ("expected", "resolution") for reason in Reason}
     expected |= {f"verdict.{verdict}" for verdict in Verdict} | {f"route.{route}" for route in Route}
@@ -59,7 +66,7 @@ def test_every_text_of_a_page_is_in_the_catalogues_and_the_other_way_round() -> 
     sources += "".join(path.read_text() for path in (WEB.parent / "ops").glob("*.py"))
     sources += "".join(path.read_text() for path in WEB.glob("*.py"))
     used = set(re.findall(r'\bt\("([a-z_]+\.[a-zA-Z_]+)"', sources))
-    used |= set(re.findall(r'"((?:login|void)\.[a-z_]+)"', sources))  # what went wrong
+    used |= set(re.findall(r'"((?:login|void|listed)\.[a-z_]+)"', sources))  # what went wrong, and choices of forms
 
     assert used <= load(*CATALOGUES)["en"].texts.keys()
     assert {key for key in texts if not key.startswith(BY_VALUE)} - used == {"language"}
@@ -81,3 +88,36 @@ def test_what_cannot_be_seen_is_shown() -> None:
     assert shown("a\u202eb\0c\td") == "a\\u202eb\\u0000c\\u0009d"
     assert shown("Ünïcode – שלום 😀") == "Ünïcode – שלום 😀"
     assert pretty({"a": "\u2066x", "n": [1]}) == '{\n  "a": "\\u2066x",\n  "n": [\n    1\n  ]\n}'
+
+
+@pytest.mark.parametrize(
+    ("type_", "said"), ((RECONCILED, "What subscribers were told"), (RETURN_CREATED, "Data as sent"))
+)
+def test_a_row_says_whether_its_data_was_sent_or_is_what_subscribers_held(type_: str, said: str) -> None:
+    at = datetime(2026, 11, 25, tzinfo=UTC)
+    row = RecordedEvent(
+        5,
+        "/s",
+        "i",
+        type_,
+        None,
+        None,
+        at,
+        at,
+        Verdict.INFORMATIONAL,
+        None,
+        "event",
+        "t",
+        0,
+        1,
+        {"published": {"order": "<b>"}},
+    )
+    event = EventView(row, LocalTime(at, is_local=True), None, None, False, False, False, None, None, None, False)
+    templates = DeskTemplates(Assets(), CATALOGUES)
+    page = templates._environment.from_string(
+        '{% from "ops/_event.html" import event_row with context %}{{ event_row(event, "R-1") }}'
+    ).render(t=templates.catalogues["en"], types=TYPES, event=event, agent=Agent(NOBODY, frozenset()))
+
+    assert f"<h4>{said}</h4>" in page
+    assert "&lt;b&gt;" in page
+    assert "<b>" not in page

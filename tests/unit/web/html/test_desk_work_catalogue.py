@@ -9,7 +9,7 @@ import pytest
 
 from service.application.journal.replay import Fate
 from service.application.lag import Lag
-from service.application.reading.durations import StepTimes
+from service.application.reading.durations import LegDurations
 from service.application.reading.listing import STUCK_HOURS
 from service.application.reading.queues import MOST_COUNTED, DayCount, Size
 from service.domain.milestones import Milestone, Reason, Route
@@ -45,6 +45,7 @@ def test_a_status_is_called_what_consumers_see() -> None:
 
 def test_no_text_is_left_over() -> None:
     sources = "".join(path.read_text() for path in (WEB / "templates" / "ops").iterdir())
+    sources += "".join(path.read_text() for path in (WEB.parent / "ops").glob("*.py"))
 
     for key in load(*CATALOGUES)["en"].texts:
         subject, _, name = key.partition(".")
@@ -146,21 +147,21 @@ def test_the_minute_that_is_not_over_is_not_drawn() -> None:
     assert (minutes.latest, minutes.total, minutes.values[0]) == (7, 8, 1)
 
 
-def step(route: Route, *hours: float) -> StepTimes:
-    return StepTimes(route, Milestone.RC, Milestone.RT, 20, *(timedelta(hours=each) for each in hours))
+def step(route: Route, *hours: float) -> LegDurations:
+    return LegDurations(route, Milestone.RC, Milestone.RT, 20, *(timedelta(hours=each) for each in hours))
 
 
 def test_steps_of_all_routes_are_drawn_on_one_axis() -> None:
-    hub, first_mile = drawing.steps([step(Route.OMNIRPS, 2, 20, 200), step(Route.FIRST_MILE_ONLY, 1, 2, 3)], rtl=False)
+    hub, first_mile = drawing.legs([step(Route.OMNIRPS, 2, 20, 200), step(Route.FIRST_MILE_ONLY, 1, 2, 3)], rtl=False)
 
     assert hub.marks == first_mile.marks
     assert hub.marks[0].x == "0%"
     assert first_mile.rows[0].p50 == "0%"
-    assert drawing.steps([], rtl=False) == ()
+    assert drawing.legs([], rtl=False) == ()
 
 
 def test_steps_without_any_duration_can_be_drawn() -> None:
-    (chart,) = drawing.steps([step(Route.OMNIRPS, 0, 0, 0)], rtl=True)
+    (chart,) = drawing.legs([step(Route.OMNIRPS, 0, 0, 0)], rtl=True)
 
     assert chart.rows[0].p99 == "100%"
 

@@ -9,7 +9,7 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import NewPartitions
 
-from service.adapters.kafka.fetching import source as kafka_source
+from service.adapters.kafka.fetching import subscribing
 from service.adapters.kafka.fetching.source import KafkaSource
 from service.application.ports import Bounds, Partition
 from service.errors import BrokenSource
@@ -46,7 +46,7 @@ def test_a_rebalance_comes_to_its_end_however_short_the_polls_are(
     service: Service, monkeypatch: pytest.MonkeyPatch, timeout_ms: int
 ) -> None:
     # A worker once stood still for ever: the client forgot the rebalance that a poll had left in the middle.
-    monkeypatch.setattr(kafka_source, "METADATA_MAX_AGE_MS", 200)
+    monkeypatch.setattr(subscribing, "METADATA_MAX_AGE_MS", 200)
     topic = service.topics.name("returns")
     with contextlib.closing(KafkaSource(service.settings, service.settings.input_topics)) as source:
         gained(source, 12, timeout_ms)
@@ -99,6 +99,25 @@ def test_a_gained_partition_gives_nothing_until_it_is_resumed_at_its_place(servi
         assert source.high_water((topic, 0)) == bounds.end
         assert source.all_partitions() == mine
         source.commit({(topic, 0): bounds.end, ("elsewhere", 0): 1})
+
+
+def test_what_came_while_nobody_polled_comes_all_at_once(service: Service) -> None:
+    # A fetch that was under way was answered with the first record; the others came one batch later.
+    topic = service.topics.name("returns")
+    settings = service.settings.model_copy(update={"fetch_max_wait_ms": 5000})
+    with contextlib.closing(KafkaSource(settings, settings.input_topics)) as source:
+        mine = {partition for partition in gained(source, 12, 100) if partition[0] == topic}
+        for partition in mine:
+            source.seek(partition, 0)
+        source.resume(mine)
+        assert source.poll(100, 100) == []  # which leaves a fetch under way
+        publish(service, creation("R-0001"))
+        eventually(lambda: bool(source._consumer._fetcher._completed_fetches), 10)
+        publish(service, *(creation(f"R-{number:04}") for number in range(2, 12)))
+
+        records = source.poll(100, 100)
+
+        assert len(records) == 11
 
 
 def test_a_position_that_is_gone_breaks_the_source(service: Service) -> None:

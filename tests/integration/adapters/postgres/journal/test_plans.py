@@ -12,10 +12,11 @@ from itertools import count
 import pytest
 
 from service.adapters.postgres.database import connect, probe_indexes
+from service.adapters.postgres.journal.columns import LISTS
 from service.adapters.postgres.queries import load_queries
 from tests.support.any_batch import ANY_BATCH
 
-QUERIES = load_queries("journal.sql")
+QUERIES = load_queries("journal.sql", LISTS)
 # What compares a row with all others, or reads a table from end to end.
 WRONG = ("Seq Scan", "Join Filter", "Materialize", "Hash Join", "Merge Join")
 # Everything that takes many keys, or reads what a batch wrote. Not the offsets: there are some dozens of them.

@@ -14,14 +14,18 @@ from psycopg import Connection
 
 from service.adapters.postgres.reading.listing import PostgresListing
 from service.adapters.postgres.reading.returns import open_pool
-from service.application.reading.listing import STUCK_HOURS, ExceptionFilter, LetterFilter, ReturnFilter
+from service.application.reading.filters import ExceptionFilter, LetterFilter, ReturnFilter
+from service.application.reading.listing import STUCK_HOURS
 from service.application.reading.pages import due_times
+from service.domain.milestones import Milestone, Reason, Route
+from service.wire.reasons import Invalid
 from tests.support.any_batch import ANY_BATCH
 from tests.support.plans import Explained, indexes, scans
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 RETURNS = 20_000
+REASONS = tuple(Invalid)[:15]
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 FILL = f"""
 INSERT INTO returns (return_id) SELECT 'R-' || i FROM generate_series(1, {RETURNS}) i;
@@ -54,7 +58,7 @@ SELECT 'return', 'R-' || i, '/s', 'id', timestamptz '2026-11-01' + i * interval 
 FROM generate_series(1, {RETURNS}) i;
 INSERT INTO dead_letters (recorded_at, topic, partition, "offset", published_at, value, headers, reason, error,
     resolved_at)
-SELECT timestamptz '2026-11-01' + i * interval '1 min', 'topic-' || i % 20, 0, i, now(), 'x', '[]', 'reason-' || i % 15,
+SELECT timestamptz '2026-11-01' + i * interval '1 min', 'topic-' || i % 20, 0, i, now(), 'x', '[]', (ARRAY{[reason.value for reason in REASONS]})[1 + i % {len(REASONS)}],
     'e', CASE WHEN i % 2 > 0 THEN now() END
 FROM generate_series(1, {RETURNS}) i;
 """
@@ -74,18 +78,21 @@ DUE = due_times(STUCK_HOURS, NOW)
 PAGE = 51
 RETURN_LISTS: dict[str, tuple[ReturnFilter, set[str]]] = {
     "all": (ReturnFilter(), {"search_returns_pkey"}),
-    "status": (ReturnFilter(status="DS"), {"search_returns_status"}),
+    "status": (ReturnFilter(status=Milestone.DS), {"search_returns_status"}),
     "retailer": (ReturnFilter(retailer="retailer-7"), {"search_returns_retailer"}),
-    "retailer and status": (ReturnFilter(retailer="retailer-7", status="RR"), {"search_returns_retailer_status"}),
+    "retailer and status": (
+        ReturnFilter(retailer="retailer-7", status=Milestone.RR),
+        {"search_returns_retailer_status"},
+    ),
     "carrier": (ReturnFilter(carrier="carrier-3"), {"search_returns_carrier"}),
     "hub": (ReturnFilter(hub="hub-4"), {"search_returns_hub"}),
-    "hub and status": (ReturnFilter(hub="hub-4", status="RR"), {"search_returns_hub_status"}),
-    "carrier and status": (ReturnFilter(carrier="carrier-3", status="RR"), {"search_returns_carrier_status"}),
+    "hub and status": (ReturnFilter(hub="hub-4", status=Milestone.RR), {"search_returns_hub_status"}),
+    "carrier and status": (ReturnFilter(carrier="carrier-3", status=Milestone.RR), {"search_returns_carrier_status"}),
     "hub and carrier": (ReturnFilter(hub="hub-4", carrier="carrier-3"), {"search_returns_hub"}),
     "tracking number": (ReturnFilter(tracking_number="T-77"), {"search_returns_tracking_number"}),
     "order number": (ReturnFilter(order_number="O-77"), {"search_returns_order_number"}),
     "connote": (ReturnFilter(connote="CN-7"), {"search_returns_connote"}),
-    "route": (ReturnFilter(route="first_mile_only"), {"search_returns_pkey"}),
+    "route": (ReturnFilter(route=Route.FIRST_MILE_ONLY), {"search_returns_pkey"}),
     "not stuck": (ReturnFilter(stuck=False), {"search_returns_pkey"}),
 }
 EXCEPTION_LISTS: dict[str, tuple[ExceptionFilter, set[str]]] = {
@@ -94,8 +101,8 @@ EXCEPTION_LISTS: dict[str, tuple[ExceptionFilter, set[str]]] = {
     "resolved": (ExceptionFilter(open=False), {"search_exceptions_resolved"}),
     "verdict": (ExceptionFilter(verdict="held"), {"search_exceptions_verdict"}),
     "open and verdict": (ExceptionFilter(verdict="held", open=True), {"search_exceptions_open"}),
-    "reason": (ExceptionFilter(reason="unknown_code"), {"search_exceptions_reason"}),
-    "open and reason": (ExceptionFilter(reason="unknown_code", open=True), {"search_exceptions_open_reason"}),
+    "reason": (ExceptionFilter(reason=Reason.UNKNOWN_CODE), {"search_exceptions_reason"}),
+    "open and reason": (ExceptionFilter(reason=Reason.UNKNOWN_CODE, open=True), {"search_exceptions_open_reason"}),
     "carrier": (ExceptionFilter(carrier="carrier-3"), {"search_exceptions_carrier"}),
     "code": (ExceptionFilter(code="code-3"), {"search_exceptions_code"}),
     "code and carrier": (ExceptionFilter(code="code-3", carrier="carrier-3"), {"search_exceptions_code"}),
@@ -105,8 +112,8 @@ LETTER_LISTS: dict[str, tuple[LetterFilter, set[str]]] = {
     "all": (LetterFilter(), {"dead_letters_recorded_at"}),
     "open": (LetterFilter(open=True), {"dead_letters_open_recorded_at"}),
     "resolved": (LetterFilter(open=False), {"dead_letters_resolved"}),
-    "open and reason": (LetterFilter(reason="reason-3", open=True), {"dead_letters_open_reason"}),
-    "reason": (LetterFilter(reason="reason-3"), {"dead_letters_reason"}),
+    "open and reason": (LetterFilter(reason=REASONS[3], open=True), {"dead_letters_open_reason"}),
+    "reason": (LetterFilter(reason=REASONS[3]), {"dead_letters_reason"}),
     "topic": (LetterFilter(topic="topic-3"), {"dead_letters_topic"}),
     "time": (
         LetterFilter(since=NOW - timedelta(days=20), until=NOW - timedelta(days=19)),
@@ -149,9 +156,9 @@ def test_every_list_goes_by_an_index_of_its_own(connection: Connection[Any]) -> 
 def test_no_question_looks_at_more_than_so_many_rows(connection: Connection[Any]) -> None:
     explained = Explained(connection)
     listing = PostgresListing(explained.pool)
-    no_such = ReturnFilter(hub="hub-4", carrier="carrier-5", route="first_mile_only")  # never together
+    no_such = ReturnFilter(hub="hub-4", carrier="carrier-5", route=Route.FIRST_MILE_ONLY)  # never together
 
-    for wanted in (no_such, no_such._replace(status="RDBTC")):
+    for wanted in (no_such, no_such.model_copy(update={"status": Milestone.RDBTC})):
         with planned(explained, str(wanted), set()):
             found = listing.returns(wanted, DUE, None, PAGE)
 

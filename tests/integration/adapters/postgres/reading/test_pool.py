@@ -20,7 +20,7 @@ from tests.support.web import served
 pytestmark = pytest.mark.postgres
 
 # Asked so often that their plans are kept, whatever size the tables had when they were made.
-KEPT = {"reading.sql": ("state", "history"), "public.sql": ("find", "rows", "positions"), "tokens.sql": ("scopes_of",)}
+KEPT = {"reading.sql": ("state", "history"), "public.sql": ("find", "rows", "revisions"), "tokens.sql": ("scopes_of",)}
 
 
 def test_a_connection_that_the_server_closed_is_not_used_again(database: str) -> None:

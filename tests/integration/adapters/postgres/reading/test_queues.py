@@ -45,7 +45,7 @@ def test_nothing_waits_where_there_is_nothing(queues: PostgresQueues) -> None:
     assert set(sizes.stuck.values()) | set(sizes.exceptions.values()) | {sizes.in_use, sizes.parked} == {Size(0, None)}
     assert sizes.letters == {}
     assert (queues.unmapped(), queues.counts(), queues.days(date(2026, 1, 1)), queues.offsets()) == ([], {}, [], {})
-    assert queues.progress() == (0, None, True)
+    assert queues.projection_lag() == (0, None, True)
 
 
 def test_each_queue_says_how_much_waits_and_since_when(database: str, queues: PostgresQueues) -> None:
@@ -146,7 +146,7 @@ def test_tables_that_are_behind_say_so(database: str, queues: PostgresQueues) ->
     ingest(database, [creation("R-2")])
     execute(database, "UPDATE cursors SET n = 1 WHERE name = 'figures'")
 
-    progress = queues.progress()
+    progress = queues.projection_lag()
 
     assert progress.behind > 0
     assert progress.since is not None

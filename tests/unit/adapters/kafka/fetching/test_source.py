@@ -10,7 +10,7 @@ import pytest
 from kafka import TopicPartition
 from pydantic import SecretStr
 
-from service.adapters.kafka.fetching import source as kafka_source
+from service.adapters.kafka.fetching import subscribing
 from service.adapters.kafka.fetching.source import KafkaSource
 from service.application.ports import Partition
 from service.config import Settings
@@ -67,7 +67,7 @@ def opened(monkeypatch: pytest.MonkeyPatch, ends: dict[Partition, int]) -> tuple
     def open_client(*_: object, **__: object) -> Any:
         return client
 
-    monkeypatch.setattr(kafka_source, "opened", open_client)
+    monkeypatch.setattr(subscribing, "opened", open_client)
     settings = Settings(kafka_bootstrap_servers="nowhere:1", database_url=SecretStr("postgresql://nowhere"))
     source = KafkaSource(settings, ["in"])
     source.resume([A, B])

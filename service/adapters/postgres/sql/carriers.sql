@@ -1,0 +1,25 @@
+-- What the page of carriers shows: the scans among the rows recorded last, however many carriers there are.
+
+-- name: lately
+-- history_batch_id, backwards, so far and no further.
+WITH lately AS (
+    SELECT type, code, verdict, source, data, occurred_at, recorded_at, zone_source
+    FROM history ORDER BY batch_id DESC LIMIT %(rows)s::int4
+), scans AS (
+    SELECT data ->> 'carrier' AS carrier, CASE WHEN source LIKE '/feeds/%%' THEN substr(source, 8) END AS feed,
+        verdict = 'unmapped' AS unmapped, data -> 'location' IS NULL AS placeless, zone_source = 'carrier_table' AS naive,
+        extract(epoch FROM recorded_at - occurred_at)::float8 AS late, recorded_at
+    FROM lately WHERE type = %(scanned)s::text
+)
+SELECT carrier, feed, count(*), max(recorded_at), count(*) FILTER (WHERE unmapped), count(*) FILTER (WHERE placeless),
+    count(*) FILTER (WHERE naive), percentile_cont(ARRAY[0.5, 0.9, 0.99]) WITHIN GROUP (ORDER BY late)
+FROM scans GROUP BY carrier, feed ORDER BY count(*) DESC, carrier, feed LIMIT %(groups)s::int4
+
+-- name: codes
+-- As above; how often each code of one carrier came.
+WITH lately AS (
+    SELECT type, code, data FROM history ORDER BY batch_id DESC LIMIT %(rows)s::int4
+)
+SELECT code, count(*) FROM lately
+WHERE type = %(scanned)s::text AND data ->> 'carrier' = %(carrier)s::text
+GROUP BY code ORDER BY count(*) DESC, code LIMIT %(groups)s::int4

@@ -1,0 +1,109 @@
+"""The documents of what stands in lists, as the API gives them: every value is JSON.
+
+A document is its row, member by member, without the keys that only the store knows, and with what is said of it besides.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from service.application.reading.filters import PARKED
+from service.application.reading.listing import ListedException, ListedReturn, ParkedEvent
+from service.domain.milestones import NAMES, Milestone, Reason
+from service.wire.explanations import EXPLANATIONS, Explanation
+from service.wire.rows.letters import KeptLetter
+from service.wire.stored import to_micros
+from service.wire.times import rfc3339
+
+_KEYS: Final = frozenset({"return_no", "seq"})  # the store's own
+_PARKED: Final = Explanation(
+    "An event concerns a return, and the creation of this one has not come yet.",
+    "The event counts as soon as the creation arrives. If OmniReturns never sent it, it should now; a carrier's scan is "
+    "found by the carrier and tracking number that the creation names.",
+)
+
+
+def return_item(due: Mapping[str, datetime]) -> Callable[[ListedReturn], dict[str, Any]]:
+    """Makes the document of a return in a list: that of the return without its timeline, and what lists know.
+
+    `due` says for each status since when a return in it is stuck.
+    """
+
+    def item(row: ListedReturn) -> dict[str, Any]:
+        is_stuck = not row.complete and row.status in due and row.status_recorded_at < due[row.status]
+        named = {"status_name": NAMES[Milestone(row.status)]}
+        return {**_members(row._asdict(), after="status", more=named), "stuck": is_stuck}
+
+    return item
+
+
+def exception_item(row: ListedException | ParkedEvent) -> dict[str, Any]:
+    """The document of an exception or a parked event."""
+    if isinstance(row, ParkedEvent):
+        return _parked_item(row)
+    return _members(row._asdict(), after="reason", more=_explained(EXPLANATIONS[Reason(row.reason)]))
+
+
+def letter_item(row: KeptLetter) -> dict[str, Any]:
+    """The document of a dead letter."""
+    return {
+        "id": row.letter_no,
+        "reason": row.reason,
+        "error": row.error,
+        "topic": row.topic,
+        "partition": row.partition,
+        "offset": row.offset,
+        "published_at": _text(row.published_at),
+        "recorded_at": _text(row.recorded_at),
+        "attempts": row.attempts,
+        "resolved_at": _text(row.resolved_at),
+        "key": None if row.key is None else _bytes(row.key),
+        "value": None if row.size is None else {**_bytes(row.value), "size": row.size},
+        "headers": [{"name": name, "base64": encoded} for name, encoded in row.headers],
+    }
+
+
+def _parked_item(row: ParkedEvent) -> dict[str, Any]:
+    """A parked event has the members of an exception; what its return would say is not known."""
+    carrier, _, tracking_number = row.subject.partition("/") if row.kind == "label" else ("", "", "")
+    known = row._asdict() | {
+        "return_id": row.subject if row.kind == "return" else None,
+        "verdict": PARKED,
+        "carrier": carrier or None,
+        "tracking_number": tracking_number or None,
+    }
+    members = {name: known.get(name) for name in ListedException._fields}
+    return _members(members, after="reason", more=_explained(_PARKED))
+
+
+def _explained(explanation: Explanation) -> dict[str, str]:
+    return {"expected": explanation.expected, "resolution": explanation.resolution}
+
+
+def _members(row: Mapping[str, Any], *, after: str, more: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of a row as JSON, and behind one of them what is said besides."""
+    document: dict[str, Any] = {}
+    for name, value in row.items():
+        if name not in _KEYS:
+            document[name] = _text(value) if isinstance(value, datetime) else value
+        if name == after:
+            document |= more
+    return document
+
+
+def _bytes(value: bytes | None) -> dict[str, Any]:
+    """Bytes as base64, and as text where they are one; both null for what is left out."""
+    if value is None:
+        return {"base64": None, "text": None}
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        text = None
+    return {"base64": b64encode(value).decode(), "text": text}
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else rfc3339(to_micros(moment))

@@ -1,0 +1,104 @@
+"""What lists can be narrowed by: each filter is declared here once, for the API's queries, the desk's forms and SQL.
+
+A class is a list's filters: `service.web.api.lists` adds the page to it and has the query of the API, its fields with
+their types and descriptions are the parameters that OpenAPI shows; `service.web.ops.forms` makes a form of it and reads
+what people typed; `service.adapters.postgres.reading.listing` compares every field with the column of its name. To add a
+filter on a column that the list has is to add a field, and its words at the desk.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Final, Literal
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+from service.domain.milestones import Milestone, Reason, Route
+from service.wire.models import NUMBER_PATTERN, SLUG_PATTERN, TIME_PATTERN, compiled
+from service.wire.reasons import Invalid
+
+PARKED: Final = "parked"
+MOST_CHARACTERS: Final = 128  # of a text without a pattern
+
+_LOOKS_LIKE_A_TIME: Final = compiled(TIME_PATTERN)
+
+Number = Annotated[str, Field(pattern=NUMBER_PATTERN)]
+Slug = Annotated[str, Field(pattern=SLUG_PATTERN)]
+# PostgreSQL keeps no NUL, so none is found either.
+Text = Annotated[str, Field(pattern=r"^[^\x00]*$", min_length=1, max_length=MOST_CHARACTERS)]
+TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+
+
+def _is_rfc3339(value: object) -> object:
+    """By itself pydantic takes a number for seconds since 1970, which nobody was told."""
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not _LOOKS_LIKE_A_TIME(value):
+        raise ValueError("RFC 3339 with an offset is expected")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_is_rfc3339)]
+
+
+class Filter(BaseModel):
+    """Filters of a list, which narrow it together; None: any. Raises pydantic's ValidationError for what cannot be meant.
+
+    A filter that nobody knows is an error: one that is misspelt would give everything.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ReturnFilter(Filter):
+    """Which returns. `stuck` is judged at the time of asking.
+
+    >>> ReturnFilter(status=Milestone.RDTPF, stuck=True)  # delivered, says the carrier, and no depot scan since
+    """
+
+    status: Milestone | None = Field(default=None, description="The status, by its code.")
+    retailer: Slug | None = None
+    tracking_number: Number | None = Field(default=None, description="The one on the label.")
+    order_number: Text | None = Field(default=None, description="The retailer's.")
+    connote: Number | None = Field(default=None, description="Everything that was exported under it.")
+    route: Route | None = None
+    carrier: Slug | None = Field(default=None, description="The first-mile carrier.")
+    hub: Slug | None = Field(default=None, description="The hub whose event moved the return last.")
+    stuck: bool | None = Field(
+        default=None,
+        description="true: not complete, and in its status for longer than is usual, by a threshold for each status. "
+        "false: all others.",
+    )
+
+
+class ExceptionFilter(Filter):
+    """Which exceptions. `verdict` may be `parked`; `open` tells those that still wait for somebody."""
+
+    verdict: Literal["held", "refused", "unmapped", "parked", "advanced", "backfilled", "repeated"] | None = Field(
+        default=None, description="advanced, backfilled, repeated: it counts, and there is a reason to look at it."
+    )
+    reason: Reason | None = None
+    carrier: Slug | None = None
+    code: Text | None = Field(default=None, description="A carrier's own scan code.")
+    return_id: Number | None = None
+    open: bool | None = Field(default=None, description="true: somebody should look at it. false: nobody needs to.")
+
+    @property
+    def wants_parked(self) -> bool:
+        """Parked events are open and have no reason."""
+        return self.verdict in (None, PARKED) and self.reason is None and self.open is not False
+
+    @property
+    def wants_recorded(self) -> bool:
+        """Whether others than parked events are wanted."""
+        return self.verdict != PARKED
+
+
+class LetterFilter(Filter):
+    """Which dead letters. `since` (inclusive) and `until` (exclusive) are of when they were kept."""
+
+    reason: Invalid | None = None
+    topic: TopicName | None = Field(default=None, description="The input topic.")
+    since: Moment | None = Field(default=None, description="Kept at this time or later.")
+    until: Moment | None = Field(default=None, description="Kept before this time.")
+    open: bool | None = Field(default=None, description="true: not resolved by a replay. false: resolved.")

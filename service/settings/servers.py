@@ -1,0 +1,118 @@
+"""Where Kafka, PostgreSQL and the service itself are, and what people get of the pages."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.addresses import wrong_together, wrong_with
+
+PREFIX: Final = "RETURNS_"
+
+
+class ServerSettings(BaseSettings):
+    """Addresses, credentials and limits of what is served."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    kafka_bootstrap_servers: str = Field(
+        default="127.0.0.1:9092", min_length=1, description="Brokers to start from: host:port, separated by commas."
+    )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="How to talk to the brokers."
+    )
+    kafka_ssl_cafile: str | None = Field(
+        default=None, description="CA certificates (PEM) that sign the brokers'; the system's by default."
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        default=None, description="How to log in to the brokers, with SASL."
+    )
+    kafka_sasl_username: str | None = Field(default=None, description="User name for SASL.")
+    kafka_sasl_password: SecretStr | None = Field(default=None, description="Password for SASL.")
+    database_url: SecretStr = Field(
+        default=SecretStr("postgresql://127.0.0.1:5432/returns"),
+        description="PostgreSQL: postgresql://user:password@host:port/database. With several hosts, "
+        "host:port,host:port/database?target_session_attrs=read-write, the one that takes writes is found.",
+    )
+    database_pool_size: int = Field(
+        default=8, ge=1, le=200, description="Most connections that a web process opens at a time."
+    )
+
+    http_host: str = Field(default="127.0.0.1", min_length=1, description="Address that `serve` listens on.")
+    http_port: int = Field(
+        default=8080, ge=0, le=65535, description="Port that `serve` listens on; 0 takes a free one."
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1", min_length=1, description="Address of a process's own /metrics, /livez and /readyz."
+    )
+    metrics_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Port of this process's own /metrics, /livez and /readyz; 0: none. `run` takes the three after it too.",
+    )
+    public_url: str | None = Field(
+        default=None, description="Address that people reach `serve` under, for links; by default where it listens."
+    )
+
+    http_trusted_proxies: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="Proxies in front of `serve`, addresses separated by commas, whose X-Forwarded-For names the client.",
+    )
+    public_client_rate: int = Field(
+        default=60, ge=1, le=100_000, description="Public pages a minute that one client gets from one web process."
+    )
+    public_number_rate: int = Field(
+        default=60, ge=1, le=100_000, description="Public pages a minute that all together get for one number."
+    )
+    public_burst: int = Field(
+        default=30, ge=1, le=100_000, description="Public pages that a client, or a number, gets at once after a rest."
+    )
+    public_streams: int = Field(
+        default=1000, ge=0, le=100_000, description="Most pages that one web process keeps live at a time."
+    )
+
+    ops_export_rows: int = Field(
+        default=100_000, ge=1, le=10_000_000, description="Most rows of a list that is taken away as a file."
+    )
+    ops_idle_minutes: int = Field(
+        default=30, ge=1, le=1440, description="A login to the operations desk ends when it is not used for this long."
+    )
+    ops_login_failures: int = Field(
+        default=10, ge=1, le=100_000, description="Logins a minute that may fail of one client, at one web process."
+    )
+    ops_session_hours: int = Field(
+        default=12, ge=1, le=168, description="A login to the operations desk ends after this long in any case."
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, value: SecretStr) -> SecretStr:
+        if wrong := wrong_with(value.get_secret_value()):
+            raise ValueError(wrong)
+        return value
+
+    @field_validator("kafka_bootstrap_servers")
+    @classmethod
+    def _has_ports(cls, value: str) -> str:
+        servers = [server.strip() for server in value.split(",")]
+        for server in servers:
+            host, colon, port = server.rpartition(":")
+            if not (host and colon and port.isdecimal() and 0 < int(port) < 65536):
+                raise ValueError("must be host:port, several separated by commas")
+        return ",".join(servers)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        wrong = wrong_together(
+            self.kafka_security_protocol,
+            cafile=self.kafka_ssl_cafile,
+            mechanism=self.kafka_sasl_mechanism,
+            has_credentials=bool(self.kafka_sasl_username) and self.kafka_sasl_password is not None,
+        )
+        if wrong is not None:
+            raise ValueError(wrong)
+        return self

@@ -1,0 +1,144 @@
+"""POST /v1/feeds/{feed}: what carriers and aggregators send in their own words."""
+
+from __future__ import annotations
+
+import time
+from http import HTTPStatus
+from typing import Annotated, Any, Final, Literal
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Request
+from fastapi import Path as PathParameter
+from pydantic import BaseModel, Field
+
+from service import logs
+from service.application.commands.feeding import NoSuchFeed, NotAuthentic
+from service.errors import Retryable
+from service.web.http.problems import Problem, documented
+from service.web.services import Services, services_of
+from service.wire.feeds import signatures
+from service.wire.feeds.reading import Scan, Unreadable
+
+router = APIRouter(prefix="/v1", tags=["feeds"])
+
+AT_A_TIME: Final = 8  # waits for Kafka must not use up the threads that everything else is answered on
+_RETRY_AFTER_SECONDS: Final = "5"
+_UNAVAILABLE: Final = (
+    "A server does not answer, and it is not known whether Kafka has the scans. Send the same request again: "
+    "what Kafka has already is not repeated."
+)
+_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "description": "The carrier's own payload.",
+        "required": True,
+        "content": {"application/json": {"schema": {}}},
+    }
+}
+_RESPONSES: Final = documented(
+    HTTPStatus.NOT_FOUND, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY
+)
+FeedName = Annotated[str, PathParameter(max_length=64, description="An open feed.", examples=["omniparcel"])]
+
+
+class FeedFault(BaseModel):
+    """What is wrong with one event."""
+
+    path: str = Field(description="Where: the event, what was looked for, and the expression that looked.")
+    reason: str = Field(description="A stable word, that of the dead letter.")
+    detail: str
+
+
+class FeedItem(BaseModel):
+    """What became of one event of the request."""
+
+    path: str
+    state: Literal["accepted", "invalid"] = Field(
+        description="invalid: Kafka has it all the same, and ingestion keeps it as a dead letter, for people to see."
+    )
+    meaning: str | None = Field(
+        description="The milestone that its code asserts, `informational`, or `unmapped`: no table knows the code."
+    )
+    fault: FeedFault | None = None
+
+
+class FeedAnswer(BaseModel):
+    """Kafka has all of these events; none where the request is about something else than scans."""
+
+    items: list[FeedItem]
+
+
+@router.post(
+    "/feeds/{feed}",
+    summary="Take in a carrier's or aggregator's own payload",
+    response_model=FeedAnswer,
+    responses=_RESPONSES,
+    openapi_extra=_BODY,
+)
+async def take_feed(
+    request: Request, feed: FeedName, services: Annotated[Services | None, Depends(services_of)]
+) -> FeedAnswer:
+    """Authenticated by the feed's own signature, with the secret of the feeds file. Publishes each event as
+    `carrier.scanned` and answers once Kafka has them all, in every copy that is in sync.
+
+    A request that comes again repeats nothing.
+    """
+    return await _take(request, services, feed, None)
+
+
+@router.post(
+    "/feeds/{feed}/{secret}",
+    summary="The same, for senders that sign nothing: the secret is in the address",
+    response_model=FeedAnswer,
+    responses=_RESPONSES,
+    openapi_extra=_BODY,
+)
+async def take_feed_by_address(
+    request: Request,
+    feed: FeedName,
+    secret: Annotated[str, PathParameter(max_length=256)],
+    services: Annotated[Services | None, Depends(services_of)],
+) -> FeedAnswer:
+    """Of feeds whose scheme is `path`. The address is logged without it."""
+    return await _take(request, services, feed, secret)
+
+
+async def _take(request: Request, services: Services | None, feed: str, secret: str | None) -> FeedAnswer:
+    if services is None or services.feeding is None:
+        raise _no_such_feed()
+    body = await request.body()
+    # As the bytes that came: Starlette takes them for Latin-1, and a password may be anything.
+    headers = {name.decode("latin-1"): value.decode(errors="surrogateescape") for name, value in request.headers.raw}
+    came = signatures.Request(headers, body, secret, time.time())
+    scans = await to_thread.run_sync(_scans, services, feed, came, limiter=request.app.state.feeds)
+    return FeedAnswer(items=[_item(scan) for scan in scans])
+
+
+def _scans(services: Services, feed: str, came: signatures.Request) -> list[Scan]:
+    assert services.feeding is not None  # noqa: S101 - asked before
+    try:
+        return services.feeding.take(feed, came)
+    except NoSuchFeed:
+        raise _no_such_feed() from None
+    except NotAuthentic as error:
+        detail = f"The request is not signed as this feed's are; {error}."
+        headers = {"www-authenticate": f'Feed realm="{feed}"'}
+        raise Problem(HTTPStatus.UNAUTHORIZED, "unauthorized", detail, headers) from None
+    except Unreadable as error:
+        errors = [{"field": error.fault.path, "detail": error.fault.detail}]
+        detail = "The body is not one of this feed: see errors. Nothing of it was used."
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, errors=errors) from None
+    except Retryable as error:
+        logs.get("web").warning("feed_failed", feed=feed, cause=str(error))
+        headers = {"retry-after": _RETRY_AFTER_SECONDS}
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", _UNAVAILABLE, headers) from None
+
+
+def _item(scan: Scan) -> FeedItem:
+    if scan.fault is None:
+        return FeedItem(path=scan.path, state="accepted", meaning=scan.meaning)
+    fault = FeedFault(path=scan.fault.path, reason=scan.fault.reason, detail=scan.fault.detail)
+    return FeedItem(path=scan.path, state="invalid", meaning=None, fault=fault)
+
+
+def _no_such_feed() -> Problem:
+    return Problem(HTTPStatus.NOT_FOUND, "not-found", "No feed of that name is open here.")

@@ -1,0 +1,105 @@
+"""Files that feeds write."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from service.errors import SettingsError
+from service.wire.feeds.files import LONGEST_LINE, FileKind, Line, kind_of, lines
+from service.wire.feeds.reading import Unreadable
+from tests.support.feeds import body, reader, source
+
+CSV = """\
+ConsignmentNo,EventDT,Code,OmniCode,Description,Location,Part,Reference1
+1245,2018-12-27T09:00:00,PU,OP-33,"Collected, from sender",Leeds,1,A-1
+1245,2018-28-28T17:22:43,,OP-1,Pending,IL,1,A-1
+,2018-12-28T17:22:43,DL,OP-72,Delivered,Auckland,1,A-1
+1246,2018-12-28 17:22:43,DL,OP-72,Delivered,Auckland,1,A-1
+"""
+
+
+def read(path: Path, content: bytes, feed: str = "omniparcel") -> list[Line]:
+    path.write_bytes(content)
+    return list(lines(path, kind_of(path), source(feed), reader()))
+
+
+def test_each_row_of_a_csv_is_a_scan_or_names_its_line_and_what_is_wrong(tmp_path: Path) -> None:
+    found = read(tmp_path / "x.csv", CSV.encode())
+
+    assert [line.number for line in found] == [2, 3, 4, 5]
+    scans = [line.scans[0] for line in found]
+    assert [scan.meaning for scan in scans] == ["RT", None, None, "RDTPF"]
+    assert [scan.fault and scan.fault.path for scan in scans] == [
+        None,
+        "line 3 time (event.EventDT)",
+        "line 4 number (event.ConsignmentNo)",
+        None,
+    ]
+    assert found[-1].read == len(CSV)
+    event = json.loads(scans[0].value)
+    assert event["data"]["description"] == "Collected, from sender"
+    assert event["data"]["local_time"] == "2018-12-27T09:00:00"
+
+
+def test_a_scan_of_a_file_is_the_one_that_the_webhook_brought(tmp_path: Path) -> None:
+    row = "ConsignmentNo,EventDT,OmniCode,Part\n1245,2018-12-28T17:22:43,OP-72,1\n"
+    (line,) = read(tmp_path / "x.csv", row.encode())
+    pushed = reader().read(source("omniparcel"), body("omniparcel"))[1]
+
+    assert json.loads(line.scans[0].value)["id"] == json.loads(pushed.value)["id"]
+
+
+def test_a_byte_order_mark_and_windows_lines_are_no_part_of_the_words(tmp_path: Path) -> None:
+    found = read(tmp_path / "x.csv", b"\xef\xbb\xbf" + CSV.replace("\n", "\r\n").encode())
+
+    assert [line.scans[0].meaning for line in found] == ["RT", None, None, "RDTPF"]
+
+
+def test_a_row_that_is_no_csv_or_no_utf8_is_a_fault_and_the_others_go_on(tmp_path: Path) -> None:
+    head, first, *_, last = CSV.splitlines(keepends=True)
+    found = read(
+        tmp_path / "x.csv", head.encode() + b'"a"b,c\n' + b"\xff\xff,2018-12-28T17:22:43,DL,OP-72\n" + last.encode()
+    )
+
+    assert [bool(line.fault or line.scans[0].fault) for line in found] == [True, True, False]
+    assert first
+
+
+def test_an_open_quote_swallows_no_more_than_a_bounded_part(tmp_path: Path) -> None:
+    head = CSV.splitlines(keepends=True)[0]
+    good = "1246,2018-12-28 17:22:43,DL,OP-72,Delivered,Auckland,1,A-1\n"
+    found = read(tmp_path / "x.csv", (head + '1,"open\n' + good * 5000).encode())
+
+    assert found[0].fault is not None
+    assert found[-1].scans[0].meaning == "RDTPF"
+
+
+def test_each_line_of_payloads_is_what_the_feeds_sender_posts(tmp_path: Path) -> None:
+    content = (
+        body("ups") + b"\n\n" + b"nonsense\n" + body("ups") + b"\n" + b" " * (LONGEST_LINE + 10) + b"{}\n" + body("ups")
+    )
+    found = read(tmp_path / "x.jsonl", content, "ups")
+
+    assert [(line.number, line.fault and line.fault.reason, len(line.scans)) for line in found] == [
+        (1, None, 1),
+        (3, "not_json", 0),
+        (4, None, 1),
+        (5, "too_large", 0),
+        (6, None, 1),
+    ]
+
+
+def test_a_row_that_is_too_long_ends_the_reading_because_half_a_row_is_another(tmp_path: Path) -> None:
+    with pytest.raises(Unreadable, match="line 2: longer than"):
+        read(tmp_path / "x.csv", CSV.splitlines(keepends=True)[0].encode() + b"1245," * LONGEST_LINE + b"\n")
+
+
+def test_a_file_of_another_feed_or_without_an_end_that_tells_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"lacks \[csv\]"):
+        read(tmp_path / "x.csv", CSV.encode(), "ups")
+    with pytest.raises(SettingsError, match="say --format"):
+        kind_of(Path("tracking.txt"))
+    assert kind_of(Path("a.NDJSON")) is FileKind.JSONL
