@@ -9,7 +9,7 @@ ARGS ?=
 # Modules that keep generated files true, and the house in order. Each is run with --check and fails where it finds something.
 CHECKS := deploy.local.lock tests.checks.schemas tests.checks.reference tests.checks.diagram tests.checks.house
 
-.PHONY: help venv up down demo unit test check format bench faults fuzz mutants lock clean
+.PHONY: help venv up down demo unit test check format bench faults fuzz world mutants lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,14 @@ bench: venv ## measure throughput and latency
 faults: venv ## kill, freeze and cut things while the service works (minutes)
 	@$(PY) -m pytest tests/faults -o faulthandler_timeout=1400 $(ARGS)
 	@$(PY) -m tests.faults.table
+
+# How many histories, and how many at a time; KEPT=FILE goes on from there: make world SEEDS=100000 JOBS=2 KEPT=.local/world.json
+SEEDS ?= 1000
+JOBS ?= 1
+KEPT ?=
+
+world: venv ## play many histories of the whole service in a simulated world, each from a seed
+	@$(PY) -m tests.world --seeds $(SEEDS) --jobs $(JOBS) $(if $(KEPT),--kept $(KEPT)) $(ARGS)
 
 fuzz: venv ## make up more than 5,000 requests from the OpenAPI document (minutes)
 	@RETURNS_TEST_API_CASES=$${RETURNS_TEST_API_CASES:-600} $(PY) -m deploy.local.stack during \

@@ -181,6 +181,9 @@ class Journal(Protocol):
     def stored_offsets(self, starts: Mapping[Partition, Stored]) -> dict[Partition, Stored]:
         """Where to read on in these partitions; one that was never read starts as is given for it."""
 
+    def known_offsets(self, partitions: Collection[Partition]) -> dict[Partition, Stored]:
+        """Where to read on in these partitions; without those that were never read."""
+
     def swept(self) -> SweepProgress:
         """How far the sweep is, and how far it has to go."""
 

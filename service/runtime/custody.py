@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from service import logs
-from service.application.ports import Journal, Partition, Source, Stored
+from service.application.ports import Journal, Partition, Source
 from service.runtime.assignment import Assignment, ends_of
 from service.runtime.intake import Intake
 from service.runtime.monitoring.observer import Observer
@@ -68,12 +68,13 @@ class Custody:
             memory.clear()
 
     def _look_again(self, source: Source) -> None:
-        positions = self._assignment.positions
         ids = {partition: source.topic_id(partition[0]) for partition in self._assignment.uncertain}
-        stored = self._journal.stored_offsets({p: Stored(positions[p], each) for p, each in ids.items()})
+        stored = self._journal.known_offsets(ids)
         self.read_again(source, self._assignment.settle({p: each.next for p, each in stored.items()}))
-        # Bound to another topic meanwhile: either that one, or the one that this worker reads, is of the past.
+        # Bound to another topic meanwhile: either that one, or the one that this worker reads, is of the past. Or gone with
+        # a journal that went back to before this partition was ever read.
         rebound = {p for p, each in stored.items() if ids[p] not in {None, each.topic_id}}
+        rebound |= ids.keys() - stored.keys()
         self._assignment.begin_again(rebound)
         self._forget(rebound)
 

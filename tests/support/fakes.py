@@ -299,6 +299,12 @@ class MemoryJournal:
                 self.tables.bound[partition] = (start.topic_id, -1)
         return {partition: self.tables.stored(partition) for partition in starts}
 
+    def known_offsets(self, partitions: Collection[Partition]) -> dict[Partition, Stored]:
+        if self.offset_errors:
+            raise self.offset_errors.popleft()
+        self.story.append("read offsets")
+        return {p: self.tables.stored(p) for p in partitions if p in self.tables.offsets}
+
     def swept(self) -> SweepProgress:
         return SweepProgress(self.tables.swept, self.tables.batches)
 

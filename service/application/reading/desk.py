@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, Protocol
 
 from service.application.reading.local_time import LocalTime
-from service.application.reading.public import Step, numbers_of, steps
+from service.application.reading.numbers import numbers_of
+from service.application.reading.public import Step, steps
 from service.application.reading.redaction import Found, RedactedReturn
 from service.application.reading.tracking import RecordedEvent, counts
 from service.domain.events import Event, key_digest

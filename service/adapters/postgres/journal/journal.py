@@ -6,7 +6,7 @@ transaction ends with its number in the batch log. Nothing here decides anything
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -87,6 +87,11 @@ class PostgresJournal:
         connection = self._connected()
         with closed_on_retryable(self.close), connection.transaction():
             return offsets.stored(connection, starts)
+
+    def known_offsets(self, partitions: Collection[Partition]) -> dict[Partition, Stored]:
+        """Where to read on in these partitions; without those that were never read."""
+        with closed_on_retryable(self.close):
+            return offsets.known(self._connected(), partitions)
 
     def swept(self) -> SweepProgress:
         """How far the sweep is, and how far it has to go."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from psycopg import Connection
@@ -23,7 +23,13 @@ def stored(connection: Connection, starts: Mapping[Partition, Stored]) -> dict[P
     topics, numbers = [t for t, _ in partitions], [n for _, n in partitions]
     ids = [as_uuid(each.topic_id) for each in first]
     connection.execute(_Q["start_offsets"], (topics, numbers, [each.next for each in first], ids))
-    rows = connection.execute(_Q["stored_offsets"], (topics, numbers)).fetchall()
+    return known(connection, partitions)
+
+
+def known(connection: Connection, partitions: Collection[Partition]) -> dict[Partition, Stored]:
+    """Where to read on in these partitions; without those that were never read."""
+    asked = [topic for topic, _ in partitions], [number for _, number in partitions]
+    rows = connection.execute(_Q["stored_offsets"], asked).fetchall()
     return {(topic, n): Stored(offset, id_ and id_.bytes, epoch) for topic, n, offset, id_, epoch in rows}
 
 

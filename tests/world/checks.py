@@ -1,0 +1,277 @@
+"""What must hold: after each commit, for whoever reads the topics, and at the end.
+
+The rules of the timeline come from `tests.support.oracle`, which shares no code with the domain, and the meaning of each
+message from whoever made it up.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from service.domain.events import Event, Sense
+from service.domain.milestones import Milestone
+from tests.support.oracle import truth
+from tests.world.kafka import Kafka, visible
+from tests.world.postgres import Row, Server, Tx
+from tests.world.scheduler import Scheduler, WorldError
+from tests.world.workload import LATER_CODE, Said
+
+_KEEPS_BATCH: Final = (
+    "returns",
+    "labels",
+    "history",
+    "connote_members",
+    "connote_deliveries",
+    "parked",
+    "dead_letters",
+)
+_ORDER: Final = ("RC", "RT", "RDTPF", "DS", "RP", "RE", "RDBTC", "RR")
+Told = tuple[str, str, str, str | None, bool]
+
+
+def must(holds: bool, what: str) -> None:
+    """It does, or the history is over."""
+    if not holds:
+        raise WorldError(what)
+
+
+class Checks:
+    """Follows a history; every method raises WorldError where something is not as it must be."""
+
+    def __init__(self, world: Scheduler, server: Server, kafka: Kafka, said: list[Said]) -> None:
+        self._world, self._server, self._kafka = world, server, kafka
+        self._by_value = {each.value: each for each in said}
+        self._by_name = {each.name: each for each in said if each.event is not None}
+        self._reads_at: dict[tuple[str, int], int] = {}
+        self._losses = 0
+        self._last_n = 0
+        self._batch_ids: set[int] = set()
+        # What the journal has ever said, so that whatever is published was said before.
+        self._told: dict[tuple[str, int], set[Told]] = {}
+        self._raised: set[str] = set()
+        self._buried: set[tuple[str, int, int]] = set()
+        self.published: dict[tuple[str, int], Told] = {}
+        self._version: dict[str, int] = {}
+        self._once: set[tuple[str, str]] = set()
+        self._current: dict[str, int] = {}
+        self._letters: set[tuple[str, int, int]] = set()
+
+    # the journal
+
+    def committed(self, tx: Tx) -> None:
+        """A transaction took effect."""
+        tables = self._server.tables
+        if self._losses != self._server.losses:
+            self._losses = self._server.losses
+            before = {n: row for n, row in tables["batches"].items() if n not in tx.written.get("batches", {})}
+            self._last_n = max(before, default=0)
+            self._batch_ids = {row["batch_id"] for row in before.values()}
+        for n, row in sorted((tx.written.get("batches") or {}).items()):
+            must(n == self._last_n + 1, f"batch {n} was committed after batch {self._last_n}: a reader skips one")
+            assert row is not None
+            self._last_n = n
+            self._batch_ids.add(row["batch_id"])
+        for table in _KEEPS_BATCH:
+            for key, row in (tx.written.get(table) or {}).items():
+                if row is not None:
+                    must(row["batch_id"] in self._batch_ids, f"{table} {key} is of no batch that a reader finds")
+        for key, row in (tx.written.get("dead_letters") or {}).items():
+            if row is not None:
+                self._buried.add((key[0], key[2], key[3]))
+        touched = {key[0] for key in tx.written.get("history") or {}}
+        if touched:
+            names = {row["return_no"]: return_id for return_id, row in tables["returns"].items()}
+            for return_no in touched:
+                self._history(return_no, names.get(return_no), tx)
+
+    def _history(self, return_no: int, return_id: str | None, tx: Tx) -> None:
+        must(return_id is not None, f"return {return_no} has a history and no number")
+        assert return_id is not None
+        rows = [row for key, row in sorted(self._server.tables["history"].items()) if key[0] == return_no]
+        must([row["seq"] for row in rows] == list(range(1, len(rows) + 1)), f"{return_id}: its rows have gaps")
+        version, seen, counts = 0, dict[tuple[str, str], Row](), set[str]()
+        new = tx.written["history"]
+        for row in rows:
+            name = row["source"], row["id"]
+            if name in seen:
+                again = seen[name]["verdict"] == "unmapped" and row["verdict"] != "unmapped"
+                must(again, f"{return_id}: {name[1]} is in its history twice")
+                self._world.saw("a scan was re-evaluated")
+            seen[name] = row
+            changes = json.loads(row["changes"]) if row["changes"] is not None else []
+            version += len(changes)
+            must(row["version"] == version, f"{return_id}: version {row['version']} after {version}")
+            for place, change in enumerate(changes):
+                kind, milestone, *_ = change
+                (counts.discard if kind == "revoked" else counts.add)(milestone)
+                self._world.saw(f"a change: {kind}")
+                if (return_no, row["seq"]) in new:
+                    number = version - len(changes) + place + 1
+                    self._told.setdefault((return_id, number), set()).add(tuple(change[:5]))
+            if (return_no, row["seq"]) in new:
+                self._world.saw(f"verdict {row['verdict']}")
+                if row["reason"] is not None:
+                    self._world.saw(f"reason {row['reason']}")
+                    if (
+                        str(row["verdict"]) in {"held", "refused", "unmapped"}
+                        or row["reason"] == "tracking_number_in_use"
+                    ):
+                        self._raised.add(f"{return_id}/exception/{row['seq']}")
+                self._came_by(return_no, return_id, row)
+        expected = truth([self.event(row) for row in seen.values()])
+        must(counts == expected.counts.keys(), f"{return_id}: {sorted(counts)} count, not {sorted(expected.counts)}")
+        last = rows[-1]
+        must(last["status"] == expected.status, f"{return_id}: status {last['status']}, not {expected.status}")
+
+    def event(self, row: Row) -> Event:
+        """What the row's message means."""
+        said = self._by_name[row["source"], row["id"]]
+        assert said.event is not None
+        if row["code"] == LATER_CODE and row["milestone"] is not None:
+            return Event(said.event.source, said.event.id, said.event.at, Sense.ASSERTS, Milestone.RT)
+        return said.event
+
+    def _came_by(self, return_no: int, return_id: str, row: Row) -> None:
+        """The row's event concerns the return, and stood where it says."""
+        said = self._by_name.get((row["source"], row["id"]))
+        must(said is not None, f"{return_id}: nobody said {row['id']}")
+        assert said is not None
+        tables = self._server.tables
+        if said.kind == "return":
+            belongs = said.subject == return_id
+        elif said.kind == "label":
+            carrier, number = said.subject.split("/", 1)
+            owner = tables["labels"].get((carrier, number))
+            belongs = owner is not None and owner["return_no"] == return_no
+        else:
+            belongs = (said.subject, return_no) in tables["connote_members"]
+        must(belongs, f"{return_id}: {said} is none of its events")
+        topic = self._kafka.topics[row["topic"]]
+        log = topic.logs[row["partition"]]
+        if topic.id.bytes == row["topic_id"] and log.begin <= row["offset"] < log.end and not log.epoch:
+            entry = log.at(row["offset"])
+            must(log.is_visible(entry), f"{return_id}: {said} was aborted by its publisher")
+
+    # the topics, as a committed reader sees them
+
+    def look(self) -> None:
+        """Read on."""
+        for topic in self._kafka.outputs:
+            for log in self._kafka.topics[topic].logs:
+                place = topic, log.number
+                entries, self._reads_at[place] = visible(log, self._reads_at.get(place, 0))
+                for _, entry in entries:
+                    if topic == "dead-letters":
+                        headers = {name: (value or b"").decode() for name, value in entry.headers}
+                        at = headers["dlq.topic"], int(headers["dlq.partition"]), int(headers["dlq.offset"])
+                        must(at in self._buried, f"the letter {at} was published, and nobody buried it")
+                        self._letters.add(at)
+                    else:
+                        self._read(topic, json.loads(entry.value or b"null"))
+
+    def _read(self, topic: str, message: dict[str, Any]) -> None:
+        id_, data = message["id"], message["data"]
+        return_id = data["return_id"]
+        if topic == "current-status":
+            seq = int(id_.rsplit("/", 1)[1])
+            must(
+                self._losses > 0 or seq > self._current.get(return_id, 0),
+                f"{return_id}: its current status went back to that of row {seq}",
+            )
+            self._current[return_id] = seq
+            return
+        must((topic, id_) not in self._once, f"{id_} was published twice")
+        self._once.add((topic, id_))
+        if topic == "exceptions":
+            must(id_ in self._raised, f"{id_} was published, and the journal never said it")
+            return
+        version = data["version"]
+        last = self._version.get(return_id, 0)
+        must(version == last + 1, f"{return_id}: version {version} was published after {last}")
+        self._version[return_id] = version
+        told = tuple(data[name] for name in ("kind", "milestone", "status", "previous_status", "complete"))
+        must(
+            told in self._told.get((return_id, version), ()),
+            f"{return_id}/{version} was published as {told}, and the journal never said it",
+        )
+        self.published[return_id, version] = told
+        self._world.saw("a change was published")
+
+    # at the end
+
+    def ingested(self) -> None:
+        """Whatever can be read of the inputs is in the journal, and nothing waits that could be placed."""
+        tables = self._server.tables
+        rows = {(row["source"], row["id"]) for row in tables["history"].values()}
+        kept = {
+            (row["source"], row["id"]) for table in ("parked", "connote_deliveries") for row in tables[table].values()
+        }
+        by_place = {(row["return_no"], row["source"], row["id"]) for row in tables["history"].values()}
+        letters = {(key[0], key[1] and key[1].bytes, *key[2:]): row for key, row in tables["dead_letters"].items()}
+        for topic in self._kafka.inputs:
+            for log in self._kafka.topics[topic].logs:
+                for offset, entry in visible(log, log.begin)[0]:
+                    said = self._by_value[entry.value or b""]
+                    place = topic, self._kafka.topics[topic].id.bytes, log.number, offset
+                    letter = letters.get(place)
+                    where = f"{topic}/{log.number}@{offset}"
+                    if said.event is None or said.is_refused:
+                        must(letter is not None, f"{said} of {where} is no dead letter")
+                        assert letter is not None
+                        must(
+                            letter["value"] == entry.value,
+                            f"{said} of {where} is no dead letter: another one has its place",
+                        )
+                        continue
+                    if letter is not None and letter["resolved_at"] is None:
+                        continue
+                    must(said.name in rows or said.name in kept, f"{said} of {where} is lost")
+        for row in tables["parked"].values():
+            key = row["subject"] if row["kind"] == "return" else tuple(row["subject"].split("/", 1))
+            owner = tables["returns" if row["kind"] == "return" else "labels"].get(key)
+            must(owner is None, f"{row['id']} is parked, and its {row['kind']} {row['subject']} is known: stranded")
+        for connote, return_no in tables["connote_members"]:
+            for delivered, source, id_ in tables["connote_deliveries"]:
+                if delivered == connote:
+                    must((return_no, source, id_) in by_place, f"{id_} did not reach return {return_no}: stranded")
+
+    def is_published(self) -> None:
+        """All that the journal says stands in the topics, and nothing else where it never lost anything."""
+        tables = self._server.tables
+        names = {row["return_no"]: return_id for return_id, row in tables["returns"].items()}
+        for (return_no, seq), row in tables["history"].items():
+            return_id = names[return_no]
+            changes = json.loads(row["changes"]) if row["changes"] is not None else []
+            for place, change in enumerate(changes):
+                version = row["version"] - len(changes) + place + 1
+                found = self.published.get((return_id, version))
+                must(found == tuple(change[:5]), f"{return_id}/{version} is published as {found}, not {change[:5]}")
+            id_ = f"{return_id}/exception/{seq}"
+            if row["reason"] is not None and str(row["verdict"]) in {"held", "refused", "unmapped"}:
+                must(("exceptions", id_) in self._once, f"{id_} is not published")
+        for key in tables["dead_letters"]:
+            must((key[0], key[2], key[3]) in self._letters, f"the letter {key} is not published")
+
+    def is_told_right(self) -> None:
+        """Subscribers who apply what is published hold the timeline that follows from the journal's events."""
+        tables = self._server.tables
+        for return_id, owner in tables["returns"].items():
+            rows = {
+                (row["source"], row["id"]): row
+                for key, row in sorted(tables["history"].items())
+                if key[0] == owner["return_no"]
+            }
+            expected = truth([self.event(row) for row in rows.values()])
+            held = set[str]()
+            status = None
+            for version in range(1, self._version.get(return_id, 0) + 1):
+                kind, milestone, status, *_ = self.published[return_id, version]
+                (held.discard if kind == "revoked" else held.add)(milestone)
+            must(held == expected.counts.keys(), f"{return_id}: subscribers hold {sorted(held)}")
+            must(status == expected.status, f"{return_id}: subscribers hold {status}, not {expected.status}")
+
+
+def order_of(milestone: str) -> int:
+    """Its rank."""
+    return _ORDER.index(milestone)

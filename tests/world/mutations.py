@@ -1,0 +1,257 @@
+"""Faults planted in the service's own code, one at a time: the world must find each of them."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
+from unittest.mock import patch
+
+from service.adapters.kafka.publishing.sink import KafkaSink
+from service.adapters.postgres.journal.journal import PostgresJournal
+from service.adapters.postgres.journal.transaction import PostgresTransaction
+from service.application.journal import ingest, sweep
+from service.application.ports import Stored
+from service.runtime import assignment, custody, progress, relay
+from tests.world.play import plan, play
+from tests.world.postgres import Tx
+from tests.world.scheduler import Plan
+from tests.world.statements import STATEMENTS, newest
+
+Planted = Callable[[], Any]
+
+
+class Stale(AssertionError):
+    """The code that a mutation changes is not there any more: change the mutation with it."""
+
+
+class Mutation(NamedTuple):
+    """What is wrong, and how it is planted: what `plant` gives are patches.
+
+    Found in some seconds from `seen`; where the world draws otherwise by now, the first seeds are tried again.
+    It shows in no history without these kinds of `faults`: others need not be played to find it.
+    """
+
+    name: str
+    plant: Callable[[], list[Any]]
+    faults: frozenset[str] = frozenset()
+    seen: int | None = None  # the first seed that showed it, when that was looked for
+
+
+def _rewritten(owner: Any, name: str, *changes: tuple[str, str]) -> Any:
+    """A patch: the function with these pieces of its text replaced."""
+    function = inspect.getattr_static(owner, name)
+    text = textwrap.dedent(inspect.getsource(function))
+    for old, new in changes:
+        if old not in text:
+            raise Stale(f"{name} has no {old!r}")
+        text = text.replace(old, new)
+    space: dict[str, Any] = {}
+    exec(
+        compile("from __future__ import annotations\n" + text, f"<{name}, mutated>", "exec"),
+        function.__globals__,
+        space,
+    )
+    return patch.object(owner, name, space[function.__name__])
+
+
+def _no_reading_again() -> list[Any]:
+    return [_rewritten(ingest, "append", ("decide(tx, placed, tx.load(lost))", "decide(tx, placed, states)"))]
+
+
+def _cached_after_a_collision() -> list[Any]:
+    return [
+        _rewritten(
+            PostgresTransaction, "load", ("if self._is_contended or self.has_collided:", "if self._is_contended:")
+        )
+    ]
+
+
+def _offsets_first() -> list[Any]:
+    apart = "tx.advance(moves)\n    with journal.transaction() as tx:\n"
+    return [_rewritten(ingest, "write", ("tx.advance(moves)\n", apart))]
+
+
+def _no_compare_and_set() -> list[Any]:
+    set_ = PostgresTransaction.advance
+
+    def advance(self: PostgresTransaction, moves: Any) -> None:
+        keys = sorted(moves)
+        stored = {
+            row[:2]: row[2] for row in self._rows("stored_offsets", [key[0] for key in keys], [key[1] for key in keys])
+        }
+        set_(
+            self,
+            {key: moves[key]._replace(expected=stored.get(key, moves[key].expected), topic_id=None) for key in keys},
+        )
+
+    return [patch.object(PostgresTransaction, "advance", advance)]
+
+
+def _position_before_fencing() -> list[Any]:
+    early = "self._early = committed(self._look(), self._home); self._begin()"
+    return [
+        _rewritten(KafkaSink, "__init__", ("self._begin()", early)),
+        _rewritten(KafkaSink, "position", ("found = committed(self._look(), self._home)", "found = self._early")),
+    ]
+
+
+def _position_apart() -> list[Any]:
+    publish = KafkaSink.publish
+
+    def apart(self: KafkaSink, messages: Any, position: Any) -> None:
+        if messages:
+            publish(self, messages, None)
+        publish(self, (), position)
+
+    return [patch.object(KafkaSink, "publish", apart)]
+
+
+def _cursor_before_placing() -> list[Any]:
+    apart = (
+        "placed = [",
+        "if swept.upto is not None:\n            tx.end_sweep(swept.upto)\n    with journal.transaction() as tx:\n        placed = [",
+    )
+    return [_rewritten(sweep, "sweep", apart)]
+
+
+def _parking_race() -> list[Any]:
+    return [
+        _rewritten(
+            PostgresTransaction, "begin_sweep", ('self._rows("unpark", ids, ids,', 'self._rows("unpark", [], ids,')
+        )
+    ]
+
+
+def _delivery_race() -> list[Any]:
+    return [
+        _rewritten(
+            PostgresTransaction,
+            "begin_sweep",
+            ('self._rows("undelivered", ids, ids,', 'self._rows("undelivered", ids, [],'),
+        )
+    ]
+
+
+_SEQUENCE: Final = "-- n from a sequence, when the batch begins to be written"
+
+
+def _number_without_the_lock() -> list[Any]:
+    def numbered(tx: Tx, params: Any) -> list[Any]:
+        number = getattr(tx, "number", None)
+        if number is None:
+            tx.server.sequences["n"] = number = max(tx.server.sequences.get("n", 0), newest(tx)) + 1
+            tx.number = number  # type: ignore[attr-defined] # of the mutation alone
+            return []
+        batch_id, events = params
+        from tests.world.statements import _now
+
+        tx.insert("batches", number, {"batch_id": int(batch_id), "events": events, "recorded_at": _now(tx)})
+        return []
+
+    number = STATEMENTS | {_SEQUENCE: ("nextval", numbered, True)}
+
+    def seal(self: PostgresTransaction, events: int) -> None:
+        self._connection.execute(_SEQUENCE, ())  # takes the number
+        self._connection.execute(_SEQUENCE, (str(self._batch_id), events))
+
+    return [patch.dict(STATEMENTS, number), patch.object(PostgresTransaction, "number_batch", seal)]
+
+
+def _held_over_a_loss() -> list[Any]:
+    return [_rewritten(assignment.Assignment, "_forget", ("self.give_back(partitions)", "pass"))]
+
+
+def _buried_apart() -> list[Any]:
+    plain = "outcome = take_in(tx, items, step)\n"
+    apart = (
+        "outcome = take_in(tx, [i for i in items if isinstance(i, Arrival)], step)\n"
+        "    with journal.transaction() as tx:\n"
+        "        take_in(tx, [i for i in items if not isinstance(i, Arrival)], step)\n"
+    )
+    return [_rewritten(ingest, "write", (plain, apart))]
+
+
+def _memory_that_outlives() -> list[Any]:
+    return [_rewritten(PostgresJournal, "close", ("self._memory = Memory(self._remembered)", "pass"))]
+
+
+def _another_past_believed() -> list[Any]:
+    return [patch.object(relay, "believe", lambda *_: None)]
+
+
+def _drain_too_early() -> list[Any]:
+    goal = "{p: each for p, each in bounds.items()"
+    early = (goal, goal.replace("each for", "each._replace(end=each.end - 1) for"))
+    return [_rewritten(progress.Drain, "__init__", early)]
+
+
+def _drain_before_the_sweep() -> list[Any]:
+    early = ("swept().upto >= self._batch", "swept().upto >= self._batch - 1")
+    return [_rewritten(progress.Drain, "is_done", early)]
+
+
+def _own_position_believed() -> list[Any]:
+    """As it was before the world found it: what a worker remembers takes the place of offsets that are gone."""
+
+    own = "self._journal.stored_offsets({p: stored_at(self._assignment.positions[p], each) for p, each in ids.items()})"
+    return [
+        patch.object(custody, "stored_at", Stored, create=True),
+        _rewritten(custody.Custody, "_look_again", ("self._journal.known_offsets(ids)", own)),
+    ]
+
+
+_LOSES: Final = frozenset({"server_loses"})
+
+MUTATIONS: Final = (
+    Mutation("no re-read after a collision", _no_reading_again, seen=0),
+    Mutation("offsets moved before the append", _offsets_first, seen=0),
+    Mutation("the compare-and-set dropped", _no_compare_and_set, frozenset({"zombie", "topic_anew"})),
+    Mutation(
+        "the relay reads its position before it fences",
+        _position_before_fencing,
+        frozenset({"zombie_relay", "hesitate"}),
+        seen=507,
+    ),
+    Mutation("the position kept outside the transaction", _position_apart, seen=13),
+    Mutation("the sweep's cursor moved before placing", _cursor_before_placing, seen=75),
+    Mutation("a parked event's race with its return's creation left open", _parking_race, seen=165),
+    Mutation("a delivery's race with its members left open", _delivery_race, seen=1),
+    Mutation("n taken without the lock", _number_without_the_lock, seen=4),
+    Mutation("held records kept over a lost partition", _held_over_a_loss, seen=53),
+    Mutation("a cached state believed after a collision", _cached_after_a_collision, seen=0),
+    Mutation("dead letters buried outside the transaction", _buried_apart, seen=165),
+    Mutation("a worker's memory that outlives a database gone back", _memory_that_outlives, _LOSES, seen=102),
+    Mutation("a position believed by a journal that has another past", _another_past_believed, _LOSES, seen=251),
+    Mutation("the drain that ends one batch too early", _drain_too_early, seen=8),
+    Mutation("the drain that ends before the last batch is swept", _drain_before_the_sweep, seen=810),
+    Mutation("a worker's own position in place of offsets that are gone", _own_position_believed, _LOSES, seen=145),
+)
+
+
+@contextmanager
+def planted(mutation: Mutation) -> Iterator[None]:
+    """Within the block the service has this fault."""
+    patches = mutation.plant()
+    for each in patches:
+        each.start()
+    try:
+        yield
+    finally:
+        for each in reversed(patches):
+            each.stop()
+
+
+def hunt(mutation: Mutation, seeds: Iterable[int], *, make: Callable[[int], Plan] = plan) -> tuple[int, str] | None:
+    """The first of these seeds whose history fails, and how."""
+    with planted(mutation):
+        for seed in seeds:
+            drawn = make(seed)
+            if not mutation.faults <= {kind for kind, _ in drawn.faults}:
+                continue
+            failure = play(drawn).failure
+            if failure is not None:
+                return seed, failure
+    return None

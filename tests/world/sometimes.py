@@ -1,0 +1,81 @@
+"""What must happen in some history: a run that never sees one of these looks for less than it seems."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+SOMETIMES: Final = frozenset(
+    {
+        # collisions
+        "a deadlock",
+        "a label was claimed by another return",
+        "a lock time-out",
+        "a return was decided anew",
+        "a transaction waited for another",
+        "an offset had moved while a transaction waited for it",
+        "another projector was at work",
+        "another worker swept",
+        "a letter was locked by another replay",
+        "two workers appended to one return",
+        "two workers created one return",
+        # PostgreSQL
+        "PostgreSQL refused a value",
+        "a crash took an asynchronous commit",
+        "a database that lost commits",
+        "a session that idled in a transaction was ended",
+        "an idle leader's session was ended",
+        "out of connections",
+        "read-only",
+        # Kafka's inputs
+        "a clock jumped",
+        "a consumer noticed that a topic was made anew",
+        "a consumer noticed that its log was cut",
+        "a log was cut",
+        "a member was put out of the group",
+        "a rebalance",
+        "a topic was made anew",
+        "retention took records",
+        # Kafka's outputs
+        "a position was not to be read while a transaction was pending",
+        "a relay stood by",
+        "a relay was fenced",
+        "a take-over aborted its predecessor's transaction",
+        "a transaction timed out",
+        "an EndTxn arrived late",
+        "an EndTxn was refused",
+        "a relay refused another past",
+        # what became of events
+        "a change was published",
+        "a parked event was placed",
+        "a consumer was out of range",
+        "a scan was re-evaluated",
+        "buried",
+        "parked",
+        *(f"a change: {kind}" for kind in ("reached", "backfilled", "retimed", "revoked")),
+        *(
+            f"verdict {verdict}"
+            for verdict in ("advanced", "backfilled", "repeated", "informational", "held", "refused", "unmapped")
+        ),
+        *(
+            f"reason {reason}"
+            for reason in (
+                "already_exported",
+                "already_rejected",
+                "awaiting_exported",
+                "awaiting_processed",
+                "not_voidable",
+                "other_connote",
+                "route_ends_at_first_mile",
+                "tracking_number_in_use",
+                "unknown_code",
+                "voided",
+            )
+        ),
+    }
+)
+
+
+def missing(seen: Mapping[str, int]) -> frozenset[str]:
+    """What has not happened."""
+    return SOMETIMES - seen.keys()

@@ -1,0 +1,194 @@
+"""What publishers say in a history: a seed's returns, with all that goes wrong with them, and what each message means.
+
+The meaning is written down here, by hand, beside the bytes: nothing of the service reads the bytes for the oracle.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from random import Random
+from typing import Any, Final
+
+from service.domain.events import Attributes, Event, Sense
+from service.domain.milestones import Milestone, Reason, Route
+from tests.world.scheduler import EPOCH, Plan
+
+RETURNS, SCANS, HUB, DELIVERIES = INPUTS = ("returns", "scans", "hub-events", "deliveries")
+HEADERS: Final = (("content-type", b"application/cloudevents+json"),)
+LATER_CODE: Final = "X9"  # a code that no table knows until the carrier's is mended; it means collected
+_CODES: Final = {"COLLECTED": Milestone.RT, "IN_TRANSIT": Milestone.RT, "DELIVERED": Milestone.RDTPF}
+_START: Final = int(EPOCH) - 40 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message: where it goes, and what it means. Without an `event` it is no event, and stays none.
+
+    `until_replay`: yesterday's version of the service takes it for invalid, today's does not. `is_refused`: PostgreSQL
+    refuses one of its values.
+    """
+
+    number: int
+    topic: str
+    key: bytes
+    value: bytes
+    kind: str
+    subject: str
+    event: Event | None
+    until_replay: bool = False
+    is_refused: bool = False
+    in_txn: int = 0  # the publisher's transaction that it is part of; negative: which is aborted
+
+    @property
+    def name(self) -> tuple[str, str]:
+        assert self.event is not None
+        return self.event.source, self.event.id
+
+    def __str__(self) -> str:
+        if self.event is None:
+            return f"#{self.number} no event"
+        what = self.event.milestone or self.event.sense
+        return f"#{self.number} {what} {self.event.id} of {self.kind} {self.subject}"
+
+
+class Workload:
+    """The messages of a seed, in the order in which they are published."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._random = Random(plan.seed * 2 + 7)
+        self._count = self._garbled = 0
+        self.said: list[Said] = []
+        self._make()
+        if plan.kept is not None:
+            self.said = [each for each in self.said if each.number in plan.kept]
+
+    def _make(self) -> None:
+        random = self._random
+        made = list[Said]()
+        connotes = [f"CN-{n:03}" for n in range(random.randint(1, 2))]
+        labels = [f"TN-{n:03}" for n in range(4)]
+        for number in range(random.randint(2, 4)):
+            made += self._return(f"R-{number:03}", labels[number % random.choice((4, 4, 3))], connotes)
+        for connote in connotes:
+            if random.random() < 0.8:
+                made.append(self._delivery(connote, len(made)))
+        # Mostly in the order in which it happened, with a part out of it.
+        made.sort(key=lambda each: each.event.at if each.event else 0)
+        for _ in range(random.choice((0, 2, 10))):
+            made.insert(random.randrange(len(made)), made.pop(random.randrange(len(made))))
+        for _ in range(random.choice((0, 1, 4))):
+            made.insert(random.randrange(len(made) + 1), made[random.randrange(len(made))])  # published twice
+        for _ in range(random.choice((0, 0, 1, 2))):
+            made.insert(random.randrange(len(made) + 1), self._garbage())
+        self.said = self._in_transactions(made)
+
+    def _in_transactions(self, made: list[Said]) -> list[Said]:
+        random, said, txn = self._random, list[Said](), 0
+        uses = random.random() < 0.4
+        while made:
+            size = random.randint(1, 3)
+            part, made = made[:size], made[size:]
+            sort = 0
+            if uses and random.random() < 0.5:
+                txn += 1
+                sort = txn if random.random() < 0.7 else -txn
+            for each in part:
+                self._count += 1
+                said.append(_numbered(each, self._count, sort))
+                if sort < 0:  # its publisher tries again
+                    made.append(each)
+        return said
+
+    def _said(self, topic: str, kind: str, subject: str, type_: str, event: Event, data: dict[str, Any]) -> Said:
+        at = datetime.fromtimestamp(event.at / 1e6, UTC).isoformat().replace("+00:00", "Z")
+        envelope = {
+            "specversion": "1.0",
+            "id": event.id,
+            "source": event.source,
+            "type": type_,
+            "time": at,
+            "datacontenttype": "application/json",
+            "data": data,
+        }
+        until_replay, is_refused = self._random.random() < 0.03, self._random.random() < 0.02
+        value = json.dumps(envelope).encode()
+        return Said(0, topic, subject.encode(), value, kind, subject, event, until_replay, is_refused)
+
+    def _return(self, return_id: str, label: str, connotes: list[str]) -> Iterator[Said]:
+        random = self._random
+        at = (_START + random.randrange(0, 86_400 * 5)) * 1_000_000
+        route = Route.OMNIRPS if random.random() < 0.85 else Route.FIRST_MILE_ONLY
+        ids = iter(f"{return_id}-{n}" for n in range(100))
+
+        def next_at() -> int:
+            nonlocal at
+            at += random.randrange(1, 40_000) * 1_000_000
+            return at
+
+        for copies in range(random.choice((1, 1, 1, 2))):
+            label_ = label if copies == 0 or random.random() < 0.7 else f"TN-9{return_id[-2:]}"
+            attributes = Attributes("acme", route, "generic", label_)
+            event = Event("/portal", next(ids), next_at(), Sense.ASSERTS, Milestone.RC, None, attributes)
+            data = {
+                "return_id": return_id,
+                "retailer": "acme",
+                "route": route.value,
+                "carrier": "generic",
+                "tracking_number": label_,
+            }
+            created = self._said(RETURNS, "return", return_id, "com.omnirps.return.created.v1", event, data)
+            yield created
+        for _ in range(random.randint(1, 3)):
+            code = random.choice((*_CODES, LATER_CODE)) if random.random() < 0.9 else "PREADVICE"
+            yield self._scan(label, code, next(ids), next_at())
+        hub = list[Said]()
+        for milestone, name, extra in (
+            (Milestone.DS, "depot-scanned", {}),
+            (Milestone.RP, "processed", {}),
+            (Milestone.RE, "exported", {"connote": random.choice(connotes)}),
+        ):
+            if random.random() < 0.75:
+                again = random.choice((1, 1, 1, 2))
+                for turn in range(again):
+                    repacked = {"connote": random.choice(connotes)} if turn and extra else extra
+                    hub.append(self._hub(return_id, milestone, name, repacked, next(ids), next_at()))
+        if random.random() < 0.2:
+            hub.append(self._hub(return_id, Milestone.RR, "rejected", {"reason": "damaged"}, next(ids), next_at()))
+        yield from hub
+        if hub and random.random() < 0.35:
+            target = random.choice(hub) if random.random() < 0.9 else created
+            event = Event("/hub", next(ids), next_at(), Sense.VOIDS, voids=target.name)
+            data = {"return_id": return_id, "source": target.name[0], "id": target.name[1], "by": "x", "reason": "y"}
+            yield self._said(HUB, "return", return_id, "com.omnirps.event.voided.v1", event, data)
+
+    def _scan(self, label: str, code: str, id_: str, at: int) -> Said:
+        milestone = _CODES.get(code)
+        if milestone is not None:
+            event = Event("/carrier", id_, at, Sense.ASSERTS, milestone)
+        else:  # nobody knows it
+            event = Event("/carrier", id_, at, Sense.UNMAPPED, unmapped_because=Reason.UNKNOWN_CODE)
+        data = {"carrier": "generic", "tracking_number": label, "code": code}
+        return self._said(SCANS, "label", f"generic/{label}", "com.omnirps.carrier.scanned.v1", event, data)
+
+    def _hub(self, return_id: str, milestone: Milestone, name: str, extra: dict[str, str], id_: str, at: int) -> Said:
+        event = Event("/hub", id_, at, Sense.ASSERTS, milestone, connote=extra.get("connote"))
+        data = {"return_id": return_id, "hub": "akl1", **extra}
+        return self._said(HUB, "return", return_id, f"com.omnirps.hub.{name}.v1", event, data)
+
+    def _delivery(self, connote: str, number: int) -> Said:
+        at = (_START + 86_400 * self._random.randint(3, 12)) * 1_000_000
+        event = Event("/final", f"{connote}-{number}", at, Sense.ASSERTS, Milestone.RDBTC, connote=connote)
+        data = {"connote": connote}
+        return self._said(DELIVERIES, "connote", connote, "com.omnirps.connote.delivered.v1", event, data)
+
+    def _garbage(self) -> Said:
+        topic = self._random.choice(INPUTS)
+        self._garbled += 1
+        return Said(0, topic, b"R-000", b"{%d" % self._garbled, "none", "", None)
+
+
+def _numbered(each: Said, number: int, in_txn: int) -> Said:
+    return replace(each, number=number, in_txn=in_txn)
