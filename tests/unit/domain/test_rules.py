@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from service.domain.events import Attributes, Event, Sense
-from service.domain.journey import NEW, Entry, State, record, replay
+from service.domain.journey import NEW, Entry, State, re_evaluate, record, replay
 from service.domain.milestones import ASSERTED_BY, NAMES, RANKED, Milestone, Reason
 from tests.unit.domain.histories import (
     ACME,
@@ -435,3 +435,16 @@ def test_the_eight_milestones_are_named_ranked_and_asserted_as_told() -> None:
         ("RDBTC", "Return Delivered Back To Retailer", "final-mile delivery of the connote"),
         ("RR", "Return Rejected", "hub"),
     ]
+
+
+def test_two_sources_may_use_one_id_for_what_is_understood_later() -> None:
+    one, other = happened("RT", 2, source="s", id="1"), happened("DS", 3, source="t", id="1")
+    state = replay([happened("RC", 1), not_understood(one), not_understood(other)])
+
+    first = re_evaluate(state, one)
+    assert first is not None
+    second = re_evaluate(first.state, other)
+
+    assert second is not None
+    assert counting(second.state) == "RC@1 RT@2 DS@3"
+    assert re_evaluate(second.state, one) is None

@@ -265,3 +265,24 @@ def test_a_duplicate_that_names_a_label_of_nobody_does_not_find_it_taken() -> No
 
     assert dict(outcome.duplicates) == {"in": 1}
     assert "generic/TR-0077" not in journal.tables.labels
+
+
+def test_a_batch_that_places_nothing_says_so_and_is_a_batch() -> None:
+    journal = MemoryJournal([])
+
+    outcome = write(journal, scan("COLLECTED", "10:00", "R-0009"))
+
+    assert (outcome.recorded, outcome.conflicts, outcome.deliveries, dict(outcome.duplicates)) == (0, 0, 0, {})
+    assert journal.tables.batches == 1
+    assert ingest.Outcome({}).recorded == 0
+
+
+def test_a_creation_whose_label_is_new_is_not_told_of_a_scan_of_another() -> None:
+    journal = MemoryJournal([])
+    write(journal, creation("R-0001"))
+
+    # The label of R-0002 is claimed, those of the scans are looked up: both are known afterwards.
+    write(journal, scan("COLLECTED", "10:00", "R-0009"), creation("R-0002"), scan("COLLECTED", "11:00", "R-0002"))
+
+    assert journal.recorded("R-0002") == ["R-0002-rc", "R-0002-COLLECTED-11:00"]
+    assert [subject for _, subject, _ in journal.tables.parked] == ["generic/TR-0009"]

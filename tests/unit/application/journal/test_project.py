@@ -11,6 +11,7 @@ from typing import Any
 from service.application.journal import ingest
 from service.application.journal.project import ExceptionRow, Projection, project
 from service.application.journal.sweep import sweep
+from service.domain.journey import NEW
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser
 from service.wire.record import Record
@@ -292,3 +293,44 @@ def test_where_the_status_did_not_move_nothing_is_said_of_when_it_did() -> None:
 
     assert found.status_recorded_at is None
     assert found.hub is None
+
+
+def test_a_row_of_a_return_that_is_not_known_leaves_the_others() -> None:
+    rows = history(creation(), EXPORT)
+    unknown = rows[0]._replace(return_no=9, state=json.loads(encode_state(NEW)), version=0)
+
+    found = project([unknown, *rows], ())
+
+    assert [each.return_no for each in found.returns] == [1]
+    assert exceptions(found) == [(*HELD, True)]
+
+
+def test_a_row_tells_the_state_and_the_changes_as_they_were_recorded() -> None:
+    rows = history(creation(), EXPORT, hub(RP, "12:00"))
+
+    states = [row.state_after() for row in rows]
+    changes = [row.changes_given(state) for row, state in zip(rows, states, strict=True)]
+
+    assert [(state.seq, state.version) for state in states] == [(1, 1), (2, 1), (3, 3)]
+    assert [[(each.version, each.milestone.value) for each in of] for of in changes] == [
+        [(1, "RC")],
+        [],
+        [(2, "RP"), (3, "RE")],
+    ]
+    assert [each.cause for each in changes[2]] == [("/test", rows[2].id), ("/test", rows[1].id)]
+
+
+def test_a_delivery_of_a_connote_that_was_left_again_is_over_though_the_one_of_its_own_still_waits() -> None:
+    own, mistaken = hub(RE, "15:00", connote="CN-B"), hub(RE, "13:00", connote="CN-A")
+    voided = {
+        "return_id": "R-1001",
+        "source": mistaken["source"],
+        "id": mistaken["id"],
+        "by": "me",
+        "reason": "mistake",
+    }
+    rows = history(creation(), own, delivery("CN-B"), mistaken, delivery("CN-A"), event(VOID, "v", "19:00", **voided))
+
+    found = {each.id: each.resolved_at for each in project(rows, ()).exceptions}
+
+    assert found["d-CN-A"] == rows[-1].recorded_at
