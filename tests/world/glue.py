@@ -67,7 +67,9 @@ _OLD_TABLES: Final = CarrierTables.load()
 
 def _new_tables() -> CarrierTables:
     generic = _OLD_TABLES._tables["generic"]
-    codes = dict(generic.codes) | {LATER_CODE: CarrierCode(LATER_CODE, Sense.ASSERTS, Milestone.RT, "late", CodeList.COLLECTED)}
+    codes = dict(generic.codes) | {
+        LATER_CODE: CarrierCode(LATER_CODE, Sense.ASSERTS, Milestone.RT, "late", CodeList.COLLECTED)
+    }
     return CarrierTables([CarrierTable("generic", generic.name, generic.zone, codes)])
 
 
