@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Literal, get_args
 
 # Why something is done again: which server, and what it is about it. A closed set, for it is a metric's label.
@@ -18,13 +19,16 @@ class ServiceError(Exception):
 class InvalidEvent(ServiceError):
     """The message itself is wrong: keep it as a dead letter and go on with the next.
 
-    `reason` is a stable machine word, `detail` a sentence that names the field and never echoes its value.
+    `reason` is a stable machine word, `detail` a sentence that names the field and never echoes its value. `faults` is
+    everything that is wrong, not only the first: where it is, and what was expected there.
     """
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: str, detail: str, faults: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+        where, colon, what = detail.partition(": ")
+        self.faults = tuple(faults) or (((where, what) if colon else ("", detail)),)
 
 
 class Retryable(ServiceError):

@@ -29,7 +29,7 @@ from tests.support.topics import Clients, Topics
 
 TESTS = Path(__file__).parent
 PREFIX = "RETURNS_"
-FIRST = ("e2e", "browser", "contract", "integration")  # the folders with the longest files
+FIRST = ("e2e", "browser", "contract", "integration/runtime", "integration")  # the folders with the longest files
 # Fixtures that lead to a server, and the marker that a test gets with them.
 LEADS_TO = {
     "clients": {"kafka"},
@@ -45,15 +45,16 @@ LEADS_TO = {
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # They come shuffled. A long file that begins last keeps one worker busy when the others are done.
-    items.sort(key=lambda item: FIRST.index(_folder(item)) if _folder(item) in FIRST else len(FIRST))
+    items.sort(key=_turn)
     for item in items:
         for fixture in getattr(item, "fixturenames", ()):
             for marker in LEADS_TO.get(fixture, ()):
                 item.add_marker(marker)
 
 
-def _folder(item: pytest.Item) -> str:
-    return item.path.relative_to(TESTS).parts[0]
+def _turn(item: pytest.Item) -> int:
+    path = item.path.relative_to(TESTS).as_posix()
+    return next((turn for turn, folder in enumerate(FIRST) if path.startswith(f"{folder}/")), len(FIRST))
 
 
 @pytest.fixture(scope="session")

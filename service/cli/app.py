@@ -11,6 +11,7 @@ from typing import Final
 import typer
 
 from service.cli import mending, preparing, processes, simulating
+from service.cli.check import check
 from service.cli.command_output import show_error
 from service.cli.exits import EXIT_FAILED, EXIT_USAGE
 from service.cli.importing import import_file
@@ -49,6 +50,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("import")(import_file)
+app.command("check")(check)
 app.add_typer(token_app, name="token")
 for command in _COMMANDS:
     app.command()(command)

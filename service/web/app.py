@@ -14,7 +14,7 @@ from service.application.access.scopes import TokenScopes
 from service.application.reading.readiness import ReadinessCheck
 from service.application.reading.tracking import ReturnReading
 from service.metrics import Metrics
-from service.web.api import creating, feeds, reference
+from service.web.api import creating, events, feeds, reference
 from service.web.api import exceptions as desk
 from service.web.api import returns as api
 from service.web.api.models import Health
@@ -71,7 +71,7 @@ def create_app(
     app.add_middleware(Bodies)
     app.add_middleware(Access, metrics=metrics)
     problem_details.install(app)
-    for router in (api.router, creating.router, feeds.router, desk.router, health, reference.router):
+    for router in (api.router, creating.router, events.router, feeds.router, desk.router, health, reference.router):
         app.include_router(router)
     if public is not None:
         app.include_router(Pages(public).router)

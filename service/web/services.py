@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Request
 
+from service.application.commands.accepting import Accepting
 from service.application.commands.creation import Creating
 from service.application.commands.feeding import Feeding
 from service.application.commands.voiding import Voiding
@@ -20,12 +21,12 @@ from service.domain.milestones import Milestone
 class Services(NamedTuple):
     """The use cases of the API and the desk, wired by `service.wiring.serving`.
 
-    `listing` reads the lists; `creating` and `voiding` publish events and answer once Kafka has them. `replay` tries the
-    dead letter of a number again and answers with what became of it; None: there is no such letter; it may raise
-    Retryable. `feeding` takes in what carriers send in words of their own. `stuck_hours` is for how many hours a return may stay in a status before it counts as stuck, `now` the
-    clock that this is judged by.
+    `listing` reads the lists; `creating` and `voiding` publish events and answer once Kafka has them, `accepting` those that
+    publishers send as they are, in the name that `publisher_of` gives a token; None: no valid one. `replay` tries the dead
+    letter of a number again and answers with what became of it; None: there is no such letter; it may raise Retryable.
+    `feeding` takes in what carriers send in words of their own. `stuck_hours` is for how many hours a return may stay in a
+    status before it counts as stuck, `now` the clock that this is judged by.
 
-    >>> services = Services(listing, creating, replay_one, voiding, settings.stuck_hours)
     >>> list_returns(services.listing, ReturnFilter(stuck=True), 50, None, services.due())
     """
 
@@ -33,6 +34,8 @@ class Services(NamedTuple):
     creating: Creating
     replay: Callable[[int], Replayed | None]
     voiding: Voiding
+    accepting: Accepting
+    publisher_of: Callable[[str], str | None]
     stuck_hours: Mapping[Milestone, float] = STUCK_HOURS
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     feeding: Feeding | None = None  # None: no feed is open

@@ -17,7 +17,6 @@ from service.domain.milestones import Milestone, Route
 from service.errors import InvalidEvent
 from service.wire import cloudevents, models
 from service.wire.carriers import CarrierTables
-from service.wire.locations import location_of
 from service.wire.reasons import Invalid
 from service.wire.record import Record
 from service.wire.times import instant, local_micros
@@ -222,6 +221,25 @@ def attributes_of(data: Mapping[str, Any]) -> Attributes:
     )
 
 
+_WITH_LOCATION: Final = frozenset({models.CARRIER_SCANNED, models.HUB_DEPOT_SCANNED, models.CONNOTE_DELIVERED})
+
+
+def location_of(event_type: str, data: Mapping[str, Any]) -> Mapping[str, str] | None:
+    """The location in a valid event's data: its known members that say something; None where there are none.
+
+    Only of types that have one: elsewhere a member of that name is unknown, so ignored.
+    """
+    location = data.get("location") if event_type in _WITH_LOCATION else None
+    return _location(location.get("name"), location.get("code"), location.get("country")) if location else None
+
+
+@lru_cache(4096)
+def _location(name: str | None, code: str | None, country: str | None) -> Mapping[str, str] | None:
+    """One object for all events at a place: a worker remembers some hundred thousand of them."""
+    members = {"name": name, "code": code, "country": country}
+    return {member: said for member, said in members.items() if said} or None
+
+
 _REASONS: Final[dict[str, Invalid]] = {
     "missing": Invalid.MISSING_FIELD,
     "string_type": Invalid.WRONG_TYPE,
@@ -229,6 +247,7 @@ _REASONS: Final[dict[str, Invalid]] = {
     "dict_type": Invalid.WRONG_TYPE,
     "list_type": Invalid.WRONG_TYPE,
 }
+_MOST_FAULTS: Final = 50  # that are told of one event
 _EXPECTED: Final[dict[str, str]] = {
     models.TIME_PATTERN: "RFC 3339 with an offset is expected",
     models.LOCAL_TIME_PATTERN: "an ISO 8601 date and time without an offset is expected",
@@ -239,16 +258,20 @@ _EXPECTED: Final[dict[str, str]] = {
 def _invalid(error: pydantic_core.ValidationError) -> InvalidEvent:
     """The first of the model's complaints; its texts name what was expected, never what came."""
     complaints = error.errors(include_url=False, include_input=False)
-    first = complaints[0]
-    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"]).lstrip(".")
+    faults = [_fault(complaint) for complaint in complaints]
+    first, (path, expected) = complaints[0], faults[0]
     pattern: str = first.get("ctx", {}).get("pattern", "")
-    if first["type"] == "missing":
-        expected = "missing"
-    else:
-        message = first["msg"]
-        expected = _EXPECTED.get(pattern, message[:1].lower() + message[1:])
     more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
-    return InvalidEvent(_reason(first["type"], path, pattern), f"{path}: {expected}{more}")
+    return InvalidEvent(_reason(first["type"], path, pattern), f"{path}: {expected}{more}", faults[:_MOST_FAULTS])
+
+
+def _fault(complaint: pydantic_core.ErrorDetails) -> tuple[str, str]:
+    """Where, and what was expected there."""
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in complaint["loc"]).lstrip(".")
+    if complaint["type"] == "missing":
+        return path, "missing"
+    message = complaint["msg"]
+    return path, _EXPECTED.get(complaint.get("ctx", {}).get("pattern", ""), message[:1].lower() + message[1:])
 
 
 def _reason(complaint: str, path: str, pattern: str) -> Invalid:

@@ -12,9 +12,9 @@ from service.domain.milestones import NAMES, Reason
 from service.wire.cloudevents import STRUCTURED_HEADERS, encode
 from service.wire.documents import return_document
 from service.wire.explanations import EXPLANATIONS
-from service.wire.logged import LogRow
 from service.wire.published import CURRENT_STATUS, EXCEPTION, STATUS_CHANGED
 from service.wire.record import Record
+from service.wire.rows.logged import LogRow
 from service.wire.times import rfc3339
 
 SOURCE: Final = "/returns-status"

@@ -23,6 +23,7 @@ class Invalid(StrEnum):
     UNSUPPORTED_CONTENT_TYPE = "unsupported_content_type"  # an event format or data that is not JSON
     UNKNOWN_TYPE = "unknown_type"  # a CloudEvent of a type that the service does not take in
     WRONG_TOPIC = "wrong_topic"  # a known type on a topic where its publishers do not write
+    NOT_ALLOWED = "not_allowed"  # its publisher may not say this
     MISSING_FIELD = "missing_field"
     WRONG_TYPE = "wrong_type"  # a field has another JSON type than it should
     BAD_VALUE = "bad_value"  # a field's value breaks its pattern, list or length
@@ -48,6 +49,7 @@ DESCRIPTIONS: Final[dict[Invalid, str]] = {
     Invalid.UNSUPPORTED_CONTENT_TYPE: "The content type is not JSON.",
     Invalid.UNKNOWN_TYPE: "The event's type is not known.",
     Invalid.WRONG_TOPIC: "The event's type does not belong on this topic.",
+    Invalid.NOT_ALLOWED: "The publisher may not send this.",
     Invalid.MISSING_FIELD: "A required field is missing.",
     Invalid.WRONG_TYPE: "A field has the wrong JSON type.",
     Invalid.BAD_VALUE: "A field's value is not allowed.",

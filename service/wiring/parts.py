@@ -21,6 +21,15 @@ def carrier_tables(settings: Settings) -> CarrierTables:
     return CarrierTables.load(*([Path(settings.carrier_tables)] if settings.carrier_tables else []))
 
 
+def topics_by_type(settings: Settings) -> dict[str, str]:
+    """The input topic of each event type."""
+    return {
+        event_type: getattr(settings, setting)
+        for setting, event_types in models.TYPES_BY_TOPIC_SETTING.items()
+        for event_type in event_types
+    }
+
+
 def parser(settings: Settings, tables: CarrierTables) -> Parser:
     """Who may write a topic may assert what its types assert, and nothing else."""
     types = {getattr(settings, setting): types for setting, types in models.TYPES_BY_TOPIC_SETTING.items()}

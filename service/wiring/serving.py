@@ -17,6 +17,7 @@ from service.adapters.kafka.options import connection_options
 from service.adapters.kafka.publishing.producing import Publishing
 from service.adapters.postgres.access.audit import PostgresAudit
 from service.adapters.postgres.access.sessions import PostgresSessions
+from service.adapters.postgres.commands.accepting import PostgresSubjects
 from service.adapters.postgres.commands.creations import PostgresCreations
 from service.adapters.postgres.journal.letters import MendingJournal
 from service.adapters.postgres.reading.carriers import PostgresCarriers
@@ -26,6 +27,7 @@ from service.adapters.postgres.reading.public import PostgresPublicReading
 from service.adapters.postgres.reading.queues import PostgresQueues
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
 from service.application.access.sessions import SessionLimits
+from service.application.commands.accepting import Accepting
 from service.application.commands.creation import Creating
 from service.application.commands.feeding import Message
 from service.application.commands.voiding import Voiding
@@ -42,7 +44,7 @@ from service.web.services import Services
 from service.wire.cloudevents import STRUCTURED_HEADERS
 from service.wiring import feeds
 from service.wiring.monitors import processes
-from service.wiring.parts import carrier_tables, parser
+from service.wiring.parts import carrier_tables, parser, topics_by_type
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -113,8 +115,23 @@ def wire_services(settings: Settings, pool: Pool) -> Iterator[Services]:
 
         creating = Creating(PostgresCreations(pool), understood, returns, onto(returns))
         voiding = Voiding(understood, hub_events, onto(hub_events))
-        feeding = feeds.feeding(settings, understood, scans)
-        yield Services(PostgresListing(pool), creating, replay_one, voiding, settings.stuck_hours, feeding=feeding)
+        subjects = PostgresSubjects(pool)
+        accepting = Accepting(
+            understood,
+            topics_by_type(settings),
+            lambda messages: publishing.publish_all_now(messages, list(STRUCTURED_HEADERS)),
+            subjects,
+        )
+        yield Services(
+            PostgresListing(pool),
+            creating,
+            replay_one,
+            voiding,
+            accepting,
+            subjects.publisher_of,
+            settings.stuck_hours,
+            feeding=feeds.feeding(settings, understood, scans),
+        )
 
 
 @contextmanager

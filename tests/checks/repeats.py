@@ -1,8 +1,8 @@
 """Finds places in a tree that say the same: six lines or more, to the letter, or of one shape with other names and values.
 
 Comments, docstrings, imports, blank lines and lone brackets do not count. A run of lines is of one shape where its tokens
-are the same once every name, text and number is taken for any other; it must be varied enough to be a thought, and not a
-list of declarations.
+are the same once every name, text and number is taken for any other; decorators and signatures are passed over there, and
+it must be varied enough to be a thought, and not a list of declarations.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ _WORDS: Final = 5  # in so many lines of a run something is done: called, return
 
 
 class Line(NamedTuple):
-    """A line that counts: its number, its text with white space folded, its shape."""
+    """A line that counts: its number, its text with white space folded, its shape, whether it is of a signature."""
 
     number: int
     text: str
     shape: str
+    is_declaration: bool = False
 
 
 class Place(NamedTuple):
@@ -59,13 +60,14 @@ class Repeat(NamedTuple):
 
 def python_lines(source: str) -> list[Line]:
     """The lines of a module that count."""
-    passed_over = set(_statements_without_thought(ast.parse(source)))
+    tree = ast.parse(source)
+    passed_over, declared = set(_statements_without_thought(tree)), set(_signatures(tree))
     tokens: defaultdict[int, list[tokenize.TokenInfo]] = defaultdict(list)
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type in {tokenize.NAME, tokenize.OP, tokenize.STRING, tokenize.NUMBER}:
             tokens[token.start[0]].append(token)
     return [
-        Line(number, " ".join(token.string for token in found), " ".join(map(_shape, found)))
+        Line(number, " ".join(token.string for token in found), " ".join(map(_shape, found)), number in declared)
         for number, found in sorted(tokens.items())
         if number not in passed_over and any(token.type != tokenize.OP for token in found)
     ]
@@ -83,7 +85,8 @@ def repeats(files: Iterable[Path], root: Path) -> list[Repeat]:
         str(file.relative_to(root)): (sql_lines if file.suffix == ".sql" else python_lines)(file.read_text("utf-8"))
         for file in files
     }
-    found = [*_runs(read, by_shape=False), *_runs(read, by_shape=True)]
+    deeds = {file: [line for line in lines if not line.is_declaration] for file, lines in read.items()}
+    found = [*_runs(read, by_shape=False), *_runs(deeds, by_shape=True)]
     found.sort(key=lambda repeat: repeat.one.first - repeat.one.last)
     kept: list[Repeat] = []
     for repeat in found:
@@ -100,6 +103,13 @@ def _statements_without_thought(tree: ast.Module) -> Iterator[int]:
         if is_text or isinstance(node, ast.Import | ast.ImportFrom):
             assert isinstance(node, ast.stmt)
             yield from range(node.lineno, (node.end_lineno or node.lineno) + 1)
+
+
+def _signatures(tree: ast.Module) -> Iterator[int]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = min((decorator.lineno for decorator in node.decorator_list), default=node.lineno)
+            yield from range(first, node.body[0].lineno)
 
 
 def _shape(token: tokenize.TokenInfo) -> str:

@@ -35,10 +35,10 @@ def api(settings: Settings, *scopes: str) -> Iterator[Client]:
         yield client
 
 
-def token(settings: Settings, *scopes: str) -> str:
+def token(settings: Settings, *scopes: str, publisher: str = "") -> str:
     """A new token."""
     with connect(settings.database_url.get_secret_value(), "test") as connection:
-        return create_token(connection, scopes)
+        return create_token(connection, scopes, publisher=publisher)
 
 
 def project(database: str) -> None:

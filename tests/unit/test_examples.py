@@ -14,7 +14,7 @@ _ROOT = Path(service.__file__).parent
 MODULES = sorted(
     ".".join(("service", *path.relative_to(_ROOT).with_suffix("").parts))
     for wing in ("domain", "wire")
-    for path in (_ROOT / wing).glob("*.py")
+    for path in (_ROOT / wing).rglob("*.py")
     if ">>> " in path.read_text(encoding="utf-8")
 )
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final, Literal, Protocol
 
-Scope = Literal["read", "create", "hub", "ops"]
+Scope = Literal["read", "create", "scan", "hub", "ops"]
 
 SCOPES: Final[dict[str, str]] = {
     "read": "ask for returns and their histories",
     "create": "create returns",
+    "scan": "send a carrier's scans and deliveries of connotes",
     "hub": "record scans and decisions of a hub",
     "ops": "see exceptions and dead letters, replay them, void events",
 }

@@ -12,8 +12,8 @@ from service.application.journal.slices import Position, Slice
 from service.domain.exceptional import HELD_REASONS, is_exceptional
 from service.domain.journey import State
 from service.domain.milestones import Milestone, Reason, Verdict
-from service.wire.logged import LogRow
 from service.wire.models import EVENT_VOIDED
+from service.wire.rows.logged import LogRow
 from service.wire.stored import from_micros
 
 _AT_HUB: Final = frozenset({Milestone.DS, Milestone.RP, Milestone.RE, Milestone.RR})

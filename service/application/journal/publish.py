@@ -10,9 +10,9 @@ from service.application.journal.slices import Position, RowKey, Slice
 from service.domain.exceptional import is_exceptional
 from service.domain.journey import State
 from service.wire import outbound
-from service.wire.letters import KeptLetter
-from service.wire.logged import LogRow
 from service.wire.outbound import Message
+from service.wire.rows.letters import KeptLetter
+from service.wire.rows.logged import LogRow
 from service.wire.stubs import LARGEST, stub_of
 
 

@@ -18,8 +18,8 @@ from service.application.journal.ingest import Outcome, Parser, take_in
 from service.application.ports import Arrival, Transaction
 from service.domain.milestones import Verdict
 from service.errors import InvalidEvent, RejectedValue
-from service.wire.letters import KeptLetter
 from service.wire.reasons import Invalid
+from service.wire.rows.letters import KeptLetter
 
 LETTERS_A_BATCH: Final = 100  # a letter may be large
 

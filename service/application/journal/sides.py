@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, Protocol
 from service.application.journal.slices import Position
 from service.application.ports import Transaction
 from service.domain.journey import State
-from service.wire.letters import KeptLetter
-from service.wire.logged import LogRow
+from service.wire.rows.letters import KeptLetter
+from service.wire.rows.logged import LogRow
 
 
 class Stood(NamedTuple):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple, Self
 
-from service.wire.letters import KeptLetter
-from service.wire.logged import LogRow
+from service.wire.rows.letters import KeptLetter
+from service.wire.rows.logged import LogRow
 
 _ALL: Final = 2**63 - 1  # PostgreSQL's largest bigint; no return and no letter has this number
 

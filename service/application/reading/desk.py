@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, Protocol
 
 from service.application.reading.local_time import LocalTime
-from service.application.reading.public import Step, numbers_of, steps
+from service.application.reading.numbers import numbers_of
+from service.application.reading.public import Step, steps
 from service.application.reading.redaction import Found, RedactedReturn
 from service.application.reading.tracking import RecordedEvent, counts
 from service.domain.events import Event, key_digest
@@ -17,7 +18,7 @@ from service.domain.journey import State
 from service.domain.milestones import Milestone, Reason, Verdict
 from service.domain.timeline import Sighting
 from service.wire.carriers import CarrierCode, CarrierTables
-from service.wire.locations import location_of
+from service.wire.inbound import location_of
 from service.wire.models import EVENT_VOIDED, RETURN_CREATED, SLUG_PATTERN, compiled
 from service.wire.reconciled import RECONCILED
 from service.wire.stored import to_micros

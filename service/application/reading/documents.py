@@ -14,7 +14,7 @@ from service.application.reading.filters import PARKED
 from service.application.reading.listing import ListedException, ListedReturn, ParkedEvent
 from service.domain.milestones import NAMES, Milestone, Reason
 from service.wire.explanations import EXPLANATIONS, Explanation
-from service.wire.letters import KeptLetter
+from service.wire.rows.letters import KeptLetter
 from service.wire.stored import to_micros
 from service.wire.times import rfc3339
 

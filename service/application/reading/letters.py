@@ -5,7 +5,7 @@ from __future__ import annotations
 from service.application.journal.ingest import Parser
 from service.errors import InvalidEvent
 from service.wire.inbound import Inbound
-from service.wire.letters import KeptLetter
+from service.wire.rows.letters import KeptLetter
 
 
 def read_letter(parser: Parser, letter: KeptLetter) -> Inbound | None:

@@ -20,7 +20,7 @@ from typing import Any, Final, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from service.application.reading.filters import ExceptionFilter, LetterFilter, ReturnFilter
 from service.domain.milestones import Milestone
-from service.wire.letters import KeptLetter
+from service.wire.rows.letters import KeptLetter
 
 # How long a return may stay in a status before it counts as stuck, in hours. The longest waits are for the consumer,
 # who has a label and time, and for consignments that cross borders.

@@ -5,28 +5,26 @@ Nothing of a return reaches a public page but what stands in these views.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Final, NamedTuple, Protocol
 
 from service.application.reading.local_time import LocalTime
+from service.application.reading.numbers import Match
 from service.application.reading.redaction import Found, Place, RedactedReturn, Rejection
 from service.application.reading.tracking import RecordedEvent, counts
 from service.domain.events import key_digest
 from service.domain.journey import State
 from service.domain.milestones import FIRST_MILE, RANKED, RANKS, Milestone, Route
 from service.wire.carriers import CarrierTables
-from service.wire.models import CARRIER_SCANNED, NUMBER_PATTERN, compiled
+from service.wire.models import CARRIER_SCANNED
 from service.wire.stored import to_micros
 
 RC, RT, RDTPF, DS, RP, RE, RDBTC = RANKED
 RR: Final = Milestone.RR
 
-_MOST_CHARACTERS: Final = 200  # of a number as people type it, spaces and all
 _MOST_HAPPENINGS: Final = 60  # a parcel that is scanned more often than that is not told better by all of it
-_is_number: Final = compiled(NUMBER_PATTERN)
 
 
 class Revision(NamedTuple):
@@ -50,6 +48,12 @@ class PublicReading(Protocol):
         as one that leads nowhere. A return_id goes before a tracking number; of several returns with one tracking number
         the newest is meant. None where no number leads to a return.
         """
+
+    def alike(self, numbers: Sequence[str]) -> Sequence[Match]:
+        """Every stored number that looks like one of these (`numbers.look`), a bounded number of each look."""
+
+    def states_of(self, numbers: Sequence[str]) -> dict[str, State]:
+        """The return of each of these numbers, exactly as they are stored; of those without one nothing."""
 
     def revisions(self, queries: Sequence[Sequence[str]]) -> list[Revision | None]:
         """How far the return of each of these is, in their order; each is what `find` is given. None: it leads nowhere."""
@@ -121,14 +125,6 @@ class FirstMileView:
     scans: tuple[Scan, ...]  # the newest first
     delivered: bool
     goes_on: bool  # the route leads further than the first mile
-
-
-def numbers_of(text: str) -> tuple[str, ...]:
-    """The numbers that a person may have meant by what was typed; none where it cannot be a number."""
-    if len(text) > _MOST_CHARACTERS:
-        return ()
-    typed = "".join(unicodedata.normalize("NFKC", text).split())
-    return tuple(number for number in dict.fromkeys((typed, typed.upper())) if _is_number(number))
 
 
 def view_return(found: Found, tables: CarrierTables) -> ReturnView:

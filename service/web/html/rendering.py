@@ -59,8 +59,10 @@ class Renderer(Templates):
     def __init__(self, assets: Assets) -> None:
         super().__init__(assets, load())
 
-    def return_page(self, view: ReturnView, typical: timedelta | None, language: str, *, explicit: bool) -> str:
-        """What a consumer sees."""
+    def return_page(
+        self, view: ReturnView, typical: timedelta | None, language: str, *, explicit: bool, typed: str | None = None
+    ) -> str:
+        """What a consumer sees; `typed`: the number that they had looked for, where it is not quite this one."""
         catalogue = self.catalogues[language]
 
         def words(subject: str) -> str:
@@ -89,11 +91,12 @@ class Renderer(Templates):
             happened=happened,
             said_by=said_by,
             typical=duration,
+            typed=typed,
         )
 
-    def first_mile_page(self, view: FirstMileView, language: str, *, explicit: bool) -> str:
-        """What OmniParcel shows."""
-        return self.page("first_mile.html", language, explicit=explicit, view=view)
+    def first_mile_page(self, view: FirstMileView, language: str, *, explicit: bool, typed: str | None = None) -> str:
+        """What OmniParcel shows; `typed` as above."""
+        return self.page("first_mile.html", language, explicit=explicit, view=view, typed=typed)
 
 
 def _duration(catalogue: Catalogue, typical: timedelta) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Final
@@ -58,19 +58,19 @@ class Tokens:
         return scopes
 
 
-class Require(HTTPBearer):
-    """A dependency that lets a request pass if its token carries the scope.
+class Authenticated(HTTPBearer):
+    """A dependency that lets a request pass whose token is valid, with one of these scopes if any are named; gives its scopes.
 
     One by itself, for OpenAPI too: to resolve a dependency takes as long as a query.
     """
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, one_of: Iterable[Scope] = ()) -> None:
         super().__init__(
             scheme_name=bearer.scheme_name, bearerFormat="rts_...", description=_DESCRIPTION, auto_error=False
         )
-        self._scope = scope
+        self._one_of = tuple(one_of)
 
-    async def __call__(self, request: HTTPConnection) -> None:
+    async def __call__(self, request: HTTPConnection) -> frozenset[str]:  # type: ignore[override]
         credentials = await super().__call__(request)
         if credentials is None:
             raise _unauthorized("Send a token: `Authorization: Bearer ...`.", "Bearer")
@@ -78,13 +78,22 @@ class Require(HTTPBearer):
         scopes = await tokens.scopes_of(credentials.credentials)
         if scopes is None:
             raise _unauthorized("The token is not valid.", 'Bearer error="invalid_token"')
-        if self._scope not in scopes:
+        if self._one_of and scopes.isdisjoint(self._one_of):
+            which = " or ".join(f"`{scope}`" for scope in self._one_of)
             raise Problem(
                 HTTPStatus.FORBIDDEN,
                 "scope-missing",
-                f"The token lacks the scope `{self._scope}`.",
-                {"www-authenticate": f'Bearer error="insufficient_scope", scope="{self._scope}"'},
+                f"The token lacks the scope {which}.",
+                {"www-authenticate": f'Bearer error="insufficient_scope", scope="{" ".join(self._one_of)}"'},
             )
+        return scopes
+
+
+class Require(Authenticated):
+    """A dependency that lets a request pass if its token carries the scope."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__((scope,))
 
 
 def _unauthorized(detail: str, challenge: str) -> Problem:

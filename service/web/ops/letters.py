@@ -20,7 +20,7 @@ from service.web.ops.desk import Desk, Visit, number
 from service.web.ops.forms import Field, Form, options, values
 from service.web.ops.lists import List, narrowed, register
 from service.wire.inbound import Inbound, SubjectKind
-from service.wire.letters import KeptLetter
+from service.wire.rows.letters import KeptLetter
 
 _MOST_SHOWN: Final = 16 * 1024  # bytes of a value; of a longer one the beginning
 _HEX_ROW: Final = 16

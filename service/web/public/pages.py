@@ -1,23 +1,27 @@
 """The public pages: a return as its consumer sees it, and its first mile as OmniParcel shows it.
 
-A number that is unknown, malformed or not yet seen gets one and the same answer, which repeats nothing of it.
+A number that is unknown, malformed or not yet seen gets one and the same answer. It repeats nothing but numbers: those
+stay in the field, so that whoever mistyped one mends it and does not type it again. A number that people write in another
+way than it is stored leads to the page under its own address (see `service.application.reading.numbers`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
 from service import logs
 from service.application.reading.durations import DurationKeeper
-from service.application.reading.public import PublicReading, numbers_of, view_first_mile, view_return
+from service.application.reading.numbers import decide, look, numbers_in, numbers_of
+from service.application.reading.public import PublicReading, view_first_mile, view_return
 from service.application.reading.redaction import Found
 from service.errors import Retryable, ServiceError
 from service.web.html.assets import Assets
@@ -33,6 +37,7 @@ _FOR_EVER: Final = {
     "cross-origin-resource-policy": "same-origin",
 }
 _NO_NUMBER: Final = "-"  # what nonsense is asked for as, so that an address repeats nothing either
+_LONGEST_FIELD: Final = 200
 _SECONDS_TO_COME_BACK: Final = "5"
 
 
@@ -94,11 +99,11 @@ class Pages:
         if given is None:
             return self._answer(request, HTTPStatus.OK, "form.html")
         numbers = numbers_of(given)
-        chosen = _language_of(request)
-        address = (
-            f"/track/{numbers[0] if numbers else _NO_NUMBER}{f'?lang={chosen.language}' if chosen.is_chosen else ''}"
-        )
-        return Response(status_code=HTTPStatus.SEE_OTHER, headers={**PAGE_HEADERS, "location": address})
+        if not numbers and numbers_in(given):
+            return self._limited(request, (), given) or self._guarded(
+                request, lambda: self._search(request, "track", given)
+            )
+        return self._redirect(request, "track", numbers[0] if numbers else _NO_NUMBER)
 
     def track(self, request: Request) -> Response:
         """A return as its consumer sees it."""
@@ -106,18 +111,20 @@ class Pages:
         def show(found: Found, chosen: PageLanguage) -> str:
             view = view_return(found, self._tables)
             typical = None if view.complete else self._durations.typical(view.route, view.status)
-            return self._renderer.return_page(view, typical, chosen.language, explicit=chosen.is_chosen)
+            typed = _typed(request, found.number)
+            return self._renderer.return_page(view, typical, chosen.language, explicit=chosen.is_chosen, typed=typed)
 
-        return self._show(request, show)
+        return self._show(request, "track", show)
 
     def first_mile(self, request: Request) -> Response:
         """The carrier's scans up to the first-mile destination."""
 
         def show(found: Found, chosen: PageLanguage) -> str:
             view = view_first_mile(found, self._tables)
-            return self._renderer.first_mile_page(view, chosen.language, explicit=chosen.is_chosen)
+            typed = _typed(request, found.number)
+            return self._renderer.first_mile_page(view, chosen.language, explicit=chosen.is_chosen, typed=typed)
 
-        return self._show(request, show)
+        return self._show(request, "first-mile", show)
 
     async def events(self, request: Request) -> Response:
         """Server-sent events that say that the page is to be asked for again."""
@@ -133,27 +140,69 @@ class Pages:
         stream = self._watch.stream(client, numbers_of(request.path_params["number"]), seen)
         return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
-    def _show(self, request: Request, show: Callable[[Found, PageLanguage], str]) -> Response:
+    def _show(self, request: Request, page: str, show: Callable[[Found, PageLanguage], str]) -> Response:
         typed = request.path_params["number"]
         if not typed:
             return self.form(request)
         numbers = numbers_of(typed)
-        client = client_of(request.client.host if request.client else None)
-        waiting = self._clients.wait(client) or self._numbers.wait(numbers or typed)
-        if waiting:
-            return self._trouble(request, HTTPStatus.TOO_MANY_REQUESTS, "limited", str(waiting))
-        try:
+
+        def answer() -> Response:
             found = self._reading.find(numbers)
             if found is None:
-                return self._answer(request, HTTPStatus.NOT_FOUND, "unknown.html")
+                return self._search(request, page, typed)
             chosen = _language_of(request)
             return _html(request, HTTPStatus.OK, show(found, chosen), chosen)
+
+        return self._limited(request, numbers, typed) or self._guarded(request, answer)
+
+    def _search(self, request: Request, page: str, text: str) -> Response:
+        """The page of what is alike, a list of several numbers, or that there is nothing to show."""
+        numbers = numbers_in(text)
+        typed = ", ".join(numbers)[:_LONGEST_FIELD]
+        # Whoever asks for many at once asks for each of them.
+        for number in numbers[1:]:
+            if waiting := self._limited(request, (number,), number):
+                return waiting
+        meant = decide(text, self._reading.alike(numbers))
+        if len(meant) > 1:
+            known = [each for each in meant if each.number is not None]
+            states = self._reading.states_of([each.number for each in known if each.number is not None])
+            return self._answer(
+                request, HTTPStatus.OK, "several.html", page=page, meant=meant, states=states, typed=typed
+            )
+        if not meant:
+            is_live = "number" in request.path_params  # the address of a number, whose events can be asked for
+            return self._answer(request, HTTPStatus.NOT_FOUND, "unknown.html", typed=typed, is_live=is_live)
+        (one,) = meant
+        if one.number is None:
+            return self._answer(request, HTTPStatus.MULTIPLE_CHOICES, "ambiguous.html", typed=typed)
+        return self._redirect(request, page, one.number, one.typed if one.is_guess else None)
+
+    def _redirect(self, request: Request, page: str, number: str, typed: str | None = None) -> Response:
+        chosen = _language_of(request)
+        query = {"lang": chosen.language} if chosen.is_chosen else {}
+        if typed is not None:
+            query["typed"] = typed
+        address = f"/{page}/{number}{f'?{urlencode(query)}' if query else ''}"
+        return Response(status_code=HTTPStatus.SEE_OTHER, headers={**PAGE_HEADERS, "location": address})
+
+    def _limited(self, request: Request, numbers: Sequence[str], typed: str) -> Response | None:
+        """The answer to whoever asks too much; None: go on."""
+        client = client_of(request.client.host if request.client else None)
+        waiting = self._clients.wait(client) or self._numbers.wait(tuple(numbers) or typed)
+        if waiting:
+            return self._trouble(request, HTTPStatus.TOO_MANY_REQUESTS, "limited", str(waiting))
+        return None
+
+    def _guarded(self, request: Request, answer: Callable[[], Response]) -> Response:
+        try:
+            return answer()
         except ServiceError as error:
             log = logs.get("web")
             (log.warning if isinstance(error, Retryable) else log.error)("request_failed", cause=str(error))
             return self._trouble(request, HTTPStatus.SERVICE_UNAVAILABLE, "failed", _SECONDS_TO_COME_BACK)
 
-    def _answer(self, request: Request, status: HTTPStatus, template: str, **values: str) -> Response:
+    def _answer(self, request: Request, status: HTTPStatus, template: str, **values: object) -> Response:
         chosen = _language_of(request)
         page = self._renderer.page(template, chosen.language, explicit=chosen.is_chosen, **values)
         return _html(request, status, page, chosen)
@@ -166,6 +215,12 @@ class Pages:
 
 def _language_of(request: Request) -> PageLanguage:
     return page_language(request.query_params.get("lang"), None, request.headers.get("accept-language"))
+
+
+def _typed(request: Request, number: str) -> str | None:
+    """What was typed for the number that is shown; nothing but what looks like it, for anybody may write an address."""
+    typed = request.query_params.get("typed")
+    return typed if typed is not None and typed != number and look(typed) == look(number) else None
 
 
 def _html(request: Request, status: HTTPStatus, page: str, chosen: PageLanguage) -> Response:

@@ -71,8 +71,8 @@ def test_what_is_said_twice_is_found_with_other_names_and_comments_too(tmp_path:
 
     (repeat,) = repeats(sorted(tmp_path.glob("*.py")), tmp_path)
 
-    assert str(repeat) == "one.py:3-10 ~ two.py:2-11"
-    assert "one.py ~ two.py: one.py:3-10 ~ two.py:2-11 say the same" in counted(tmp_path).complaints({})
+    assert str(repeat) == "one.py:4-10 ~ two.py:3-11"
+    assert "one.py ~ two.py: one.py:4-10 ~ two.py:3-11 say the same" in counted(tmp_path).complaints({})
 
 
 def test_a_function_that_stands_twice_in_a_module_is_found(tmp_path: Path) -> None:

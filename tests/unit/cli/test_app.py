@@ -63,8 +63,8 @@ def test_every_command_explains_itself(here: Here) -> None:
         (("nonsense",), "No such command 'nonsense'"),
         (("migrate", "--now"), "No such option"),
         (("token", "create"), "Missing option"),
-        (("token", "create", "--scopes", "read,fly"), "no scope 'fly'; there are read, create, hub, ops"),
-        (("token", "create", "--scopes", ""), "there are read, create, hub, ops"),
+        (("token", "create", "--scopes", "read,fly"), "no scope 'fly'; there are read, create, scan, hub, ops"),
+        (("token", "create", "--scopes", ""), "there are read, create, scan, hub, ops"),
     ),
 )
 def test_wrong_usage_is_said_in_a_line(here: Here, arguments: tuple[str, ...], says: str) -> None:

@@ -15,7 +15,7 @@ from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
 from service.runtime.monitoring.health import TURN_SECONDS
 from service.runtime.relay import Relay, RelayOptions, Servers
-from service.wire.letters import KeptLetter
+from service.wire.rows.letters import KeptLetter
 from tests.support.fakes import Clock
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

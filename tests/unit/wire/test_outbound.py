@@ -14,9 +14,9 @@ from service.domain.journey import NEW, Entry, record
 from service.domain.milestones import NAMES, Milestone, Reason, Route
 from service.wire import models, published
 from service.wire.explanations import EXPLANATIONS
-from service.wire.logged import LogRow
 from service.wire.outbound import Message, current_status, dead_letter, exception, status_changed
 from service.wire.record import Record
+from service.wire.rows.logged import LogRow
 
 RETURN = "TK100342334NZ"
 RECORDED = datetime(2026, 11, 23, 13, 0, 0, 250_000, tzinfo=timezone(timedelta(hours=1)))

@@ -23,11 +23,14 @@ def digest(token: str) -> bytes:
     return sha256(token.encode()).digest()
 
 
-def create_token(connection: Connection, scopes: Iterable[str], label: str = "") -> str:
-    """Make a token with these scopes, store its hash and answer with the token: the only time it is seen."""
+def create_token(connection: Connection, scopes: Iterable[str], label: str = "", publisher: str = "") -> str:
+    """Make a token with these scopes, store its hash and answer with the token: the only time it is seen.
+
+    `publisher`: in whose name it sends events; without one they come from the token itself, by its number.
+    """
     token = PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
     with translated():
-        connection.execute(_QUERIES["create_token"], (digest(token), sorted(scopes), label))
+        connection.execute(_QUERIES["create_token"], (digest(token), sorted(scopes), label, publisher or None))
     return token
 
 

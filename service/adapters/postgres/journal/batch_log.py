@@ -16,10 +16,10 @@ from service.adapters.postgres.journal.hints import Hints
 from service.adapters.postgres.queries import load_queries
 from service.application.journal.publish import Reconciled, Told
 from service.application.journal.slices import Position, RowKey, Slice, SliceLimits
-from service.wire.letters import KeptLetter
-from service.wire.logged import LogRow
 from service.wire.models import EVENT_VOIDED
 from service.wire.reconciled import RECONCILED
+from service.wire.rows.letters import KeptLetter
+from service.wire.rows.logged import LogRow
 
 _QUERIES: Final = load_queries("batch_log.sql", LISTS)
 RELAY_LOCK: Final = 0x72656C6179  # "relay"; all relays of a database share it

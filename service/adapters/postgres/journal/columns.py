@@ -16,8 +16,8 @@ from service.adapters.postgres.journal.rows import as_uuid, published_at
 from service.application.ports import Arrival, HistoryRow
 from service.domain.events import KEY_DIGEST_BYTES
 from service.domain.milestones import Milestone
-from service.wire.logged import LogRow
 from service.wire.record import Record
+from service.wire.rows.logged import LogRow
 from service.wire.stored import encode_changes, encode_state
 
 # The keys of up to so many events stand in each row; beyond that a return's rows would grow with their square.

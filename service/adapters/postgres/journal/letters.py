@@ -17,7 +17,7 @@ from service.application.journal.remap import HistoryKey, Unmapped, UnmappedScan
 from service.application.journal.replay import Extent, Failure, Selection
 from service.application.ports import Waiting, WhileWaiting
 from service.wire.cloudevents import MAX_BYTES
-from service.wire.letters import KeptLetter
+from service.wire.rows.letters import KeptLetter
 
 _Q: Final = load_queries("letters.sql", LISTS)
 

@@ -23,10 +23,10 @@ from service.application.journal.sides import Beside, Change, Document, Held, Ra
 from service.application.journal.slices import Position
 from service.errors import Fatal
 from service.wire.carriers import CarrierTables
-from service.wire.letters import KeptLetter
-from service.wire.logged import LogRow
 from service.wire.models import EVENT_VOIDED
 from service.wire.reconciled import RECONCILED
+from service.wire.rows.letters import KeptLetter
+from service.wire.rows.logged import LogRow
 from service.wire.stored import decode_state
 
 _Q: Final = load_queries("reconcile.sql", LISTS)

@@ -38,8 +38,8 @@ from service.domain.events import Event
 from service.domain.journey import State, continued
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import label
-from service.wire.letters import headers_text
 from service.wire.reconciled import published_of
+from service.wire.rows.letters import headers_text
 from service.wire.stored import KeptEvent, decode_state, stored_event
 
 # Any numbers that nothing else in this database locks.

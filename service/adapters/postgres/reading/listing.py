@@ -31,7 +31,7 @@ from service.application.reading.listing import (
     ParkedEvent,
     Window,
 )
-from service.wire.letters import KeptLetter
+from service.wire.rows.letters import KeptLetter
 
 _QUERIES: Final = load_queries("listing.sql")
 # Of a list, by one question. It takes some 10 ms; where the filters let fewer through than a page holds, the page is short.

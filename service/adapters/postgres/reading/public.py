@@ -8,6 +8,7 @@ from typing import Final
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.reading.returns import Pool
+from service.application.reading.numbers import Match, look
 from service.application.reading.public import Revision
 from service.application.reading.redaction import Found
 from service.application.reading.tracking import RecordedEvent
@@ -16,6 +17,7 @@ from service.wire.stored import decode_state
 
 _QUERIES: Final = load_queries("public.sql")
 _MOST_ROWS: Final = 500  # of the newest; no parcel is scanned so often, and no page would be read that long
+_MOST_ALIKE: Final = 20  # of one look; two that are not the same are too many already
 _NOBODY: Final = "-"  # no number: so that nonsense takes as long to look up as any other number that leads nowhere
 
 
@@ -35,6 +37,17 @@ class PostgresPublicReading:
             rows = connection.execute(_QUERIES["rows"], (return_no, _MOST_ROWS)).fetchall()
         state = decode_state(document, seq, version, b"")
         return Found(number, state, [RecordedEvent(*each) for each in reversed(rows)])
+
+    def alike(self, numbers: Sequence[str]) -> list[Match]:
+        looks = list({look(number) for number in numbers})
+        with translated(), self._pool.connection() as connection:
+            rows = connection.execute(_QUERIES["alike"], {"looks": looks, "most": _MOST_ALIKE}).fetchall()
+        return [Match(*row) for row in rows]
+
+    def states_of(self, numbers: Sequence[str]) -> dict[str, State]:
+        with translated(), self._pool.connection() as connection:
+            rows = connection.execute(_QUERIES["states"], {"numbers": list(numbers)}).fetchall()
+        return {number: decode_state(document, seq, version, b"") for number, seq, version, document in rows}
 
     def revisions(self, queries: Sequence[Sequence[str]]) -> list[Revision | None]:
         pairs = [(numbers[0], numbers[-1]) if numbers else (_NOBODY, _NOBODY) for numbers in queries]

@@ -14,6 +14,36 @@ CROSS JOIN LATERAL (
 ORDER BY found.kind, array_position(%(numbers)s, found.number), found.return_no DESC
 LIMIT 1
 
+-- name: alike
+-- returns_look and labels_look, one probe of each a look. A number may have several returns, of several carriers.
+SELECT found.number, found.return_no, found.is_return_id
+FROM unnest(%(looks)s::text[]) AS looks (look)
+CROSS JOIN LATERAL (
+    (SELECT return_id AS number, return_no, true AS is_return_id FROM returns
+     WHERE translate(upper(return_id COLLATE "C"), 'OI._-', '01') = looks.look LIMIT %(most)s)
+    UNION ALL
+    (SELECT tracking_number, return_no, false FROM labels
+     WHERE translate(upper(tracking_number COLLATE "C"), 'OI._-', '01') = looks.look LIMIT %(most)s)
+) found
+
+-- name: states
+-- For each of a list, the state of what `find` finds.
+SELECT asked.number, state.seq, state.version, state.state
+FROM unnest(%(numbers)s::text[]) AS asked (number)
+CROSS JOIN LATERAL (
+    SELECT h.seq, h.version, h.state
+    FROM (
+        SELECT return_no, 1 AS kind FROM returns WHERE return_id = asked.number
+        UNION ALL
+        SELECT return_no, 2 FROM labels WHERE tracking_number = asked.number
+    ) found
+    CROSS JOIN LATERAL (
+        SELECT seq, version, state FROM history WHERE history.return_no = found.return_no ORDER BY seq DESC LIMIT 1
+    ) h
+    ORDER BY found.kind, found.return_no DESC
+    LIMIT 1
+) state
+
 -- name: rows
 -- history_pkey backwards, one range.
 SELECT seq, source, id, type, code, milestone, occurred_at, recorded_at, verdict, reason, zone_source,

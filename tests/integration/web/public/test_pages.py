@@ -14,6 +14,7 @@ from service.adapters.postgres.journal.search import PostgresSearch
 from service.adapters.postgres.reading.public import PostgresPublicReading
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
 from service.application.journal.slices import SliceLimits
+from service.application.reading.numbers import numbers_in, numbers_of
 from service.errors import Retryable
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
@@ -82,8 +83,9 @@ def texts(answer: Response) -> str:
 
 
 def same(answer: Response) -> tuple[int, dict[str, str], str]:
-    """An answer but for the moment it was given."""
-    return answer.status_code, {k: v for k, v in answer.headers.items() if k != "date"}, answer.text
+    """An answer but for the moment it was given, and for the number that stays in the field."""
+    headers = {k: v for k, v in answer.headers.items() if k not in {"date", "content-length"}}
+    return answer.status_code, headers, re.sub(r' value="[A-Za-z0-9._-]+(, [A-Za-z0-9._-]+)*"', "", answer.text)
 
 
 @pytest.mark.parametrize("number", ("R-1001", "r-1001", "TR-1001", "%20R-1001%20"))
@@ -297,7 +299,79 @@ def test_the_form_leads_to_the_page_and_repeats_nothing_else(client: Client) -> 
     assert (good.status_code, good.headers["location"]) == (303, "/track/r-1001?lang=de")
     for attack in ATTACKS:
         answer = client.get("/track", params={"number": attack, "lang": attack})
-        assert (answer.status_code, answer.headers["location"]) == (303, "/track/-")
+        if numbers_of(attack):  # nothing but a number, once what cannot be seen is gone
+            assert (answer.status_code, answer.headers["location"]) == (303, f"/track/{MARK}")
+        elif numbers_in(attack):  # a number among the rest of it
+            assert answer.status_code == 404
+            assert all(word in numbers_in(attack) for word in re.findall(rf"[\w.-]*{MARK}[\w.-]*", answer.text))
+        else:
+            assert (answer.status_code, answer.headers["location"]) == (303, "/track/-")
+
+
+def test_a_number_leads_to_its_page_however_people_have_it(client: Client, database: str) -> None:
+    ingest(
+        database,
+        [creation("R-1001"), creation("Box-2002"), creation("R-I001", tracking_number="9101026837331000039521")],
+    )
+
+    for typed, place in (
+        ("r1001", "R-1001"),
+        ("\u200eR\u20131001\ufeff", "R-1001"),
+        ("https://returns.example/track/R-1001?lang=de", "R-1001"),
+        ("where is my box-2002, please?", "Box-2002"),
+        ("BOX2002", "Box-2002"),
+        ("420 22153 9101026837331000039521", "9101026837331000039521"),
+    ):
+        answer = client.get("/track", params={"number": typed}, follow_redirects=True)
+        assert (answer.status_code, answer.url.path) == (200, f"/track/{place}"), typed
+        assert "You entered" not in answer.text
+    first_mile = client.get("/first-mile/box.2002", params={"lang": "de"})
+    assert (first_mile.status_code, first_mile.headers["location"]) == (303, "/first-mile/Box-2002?lang=de")
+
+
+def test_what_only_looks_alike_is_shown_with_what_was_typed(client: Client, database: str) -> None:
+    ingest(database, [creation("R-2O02")])
+
+    answer = client.get("/track", params={"number": "r-2002"}, follow_redirects=True)
+
+    assert answer.url.path == "/track/R-2O02"
+    assert "You entered r-2002. No return has exactly that number" in texts(answer)
+    assert "You entered" not in client.get("/track/R-2O02", params={"typed": "call +1-555 for help"}).text
+
+
+def test_a_number_that_could_mean_two_returns_shows_neither(client: Client, database: str) -> None:
+    ingest(database, [creation("R-1001"), creation("R1001"), creation("R-10O1")])
+
+    answer = client.get("/track/r-10-01")
+
+    assert answer.status_code == 300
+    assert "This number can mean more than one return" in texts(answer)
+    assert 'value="r-10-01"' in answer.text
+    assert [client.get(f"/track/{number}").status_code for number in ("R-1001", "R1001", "R-10O1")] == [200] * 3
+
+
+def test_several_numbers_at_once_are_a_list(client: Client, database: str) -> None:
+    ingest(database, [creation("R-1001"), creation("R-1002"), scan("COLLECTED", "10:00", return_id="R-1002")])
+
+    answer = client.get("/track", params={"number": "R-1001, r1002 and R-9999"})
+
+    assert answer.status_code == 200
+    assert re.findall(r'href="/track/(R-\d+)"', answer.text) == ["R-1001", "R-1002"]
+    assert "Return Created" in texts(answer)
+    assert "Return In Transit" in texts(answer)
+
+
+def test_who_asks_for_many_numbers_at_once_asks_for_each(database: str) -> None:
+    few = PublicLimits(Rate(per_minute=1, burst=5), PLENTY)
+    with pages(database, few) as client:
+        answer = client.get("/track", params={"number": ", ".join(f"R-{n}" for n in range(1000, 1010))})
+
+    assert answer.status_code == 429
+
+
+def test_a_number_that_leads_nowhere_stays_in_the_field(client: Client) -> None:
+    assert 'value="R-1001"' in client.get("/track/R-1001").text
+    assert 'value="R-1001, R-1002"' in client.get("/track", params={"number": "R-1001 / R-1002"}).text
 
 
 def test_unknown_malformed_and_not_yet_seen_numbers_get_one_answer(client: Client, database: str) -> None:
@@ -336,10 +410,13 @@ def test_an_attack_is_an_unknown_number(client: Client, database: str, attack: s
 
     for place in ("track", "first-mile"):
         answer = client.get(client.base_url.copy_with(raw_path=f"/{place}/".encode() + _escaped(attack)))
-        assert same(answer) == expected
+        if answer.status_code == 303:  # there is a known number in it
+            assert answer.headers["location"] == f"/{place}/R-1001"
+        else:
+            assert same(answer) == expected
     chosen = client.get("/track/NOBODY", params={"lang": attack})
     assert MARK not in chosen.text
-    assert chosen.text == expected[2]
+    assert same(chosen)[2] == expected[2]
     spoken = client.get(
         "/track/R-1001", headers={b"accept-language": attack.encode("ascii", "ignore").translate(None, b"\r\n\0")}
     )

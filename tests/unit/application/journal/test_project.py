@@ -13,8 +13,8 @@ from service.application.journal.project import ExceptionRow, Projection, projec
 from service.application.journal.sweep import sweep
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser
-from service.wire.logged import LogRow
 from service.wire.record import Record
+from service.wire.rows.logged import LogRow
 from service.wire.stored import encode_changes, encode_state, from_micros
 from tests.support.fakes import MemoryJournal
 from tests.support.journals import DELIVERED, DS, RE, RP, RR, SCAN, VOID, creation, event, scan

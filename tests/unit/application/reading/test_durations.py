@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from service.application.reading.durations import DurationKeeper, leg_durations, typical_durations
+from service.application.reading.numbers import Match
 from service.application.reading.public import Revision
 from service.application.reading.redaction import Found
 from service.domain.journey import State
@@ -34,6 +35,12 @@ class Store:
         return self.states[:limit]
 
     def find(self, numbers: Sequence[str]) -> Found | None:
+        raise NotImplementedError
+
+    def alike(self, numbers: Sequence[str]) -> list[Match]:
+        raise NotImplementedError
+
+    def states_of(self, numbers: Sequence[str]) -> dict[str, State]:
         raise NotImplementedError
 
     def revisions(self, asked: Sequence[Sequence[str]]) -> list[Revision | None]:

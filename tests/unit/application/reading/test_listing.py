@@ -14,7 +14,7 @@ from service.application.reading.documents import exception_item, letter_item, r
 from service.application.reading.listing import ListedException, ListedReturn, ListSpec, ParkedEvent
 from service.web.api.lists import DeadLetter, Exceptional
 from service.web.api.lists import ListedReturn as DescribedReturn
-from service.wire.letters import KeptLetter
+from service.wire.rows.letters import KeptLetter
 
 AT = datetime(2026, 11, 25, tzinfo=UTC)
 ITEM_OF: dict[str, Any] = {

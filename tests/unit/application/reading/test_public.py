@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from service.application.reading.public import (
     ReturnView,
     StepState,
-    numbers_of,
     view_first_mile,
     view_return,
 )
@@ -218,26 +217,6 @@ def test_an_event_that_was_evaluated_again_is_shown_once_as_it_is_understood_now
     shown = view_first_mile(seen._replace(rows=[seen.rows[0], before, seen.rows[1]]), TABLES)
 
     assert [each.code for each in shown.scans] == ["COLLECTED"]
-
-
-@pytest.mark.parametrize(
-    ("typed", "meant"),
-    (
-        ("R-1001", ("R-1001",)),
-        (" r-1001\u00a0", ("r-1001", "R-1001")),
-        ("TK 1234 5678 NZ", ("TK12345678NZ",)),
-        ("ＴＫ１２３", ("TK123",)),
-        ("", ()),
-        ("ab", ()),
-        ("R-1001\u202e", ()),
-        ("R-1001'--", ()),
-        ("R-1001\0", ()),
-        ("x" * 65, ()),
-        (" " * 300 + "R-1001", ()),
-    ),
-)
-def test_a_number_is_understood_as_people_type_it(typed: str, meant: tuple[str, ...]) -> None:
-    assert numbers_of(typed) == meant
 
 
 secrets = st.from_regex(r"Zq[a-z]{4,8}", fullmatch=True)

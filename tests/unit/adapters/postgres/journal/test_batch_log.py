@@ -7,8 +7,8 @@ import pytest
 
 from service.adapters.postgres.journal.batch_log import cut
 from service.application.journal.slices import Position, Slice, SliceLimits
-from service.wire.letters import KeptLetter
-from service.wire.logged import LogRow
+from service.wire.rows.letters import KeptLetter
+from service.wire.rows.logged import LogRow
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 

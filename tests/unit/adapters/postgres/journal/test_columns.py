@@ -12,7 +12,7 @@ from service.domain.journey import record as decided
 from service.wire import models
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser
-from service.wire.logged import LogRow
+from service.wire.rows.logged import LogRow
 from service.wire.stored import KeptEvent
 from tests.unit.wire.events import envelope, record
 

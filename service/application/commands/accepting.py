@@ -1,0 +1,240 @@
+"""Takes events in from publishers that do not speak Kafka: judged as ingestion judges them, then put on its topics.
+
+Whatever ingestion would refuse is refused here, with its words, while the publisher still listens. An event's `source`
+begins with the publisher's name, whatever token it came with: nobody speaks in another's name, and an event that is sent
+again with a new token is the same event.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum, unique
+from typing import Any, Final, NamedTuple, Protocol
+
+from pydantic_core import to_json
+
+from service.application.access.scopes import Scope
+from service.application.clocks import SYSTEM
+from service.application.journal.ingest import Parser
+from service.domain.journey import State, has_seen, needs_past, record
+from service.domain.milestones import Milestone
+from service.errors import InvalidEvent
+from service.wire import models
+from service.wire.cloudevents import STRUCTURED_HEADERS
+from service.wire.inbound import Inbound, SubjectKind
+from service.wire.reasons import Invalid
+from service.wire.record import Record
+from service.wire.stored import to_micros
+
+# What each scope may say.
+MAY_SEND: Final[dict[Scope, tuple[str, ...]]] = {
+    "create": (models.RETURN_CREATED,),
+    "scan": (models.CARRIER_SCANNED, models.CONNOTE_DELIVERED),
+    "hub": (
+        models.HUB_DEPOT_SCANNED,
+        models.HUB_PROCESSED,
+        models.HUB_EXPORTED,
+        models.HUB_REJECTED,
+        models.CONNOTE_DELIVERED,
+        models.EVENT_VOIDED,
+    ),
+}
+_NO_SLUG: Final = re.compile(r"[^a-z0-9]+")
+_LONGEST_NAME: Final = 40
+
+
+@unique
+class Status(StrEnum):
+    """What became of an event."""
+
+    ACCEPTED = "accepted"
+    INVALID = "invalid"
+
+
+class Sender(NamedTuple):
+    """Who sends: the name of the publisher, which its tokens share, and what this token allows."""
+
+    publisher: str
+    scopes: Collection[str]
+
+
+class Outgoing(NamedTuple):
+    """A message for an input topic, in structured mode."""
+
+    topic: str
+    key: bytes
+    value: bytes
+
+
+class Judged(NamedTuple):
+    """An event and what was found: with `inbound` and `outgoing` if it is valid, with `error` if not."""
+
+    id: str | None
+    source: str | None
+    type: str | None
+    inbound: Inbound | None = None
+    outgoing: Outgoing | None = None
+    error: InvalidEvent | None = None
+
+    @property
+    def status(self) -> Status:
+        return Status.INVALID if self.error else Status.ACCEPTED
+
+
+class Concerned(NamedTuple):
+    """A return that an event would concern, and what it would be there.
+
+    `verdict` and `reason` are those that its history row would have; both None where that takes the whole history (a void).
+    """
+
+    return_id: str
+    verdict: str | None
+    reason: str | None
+    status: Milestone | None  # the return's, after it
+
+
+class Subjects(Protocol):
+    """Finds returns by what events name. May raise Retryable."""
+
+    def states(self, kind: SubjectKind, subject: str, limit: int) -> Sequence[tuple[str, State]]:
+        """The returns, by return_id, and their states; of a connote so many members and no more."""
+
+
+class Accepting:
+    """The use case.
+
+    `topics` says where each type goes. `publish` answers once Kafka has all messages; it raises Retryable where that is not
+    known, and the same events may then be sent again: they are the same events.
+    """
+
+    def __init__(
+        self,
+        parser: Parser,
+        topics: Mapping[str, str],
+        publish: Callable[[Sequence[Outgoing]], None],
+        subjects: Subjects,
+        now: Callable[[], datetime] = SYSTEM.now,
+    ) -> None:
+        self._parser, self._topics, self._publish = parser, topics, publish
+        self._subjects, self._now = subjects, now
+
+    def judge(self, events: Sequence[Mapping[str, Any] | InvalidEvent], sender: Sender) -> list[Judged]:
+        """What ingestion would make of each."""
+        return [
+            Judged(None, None, None, error=event) if isinstance(event, InvalidEvent) else self._judge(event, sender)
+            for event in events
+        ]
+
+    def accept(self, events: Sequence[Mapping[str, Any] | InvalidEvent], sender: Sender) -> list[Judged]:
+        """Publish those that are valid, and answer once Kafka has them. Raises Retryable."""
+        judged = self.judge(events, sender)
+        messages = [each.outgoing for each in judged if each.outgoing is not None]
+        if messages:
+            self._publish(messages)
+        return judged
+
+    def concerned(self, inbound: Inbound, limit: int = 10) -> list[Concerned]:
+        """The returns that the event would concern as of now; none where it would wait for one. Raises Retryable."""
+        found = self._subjects.states(inbound.kind, inbound.subject, limit)
+        return [_concerned(return_id, state, inbound) for return_id, state in found]
+
+    def _judge(self, event: Mapping[str, Any], sender: Sender) -> Judged:
+        judged = Judged(_text(event.get("id")), _text(event.get("source")), _text(event.get("type")))
+        try:
+            _require(judged.type, sender.scopes)
+            topic = self._topics.get(judged.type or "", "")
+            value = _encoded(_in_the_name_of(sender.publisher, event))
+            at = to_micros(self._now()) // 1000
+            inbound = self._parser.parse(Record(topic, 0, 0, at, None, value, STRUCTURED_HEADERS))
+        except InvalidEvent as error:
+            return judged._replace(error=error)
+        return judged._replace(inbound=inbound, outgoing=Outgoing(topic, inbound.subject.encode(), value))
+
+
+def publisher_name(text: str) -> str:
+    """A name as it stands in a `source`: the text in lower case, with one dash for everything that is no letter or digit.
+
+    >>> publisher_name("NZ Post (feed)")
+    'nz-post-feed'
+    """
+    return _NO_SLUG.sub("-", text.lower()).strip("-")[:_LONGEST_NAME].strip("-")
+
+
+def _text(value: object) -> str | None:
+    return value if type(value) is str else None
+
+
+def _in_the_name_of(publisher: str, event: Mapping[str, Any]) -> dict[str, Any]:
+    """The event with its source, and that of the event which it voids, below the publisher's name."""
+    published = dict(event)
+    prefix = f"/{publisher}/"
+    if isinstance(source := published.get("source"), str) and source:
+        published["source"] = _below(prefix, source)
+    data = published.get("data")
+    if published.get("type") == models.EVENT_VOIDED and isinstance(data, dict):
+        source = data.get("source")
+        if isinstance(source, str) and source:
+            published["data"] = {**data, "source": _below(prefix, source)}
+    return published
+
+
+def _below(prefix: str, source: str) -> str:
+    return source if source.startswith(prefix) else prefix + source.lstrip("/")
+
+
+def _require(event_type: str | None, scopes: Collection[str]) -> None:
+    """Raises InvalidEvent where the token does not allow the type; a type that nobody knows is the parser's to refuse."""
+    able = [scope for scope, types in MAY_SEND.items() if event_type in types]
+    if able and not any(scope in scopes for scope in able):
+        which = " or ".join(able)
+        raise InvalidEvent(Invalid.NOT_ALLOWED, f"type: the token may not send it, it lacks the scope {which}")
+
+
+def _encoded(event: Mapping[str, Any]) -> bytes:
+    try:
+        return to_json(event)
+    except ValueError:
+        raise InvalidEvent(Invalid.LONE_SURROGATE, "half of a surrogate pair") from None
+
+
+def _concerned(return_id: str, state: State, inbound: Inbound) -> Concerned:
+    event, status = inbound.event, state.timeline.status
+    if has_seen(state, event.key):
+        return Concerned(return_id, "duplicate", None, status)
+    if needs_past(state, event):
+        return Concerned(return_id, None, None, None)
+    entry = record(state, event)
+    if entry is None:
+        return Concerned(return_id, "duplicate", None, status)
+    reason = entry.reason or event.unmapped_because
+    return Concerned(return_id, entry.verdict, reason, entry.state.timeline.status)
+
+
+def told(index: int, judged: Judged) -> dict[str, Any]:
+    """What became of an event, as JSON: its place in the request, what it called itself, and everything that is wrong."""
+    error = judged.error
+    return {
+        "index": index,
+        "id": judged.id,
+        "source": judged.source,
+        "type": judged.type,
+        "status": judged.status.value,
+        "reason": None if error is None else error.reason,
+        "faults": [] if error is None else [{"path": path, "detail": detail} for path, detail in error.faults],
+    }
+
+
+def told_of_check(index: int, judged: Judged, concerns: Sequence[Concerned] | None) -> dict[str, Any]:
+    """The same with what the event means, and to which returns; `concerns` is None for whoever may not know them."""
+    inbound = judged.inbound
+    means = None
+    if inbound is not None and inbound.kind is SubjectKind.LABEL:
+        means = inbound.event.milestone or inbound.event.sense.name.lower()
+    return {
+        **told(index, judged),
+        "published_source": None if inbound is None else inbound.event.source,
+        "means": means,
+        "concerns": None if concerns is None else [each._asdict() for each in concerns],
+    }

@@ -1,0 +1,211 @@
+"""POST /v1/events: CloudEvents over HTTP, for publishers that do not speak Kafka; and the same judgement without sending."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Annotated, Any, Final, Literal
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+from fastapi.security import HTTPAuthorizationCredentials
+from pydantic import Field
+
+from service import logs
+from service.application.commands.accepting import MAY_SEND, Judged, Sender, told, told_of_check
+from service.errors import InvalidEvent, Retryable
+from service.web.api.answers import answer
+from service.web.api.models import Answer
+from service.web.http.cursors import invalid
+from service.web.http.problems import Problem, documented
+from service.web.http.security import Authenticated, bearer
+from service.web.services import Services, Wired
+from service.wire.http_events import BATCH_MEDIA_TYPE, MOST_EVENTS, read_events
+from service.wire.reasons import Invalid
+
+router = APIRouter(prefix="/v1", tags=["events"])
+
+_RETRY_AFTER_SECONDS: Final = "5"
+_MOST_ERRORS: Final = 500
+_EVENT: Final = {
+    "specversion": "1.0",
+    "id": "8c1f6a52",
+    "source": "/depot-scanner/7",
+    "type": "com.omnirps.carrier.scanned.v1",
+    "time": "2026-11-24T09:12:00+13:00",
+    "data": {"carrier": "generic", "tracking_number": "TK12345678NZ", "code": "COLLECTED"},
+}
+_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/cloudevents+json": {"schema": {"type": "object"}, "example": _EVENT},
+            BATCH_MEDIA_TYPE: {"schema": {"type": "array", "maxItems": MOST_EVENTS}, "example": [_EVENT]},
+            "application/json": {
+                "schema": {"description": "Binary mode: the data; the attributes stand in `ce-` headers."},
+                "example": _EVENT["data"],
+            },
+        },
+    }
+}
+
+
+class Fault(Answer):
+    """One thing that is wrong with an event."""
+
+    path: str = Field(description="The names that lead there, `data.code` say; empty: the event as a whole.")
+    detail: str
+
+
+class EventAnswer(Answer):
+    """What became of an event."""
+
+    index: int = Field(description="Its place in the request, from 0.")
+    id: str | None
+    source: str | None = Field(description="As it was sent.")
+    type: str | None
+    status: Literal["accepted", "invalid"]
+    reason: str | None = Field(description="Of an invalid one: a stable word, as dead letters have it.")
+    faults: list[Fault]
+
+
+class EventsAnswer(Answer):
+    """What became of each event, in their order."""
+
+    items: list[EventAnswer]
+
+
+class ConcernedReturn(Answer):
+    """A return that the event would concern, and what it would be there, as of now."""
+
+    return_id: str
+    verdict: str | None = Field(
+        description="`duplicate`: it is there already. Null: a void, which takes the whole history."
+    )
+    reason: str | None
+    status: str | None = Field(description="The return's, after it.")
+
+
+class CheckedEvent(EventAnswer):
+    """The judgement of an event that was not sent."""
+
+    published_source: str | None = Field(description="The `source` that it would have.")
+    means: str | None = Field(
+        description="Of a scan: the milestone that its code asserts, `informational` or `unmapped`."
+    )
+    concerns: list[ConcernedReturn] | None = Field(
+        description="Empty: the event would wait until its return is known. Null: the token lacks the scope `read`."
+    )
+
+
+class CheckAnswer(Answer):
+    """The judgement of each event."""
+
+    items: list[CheckedEvent]
+
+
+@router.post(
+    "/events",
+    summary="Send events",
+    response_model=EventsAnswer,
+    openapi_extra=_BODY,
+    responses={
+        207: {"model": EventsAnswer, "description": "Some are accepted, some are invalid."},
+        **documented(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY),
+    },
+)
+async def send_events(
+    request: Request,
+    services: Wired,
+    scopes: Annotated[frozenset[str], Depends(Authenticated(MAY_SEND))],
+    credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)],
+) -> Response:
+    """CloudEvents over HTTP: structured (`application/cloudevents+json`), binary (`ce-` headers) or a batch.
+
+    Accepted means that Kafka has it, in all replicas that are in sync; the return shows it a moment later. After an error
+    503 it is not known: send the same events again, which repeats nothing, for an event is known by its `source` and `id`.
+    The `source` is kept below the name of the token's publisher. Which types a token may send is a matter of its scopes:
+    `create` for creations, `scan` for scans and deliveries of connotes, `hub` for what hubs say and for voids.
+    """
+    events = await _read(request)
+
+    def send() -> list[Judged]:
+        return services.accepting.accept(events, _sender(services, credentials, scopes))
+
+    try:
+        judged = await to_thread.run_sync(send, limiter=request.app.state.creations)
+    except Retryable as error:
+        logs.get("web").warning("events_failed", cause=str(error))
+        detail = "Perhaps Kafka has the events, perhaps not: a server does not answer. Send the same events again."
+        headers = {"retry-after": _RETRY_AFTER_SECONDS}
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers) from None
+    items = [told(index, each) for index, each in enumerate(judged)]
+    if not any(each.error for each in judged):
+        return answer({"items": items})
+    if any(each.error is None for each in judged):
+        return answer({"items": items}, status=HTTPStatus.MULTI_STATUS)
+    raise _all_invalid(judged, items)
+
+
+@router.post(
+    "/events/check",
+    summary="Judge events without sending them",
+    response_model=CheckAnswer,
+    openapi_extra=_BODY,
+    responses=documented(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY),
+)
+async def check_events(
+    request: Request,
+    services: Wired,
+    scopes: Annotated[frozenset[str], Depends(Authenticated())],
+    credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)],
+) -> Response:
+    """The same judgement as of `POST /v1/events`, with what each event would be to its return; nothing is sent."""
+    events = await _read(request)
+
+    def check() -> list[dict[str, Any]]:
+        judged = services.accepting.judge(events, _sender(services, credentials, scopes))
+        items = []
+        for index, each in enumerate(judged):
+            concerns = None
+            if "read" in scopes:
+                concerns = services.accepting.concerned(each.inbound) if each.inbound is not None else []
+            items.append(told_of_check(index, each, concerns))
+        return items
+
+    return answer({"items": await to_thread.run_sync(check, limiter=request.app.state.creations)})
+
+
+async def _read(request: Request) -> list[dict[str, Any] | InvalidEvent]:
+    try:
+        return read_events(request.headers.get("content-type"), request.headers.items(), await request.body())
+    except InvalidEvent as error:
+        if error.reason == Invalid.TOO_LARGE:
+            detail = f"A batch has at most {MOST_EVENTS} events."
+            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "content-too-large", detail) from None
+        raise invalid("body", error.faults[0][1]) from None
+
+
+def _sender(services: Services, credentials: HTTPAuthorizationCredentials, scopes: frozenset[str]) -> Sender:
+    publisher = services.publisher_of(credentials.credentials)
+    if publisher is None:  # it was revoked a moment ago
+        raise Problem(HTTPStatus.UNAUTHORIZED, "unauthorized", "The token is not valid.")
+    return Sender(publisher, scopes)
+
+
+def _all_invalid(judged: Sequence[Judged], items: Sequence[dict[str, Any]]) -> Problem:
+    """None was taken: a publisher that looks at nothing but the status has to see that."""
+    errors = [
+        {"field": f"events[{index}].{path}".rstrip("."), "detail": detail}
+        for index, each in enumerate(judged)
+        if each.error is not None
+        for path, detail in each.error.faults
+    ]
+    return Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "invalid-events",
+        "No event was accepted: see errors.",
+        errors=errors[:_MOST_ERRORS],
+        items=items,
+    )
