@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 import psycopg
 from psycopg.rows import tuple_row
 
-from service.wire.letters import KeptLetter
+from service.wire.rows.letters import KeptLetter
 from tests.world.scheduler import Killed, Scheduler, WorldError
 
 TABLES: Final = (
