@@ -6,6 +6,7 @@ Heavy imports stand in the commands, so that help and usage errors come at once.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Final
 
 import typer
@@ -27,6 +28,8 @@ _COMMANDS: Final = (
     processes.project,
     processes.serve,
     simulating.simulate,
+    check,
+    import_file,
     mending.replay,
     mending.remap,
     mending.reconcile,
@@ -34,6 +37,8 @@ _COMMANDS: Final = (
     processes.run,
     preparing.settings,
 )
+# Python keeps the word for itself.
+_NAMES: Final[dict[Callable[..., object], str]] = {import_file: "import"}
 
 app = typer.Typer(
     name="returns-status",
@@ -49,11 +54,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # its tracebacks show local variables, and with them secrets
     rich_markup_mode=None,
 )
-app.command("import")(import_file)
-app.command("check")(check)
 app.add_typer(token_app, name="token")
 for command in _COMMANDS:
-    app.command()(command)
+    app.command(_NAMES.get(command))(command)
 
 
 def main() -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("quick", settings(), max_examples=40)
+# That a machine is busy says nothing of the code.
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("patient", _PATIENT)
+settings.register_profile("quick", _PATIENT, max_examples=40)
+settings.load_profile("patient")

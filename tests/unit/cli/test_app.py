@@ -48,8 +48,8 @@ def test_every_command_explains_itself(here: Here) -> None:
     names = [line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line[2] != " "]
 
     assert names == [
-        *("migrate", "topics", "ingest", "relay", "project", "serve", "simulate", "replay", "remap", "reconcile"),
-        *("verify", "run", "settings", "token"),
+        *("migrate", "topics", "ingest", "relay", "project", "serve", "simulate", "check", "import"),
+        *("replay", "remap", "reconcile", "verify", "run", "settings", "token"),
     ]
     for name in names:
         result = here(name, "--help")

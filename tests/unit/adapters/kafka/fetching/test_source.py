@@ -23,22 +23,22 @@ class Client:
     """A consumer of two partitions; each poll gives what the test put there next."""
 
     def __init__(self, ends: dict[Partition, int]) -> None:
-        self._fetcher, self._coordinator = SimpleNamespace(), SimpleNamespace(rejoining=False)
+        self._fetcher = SimpleNamespace(_completed_fetches=())
+        self._coordinator = SimpleNamespace(rejoining=False)
         self._cluster = SimpleNamespace(topic_id=lambda _: None)
         self._client = SimpleNamespace(net=SimpleNamespace(heard_at=0.0))
         self._ends = ends
-        self._positions = dict.fromkeys(ends, 0)
+        states = {TopicPartition(*each): SimpleNamespace(position=SimpleNamespace(offset=0)) for each in ends}
+        self._subscription = SimpleNamespace(assignment=states)
         self.fetches = deque[list[Record]]()
 
     def poll(self, **_: object) -> dict[TopicPartition, list[Record]]:
         given: dict[TopicPartition, list[Record]] = {}
         for record in self.fetches.popleft() if self.fetches else ():
             given.setdefault(TopicPartition(record.topic, record.partition), []).append(record)
-            self._positions[record.topic, record.partition] = record.offset + 1
+            state = self._subscription.assignment[TopicPartition(record.topic, record.partition)]
+            state.position.offset = record.offset + 1
         return given
-
-    def position(self, partition: TopicPartition, **_: object) -> int:
-        return self._positions[partition]
 
     def highwater(self, partition: TopicPartition) -> int:
         return self._ends[partition]
