@@ -197,6 +197,7 @@ class ModelLooker:
     def __init__(self, kafka: Kafka) -> None:
         self._kafka, self._world = kafka, kafka.world
         self._cluster = SimpleNamespace(topic_id=lambda topic: kafka.topics[topic].id)
+        self._coordinator = SimpleNamespace(_isolation_level=None)
         self._positions: dict[Partition, int] = {}
         self._world.step("opens a consumer that looks")
         if not kafka.is_up:

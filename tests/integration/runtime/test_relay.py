@@ -172,7 +172,7 @@ def test_a_position_in_an_open_transaction_is_not_taken_for_the_truth(order: Ord
     sink._wait(producer.offsets_sent({partition: sink._offset(at(2))}, order.sink.group_id))
     sink.close()
 
-    with pytest.raises(Retryable):
+    with pytest.raises(Retryable, match="part of a transaction that does not end"):
         read_position(order.settings, order.sink, order.topics, timeout_ms=1000)
     successor = open_sink(order)
 

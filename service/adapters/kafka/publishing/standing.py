@@ -12,11 +12,13 @@ from kafka.errors import (
     AuthorizationError,
     InvalidProducerEpochError,
     KafkaError,
+    KafkaTimeoutError,
     MessageSizeTooLargeError,
     ProducerFencedError,
     RecordListTooLargeError,
 )
 from kafka.partitioner.default import murmur2
+from kafka.protocol.consumer import IsolationLevel
 from kafka.structs import OffsetAndMetadata
 
 from service.adapters.kafka.options import connection_options, opened
@@ -31,6 +33,7 @@ from service.errors import Cause, Fatal, Refused, Retryable
 _FENCED: Final = (InvalidProducerEpochError, ProducerFencedError)  # another relay has taken over
 TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
 BLOCK_MS: Final = 10_000
+_GLANCE_MS: Final = 2_000
 
 
 class SinkOptions(NamedTuple):
@@ -59,7 +62,30 @@ def read_position(
 
 def committed(consumer: Any, home: TopicPartition, timeout_ms: int = BLOCK_MS) -> Any:
     # As this consumer reads committed, the broker refuses an offset that a pending transaction may change.
-    return consumer.committed(home, metadata=True, timeout_ms=timeout_ms)
+    try:
+        return consumer.committed(home, metadata=True, timeout_ms=timeout_ms)
+    except KafkaTimeoutError as error:
+        if not _is_pending(consumer, home):
+            raise
+        raise Retryable(
+            "Kafka: the position is part of a transaction that does not end: the relay waits for it, and says "
+            "hanging_transaction where Kafka has forgotten it",
+            cause="kafka",
+        ) from error
+
+
+def _is_pending(consumer: Any, home: TopicPartition) -> bool:
+    """Whether the brokers do answer, and only will not say a position that may still change."""
+    coordinator = consumer._coordinator  # noqa: SLF001 - of a version that is pinned
+    asked = coordinator._isolation_level  # noqa: SLF001
+    coordinator._isolation_level = IsolationLevel.READ_UNCOMMITTED  # noqa: SLF001
+    try:
+        consumer.committed(home, metadata=True, timeout_ms=_GLANCE_MS)
+    except KafkaError:
+        return False
+    finally:
+        coordinator._isolation_level = asked  # noqa: SLF001
+    return True
 
 
 def believable(found: OffsetAndMetadata, options: SinkOptions) -> tuple[Position, list[str]]:
