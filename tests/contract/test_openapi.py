@@ -42,6 +42,8 @@ def test_every_answer_is_one_that_the_document_describes(client: Client, tmp_pat
 @pytest.mark.timeout(SECONDS + 100)
 def test_what_the_document_allows_is_accepted(client: Client, tmp_path: Path) -> None:
     document = openapi(client)
+    # What an event has to say stands in the JSON Schemas of each type, which the document does not repeat.
+    document["paths"] = {path: calls for path, calls in document["paths"].items() if not path.startswith("/v1/events")}
     for calls in document["paths"].values():
         for call in calls.values():
             call["parameters"] = [each for each in call.get("parameters", ()) if each["name"] != "cursor"]

@@ -16,5 +16,6 @@ NAMED: Final[dict[str, Plan]] = {
     "a database that goes back to before its partitions were first read": Plan(
         339, {("server_loses", 1): 10.0, ("cut", 393): 1.0}
     ),
-    "the same, while two workers have the partitions": Plan(370, {("server_loses", 1): 10.0, ("server_loses", 5): 1.0}),
+    "the same, with nothing else that goes wrong": Plan(420, {("server_loses", 1): 10.0}),
+    "the same, after a while without connections": Plan(145, {("server_loses", 2): 10.0, ("no_connections", 1): 0.5}),
 }

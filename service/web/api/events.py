@@ -22,7 +22,6 @@ from service.web.http.problems import Problem, documented
 from service.web.http.security import Authenticated, bearer
 from service.web.services import Services, Wired
 from service.wire.http_events import BATCH_MEDIA_TYPE, MOST_EVENTS, read_events
-from service.wire.reasons import Invalid
 
 router = APIRouter(prefix="/v1", tags=["events"])
 
@@ -161,11 +160,16 @@ async def check_events(
     scopes: Annotated[frozenset[str], Depends(Authenticated())],
     credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)],
 ) -> Response:
-    """The same judgement as of `POST /v1/events`, with what each event would be to its return; nothing is sent."""
+    """The same judgement as of `POST /v1/events`, with what each event would be to its return; nothing is sent.
+
+    Of a body in which there is no event at all the answer is 422.
+    """
     events = await _read(request)
 
     def check() -> list[dict[str, Any]]:
         judged = services.accepting.judge(events, _sender(services, credentials, scopes))
+        if all(isinstance(event, InvalidEvent) for event in events):
+            raise _all_invalid(judged, [told_of_check(index, each, None) for index, each in enumerate(judged)])
         items = []
         for index, each in enumerate(judged):
             concerns = None
@@ -178,12 +182,12 @@ async def check_events(
 
 
 async def _read(request: Request) -> list[dict[str, Any] | InvalidEvent]:
+    body = await request.body()
+    if not body:
+        raise invalid("body", "an event, or a batch of events, is expected")
     try:
-        return read_events(request.headers.get("content-type"), request.headers.items(), await request.body())
+        return read_events(request.headers.get("content-type"), request.headers.items(), body)
     except InvalidEvent as error:
-        if error.reason == Invalid.TOO_LARGE:
-            detail = f"A batch has at most {MOST_EVENTS} events."
-            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "content-too-large", detail) from None
         raise invalid("body", error.faults[0][1]) from None
 
 
@@ -205,7 +209,7 @@ def _all_invalid(judged: Sequence[Judged], items: Sequence[dict[str, Any]]) -> P
     return Problem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "invalid-events",
-        "No event was accepted: see errors.",
+        "No event is valid: see errors.",
         errors=errors[:_MOST_ERRORS],
         items=items,
     )
