@@ -12,6 +12,8 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
+from tests.support.waiting import eventually
+
 
 class Topics:
     """Names and makes topics, and deletes them with everything else under the prefix."""
@@ -45,8 +47,16 @@ class Topics:
         self.admin.create_topics(options, wait_for_metadata=True)
 
     def alter(self, name: str, configs: dict[str, str]) -> None:
-        """Change settings of a topic, in Kafka's own words."""
-        self.admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, self.name(name), configs)])
+        """Change settings of a topic, in Kafka's own words; they, and what was changed before them, are there then."""
+        topic = self.name(name)
+        self.admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs)])
+
+        def described() -> bool:
+            asked = ConfigResource(ConfigResourceType.TOPIC, topic, list(configs))
+            found = self.admin.describe_configs([asked], config_filter="all")["topic"][topic]
+            return all(found[setting]["value"] == value for setting, value in configs.items())
+
+        eventually(described, 10)
 
     def end(self, topic: str) -> int:
         """How many records a topic holds, transaction markers included."""

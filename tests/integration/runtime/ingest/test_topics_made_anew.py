@@ -95,14 +95,14 @@ def test_a_worker_that_runs_reads_a_topic_made_anew_from_its_beginning(
     topic = service.topics.name("returns")
     with working(service) as worker:
         publish(service, *many(0, 60))
-        eventually(lambda: recorded(service) == 60, 20)
+        eventually(lambda: recorded(service) == 60, 40)
 
         make_anew(service, topic)
         publish(service, *many(100, 90))
 
-        eventually(lambda: recorded(service) == 150, 30)
+        eventually(lambda: recorded(service) == 150, 60)
         total = "SELECT sum(next) FROM offsets WHERE topic = %s"
-        eventually(lambda: service.query(total, topic) == [(90,)], 20)
+        eventually(lambda: service.query(total, topic) == [(90,)], 40)
         metrics = worker.loop._observer._metrics
 
     assert value(metrics, "returns_offsets_out_of_range_total", topic=topic, reason="topic_made_anew") == 3

@@ -18,6 +18,7 @@ def test_a_transaction_that_stays_open_past_its_time_out_is_named_once(service: 
     producer.begin_transaction()
     producer.send(topic, key=b"k", value=b"v", partition=1).get(timeout=10)
 
+    eventually(lambda: watch.open_now() != set())  # the topics are new, and so is what their leaders know
     with capture_logs() as lines:
         watch.question()
         clock.pass_(30)
