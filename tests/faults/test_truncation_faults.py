@@ -52,8 +52,8 @@ def test_a_log_that_lost_its_end_is_read_from_there_however_far_it_has_grown_aga
     """
     service, kafka = own_broker, private_stack.kafka
     topic = service.topics.name("returns")
-    (log,) = (kafka.data / f"{topic}-0").glob("*.log")
     publish(service, *many(0, 10))
+    (log,) = (kafka.data / f"{topic}-0").glob("*.log")
     size = log.stat().st_size
     publish(service, *many(10, 20))
     drained(service)
@@ -81,8 +81,8 @@ def test_a_log_that_loses_its_end_under_a_worker_that_runs_is_read_from_there(
     """
     service, kafka = own_broker, private_stack.kafka
     topic = service.topics.name("returns")
-    (log,) = (kafka.data / f"{topic}-0").glob("*.log")
     publish(service, *many(0, 10))
+    (log,) = (kafka.data / f"{topic}-0").glob("*.log")
     size = log.stat().st_size
     publish(service, *many(10, 20))
     with working(service) as worker:
