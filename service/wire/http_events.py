@@ -36,11 +36,14 @@ def read_events(
         return [_structured(bytes(raw)) for raw in _batch(body)]
     if media_type.startswith("application/cloudevents"):
         return [_structured(body, content_type)]
-    attributes = tuple(
-        (f"ce_{name[len(_PREFIX) :].lower()}", unquote(value, errors="strict").encode())
-        for name, value in headers
-        if name.lower().startswith(_PREFIX)
-    )
+    try:
+        attributes = tuple(
+            (f"ce_{name[len(_PREFIX) :].lower()}", unquote(value, errors="strict").encode())
+            for name, value in headers
+            if name.lower().startswith(_PREFIX)
+        )
+    except UnicodeError:
+        return [InvalidEvent(Invalid.NOT_UTF8, "a ce- header: not UTF-8, percent-encoded")]
     if not attributes:
         return [_structured(body)]
     kind = (("content-type", content_type.encode()),) if content_type is not None else ()

@@ -53,6 +53,13 @@ def test_what_is_wrong_with_one_event_of_a_batch_costs_no_other() -> None:
     ]
 
 
+def test_a_header_that_is_no_text_is_said_and_breaks_nothing() -> None:
+    (found,) = read_events("application/json", [("ce-specversion", "1.0"), ("ce-id", "%ff")], b"{}")
+
+    assert isinstance(found, InvalidEvent)
+    assert found.reason == "not_utf8"
+
+
 @pytest.mark.parametrize("body", (b"", b"{}", b"[", b"\xff", b"[{]", b"[" * 100_000), ids=range(6))
 def test_a_batch_that_is_none_is_refused_as_a_whole(body: bytes) -> None:
     with pytest.raises(InvalidEvent, match="a JSON array of events"):
