@@ -30,11 +30,11 @@ def check(
     Says of each what is wrong, or what it means and which returns it would concern. Exits with 1 if one is invalid.
     """
     from service.application.commands.accepting import MAY_SEND, Sender, told_of_check
-    from service.wiring.checking_events import accepting_for_checks
+    from service.wiring.judging import judging
 
     settings = load_settings("check", with_database=True)
     is_valid = True
-    with accepting_for_checks(settings) as accepting:
+    with judging(settings) as accepting:
         sender = Sender(publisher, frozenset(MAY_SEND))
         for index, event in enumerate(_events(file)):
             (judged,) = accepting.judge([event], sender)

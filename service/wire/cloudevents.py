@@ -79,7 +79,11 @@ def encode(attributes: Mapping[str, Any], data: Mapping[str, Any]) -> bytes:
     >>> encode({"id": "1", "source": "/s", "type": "t"}, {"return_id": "R-1001"})
     b'{"specversion":"1.0","id":"1","source":"/s","type":"t","data":{"return_id":"R-1001"}}'
     """
-    event = {"specversion": "1.0", **attributes, "data": data}
+    return encode_event({"specversion": "1.0", **attributes, "data": data})
+
+
+def encode_event(event: Mapping[str, Any]) -> bytes:
+    """The same of an event that is whole: its attributes, and its payload under `data`."""
     try:
         return pydantic_core.to_json(event)
     except ValueError:  # half a UTF-16 pair in a text that somebody gave: who decodes it says so of the escape

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service.application.commands.feeding import Feeding, Message
+from service.application.commands.feeding import Feeding
 from service.application.commands.importing import Order, Tally
 from service.errors import SettingsError
 from service.wire.cloudevents import STRUCTURED_HEADERS
@@ -33,7 +33,7 @@ def reader(settings: Settings, parser: Parser) -> Reader:
     return Reader(parser, settings.topic_scans, lambda: time.time_ns() // 1000)
 
 
-def feeding(settings: Settings, parser: Parser, publish: Callable[[Sequence[Message]], None]) -> Feeding | None:
+def feeding(settings: Settings, parser: Parser, publish: Callable[[Sequence[Scan]], None]) -> Feeding | None:
     """What takes in requests; None where no feed is open. Raises SettingsError."""
     if settings.feeds_file is None:
         return None

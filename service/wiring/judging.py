@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from service.adapters.postgres.commands.accepting import PostgresSubjects
 from service.adapters.postgres.reading.returns import open_pool
-from service.application.commands.accepting import Accepting, Outgoing
+from service.application.commands.accepting import Accepting, InputMessage
 from service.wiring.parts import carrier_tables, parser, topics_by_type
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def accepting_for_checks(settings: Settings) -> Iterator[Accepting]:
+def judging(settings: Settings) -> Iterator[Accepting]:
     """Judges events against the database of the settings. Raises Retryable."""
 
-    def publish(_: Sequence[Outgoing]) -> None:
+    def publish(_: Sequence[InputMessage]) -> None:
         raise NotImplementedError("events are only judged here")
 
     with open_pool(settings.database_url.get_secret_value(), 1) as pool:

@@ -29,7 +29,6 @@ from service.adapters.postgres.reading.returns import PostgresReading, open_pool
 from service.application.access.sessions import SessionLimits
 from service.application.commands.accepting import Accepting
 from service.application.commands.creation import Creating
-from service.application.commands.feeding import Message
 from service.application.commands.voiding import Voiding
 from service.application.journal.replay import Replayed, replay_letter
 from service.application.reading.durations import DurationKeeper
@@ -54,6 +53,8 @@ if TYPE_CHECKING:
     from service.metrics import Metrics
     from service.runtime.lifecycle import Stop
     from service.runtime.monitoring.health import Monitor
+    from service.wire.carriers import CarrierTables
+    from service.wire.feeds.reading import Scan
 
 _CREATION_SECONDS: Final = 8.0  # Kafka gets this long to take the event of a new return
 _STOP_SECONDS: Final = 8  # requests that are being answered get this long when `serve` stops
@@ -70,9 +71,10 @@ def web(
         streams=settings.public_streams,
     )
     with open_pool(settings.database_url.get_secret_value(), settings.database_pool_size) as pool:
-        public = Public(PostgresPublicReading(pool), carrier_tables(settings), limits, lambda: bool(stop))
+        tables = carrier_tables(settings)
+        public = Public(PostgresPublicReading(pool), tables, limits, lambda: bool(stop))
         reading = PostgresReading(pool)
-        with wire_services(settings, pool) as services, desk(settings, pool, services) as parts:
+        with wire_services(settings, pool, tables) as services, desk(settings, pool, services, tables) as parts:
             if monitor is not None and board is not None and settings.metrics_port:
                 with processes.serve(monitor, settings, metrics, board, pool, reading.problems):
                     application = create_app(reading, metrics, public, services, parts, problems=monitor.problems)
@@ -93,10 +95,9 @@ def _questions(reading: PostgresReading, parts: Parts) -> dict[str, Callable[[],
 
 
 @contextmanager
-def wire_services(settings: Settings, pool: Pool) -> Iterator[Services]:
+def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iterator[Services]:
     """What the API does beyond reading one return; neither server need be there yet. Raises SettingsError."""
     connection_options(settings, "returns-web")  # Kafka is asked later; what is wrong with its settings is said now
-    tables = carrier_tables(settings)
     understood = parser(settings, tables)
     returns, hub_events = settings.topic_returns, settings.topic_hub_events
 
@@ -109,8 +110,8 @@ def wire_services(settings: Settings, pool: Pool) -> Iterator[Services]:
         def onto(topic: str) -> Callable[[str, bytes], None]:
             return lambda key, event: publishing.publish_now(topic, key.encode(), event, list(STRUCTURED_HEADERS))
 
-        def scans(messages: Sequence[Message]) -> None:
-            sent = [(settings.topic_scans, message.key.encode(), message.value) for message in messages]
+        def scans(found: Sequence[Scan]) -> None:
+            sent = [(settings.topic_scans, scan.key.encode(), scan.value) for scan in found]
             publishing.publish_all_now(sent, list(STRUCTURED_HEADERS))
 
         creating = Creating(PostgresCreations(pool), understood, returns, onto(returns))
@@ -135,10 +136,9 @@ def wire_services(settings: Settings, pool: Pool) -> Iterator[Services]:
 
 
 @contextmanager
-def desk(settings: Settings, pool: Pool, services: Services) -> Iterator[Parts]:
+def desk(settings: Settings, pool: Pool, services: Services, tables: CarrierTables) -> Iterator[Parts]:
     """What the operations desk is made of; neither server need be there yet."""
     limits = SessionLimits(timedelta(minutes=settings.ops_idle_minutes), timedelta(hours=settings.ops_session_hours))
-    tables = carrier_tables(settings)
     with closing(KafkaEnds(settings)) as ends:
         yield Parts(
             sessions=PostgresSessions(pool, limits),

@@ -13,16 +13,14 @@ from datetime import datetime
 from enum import StrEnum, unique
 from typing import Any, Final, NamedTuple, Protocol
 
-from pydantic_core import to_json
-
 from service.application.access.scopes import Scope
 from service.application.clocks import SYSTEM
 from service.application.journal.ingest import Parser
-from service.domain.journey import State, has_seen, needs_past, record
+from service.domain.journey import State, needs_past, record
 from service.domain.milestones import Milestone
 from service.errors import InvalidEvent
 from service.wire import models
-from service.wire.cloudevents import STRUCTURED_HEADERS
+from service.wire.cloudevents import STRUCTURED_HEADERS, encode_event
 from service.wire.inbound import Inbound, SubjectKind
 from service.wire.reasons import Invalid
 from service.wire.record import Record
@@ -60,7 +58,7 @@ class Sender(NamedTuple):
     scopes: Collection[str]
 
 
-class Outgoing(NamedTuple):
+class InputMessage(NamedTuple):
     """A message for an input topic, in structured mode."""
 
     topic: str
@@ -69,13 +67,13 @@ class Outgoing(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """An event and what was found: with `inbound` and `outgoing` if it is valid, with `error` if not."""
+    """An event and what was found: with `inbound` and `message` if it is valid, with `error` if not."""
 
     id: str | None
     source: str | None
     type: str | None
     inbound: Inbound | None = None
-    outgoing: Outgoing | None = None
+    message: InputMessage | None = None
     error: InvalidEvent | None = None
 
     @property
@@ -113,7 +111,7 @@ class Accepting:
         self,
         parser: Parser,
         topics: Mapping[str, str],
-        publish: Callable[[Sequence[Outgoing]], None],
+        publish: Callable[[Sequence[InputMessage]], None],
         subjects: Subjects,
         now: Callable[[], datetime] = SYSTEM.now,
     ) -> None:
@@ -130,7 +128,7 @@ class Accepting:
     def accept(self, events: Sequence[Mapping[str, Any] | InvalidEvent], sender: Sender) -> list[Judged]:
         """Publish those that are valid, and answer once Kafka has them. Raises Retryable."""
         judged = self.judge(events, sender)
-        messages = [each.outgoing for each in judged if each.outgoing is not None]
+        messages = [each.message for each in judged if each.message is not None]
         if messages:
             self._publish(messages)
         return judged
@@ -145,12 +143,12 @@ class Accepting:
         try:
             _require(judged.type, sender.scopes)
             topic = self._topics.get(judged.type or "", "")
-            value = _encoded(_in_the_name_of(sender.publisher, event))
+            value = encode_event(_in_the_name_of(sender.publisher, event))
             at = to_micros(self._now()) // 1000
             inbound = self._parser.parse(Record(topic, 0, 0, at, None, value, STRUCTURED_HEADERS))
         except InvalidEvent as error:
             return judged._replace(error=error)
-        return judged._replace(inbound=inbound, outgoing=Outgoing(topic, inbound.subject.encode(), value))
+        return judged._replace(inbound=inbound, message=InputMessage(topic, inbound.subject.encode(), value))
 
 
 def publisher_name(text: str) -> str:
@@ -192,22 +190,13 @@ def _require(event_type: str | None, scopes: Collection[str]) -> None:
         raise InvalidEvent(Invalid.NOT_ALLOWED, f"type: the token may not send it, it lacks the scope {which}")
 
 
-def _encoded(event: Mapping[str, Any]) -> bytes:
-    try:
-        return to_json(event)
-    except ValueError:
-        raise InvalidEvent(Invalid.LONE_SURROGATE, "half of a surrogate pair") from None
-
-
 def _concerned(return_id: str, state: State, inbound: Inbound) -> Concerned:
-    event, status = inbound.event, state.timeline.status
-    if has_seen(state, event.key):
-        return Concerned(return_id, "duplicate", None, status)
+    event = inbound.event
     if needs_past(state, event):
         return Concerned(return_id, None, None, None)
     entry = record(state, event)
     if entry is None:
-        return Concerned(return_id, "duplicate", None, status)
+        return Concerned(return_id, "duplicate", None, state.timeline.status)
     reason = entry.reason or event.unmapped_because
     return Concerned(return_id, entry.verdict, reason, entry.state.timeline.status)
 

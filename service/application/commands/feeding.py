@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 from service.errors import ServiceError
 from service.wire.feeds.enabled import Enabled
@@ -19,21 +18,14 @@ class NotAuthentic(ServiceError):
     """The request does not show that its sender knows the secret; the text says what it must have."""
 
 
-class Message(NamedTuple):
-    """One message for the topic of carrier scans."""
-
-    key: str
-    value: bytes
-
-
 class Feeding:
-    """The use case. `publish` returns once Kafka has all of the messages; it may raise Retryable.
+    """The use case. `publish` returns once Kafka has the messages of all scans; it may raise Retryable.
 
     Then some may be there and others not: the same request, sent again, brings the rest, and repeats nothing.
     """
 
     def __init__(
-        self, enabled: Mapping[str, Enabled], reader: Reader, publish: Callable[[Sequence[Message]], None]
+        self, enabled: Mapping[str, Enabled], reader: Reader, publish: Callable[[Sequence[Scan]], None]
     ) -> None:
         self._enabled, self._reader, self._publish = enabled, reader, publish
 
@@ -50,5 +42,5 @@ class Feeding:
             raise NotAuthentic(f"expected: {signature.expects}")
         scans = self._reader.read(enabled.source, request.body)
         if scans:
-            self._publish([Message(scan.key, scan.value) for scan in scans])
+            self._publish(scans)
         return scans

@@ -97,13 +97,13 @@ def look(number: str) -> str:
     return number.upper().translate(_FOLD)
 
 
-def decide(text: str, found: Sequence[Match]) -> list[Meant]:
-    """What the text means, given every stored number that looks like one of `numbers_in(text)`.
+def decide(numbers: Sequence[str], found: Sequence[Match]) -> list[Meant]:
+    """What these mean (see `numbers_in`), given every stored number that looks like one of them.
 
-    Empty where nothing in it leads anywhere. One: it is meant. Several: the text named several.
+    Empty where none leads anywhere. One: it is meant. Several: somebody named several.
     """
     meant: list[Meant] = []
-    for typed in numbers_in(text):
+    for typed in numbers:
         one = _meant(typed, [match for match in found if look(match.number) == look(typed)])
         if one is not None and all(one.number != other.number or one.number is None for other in meant):
             meant.append(one)

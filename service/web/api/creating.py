@@ -17,7 +17,7 @@ from service.errors import InvalidEvent, ReadOnly, Retryable
 from service.web.api.answers import answer
 from service.web.api.models import Return
 from service.web.http.cursors import invalid
-from service.web.http.problems import Problem, documented
+from service.web.http.problems import Problem, documented, unavailable
 from service.web.http.security import Require, bearer
 from service.web.services import Services, Wired
 from service.wire import models
@@ -26,7 +26,6 @@ from service.wire.reasons import Invalid
 router = APIRouter(prefix="/v1", tags=["returns"])
 
 AT_A_TIME: Final = 8  # waits for Kafka must not use up the threads that everything else is answered on
-_RETRY_AFTER_SECONDS: Final = "5"
 _EXAMPLES: Final = {
     "least": {
         "summary": "What a return needs",
@@ -132,8 +131,7 @@ def _create(services: Services, creation: CreationRequest) -> Created:
     except Retryable as error:
         logs.get("web").warning("creation_failed", cause=str(error))
         detail = "The return was perhaps created, perhaps not: a server does not answer. Send the same request again."
-        headers = {"retry-after": _RETRY_AFTER_SECONDS}
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers) from None
+        raise unavailable(detail) from None
 
 
 def _refused(error: InvalidEvent) -> Problem:

@@ -18,14 +18,13 @@ from service.errors import InvalidEvent, Retryable
 from service.web.api.answers import answer
 from service.web.api.models import Answer
 from service.web.http.cursors import invalid
-from service.web.http.problems import Problem, documented
+from service.web.http.problems import Problem, documented, unavailable
 from service.web.http.security import Authenticated, bearer
 from service.web.services import Services, Wired
 from service.wire.http_events import BATCH_MEDIA_TYPE, MOST_EVENTS, read_events
 
 router = APIRouter(prefix="/v1", tags=["events"])
 
-_RETRY_AFTER_SECONDS: Final = "5"
 _MOST_ERRORS: Final = 500
 _EVENT: Final = {
     "specversion": "1.0",
@@ -137,8 +136,7 @@ async def send_events(
     except Retryable as error:
         logs.get("web").warning("events_failed", cause=str(error))
         detail = "Perhaps Kafka has the events, perhaps not: a server does not answer. Send the same events again."
-        headers = {"retry-after": _RETRY_AFTER_SECONDS}
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers) from None
+        raise unavailable(detail) from None
     items = [told(index, each) for index, each in enumerate(judged)]
     if not any(each.error for each in judged):
         return answer({"items": items})

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from service import logs
 from service.application.commands.feeding import NoSuchFeed, NotAuthentic
 from service.errors import Retryable
-from service.web.http.problems import Problem, documented
+from service.web.http.problems import Problem, documented, unavailable
 from service.web.services import Services, services_of
 from service.wire.feeds import signatures
 from service.wire.feeds.reading import Scan, Unreadable
@@ -22,7 +22,6 @@ from service.wire.feeds.reading import Scan, Unreadable
 router = APIRouter(prefix="/v1", tags=["feeds"])
 
 AT_A_TIME: Final = 8  # waits for Kafka must not use up the threads that everything else is answered on
-_RETRY_AFTER_SECONDS: Final = "5"
 _UNAVAILABLE: Final = (
     "A server does not answer, and it is not known whether Kafka has the scans. Send the same request again: "
     "what Kafka has already is not repeated."
@@ -129,8 +128,7 @@ def _scans(services: Services, feed: str, came: signatures.Request) -> list[Scan
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, errors=errors) from None
     except Retryable as error:
         logs.get("web").warning("feed_failed", feed=feed, cause=str(error))
-        headers = {"retry-after": _RETRY_AFTER_SECONDS}
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", _UNAVAILABLE, headers) from None
+        raise unavailable(_UNAVAILABLE) from None
 
 
 def _item(scan: Scan) -> FeedItem:

@@ -63,6 +63,12 @@ class ProblemDetails(BaseModel):
     errors: list[FieldError] | None = Field(default=None, description="With 422: each thing that is wrong.")
 
 
+def unavailable(detail: str) -> Problem:
+    """A server that is needed does not answer: ask again."""
+    headers = {"retry-after": _RETRY_AFTER_SECONDS}
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers)
+
+
 def title(status: HTTPStatus) -> str:
     """The name of a status."""
     return _TITLES.get(status.value, status.phrase)
@@ -125,11 +131,10 @@ def install(app: FastAPI) -> None:
         if isinstance(error, Retryable):
             request.app.state.metrics.retries.labels(error.cause).inc()
             logs.get("web").warning("request_failed", cause=str(error))
-            headers = {"retry-after": _RETRY_AFTER_SECONDS}
             detail = "The database does not answer. Ask again."
             if isinstance(error, ReadOnly):
                 detail = "The database takes no writes at the moment; nothing was done. Ask again."
-            return response(Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers))
+            return response(unavailable(detail))
         logs.get("web").error("request_failed", cause=str(error))
         return response(internal())
 

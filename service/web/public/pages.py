@@ -99,9 +99,9 @@ class Pages:
         if given is None:
             return self._answer(request, HTTPStatus.OK, "form.html")
         numbers = numbers_of(given)
-        if not numbers and numbers_in(given):
+        if not numbers and (inside := numbers_in(given)):
             return self._limited(request, (), given) or self._guarded(
-                request, lambda: self._search(request, "track", given)
+                request, lambda: self._search(request, "track", inside)
             )
         return self._redirect(request, "track", numbers[0] if numbers else _NO_NUMBER)
 
@@ -149,24 +149,22 @@ class Pages:
         def answer() -> Response:
             found = self._reading.find(numbers)
             if found is None:
-                return self._search(request, page, typed)
+                return self._search(request, page, numbers_in(typed))
             chosen = _language_of(request)
             return _html(request, HTTPStatus.OK, show(found, chosen), chosen)
 
         return self._limited(request, numbers, typed) or self._guarded(request, answer)
 
-    def _search(self, request: Request, page: str, text: str) -> Response:
+    def _search(self, request: Request, page: str, numbers: Sequence[str]) -> Response:
         """The page of what is alike, a list of several numbers, or that there is nothing to show."""
-        numbers = numbers_in(text)
         typed = ", ".join(numbers)[:_LONGEST_FIELD]
         # Whoever asks for many at once asks for each of them.
         for number in numbers[1:]:
             if waiting := self._limited(request, (number,), number):
                 return waiting
-        meant = decide(text, self._reading.alike(numbers))
+        meant = decide(numbers, self._reading.alike(numbers))
         if len(meant) > 1:
-            known = [each for each in meant if each.number is not None]
-            states = self._reading.states_of([each.number for each in known if each.number is not None])
+            states = self._reading.states_of([each.number for each in meant if each.number is not None])
             return self._answer(
                 request, HTTPStatus.OK, "several.html", page=page, meant=meant, states=states, typed=typed
             )

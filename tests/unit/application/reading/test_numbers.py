@@ -98,19 +98,19 @@ def matches(*stored: str) -> list[Match]:
     ),
 )
 def test_what_is_meant(typed: str, stored: Sequence[str], meant: list[Meant]) -> None:
-    assert decide(typed, matches(*stored)) == meant
+    assert decide(numbers_in(typed), matches(*stored)) == meant
 
 
 def test_a_return_and_its_own_label_are_one() -> None:
     found = [Match("R-1001", 1, is_return_id=True), Match("R1001", 1, is_return_id=False)]
 
-    assert decide("r_1001", found) == [Meant("r_1001", "R-1001")]
+    assert decide(numbers_in("r_1001"), found) == [Meant("r_1001", "R-1001")]
 
 
 def test_a_tracking_number_of_two_carriers_is_one_number() -> None:
     found = [Match("TK1001", 1, is_return_id=False), Match("TK1001", 2, is_return_id=False)]
 
-    assert decide("tk1001", found) == [Meant("tk1001", "TK1001")]
+    assert decide(numbers_in("tk1001"), found) == [Meant("tk1001", "TK1001")]
 
 
 @settings(deadline=None)
@@ -122,7 +122,7 @@ def test_whatever_is_pasted_gives_numbers_or_nothing(text: str) -> None:
 @settings(deadline=None)
 @given(any_number, st.lists(any_number, max_size=4))
 def test_a_stored_number_that_is_typed_is_that_one_whatever_looks_alike(number: str, others: list[str]) -> None:
-    meant = decide(number, matches(*dict.fromkeys((number, *others))))
+    meant = decide(numbers_in(number), matches(*dict.fromkeys((number, *others))))
 
     assert all(one.number == number for one in meant if one.typed == number)
 
@@ -131,7 +131,7 @@ def test_a_stored_number_that_is_typed_is_that_one_whatever_looks_alike(number: 
 @given(any_number, any_number)
 def test_two_returns_that_look_alike_are_never_taken_for_each_other(typed: str, stored: str) -> None:
     twin = stored.swapcase() if stored.swapcase() != stored else f"{stored}-"
-    meant = decide(typed, matches(stored, twin))
+    meant = decide(numbers_in(typed), matches(stored, twin))
 
     assert all(one.number in (None, typed) for one in meant if one.typed == typed)
 
