@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple, Protocol
 
-from service import logs
 from service.application.clocks import SYSTEM, Clocks
 from service.application.journal.project import SearchTables, advance, rebuild
 from service.errors import Retryable
@@ -58,11 +57,10 @@ class Projector(Follower):
         board: Board | None = None,
     ) -> None:
         super().__init__("project", metrics, clocks, board)
-        self._tables, self._stop, self._metrics = tables, stop, metrics
+        self._tables, self._stop = tables, stop
         self._options = ProjectorOptions() if options is None else options
         self._clock = clocks.monotonic
         self._pace = Pace(self._options.pace_seconds, self._clock)
-        self._log = logs.get("project")
         self._is_up_to, self._newest = 0, 0
 
     def run(self, *, drain: bool = False) -> None:
@@ -132,19 +130,8 @@ class Projector(Follower):
             self.close()
         self._log.info("rebuilt", n=step.n, rows=step.rows, seconds=round(self._clock() - began, 1))
 
-    def _guarded(self) -> float:
-        self.board.beat()
-        try:
-            pause = self.run_once()
-        except Retryable as error:
-            self.is_ready = False
-            self._backoff.fail()
-            pause = self._backoff.remaining()
-            self._metrics.retries.labels(error.cause).inc()
-            self.board.fails(error.cause)
-            self._log.warning("project_retries", error=str(error), seconds=round(pause, 2))
-            return pause
+    def _failed(self, error: Retryable, pause: float) -> None:
+        self._log.warning("project_retries", error=str(error), seconds=round(pause, 2))
+
+    def _worked(self) -> None:
         self.is_ready = True
-        self._backoff.succeed()
-        self.board.works()
-        return pause

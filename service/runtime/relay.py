@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from service import logs
 from service.application.clocks import SYSTEM, Clocks
 from service.application.journal.belief import believe, first_position
 from service.application.journal.publish import BatchLog, OutputTopics, Sink, messages_of
@@ -72,9 +71,8 @@ class Relay(Follower):
         board: Board | None = None,
     ) -> None:
         super().__init__("relay", metrics, clocks, board)
-        self._log = logs.get("relay")
         self._servers = servers
-        self._topics, self._stop, self._metrics = topics, stop, metrics
+        self._topics, self._stop = topics, stop
         self._options = RelayOptions() if options is None else options
         self._clock, self._now = clocks.monotonic, clocks.now
         self._pace = Pace(self._options.pace_seconds, self._clock)
@@ -163,24 +161,13 @@ class Relay(Follower):
             if held is not None:
                 held.close()
 
-    def _guarded(self) -> float:
-        self.board.beat()
-        try:
-            pause = self.run_once()
-        except Retryable as error:
-            self.is_ready = False
-            self._backoff.fail()
-            pause = self._backoff.remaining()
-            was_leading = self._sink is not None
-            self._log.warning("relay_retries", error=str(error), was_leading=was_leading, seconds=round(pause, 2))
-            self._metrics.retries.labels(error.cause).inc()
-            self.board.fails(error.cause)
-            self.let_go()
-            return pause
-        self._backoff.succeed()
+    def _failed(self, error: Retryable, pause: float) -> None:
+        was_leading = self._sink is not None
+        self._log.warning("relay_retries", error=str(error), was_leading=was_leading, seconds=round(pause, 2))
+        self.let_go()
+
+    def _worked(self) -> None:
         self.refuses = None
-        self.board.works()
-        return pause
 
     def _rest(self, seconds: float) -> None:
         """So long, or until there may be something to publish; in pieces, or it would look like one that is stuck."""

@@ -32,7 +32,6 @@ EXCEPTIONS: Final[Mapping[str, str]] = {
     "adapters/postgres/online.py ~ adapters/postgres/online.py": "two ways of waiting that end for other reasons",
     "adapters/postgres/sql/letters.sql ~ adapters/postgres/sql/letters.sql": "queries have no parts to share",
     "application/journal/project.py ~ application/reading/listing.py": "what is written and what is read of one row",
-    "runtime/projector.py ~ runtime/relay.py": "readiness and retries of two loops; one base is to hold them",
 }
 
 
