@@ -30,7 +30,8 @@ _CAUSES: Final[Mapping[str, Cause]] = {
 }
 # Of a connection that is refused libpq gives the server's words alone, and no SQLSTATE. In English, which most servers
 # speak; of another one it is only said that it is away.
-_NO_ROOM: Final = ("too many clients", "too many connections", "connection slots are reserved", "no more connections")
+_FULL: Final = ("too many clients", "too many connections", "connection slots are reserved")
+_NO_ROOM: Final = (*_FULL, "no more connections")  # the last are a pooler's words
 # A table, a column, a function that is not there: `migrate` was not run, or the wrong database or schema was named.
 _UNDEFINED: Final = ("42P01", "42703", "42883", "42704")
 
@@ -95,7 +96,7 @@ def _connected(url: str, application_name: str) -> WorkingConnection:
 
 def is_at_work(url: str, session: int | None) -> bool | None:
     """Whether the server answers over a new connection and, if one is given, whether that session of it is in the middle
-    of a statement; None if it refuses to say.
+    of a statement; None if that could not be found out.
 
     A session that is idle has given its answer, and somebody in between has dropped it.
     """
@@ -107,8 +108,9 @@ def is_at_work(url: str, session: int | None) -> bool | None:
             row = connection.execute("SELECT state FROM pg_stat_activity WHERE pid = %s", (session,)).fetchone()
     except (NoAnswer, psycopg.errors.ConnectionTimeout):
         return False
-    except psycopg.Error:
-        return None  # too many connections, perhaps
+    except psycopg.Error as error:
+        # A server that has no room for one more is alive, and the session has a place there until it has answered.
+        return True if any(words in str(error) for words in _FULL) else None
     # Without a state it is another role's, which this one may not see.
     return session is None or (row is not None and row[0] in (None, "active"))
 

@@ -18,6 +18,8 @@ DEADLINE_SECONDS: Final = 20.0
 # After so much of it another connection is tried: a server that does not answer there either is not waited for.
 DOUBT_SECONDS: Final = 7.0
 _INTERVAL: Final = 0.1  # seconds: how often the time is looked at
+# An answer may be on its way while another connection hears that it was given.
+_GRACE_SECONDS: Final = 1.0
 
 _EVENTS: Final = {Wait.R: select.POLLIN, Wait.W: select.POLLOUT, Wait.RW: select.POLLIN | select.POLLOUT}
 
@@ -103,18 +105,25 @@ class WorkingConnection(Connection[tuple[Any, ...]]):
                 if ready:
                     heard = asked = now
                 elif now - asked >= min(DOUBT_SECONDS, self.deadline):
-                    heard = self._judge(heard, now)
+                    heard = self._judge(heard, now, wanted)
                     asked = time.monotonic()
                 wanted = gen.send(ready)
         except StopIteration as ended:
             return ended.value
 
-    def _judge(self, heard: float, now: float) -> float:
+    def _judge(self, heard: float, now: float, wanted: Any) -> float:
         """When the server is taken to have been heard last; NoAnswer where it is not to be waited for any longer."""
         is_at_work = self.is_at_work(self._session) if self.is_at_work is not None else None
         if is_at_work and self._session is not None:
+            return now
+        if is_at_work is False and self._is_ready_within(_GRACE_SECONDS, wanted):
             return now
         if is_at_work is False or now - heard >= self.deadline - _INTERVAL:
             self.close()  # which says goodbye without waiting
             raise NoAnswer(f"has not answered for {time.monotonic() - heard:.0f} s")
         return heard
+
+    def _is_ready_within(self, seconds: float, wanted: Any) -> bool:
+        poller = select.poll()
+        poller.register(self.pgconn.socket, _EVENTS[wanted])
+        return bool(poller.poll(seconds * 1000))

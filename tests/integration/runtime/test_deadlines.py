@@ -120,6 +120,18 @@ def test_a_long_statement_may_take_its_time_where_it_says_so(connection: Working
 
 
 @pytest.mark.usefixtures("short")
+def test_an_answer_that_comes_while_the_server_says_that_it_gave_one_is_taken(
+    connection: WorkingConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(working, "_GRACE_SECONDS", 10.0)
+    with connection.patient():
+        connection.is_at_work = lambda _: False
+        row = connection.execute("SELECT 1 FROM pg_sleep(1.5)").fetchone()
+
+    assert row == (1,)
+
+
+@pytest.mark.usefixtures("short")
 def test_a_long_statement_on_a_server_that_is_cut_off_ends_too(
     way: tuple[Middlebox, str], connection: WorkingConnection
 ) -> None:
