@@ -116,9 +116,12 @@ def through_service(bed: Bed, service: Service, rate: int, seconds: float) -> Ru
 
 
 def missing(service: Service, silent: AbstractSet[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Of the events that no change was heard of: those that moved something, and those that are not recorded yet."""
+    """Of the events that no change was heard of: those that moved something, and those that are not recorded yet.
+
+    What a void moves has another cause: the event that asserts the milestone in place of the one that was voided.
+    """
     recorded = service.query(
-        "SELECT source, id, bool_or(changes IS NOT NULL) FROM history GROUP BY 1, 2 "
+        "SELECT source, id, bool_or(changes IS NOT NULL AND type NOT LIKE '%%.voided.%%') FROM history GROUP BY 1, 2 "
         "UNION ALL SELECT source, id, false FROM parked UNION ALL SELECT source, id, false FROM connote_deliveries"
     )
     known = {(source, id_) for source, id_, _ in recorded}
