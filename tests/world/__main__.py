@@ -8,6 +8,7 @@ python -m tests.world --mutations        # plants each fault, and says after how
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 import time
@@ -25,6 +26,7 @@ from tests.world.sometimes import missing
 
 _CHUNK: Final = 25  # seeds, between two reports of a process
 _SHOWN: Final = 5  # failures
+_PLAYED: Final = ("service", "tests.world")  # packages
 
 
 class Part(NamedTuple):
@@ -62,10 +64,20 @@ def _chunks(first: int, seeds: int) -> Iterator[tuple[int, int]]:
         yield start, min(_CHUNK, first + seeds - start)
 
 
+def _code() -> str:
+    """A digest of the service's code that the world plays, and of the world's own."""
+    files = {getattr(module, "__file__", None) for name, module in sys.modules.items() if name.startswith(_PLAYED)}
+    digest = hashlib.sha256()
+    for file in sorted(filter(None, files)):
+        digest.update(Path(file).read_bytes())
+    return digest.hexdigest()[:16]
+
+
 class Tally:
     """All parts together; kept in a file, so that a long run may be gone on with."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: int) -> None:
+        self.of = f"{first} {_code()}"
         self.done = self.steps = 0
         self.seconds = self.took = 0.0
         self.injected: Counter[str] = Counter()
@@ -84,7 +96,10 @@ class Tally:
         path.write_text(json.dumps(vars(self)))
 
     def read(self, path: Path) -> None:
+        """Raises SystemExit where it is a tally of other code, or begins with another seed."""
         kept: dict[str, Any] = json.loads(path.read_text())
+        if kept.get("of") != self.of:
+            raise SystemExit(f"{path} tells of other code or other seeds: delete it, or name another file")
         for name in ("injected", "sometimes"):
             kept[name] = Counter(kept[name])
         kept["failures"] = [tuple(each) for each in kept["failures"]]
@@ -100,7 +115,7 @@ class Tally:
 
 
 def _run(first: int, seeds: int, jobs: int, kept: Path | None) -> int:
-    tally = Tally()
+    tally = Tally(first)
     if kept is not None and kept.exists():
         tally.read(kept)
         print(f"goes on after {tally.done:,}")
