@@ -11,6 +11,8 @@ from fastapi import Depends, Request
 from service.application.commands.accepting import Accepting
 from service.application.commands.creation import Creating
 from service.application.commands.feeding import Feeding
+from service.application.commands.labelling import Labelling
+from service.application.commands.portal import Portals
 from service.application.commands.voiding import Voiding
 from service.application.journal.replay import Replayed
 from service.application.reading.listing import STUCK_HOURS, Listing
@@ -24,7 +26,7 @@ class Services(NamedTuple):
     `listing` reads the lists; `creating` and `voiding` publish events and answer once Kafka has them, `accepting` those that
     publishers send as they are, in the name that `publisher_of` gives a token; None: no valid one. `replay` tries the dead
     letter of a number again and answers with what became of it; None: there is no such letter; it may raise Retryable.
-    `feeding` takes in what carriers send in words of their own. `stuck_hours` is for how many hours a return may stay in a
+    `feeding` takes in what carriers send in words of their own, `labelling` prints labels. `stuck_hours` is for how many hours a return may stay in a
     status before it counts as stuck, `now` the clock that this is judged by.
 
     >>> list_returns(services.listing, ReturnFilter(stuck=True), 50, None, services.due())
@@ -39,6 +41,9 @@ class Services(NamedTuple):
     stuck_hours: Mapping[Milestone, float] = STUCK_HOURS
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     feeding: Feeding | None = None  # None: no feed is open
+    portals: Portals | None = None  # None: no retailer's consumers make returns here
+    public_url: str | None = None  # where people reach the pages
+    labelling: Labelling | None = None  # None: where the API is only described
 
     def due(self) -> dict[str, datetime]:
         """For each status, the time since which a return in it is stuck now."""
