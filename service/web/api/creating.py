@@ -43,6 +43,10 @@ _EXAMPLES: Final = {
             "tracking_number": "OP123456789GB",
         },
     },
+    "numbered": {
+        "summary": "With a tracking number of the carrier's range",
+        "value": {"retailer": "acme", "route": "omnirps", "carrier": "nzpost", "order_number": "A-4711"},
+    },
     "full": {
         "summary": "With a number of its own and items",
         "value": {
