@@ -128,6 +128,7 @@ class FakeSource:
         self.paused: set[Partition] = set()
         self.positions: dict[Partition, int] = {}
         self.committed: dict[Partition, int] = {}
+        self.epochs: dict[Partition, int] = {}  # in which the record before that position was written; -1: not told
         self.at_poll: deque[Callable[[FakeSource], object]] = deque([lambda self: self.assign(*kafka.logs)])
         self.closed = False
         self.polls: list[tuple[int, frozenset[Partition]]] = []
@@ -180,9 +181,8 @@ class FakeSource:
         return lost
 
     def seek(self, partition: Partition, offset: int, epoch: int = -1) -> None:
-        del epoch
         if partition in self.assigned:
-            self.positions[partition] = offset
+            self.positions[partition], self.epochs[partition] = offset, epoch
 
     def pause(self, partitions: Iterable[Partition]) -> None:
         self.paused |= self.assigned & set(partitions)
