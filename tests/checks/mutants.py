@@ -54,7 +54,9 @@ _OPTIONS: Final = (
     "--hypothesis-profile=quick",
     *(f"--deselect={each}" for each in _NOT_IN_A_COPY),
 )
-_PATIENCE: Final = 8  # times as long as without a mutant; one that takes longer is noticed
+# A mutant that does not end is noticed: one test may take so long, and all together so many times as long as without one.
+_TEST_SECONDS: Final = 10
+_PATIENCE: Final = 8
 # Texts for people, which no test repeats word for word.
 _NOT_MUTATED: Final = (r"log\.(debug|info|warning|error)\(", r"raise \w+", r"^\s*f?\"[^\"]* [^\"]*\"\)?$")
 _PASSED: Final = 0  # how the tests of a mutant end that none of them notices
@@ -155,28 +157,25 @@ def ends_of(package: str, folder: Path, names: Collection[str]) -> dict[str, int
     known = json.loads((folder / "mutants" / "mutmut-stats.json").read_text())
     reached, seconds = known["tests_by_mangled_function_name"], known["duration_by_test"]
     work, results = folder / "work.jsonl", folder / "results.jsonl"
-    ends: dict[str, int | None] = dict.fromkeys(names, _UNREACHED)
+    tried = set[str]()
     with work.open("w") as lines:
         for name in ("", *names):
             function = name.rpartition("__mutmut_")[0]
-            tests = reached.get(function, ()) if name else seconds
-            if not tests:
-                continue
-            own = f"test_{function.rpartition('.')[0].rpartition('.')[2]}.py::"
-            order = sorted(tests, key=lambda test: (own not in test, seconds[test], test))
-            print(json.dumps([name, order, 20 + _PATIENCE * sum(seconds[test] for test in tests)]), file=lines)
-    command = [sys.executable, "-m", "tests.checks.forked", str(work), str(results), "-q", "--tb=no", *_OPTIONS]
-    command += _tests(package)
+            own = f"/test_{function.rpartition('.')[0].rpartition('.')[2]}"
+            # Of the module's own tests also those that reach it in a process of theirs.
+            tests = {*reached.get(function, ()), *(test for test in seconds if own in test)} if name else seconds.keys()
+            if tests:
+                order = sorted(tests, key=lambda test: (own not in test, seconds[test], test))
+                print(json.dumps([name, order, 5 + _PATIENCE * sum(map(seconds.get, tests))]), file=lines)
+                tried.add(name)
+    command = [sys.executable, "-m", "tests.checks.forked", str(work), str(results), "-q", "--tb=no"]
+    command += [f"--timeout={_TEST_SECONDS}", *_OPTIONS, *_tests(package)]
     with (folder / "forked.log").open("w") as log:
         subprocess.run(command, cwd=folder / "mutants", check=False, stdout=log, stderr=subprocess.STDOUT)
     found = dict(json.loads(line) for line in results.read_text().splitlines())
-    if found.pop("", 1) != _PASSED or found.keys() != {name for name in names if _is_reached(name, reached)}:
+    if found.keys() != tried or found.pop("") != _PASSED:
         sys.exit(f"mutants: the tests of {package} fail without a mutant, see {folder / 'forked.log'}")
-    return ends | found
-
-
-def _is_reached(name: str, reached: Mapping[str, Collection[str]]) -> bool:
-    return bool(reached.get(name.rpartition("__mutmut_")[0]))
+    return dict.fromkeys(names, _UNREACHED) | found
 
 
 def report(package: str, folder: Path, ends: Mapping[str, int | None], accepted: dict[str, str]) -> bool:

@@ -346,6 +346,22 @@ class TestRest:
 
         assert bench.clock() - began == pytest.approx(0.05)
 
+    def test_ends_with_a_session_that_has_ended(self) -> None:
+        bench = Bench(1)
+        bench.relay.run_once()
+        waited: list[float] = []
+
+        def wait(n: int, seconds: float) -> bool:
+            del n
+            waited.append(seconds)
+            raise Retryable("PostgreSQL 57P01")
+
+        bench.log.wait = wait  # type: ignore[method-assign]
+
+        bench.relay._rest(10.0)
+
+        assert len(waited) == 1  # the next turn meets it too
+
 
 class TestTelling:
     def test_what_is_published_is_counted_by_topic_and_by_how_its_transaction_ended(self) -> None:

@@ -103,7 +103,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 
 def test_asked_to_stop_it_asks_each_child_once_and_waits_for_all(bench: Bench) -> None:
-    assert bench.run({"a": {"obeys": 3.0}, "b": {"obeys": 1.0, "status": -signal.SIGTERM}}, seconds=2)
+    assert bench.run({"a": {"obeys": 3.0}, "b": {"obeys": 1.0, "status": -signal.SIGTERM}}, seconds=2) is True
 
     assert bench.signals("a") == bench.signals("b") == [(signal.SIGTERM, 2.2)]
     assert bench.clock() - bench.began == pytest.approx(5.2)
@@ -119,7 +119,7 @@ def test_asked_to_stop_it_asks_each_child_once_and_waits_for_all(bench: Bench) -
 def test_a_child_that_ends_by_itself_is_noticed_soon_and_is_not_well_however_it_ended(
     bench: Bench, status: int
 ) -> None:
-    assert not bench.run({"a": {}, "b": {"lasts": 5.1, "status": status}})
+    assert bench.run({"a": {}, "b": {"lasts": 5.1, "status": status}}) is False
 
     assert bench.signals("a") == [(signal.SIGTERM, 5.2)]
     assert bench.signals("b") == []
@@ -127,7 +127,7 @@ def test_a_child_that_ends_by_itself_is_noticed_soon_and_is_not_well_however_it_
 
 
 def test_children_that_do_not_stop_share_one_grace_and_are_killed_after_it(bench: Bench) -> None:
-    assert not bench.run({"a": {"obeys": inf}, "b": {"obeys": inf}, "c": {"obeys": 13.0}}, seconds=1)
+    assert bench.run({"a": {"obeys": inf}, "b": {"obeys": inf}, "c": {"obeys": 13.0}}, seconds=1) is False
 
     killed_at = 1.2 + 13.5
     assert bench.signals("a") == bench.signals("b") == [(signal.SIGTERM, 1.2), (signal.SIGKILL, killed_at)]
@@ -143,7 +143,7 @@ def test_children_that_do_not_stop_share_one_grace_and_are_killed_after_it(bench
 
 
 def test_a_child_that_fails_as_it_stops_is_not_well(bench: Bench) -> None:
-    assert not bench.run({"a": {"status": 1, "obeys": 1.0}, "b": {}}, seconds=1)
+    assert bench.run({"a": {"status": 1, "obeys": 1.0}, "b": {}}, seconds=1) is False
 
 
 def run(script: str, **environment: str) -> int:

@@ -114,7 +114,8 @@ def test_a_watch_says_why_it_gets_no_answer(error: Exception, says: str) -> None
         raise error
 
     watch = Watch("test", ask, clock=clock)
-    watch.turn()
+    with capture_logs():
+        watch.turn()
     clock.pass_(9)
 
     assert watch.check("PostgreSQL") == Check(says, ok=False)

@@ -270,7 +270,9 @@ class TestTrouble:
             for _ in range(2):
                 bench.observer.took_up(source, [("new", 0), ("old", 0)])
 
-        assert [(line["event"], line["log_level"]) for line in lines] == [("topic_ids_unknown", "warning")]
+        (line,) = lines
+        assert (line["event"], line["log_level"]) == ("topic_ids_unknown", "warning")
+        assert "Kafka before 2.8" in line["hint"]
 
     @pytest.mark.parametrize(
         ("reason", "lost", "event", "more"),

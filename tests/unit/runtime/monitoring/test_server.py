@@ -9,8 +9,10 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from email.message import Message
+from http.client import HTTPConnection
+from typing import NamedTuple
 
-import httpx
 import pytest
 from structlog.testing import capture_logs
 
@@ -39,8 +41,17 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HealthServer]:
         yield server
 
 
-def ask(server: HealthServer, method: str, path: str) -> httpx.Response:
-    return httpx.request(method, f"http://127.0.0.1:{server.port}{path}", timeout=2)
+class Reply(NamedTuple):
+    status_code: int
+    headers: Message
+    content: bytes
+
+
+def ask(server: HealthServer, method: str, path: str) -> Reply:
+    with contextlib.closing(HTTPConnection("127.0.0.1", server.port, timeout=3)) as connection:
+        connection.request(method, path)
+        response = connection.getresponse()
+        return Reply(response.status, response.headers, response.read())
 
 
 def connect(server: HealthServer) -> socket.socket:
@@ -97,7 +108,10 @@ def test_an_answer_says_what_it_is_and_ends_the_connection(
 ) -> None:
     kind = "application/json" if status[:3] in {"200", "503"} else "text/plain; charset=utf-8"
 
-    assert say(server, said.encode()).decode() == (
+    with capture_logs():  # the console's tracebacks take their time
+        answer = say(server, said.encode())
+
+    assert answer.decode() == (
         f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nCache-Control: no-store\r\n"
         f"X-Content-Type-Options: nosniff\r\n{more}Connection: close\r\n\r\n{body}"
     )
@@ -141,7 +155,7 @@ def test_an_answer_that_cannot_be_made_shows_nothing_of_why(server: HealthServer
     with capture_logs() as lines:
         answer = ask(server, "GET", "/broken")
 
-    assert (answer.status_code, answer.text) == (500, "Internal Server Error\n")
+    assert (answer.status_code, answer.content) == (500, b"Internal Server Error\n")
     (line,) = lines
     assert (line["event"], line["log_level"], line["part"]) == ("health_answer_failed", "error", "health")
     assert isinstance(line["exc_info"], ValueError)
@@ -158,6 +172,17 @@ def test_slow_and_silent_clients_keep_nobody_waiting(server: HealthServer) -> No
                 prober.sendall(b"GET /livez HTTP/1.1\r\n\r\n")
                 assert prober.recv(12) == b"HTTP/1.1 200"
             assert time.monotonic() - began < 1
+
+
+def test_a_client_whose_way_is_narrow_keeps_nobody_waiting(server: HealthServer) -> None:
+    with socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.connect(("127.0.0.1", server.port))
+        eventually(lambda: server._clients)
+        next(iter(server._clients)).setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        slow.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")  # and reads nothing of it
+
+        assert ask(server, "GET", "/livez").status_code == 200
 
 
 def test_when_one_too_many_comes_the_one_that_has_been_here_longest_goes(
