@@ -211,10 +211,11 @@ class FakeSource:
         return self.ids[topic]
 
     def epoch(self, partition: Partition, offset: int) -> int:
-        del partition, offset
+        assert offset <= self.kafka.end(partition)
         return self.kafka.epoch
 
     def epoch_ends(self, epochs: Mapping[Partition, int]) -> dict[Partition, int]:
+        assert all(epoch >= 0 for epoch in epochs.values())
         ends = self.kafka.epoch_ends
         return {p: ends[p][epoch] for p, epoch in epochs.items() if epoch in ends[p]}
 

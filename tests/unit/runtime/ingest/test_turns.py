@@ -14,6 +14,7 @@ from service.metrics import Metrics
 from service.runtime.ingest.loop import IngestLoop
 from service.runtime.ingest.worker import LoopOptions, Ports
 from service.wire.inbound import Parser
+from service.wire.record import Record
 from tests.support.fakes import FakeSource
 from tests.support.journals import DELIVERED, creation, event, scan
 from tests.unit.runtime.ingest.test_loop import AWAY, TABLES, A, B, Bench, returns
@@ -81,6 +82,20 @@ class TestWaiting:
         assert bench.clock() - began <= 0.101
 
 
+def test_a_batch_whose_time_to_be_tried_again_has_come_is_tried_at_once_and_as_it_was() -> None:
+    bench = Bench(batch_size=2)
+    bench.kafka.put(A, *returns(1, 4))
+    bench.journal.failures.append(("before", AWAY))
+    bench.tick(2)  # holds the first batch, and has read the second
+    bench.clock.pass_(10)
+    began = bench.clock()
+
+    bench.tick()
+
+    assert bench.journal.commits == [{A: (0, 2)}]
+    assert bench.clock() == began
+
+
 @pytest.mark.parametrize(("held", "is_behind"), ((4, False), (5, True)))
 def test_half_a_batch_is_a_sign_that_there_is_more_to_come(held: int, *, is_behind: bool) -> None:
     bench = Bench(batch_size=10)
@@ -105,6 +120,16 @@ def test_of_a_batch_that_is_tried_again_nothing_is_read_ahead() -> None:
 
     at = bench.story.index("commit")
     assert bench.story[at - 2 : at] == ["poll", "read offsets"]
+
+
+def test_a_drain_asks_how_far_all_workers_are_only_once_its_own_part_is_done() -> None:
+    bench = Bench(drain=True, batch_size=2)
+    bench.kafka.put(A, *returns(1, 20))
+
+    bench.loop.run()
+
+    assert bench.offsets == {A: 20}
+    assert bench.story.count("read offsets") == 3  # as it takes the partition up, when nothing had come yet, at the end
 
 
 class TestTelling:
@@ -199,6 +224,25 @@ class TestTelling:
         (batch,) = lines_of(lines, "batch")
         assert set(batch["ms"]) == {"poll", "decode", "load", "decide", "write", "commit"}
         assert bench.value("returns_step_seconds_count", step="commit") == 1
+
+    def test_time_spent_on_reading_ahead_is_told_of_the_batch_that_was_read(self) -> None:
+        bench = Bench(batch_size=2)
+        bench.kafka.put(A, *returns(1, 4))
+        bench.tick()
+        source, seconds = bench.kafka.source, iter((1.0, 2.0, 4.0))
+        poll = source.poll
+
+        def slow(timeout_ms: int, limit: int) -> list[Record]:
+            bench.clock.pass_(next(seconds))
+            return poll(timeout_ms, limit)
+
+        source.poll = slow  # type: ignore[method-assign]
+        bench.loop._observer._seconds.clear()
+
+        with capture_logs() as lines:
+            bench.tick(2)
+
+        assert [line["ms"]["poll"] for line in lines_of(lines, "batch")] == [1000, 2000]
 
 
 class TestPlaces:
@@ -337,3 +381,22 @@ def test_postgresql_is_never_waited_for_in_vain() -> None:
     bench.tick()
 
     assert sorted(set(decoded)) == [0, 1, 2]
+
+
+def test_while_it_sweeps_what_was_read_ahead_is_decoded_too() -> None:
+    bench = Bench(batch_size=4)
+    bench.kafka.put(A, *returns(1, 12))
+    bench.tick()
+    after: list[str] = []
+    work = bench.loop._intake._prefetch.work
+
+    def note() -> bool:
+        after.append(bench.story[-1])
+        return work()
+
+    bench.loop._intake._prefetch.work = note  # type: ignore[method-assign]
+    bench.clock.pass_(2)
+
+    bench.tick()
+
+    assert set(after) == {"poll", "commit"}
