@@ -340,7 +340,7 @@ class TestSweepAfterABatch:
         assert (bench.journal.tables.swept == 1) is is_at_once
 
     def test_looks_at_every_part_of_a_batch_that_was_written_in_parts(self) -> None:
-        bench = Bench()
+        bench = Bench(poll_timeout_ms=20)
         bench.tick()
         everything = [scan("COLLECTED", "10:00"), *returns(1, 3)]
         bench.journal.refuses = lambda event: event.id == everything[3]["id"]

@@ -238,13 +238,14 @@ class TestWatch:
     def test_knows_its_answer_for_as_long_as_it_is_fresh_by_when_it_was_asked_for(self) -> None:
         clock = Clock()
         then: list[tuple[int, float]] = []
-        asked_at = clock()
 
         def slow() -> int:
             clock.pass_(2)
             return 7
 
         watch = Watch("test", slow, clock=clock, then=lambda answer, at: then.append((answer, at)))
+        clock.pass_(100)
+        asked_at = clock()
         watch.turn()
         assert then == [(7, asked_at)]
 

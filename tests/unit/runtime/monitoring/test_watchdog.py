@@ -160,17 +160,17 @@ def test_a_frozen_process_that_had_no_turn_yet_still_has_none(bench: Bench) -> N
 def test_what_is_told_is_how_long_and_where(bench: Bench) -> None:
     bench.dog.start(26)
     bench.dog.beat()
-    for seconds in (5, 5, 5, 5, 5, 0.04, 1):
+    for seconds in (5, 5, 5, 5, 5, 0.14, 1):
         bench.clock.pass_(seconds)
         bench.dog.look()
     bench.dog.must_end(3)
-    bench.clock.pass_(3.04)
+    bench.clock.pass_(3.14)
     bench.dog.look()
 
     assert [(key, told["seconds"]) for key, told in bench.told] == [
-        ("no_progress", 25.0),
-        ("stuck", 26.0),
-        ("stop_takes_too_long", 3.0),
+        ("no_progress", 25.1),
+        ("stuck", 26.1),
+        ("stop_takes_too_long", 3.1),
     ]
     assert all("watchdog.py" in told["waits_in"][-1] for _, told in bench.told)
 
