@@ -7,7 +7,8 @@ WITH lately AS (
     FROM history ORDER BY batch_id DESC LIMIT %(rows)s::int4
 ), scans AS (
     SELECT data ->> 'carrier' AS carrier, CASE WHEN source LIKE '/feeds/%%' THEN substr(source, 8) END AS feed,
-        verdict = 'unmapped' AS unmapped, data -> 'location' IS NULL AS placeless, zone_source = 'carrier_table' AS naive,
+        verdict = 'unmapped' AS unmapped, zone_source = 'carrier_table' AS naive,
+        json_typeof(data -> 'location') IS DISTINCT FROM 'object' AS placeless,
         extract(epoch FROM recorded_at - occurred_at)::float8 AS late, recorded_at
     FROM lately WHERE type = %(scanned)s::text
 )

@@ -266,7 +266,7 @@ class TestPlaces:
 
         bench.tick()
 
-        assert bench.kafka.source.epochs == {A: 3}
+        assert bench.kafka.source.epoch(A, 3) == 3
 
     def test_past_transaction_markers_are_found_while_it_is_idle_and_not_more_often_than_once_a_second(self) -> None:
         bench = Bench()
