@@ -8,7 +8,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from service.application.clocks import SYSTEM
-from service.application.ports import Partition, Stored
+from service.application.journal import sweep
+from service.application.journal.ingest import Outcome
+from service.application.ports import Journal, Partition, Stored, WhileWaiting
 from service.errors import BrokenSource, ChangedTopics, Conflict
 from service.metrics import Metrics
 from service.runtime.ingest.loop import IngestLoop
@@ -130,6 +132,42 @@ def test_a_drain_asks_how_far_all_workers_are_only_once_its_own_part_is_done() -
 
     assert bench.offsets == {A: 20}
     assert bench.story.count("read offsets") == 3  # as it takes the partition up, when nothing had come yet, at the end
+
+
+def test_while_the_sweep_of_a_drain_fails_nobody_is_asked_whether_it_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(drain=True)
+    bench.kafka.put(A, creation())
+    fails, real = [AWAY] * 5, sweep.sweep
+
+    def sometimes(journal: Journal, while_waiting: WhileWaiting | None = None) -> Outcome | None:
+        if fails:
+            raise fails.pop()
+        return real(journal, while_waiting)
+
+    monkeypatch.setattr(sweep, "sweep", sometimes)
+    bench.tick(2)
+    bench.story.clear()
+
+    bench.loop.run()
+
+    assert not fails
+    assert bench.value("returns_retries_total", cause="database") == 5
+    assert bench.story.count("read offsets") == 6  # after each failure where it stands, and at the end
+
+
+def test_a_batch_after_others_that_could_not_be_written_is_not_read_again() -> None:
+    bench = Bench()
+    bench.kafka.put(A, *returns(1, 2))
+    bench.tick(2)
+    bench.kafka.put(A, *returns(3, 4))
+    bench.journal.failures.append(("before", AWAY))
+    bench.tick()
+    bench.story.clear()
+
+    bench.until(lambda: bench.offsets == {A: 4})
+
+    at = bench.story.index("commit")
+    assert bench.story[at - 2 : at] == ["poll", "read offsets"]
 
 
 class TestTelling:

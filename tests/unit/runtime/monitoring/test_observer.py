@@ -10,16 +10,19 @@ import pytest
 from structlog.testing import capture_logs
 
 from service.application.clocks import SYSTEM
-from service.application.journal.ingest import Outcome
-from service.application.ports import Bounds, DeadLetter, Partition, Stored
+from service.application.journal.ingest import Outcome, decode
+from service.application.ports import Bounds, DeadLetter, Item, Partition, Stored
 from service.domain.milestones import Verdict
 from service.errors import Cause
 from service.metrics import Metrics, Step
 from service.runtime.ingest.taking_up import Reason, Strayed, Taken
 from service.runtime.monitoring.board import Board
 from service.runtime.monitoring.observer import Observer
+from service.wire.carriers import CarrierTables
+from service.wire.inbound import Parser
 from service.wire.record import Record
-from tests.support.fakes import Clock, FakeKafka
+from tests.support.fakes import STRUCTURED, Clock, FakeKafka
+from tests.support.journals import RP, as_bytes, creation, event
 
 NOW_MS = 1_795_600_000_000
 NONE = Outcome({})
@@ -39,7 +42,7 @@ class Bench:
         with self.observer.timed(step, of_next=of_next):
             self.clock.pass_(seconds)
 
-    def batch(self, items: Sequence[DeadLetter] = (), outcome: Outcome = NONE) -> dict[str, Any]:
+    def batch(self, items: Sequence[Item] = (), outcome: Outcome = NONE) -> dict[str, Any]:
         """Its line."""
         with capture_logs() as lines:
             self.observer.batch(items, outcome)
@@ -87,6 +90,17 @@ class TestBatch:
             ("returns_conflicts_total", "history"): 4,
         }
         assert (bench.value("returns_batch_records_count"), bench.value("returns_batch_records_sum")) == (2, 6)
+
+    def test_counts_each_description_that_was_ignored_by_type_and_member(self, bench: Bench) -> None:
+        hub = {"return_id": "R-1001", "hub": "akl-1"}
+        events = [event(RP, "p", "10:00", **hub, items=[{"sku": "S"}]), creation(), creation()]
+        records = [Record("in", 0, n, NOW_MS, None, as_bytes(each), STRUCTURED) for n, each in enumerate(events)]
+        items = decode(Parser(CarrierTables.load()), records)
+
+        bench.batch([*items, items[0], letter()])
+
+        ignored = {"type": RP, "member": "items.quantity"}
+        assert bench.value("returns_members_not_understood_total", **ignored) == 2
 
     def test_without_records_is_none_in_the_sizes_of_batches(self, bench: Bench) -> None:
         bench.batch()  # past transaction markers
