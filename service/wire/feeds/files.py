@@ -103,7 +103,8 @@ def csv_rows(
             except StopIteration:
                 return
             except csv.Error as error:
-                yield RawLine(rows.line_num, None, Fault(f"line {rows.line_num}", "not_csv", str(error)), read)
+                number = rows.reader.line_num  # its own is that of the row before
+                yield RawLine(number, None, Fault(f"line {number}", "not_csv", str(error)), read)
                 continue
             cells = {name: value for name, value in row.items() if name in names and isinstance(value, str)}
             yield RawLine(rows.line_num, cells, None, read)
