@@ -48,14 +48,14 @@ class Reply(NamedTuple):
 
 
 def ask(server: HealthServer, method: str, path: str) -> Reply:
-    with contextlib.closing(HTTPConnection("127.0.0.1", server.port, timeout=3)) as connection:
+    with contextlib.closing(HTTPConnection("127.0.0.1", server.port, timeout=5)) as connection:
         connection.request(method, path)
         response = connection.getresponse()
         return Reply(response.status, response.headers, response.read())
 
 
 def connect(server: HealthServer) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", server.port), timeout=3)
+    return socket.create_connection(("127.0.0.1", server.port), timeout=5)
 
 
 def say(server: HealthServer, said: bytes) -> bytes:
@@ -239,7 +239,7 @@ def test_it_listens_by_ipv6_too(server: HealthServer) -> None:
 
     with (
         contextlib.closing(HealthServer("::1", 0, {})) as other,
-        socket.create_connection(("::1", other.port), timeout=3) as connection,
+        socket.create_connection(("::1", other.port), timeout=5) as connection,
     ):
         connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
         assert connection.recv(12) == b"HTTP/1.1 404"
@@ -254,7 +254,7 @@ def test_closed_it_lets_go_of_its_clients_and_of_its_port(server: HealthServer) 
 
         assert connection.recv(10) == b""
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", port), timeout=3)
+        socket.create_connection(("127.0.0.1", port), timeout=5)
 
 
 def test_its_thread_keeps_no_process_alive(server: HealthServer) -> None:
