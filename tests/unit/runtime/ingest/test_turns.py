@@ -71,6 +71,15 @@ class TestWaiting:
 
         assert bench.kafka.source.polls[-1][0] == 700
 
+    def test_for_a_try_is_no_longer_than_until_it_is_due_with_nothing_held_either(self) -> None:
+        bench = Bench(poll_timeout_ms=200)
+        bench.journal.offset_errors.append(AWAY)
+        bench.tick()
+
+        bench.tick()
+
+        assert 50 <= bench.kafka.source.polls[-1][0] <= 100
+
     def test_is_over_with_the_try_that_is_due(self) -> None:
         bench = Bench()
         bench.kafka.put(A, *returns(1, 2))
@@ -168,6 +177,18 @@ def test_a_batch_after_others_that_could_not_be_written_is_not_read_again() -> N
 
     at = bench.story.index("commit")
     assert bench.story[at - 2 : at] == ["poll", "read offsets"]
+
+
+def test_a_batch_that_collided_is_read_again_with_what_came_meanwhile() -> None:
+    bench = Bench()
+    bench.kafka.put(A, *returns(1, 3))
+    bench.journal.failures.append(("before", Conflict("PostgreSQL 23505 history history_pkey")))
+    bench.tick(2)
+    bench.kafka.put(A, *returns(4, 5))
+
+    bench.tick()
+
+    assert bench.journal.commits == [{A: (0, 5)}]
 
 
 class TestTelling:

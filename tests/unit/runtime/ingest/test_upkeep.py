@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from math import inf
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 
 from service.application.clocks import SYSTEM
 from service.application.journal.ingest import Outcome
+from service.application.ports import Bounds, Partition
 from service.domain.milestones import Verdict
 from service.errors import Fatal
 from service.metrics import Metrics
@@ -227,6 +228,21 @@ class TestStall:
         bench.kafka.put(A, creation())
 
         assert bench.stalls_at(60) == 31
+
+    def test_behind_an_open_transaction_is_asked_for_once_in_the_time_that_it_may_take(self, bench: Bench) -> None:
+        bench.kafka.held_back.update({A: 0, B: 0})
+        asked: list[Partition] = []
+        bounds = bench.source.bounds
+
+        def note(partitions: Collection[Partition]) -> dict[Partition, Bounds]:
+            asked.extend(partitions)
+            return bounds(partitions)
+
+        bench.source.bounds = note  # type: ignore[method-assign]
+
+        bench.keep(100)
+
+        assert asked == [A, B] * 3
 
     def test_behind_what_was_known_to_kafka_is_no_lag(self, bench: Bench) -> None:
         # The high water mark is of the last fetch; the position may be past it.
