@@ -315,6 +315,14 @@ class TestTheEdges:
         lag.said(52, CursorFacts(51, None), at=104)
         assert lag.lag(106) == ReaderLag(1, 2.0, 6.0)
 
+    def test_a_cursor_at_the_end_is_clear_then_though_the_next_batch_came_since(self) -> None:
+        lag = CursorLag()
+        lag.said(50, CursorFacts(50, None), at=100)
+        lag.said(50, CursorFacts(50, None), at=104)
+        lag.said(51, CursorFacts(50, 1.0), at=106)
+
+        assert lag.lag(107) == ReaderLag(1, 2.0, 3.0)
+
     def test_where_a_cursor_that_was_never_clear_stands_is_counted_from_its_last_move(self) -> None:
         lag = CursorLag()
         lag.said(50, CursorFacts(40, 1.0), at=100)

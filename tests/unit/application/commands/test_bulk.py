@@ -47,6 +47,15 @@ def test_every_fault_of_every_line_is_found_before_anything_is_created() -> None
         (8, "key"),
         (9, "tracking_number"),
     ]
+    assert [fault.reason for _, fault in checked.faults] == [
+        "bad_value",
+        "bad_value",
+        "not_json",
+        "repeated",
+        "repeated",
+        "repeated",
+        "missing_field",
+    ]
     assert (checked.lines, checked.wrong, checked.read) == (9, 7, 90)
     assert checked.faults[-2][1].detail == "the same as line 7: two returns that say the same need a `key` each"
     assert world.published == []
@@ -72,6 +81,7 @@ def test_a_file_that_is_given_again_creates_what_is_missing_and_nothing_twice() 
     assert told(again) == [(1, True, None), (2, True, None), (3, False, None)]
     assert [each.tracking_number for each in again] == ["T-1", "RR000000005NZ", "RR000000014NZ"]
     assert [each.return_id for each in again[:2]] == [each.return_id for each in first]
+    assert all(each.return_id for each in again)
     assert len(world.published) == 3
 
 
@@ -101,6 +111,11 @@ def test_a_line_that_cannot_be_created_is_reported_and_the_others_are() -> None:
         (5, False, "tracking_number"),
         (6, False, None),
     ]
+    faults = [each.fault for each in outcomes if each.fault is not None]
+    assert [each.reason for each in faults] == ["reused", "exists", "bad_value", "exhausted", "exhausted"]
+    assert faults[0].detail.startswith("this key came with other data before")
+    assert faults[1].detail == "there is a return R-1 already"
+    assert [each.return_id is None for each in outcomes] == [True] * 5 + [False]
 
 
 def test_where_a_server_is_away_it_ends_and_goes_on_when_it_is_given_again() -> None:

@@ -2,7 +2,19 @@ from __future__ import annotations
 
 import pytest
 
-from service.application.commands.labelling import LONGEST_LINE, NotPrintable, Party, party, printable
+from service.application.commands.labelling import (
+    LONGEST_LINE,
+    Label,
+    LabelFormat,
+    Labelling,
+    LabelSize,
+    NotPrintable,
+    Parties,
+    Party,
+    Words,
+    party,
+    printable,
+)
 from service.wire.documents import tracking_url
 
 
@@ -33,3 +45,42 @@ def test_an_address_is_bounded_and_has_no_empty_lines() -> None:
             party("sender", wrong, None)
     with pytest.raises(NotPrintable, match=f"at most {LONGEST_LINE} characters"):
         printable("x", "x" * (LONGEST_LINE + 1))
+
+
+class Printing:
+    """`Printing` that shows what it is given."""
+
+    def __init__(self) -> None:
+        self.given: list[tuple[Label, Words, LabelFormat, LabelSize]] = []
+
+    def label(self, label: Label, words: Words, form: LabelFormat, size: LabelSize) -> bytes:
+        self.given.append((label, words, form, size))
+        return b"printed"
+
+    def code(self, text: str) -> str:
+        return f"<svg>{text}</svg>"
+
+
+WORDS = Words("de", "Absender", "An", "Verfolgen", "Nummer", "Schneiden")
+DOCUMENT = {"return_id": "R-1", "retailer": "acme", "carrier": "generic", "tracking_number": "GX-1"}
+
+
+@pytest.mark.parametrize("public_url", ("https://returns.example", None))
+def test_a_label_says_what_the_return_is_known_by_and_who_sends_it_to_whom(public_url: str | None) -> None:
+    printing, sender, destination = Printing(), Party("Jo", ["1 High St"], "GB"), Party("Acme", ["2 Low St"])
+    labelling = Labelling(printing, str.upper, public_url)
+
+    printed = labelling.printed(DOCUMENT, Parties(sender, destination), WORDS, LabelFormat.PNG, LabelSize.A4)
+
+    assert printed == b"printed"
+    follow = None if public_url is None else "https://returns.example/track/R-1"
+    label = Label("R-1", "acme", "GENERIC", "GX-1", follow, sender, destination)
+    assert printing.given == [(label, WORDS, LabelFormat.PNG, LabelSize.A4)]
+    assert labelling.code("text") == "<svg>text</svg>"
+
+
+def test_a_line_is_as_long_as_paper_has_room_for() -> None:
+    assert printable("x", "x" * LONGEST_LINE) == "x" * LONGEST_LINE
+    assert party("sender", {"name": "Jo", "lines": ["x"] * 6}, None) == Party("Jo", ["x"] * 6)
+    assert Party("Jo", ["1 High St"], "GB").text == ["Jo", "1 High St", "GB"]
+    assert Party("Jo", ["1 High St"]).text == ["Jo", "1 High St"]

@@ -147,6 +147,7 @@ def test_a_store_that_is_away_is_not_asked_by_everybody_and_is_asked_again_later
     store.is_away = True
     keeper = DurationKeeper(store, lambda: now)
 
+    assert keeper.typical(Route.OMNIRPS, Milestone.RDTPF) is None
     assert keeper.legs() == keeper.legs() == []
     assert store.asked == 1
     store.is_away = False

@@ -111,6 +111,7 @@ def test_a_number_is_typed_with_so_many_spaces_and_a_text_is_pasted_up_to_a_leng
 
     assert (numbers_of(spaced), numbers_of(spaced + " ")) == (("R123",), ())
     assert (numbers_in(pasted), numbers_in(pasted + " ")) == (("R-1001",), ())
+    assert numbers_in("," * (MOST_CHARACTERS - 6) + "R-1001") == ("R-1001",)
 
 
 def test_so_many_numbers_are_looked_for_and_no_more() -> None:

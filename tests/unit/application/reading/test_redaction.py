@@ -135,6 +135,12 @@ def test_an_order_that_a_later_creation_names_is_as_private_as_the_first() -> No
     assert [redacted(earlier, later).place({"name": name}) for name in ("York", "Tring")] == [None, None]
 
 
+def test_an_order_is_private_though_its_creation_is_not_among_the_newest_rows() -> None:
+    known = found("R-1001", [creation(order_number="York"), scan("COLLECTED", "10:00")])
+
+    assert RedactedReturn(known._replace(rows=known.rows[1:]), TABLES).place({"name": "York"}) is None
+
+
 def test_of_a_reconciliation_after_which_nobody_knew_the_return_nothing_is_said() -> None:
     held = event(RECONCILED, "r", "21:00", **event_data("R-1001", None))
 

@@ -168,12 +168,14 @@ def test_exceptions_and_parked_events_come_as_one_list(
     assert ids(found) == [each.id for each in newest]
 
 
-def test_a_page_is_as_long_as_asked_and_the_last_one_leads_nowhere() -> None:
+@pytest.mark.parametrize(("limit", "lengths"), ((1, [1] * 6), (2, [2, 2, 2]), (3, [3, 3]), (4, [4, 2]), (6, [6])))
+def test_a_page_is_as_long_as_asked_and_the_last_one_leads_nowhere(limit: int, lengths: list[int]) -> None:
     lists = Lists(*(exceptional(n, n) for n in range(3)), *(parked(n, n) for n in range(3)))
 
-    found = list(pages(lambda after: list_exceptions(lists, ExceptionFilter(), 2, after), 2))
+    found = list(pages(lambda after: list_exceptions(lists, ExceptionFilter(), limit, after), limit))
 
-    assert [len(page.items) for page in found] == [2, 2, 2]
+    assert [len(page.items) for page in found] == lengths
+    assert ids(found) == ["e-2", "p-2", "e-1", "p-1", "e-0", "p-0"]
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,10 @@ def test_a_link_with_one_character_changed_is_refused(data: st.DataObject) -> No
         read_link(link[:place] + other + link[place + 1 :], PORTALS, 0)
 
 
-def test_a_file_of_portals_says_where_parcels_go_and_shows_no_secret() -> None:
+def test_a_file_of_portals_says_where_parcels_go_and_shows_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text(FILE, encoding="utf-8")
+
+    assert parse_portals(FILE, "p.toml", RANGES) == load_portals(tmp_path / "p.toml", RANGES) == PORTALS
     assert PORTALS["acme"].destination == {"name": "Hub", "lines": ["2 Dock Road"], "country": "GB"}
     assert PORTALS["bolt"].route is Route.FIRST_MILE_ONLY
     assert NEW not in repr(PORTALS)

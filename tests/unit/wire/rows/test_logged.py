@@ -40,6 +40,15 @@ def test_the_state_after_a_row_and_what_it_changed_are_read_from_it() -> None:
     assert last._replace(changes=None).changes_given(state) == []
 
 
+def test_what_no_longer_counts_was_revoked_by_the_event_of_the_row() -> None:
+    last = row("RC@1 RP@4 RE@6 RR@5", models.HUB_REJECTED)
+
+    revoked, reached = last.changes_given(last.state_after())
+
+    assert (revoked.kind, revoked.milestone, revoked.cause) == ("revoked", "RE", ("s", "RR@5"))
+    assert (reached.milestone, reached.cause) == ("RR", ("s", "RR@5"))
+
+
 LABEL = {"carrier": "ups", "tracking_number": "1Z", "connote": "CN-X"}
 
 
