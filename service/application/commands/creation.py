@@ -11,7 +11,9 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple, Protocol
 from uuid import uuid4
 
+from service.application.access.bounds import Bounds
 from service.application.clocks import SYSTEM
+from service.application.commands.speaking import require_creation
 from service.application.journal.ingest import Parser
 from service.domain.journey import NEW, record
 from service.errors import Retryable, ServiceError
@@ -37,11 +39,12 @@ class ReturnExists(ServiceError):
 
 
 class CreationRequest(NamedTuple):
-    """A request: whose token it came with, its idempotency key, and the `data` of the event to be."""
+    """A request: whose token it came with, its idempotency key, the `data` of the event to be, and the token's bounds."""
 
     token: str
     key: str | None
     data: Mapping[str, Any]
+    bounds: Bounds
 
 
 class Creation(NamedTuple):
@@ -79,7 +82,7 @@ class Creating:
     `creations` keeps what was asked for; `parser` is ingestion's, so that nothing is published that it would refuse;
     `topic` is the one of creations, and `publish` puts a message under a key there, and may raise Retryable.
 
-    >>> created = creating.create(CreationRequest(token, idempotency_key, {"retailer": "acme", ...}))
+    >>> created = creating.create(CreationRequest(token, idempotency_key, {"retailer": "acme", ...}, bounds))
     >>> created.return_id, created.again
     ('OR7Z3K9Q2M5D1X', False)
     """
@@ -97,10 +100,11 @@ class Creating:
     def create(self, request: CreationRequest) -> Created:
         """Create a return, or answer as before where it is the same request again.
 
-        Without a `return_id` in its data the return gets a new one. Raises InvalidEvent for what ingestion would refuse
-        (`detail` names the member), KeyReused, ReturnExists, and Retryable: it may or may not have been created then, and
+        Without a `return_id` in its data the return gets a new one. Raises InvalidEvent for what ingestion would refuse,
+        and for what is not within the token's bounds (`detail` names the member), KeyReused, ReturnExists, and Retryable: it may or may not have been created then, and
         the same request with the same key does it once.
         """
+        require_creation(request.bounds, request.data)
         given = request.data.get("return_id")
         new = self._new(request, given or new_return_id())
         document = self._document(new)

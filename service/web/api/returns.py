@@ -9,6 +9,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
+from service.application.access.callers import Caller
 from service.application.reading import tracking
 from service.application.reading.pages import Page, PageKey, list_returns
 from service.application.reading.tracking import ReturnReading
@@ -21,7 +22,9 @@ from service.web.http.security import Require
 from service.web.services import Wired
 from service.wire.models import NUMBER_PATTERN
 
-router = APIRouter(prefix="/v1", dependencies=[Depends(Require("read"))], tags=["returns"])
+router = APIRouter(prefix="/v1", tags=["returns"])
+
+Reader = Annotated[Caller, Depends(Require("read"))]
 
 ReturnId = Annotated[
     str, Path(pattern=NUMBER_PATTERN, description="The consignment number on the label.", examples=["R-1001"])
@@ -47,13 +50,14 @@ _LARGEST_SEQ: Final = 2**31 - 1
 def get_returns(
     query: Annotated[ReturnsQuery, Query()],
     services: Wired,
+    caller: Reader,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The newest first; with `stuck=true` the one that has not moved for longest. Filters narrow the list together.
 
     Made from tables that follow what is recorded, a moment later: a return by itself is always up to date.
     """
-    read = partial(list_returns, services.listing, query, query.limit, due=services.due())
+    read = partial(list_returns, services.listing, caller.bounds, query, query.limit, due=services.due())
     return list_page(read, query.cursor, if_none_match)
 
 
@@ -63,9 +67,9 @@ def get_returns(
     response_model=Return,
     responses=ITEM_RESPONSES,
 )
-def get_return(return_id: ReturnId, store: Store, if_none_match: IfNoneMatch = None) -> Response:
+def get_return(return_id: ReturnId, store: Store, caller: Reader, if_none_match: IfNoneMatch = None) -> Response:
     """Carries an ETag; the document is the same as the latest one on the topic of current statuses."""
-    document = tracking.find_return(store, return_id)
+    document = tracking.find_return(store, caller.bounds, return_id)
     if document is None:
         raise _unknown(return_id)
     return answer(document, if_none_match)
@@ -80,12 +84,13 @@ def get_return(return_id: ReturnId, store: Store, if_none_match: IfNoneMatch = N
 def get_history(
     return_id: ReturnId,
     store: Store,
+    caller: Reader,
     limit: Annotated[int, Query(ge=1, le=500, description="Most items on a page.")] = 100,
     cursor: Annotated[str | None, Query(max_length=64, description="The `next_cursor` of the page before.")] = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Events that wait for the return's creation are not in it until that comes."""
-    found = tracking.find_history(store, return_id, _seq(decode_cursor(cursor)), limit)
+    found = tracking.find_history(store, caller.bounds, return_id, _seq(decode_cursor(cursor)), limit)
     if found is None:
         raise _unknown(return_id)
     items, after = found

@@ -65,7 +65,7 @@ class VoidPages:
         self, visit: Visit, detail: ReturnDetail, event: EventView, problem: str | None = None, reason: str = ""
     ) -> Response:
         status = {None: HTTPStatus.OK, "void.unsent": HTTPStatus.SERVICE_UNAVAILABLE}
-        past = visit.parts.reading.past(detail.return_id, _MOST_PAST)
+        past = visit.parts.reading.past(visit.bounds, detail.return_id, _MOST_PAST)
         after = None if past is None else without(detail.state, past, event.row.source, event.row.id)
         before = detail.state.timeline
         return visit.show(
@@ -90,7 +90,9 @@ def _target(visit: Visit) -> tuple[ReturnDetail, EventView] | Response:
         return visit.trouble(HTTPStatus.FORBIDDEN, "no_scope")
     return_id, seq = visit.request.path_params["return_id"], number(visit.request.path_params["seq"], LARGEST_SEQ)
     detail = (
-        visit.parts.reading.return_detail(return_id, seq + 1, 1) if is_number(return_id) and seq is not None else None
+        visit.parts.reading.return_detail(visit.bounds, return_id, seq + 1, 1)
+        if is_number(return_id) and seq is not None
+        else None
     )
     if detail is None or not detail.rows or detail.rows[0].seq != seq:
         return visit.trouble(HTTPStatus.NOT_FOUND, "unknown_event")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from service.application.access.bounds import UNBOUND, Bounds
 from service.application.commands.accepting import MAY_SEND, Accepting, InputMessage, Sender, publisher_name
 from service.domain.journey import State, replay
 from service.errors import InvalidEvent
@@ -19,13 +20,14 @@ from tests.unit.wire.events import record
 
 PARSER = Parser(CarrierTables.load())
 TOPICS = {event_type: setting for setting, types in models.TYPES_BY_TOPIC_SETTING.items() for event_type in types}
-SCANNER = Sender("nzpost", {"scan"})
+SCANNER = Sender("nzpost", {"scan"}, UNBOUND)
 
 
 class Returns:
     """One return, known by its creation and a scan."""
 
-    def states(self, kind: SubjectKind, subject: str, limit: int) -> Sequence[tuple[str, State]]:
+    def states(self, bounds: Bounds, kind: SubjectKind, subject: str, limit: int) -> Sequence[tuple[str, State]]:
+        assert bounds == UNBOUND
         assert kind is SubjectKind.LABEL
         known = [creation(), {**scan("COLLECTED", "10:00"), "source": "/nzpost/depot"}]
         state = replay([PARSER.parse(record(each)).event for each in known])
@@ -54,7 +56,7 @@ def test_nobody_voids_in_anothers_name() -> None:
     void = sent(event(VOID, "v", "12:00", return_id="R-1001", source="/other/depot", id="x", by="Ann", reason="r"))
     void["data"] = {"return_id": "R-1001", "source": "/other/depot", "id": "x", "by": "Ann", "reason": "a mistake"}
 
-    (judged,) = accepting().judge([void], Sender("akl1", {"hub"}))
+    (judged,) = accepting().judge([void], Sender("akl1", {"hub"}, UNBOUND))
 
     assert judged.message is not None
     assert json.loads(judged.message.value)["data"]["source"] == "/akl1/other/depot"
@@ -95,7 +97,7 @@ def test_a_check_says_what_the_event_would_be(document: dict[str, Any], verdict:
     (judged,) = use_case.judge([sent(document)], SCANNER)
     assert judged.inbound is not None
 
-    (concerned,) = use_case.concerned(judged.inbound)
+    (concerned,) = use_case.concerned(UNBOUND, judged.inbound)
 
     assert (concerned.return_id, concerned.verdict) == ("R-1001", verdict)
 

@@ -11,6 +11,7 @@ from service.adapters.postgres.access.tokens import create_token
 from service.adapters.postgres.database import connect
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
+from service.application.access.bounds import UNBOUND
 from service.metrics import Metrics
 from service.web.app import create_app
 from tests.support.journals import creation, ingest
@@ -27,7 +28,7 @@ def test_a_connection_that_the_server_closed_is_not_used_again(database: str) ->
     ingest(database, [creation()])
     with open_pool(database, 2) as pool:
         reading = PostgresReading(pool)
-        assert reading.state("R-1001") is not None
+        assert reading.state(UNBOUND, "R-1001") is not None
 
         with psycopg.connect(database, autocommit=True) as connection:
             connection.execute(
@@ -35,7 +36,7 @@ def test_a_connection_that_the_server_closed_is_not_used_again(database: str) ->
                 "WHERE application_name = 'returns-web' AND datname = current_database()"
             )
 
-        assert reading.state("R-1001") is not None
+        assert reading.state(UNBOUND, "R-1001") is not None
 
 
 def test_a_session_reads_and_a_block_sees_one_moment(database: str) -> None:
