@@ -53,25 +53,26 @@ class Speaking:
             self._require_number(bounds, inbound.subject)
             return
         self._require_speaker(bounds, inbound.type, data)
-        if bounds.retailers:
+        # A void names its publisher's own event by its `source`; the return has to be one that is seen.
+        if bounds.retailers or (bounds.carriers and inbound.type == models.EVENT_VOIDED):
             self._require_own(bounds, inbound)
 
     def _require_speaker(self, bounds: Bounds, event_type: str, data: Mapping[str, Any]) -> None:
         if not bounds.carriers and not bounds.hubs:
             return
-        # A void is bound by its publisher's name, which its `source` and that of the event it voids have.
         if event_type in _CARRIERS:
             _named(data, "carrier", bounds.carriers, bounds.hubs)
         elif event_type in _HUBS:
             _named(data, "hub", bounds.hubs, bounds.carriers)
 
     def _require_own(self, bounds: Bounds, inbound: Inbound) -> None:
-        """Of a retailer's token: the return is known, and the retailer's."""
+        """The return is known, and within the bounds."""
         if inbound.kind is SubjectKind.CONNOTE:
             raise _refusal("data.connote", "it may hold returns of others, and the token is bound", bounds.retailers)
-        if not self._subjects.states(Bounds(retailers=bounds.retailers), inbound.kind, inbound.subject, 1):
+        own = Bounds(bounds.retailers, bounds.carriers)
+        if not self._subjects.states(own, inbound.kind, inbound.subject, 1):
             member = "data.return_id" if inbound.kind is SubjectKind.RETURN else "data.tracking_number"
-            raise _refusal(member, "no return of it is known within what the token is bound to", bounds.retailers)
+            raise _refusal(member, "no return of it is known, and the token is bound", (*bounds.retailers, *bounds.carriers))
 
     def _require_number(self, bounds: Bounds, return_id: str) -> None:
         """A creation with an earlier time would take a return over: one that is not seen is not created again."""

@@ -88,7 +88,7 @@ def client_of(host: str | None) -> str:
     try:
         address = ipaddress.ip_address((host or "").partition("%")[0])
     except ValueError:
-        return host or ""
+        return (host or "")[:_LONGEST_KEY]  # a proxy may name its client as it likes
     if isinstance(address, ipaddress.IPv6Address):
         mapped = address.ipv4_mapped
         return str(mapped or ipaddress.ip_network((int(address), _IPV6_SITE), strict=False))

@@ -257,7 +257,7 @@ class Desk:
         allowance = counted(request, agent)
         if allowance.wait:
             return self.answer(
-                request, "ops/alone.html", HTTPStatus.TOO_MANY_REQUESTS, subject="login.limited", agent=None, section=""
+                request, "ops/alone.html", HTTPStatus.TOO_MANY_REQUESTS, subject="limited", agent=None, section=""
             )
         visit = Visit(self, request, agent, session_id, section, form or {})
         if form is not None and not guard.is_own_form(request, session_id, form.get("form"), self.parts.public_url):

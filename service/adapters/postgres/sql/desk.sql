@@ -88,14 +88,14 @@ LIMIT %(limit)s
 
 -- name: statuses
 -- connote_members_pkey, one range; search_returns_pkey, a probe a member. Of as many members as anybody counts.
-SELECT m.status, count(*), coalesce(bool_and(m.complete), false)
+SELECT few.status, count(*), coalesce(bool_and(few.complete), false)
 FROM (
-    SELECT s.status, s.complete FROM connote_members
-    LEFT JOIN search_returns s USING (return_no)
-    WHERE connote = %(connote)s AND {bounds}
+    SELECT s.status, s.complete FROM connote_members m
+    LEFT JOIN search_returns s ON s.return_no = m.return_no
+    WHERE m.connote = %(connote)s AND {bounds}
     LIMIT 10000
-) m
-GROUP BY m.status
+) few
+GROUP BY few.status
 
 -- name: deliveries
 -- connote_deliveries_pkey, one range, which is short.
