@@ -72,7 +72,9 @@ class Speaking:
         own = Bounds(bounds.retailers, bounds.carriers)
         if not self._subjects.states(own, inbound.kind, inbound.subject, 1):
             member = "data.return_id" if inbound.kind is SubjectKind.RETURN else "data.tracking_number"
-            raise _refusal(member, "no return of it is known, and the token is bound", (*bounds.retailers, *bounds.carriers))
+            raise _refusal(
+                member, "no return of it is known, and the token is bound", (*bounds.retailers, *bounds.carriers)
+            )
 
     def _require_number(self, bounds: Bounds, return_id: str) -> None:
         """A creation with an earlier time would take a return over: one that is not seen is not created again."""
