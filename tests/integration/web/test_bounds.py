@@ -242,6 +242,23 @@ def test_a_hubs_token_sees_the_status_of_any_return_that_leads_through_one_and_n
     assert (by_order["items"], search.status_code, straight.status_code) == ([], 404, 404)
 
 
+def test_a_return_that_was_created_for_two_retailers_is_seen_by_nobody_who_is_bound(site: Site) -> None:
+    ingest(site.database, [creation("R-2001", retailer="bravo"), creation("R-2002", retailer="bravo")])
+    taken = creation("R-2001", "07:00", tracking_number="TR-2001")  # for acme, and earlier
+    ingest(site.database, [{**taken, "id": "taken"}])
+    project(site.database)
+    hub = Bounds(hubs=frozenset({"mel1"}))
+
+    for bounds in (Bounds(retailers=frozenset({"acme"})), OTHERS["retailer"], hub):
+        with site.caller(bounds) as client:
+            paths = ("/v1/returns/R-2001", "/v1/returns/R-2001/history", "/ops/returns/R-2001")
+            assert [client.get(path).status_code for path in paths] == [404, 404, 404]
+            assert "R-2001" not in client.get("/v1/returns").text
+            assert client.get("/ops", params={"q": "R-2001"}).status_code == 404
+    with site.caller(UNBOUND) as everybody:
+        assert everybody.get("/v1/returns/R-2001").json()["retailer"] == "acme"
+
+
 REFUSED = (
     (OTHERS["carrier"], scan("COLLECTED", "10:00", "R-2001"), "data.carrier"),
     (OTHERS["carrier"], event(journals.DS, "a", "10:00", return_id="R-2001", hub="akl1"), "type"),

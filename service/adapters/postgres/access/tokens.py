@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -11,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from psycopg import Connection
 
+from service.adapters.postgres.access.audit import note_command
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
 from service.application.access.audit import Action
@@ -60,7 +60,7 @@ def make_token(connection: Connection, new: NewToken) -> str:
     row: dict[str, Any] = {**new._asdict(), **bounds, "hash": digest(token), "publisher": new.publisher or None}
     with translated(), connection.transaction():
         (number,) = _row(connection.execute(_QUERIES["create_token"], {**row, "scopes": sorted(new.scopes)}).fetchone())
-        _note(connection, Action.TOKEN_CREATED, number)
+        note_command(connection, Action.TOKEN_CREATED, str(number))
     return token
 
 
@@ -85,7 +85,7 @@ def revoke_token(connection: Connection, number: int) -> bool:
     with translated(), connection.transaction():
         if connection.execute(_QUERIES["revoke_token"], (number,)).fetchone() is None:
             return False
-        _note(connection, Action.TOKEN_REVOKED, number)
+        note_command(connection, Action.TOKEN_REVOKED, str(number))
     return True
 
 
@@ -109,11 +109,6 @@ def caller(row: tuple[Any, ...]) -> Caller:
     number, label, publisher, scopes, retailers, carriers, hubs, rate = row
     bounds = Bounds(frozenset(retailers or ()), frozenset(carriers or ()), frozenset(hubs or ()))
     return Caller(Who(number, label), publisher, frozenset(scopes), bounds, rate)
-
-
-def _note(connection: Connection, action: Action, number: int) -> None:
-    entry = {"action": action.value, "subject": str(number), "detail": json.dumps({})}
-    connection.execute(_QUERIES["note_command"], entry)
 
 
 def _row(row: tuple[Any, ...] | None) -> tuple[Any, ...]:

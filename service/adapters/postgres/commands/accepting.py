@@ -6,10 +6,9 @@ from typing import Final
 
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
-from service.adapters.postgres.reading.bounds import BOUNDS, bound
+from service.adapters.postgres.reading.bounds import BOUNDS, bound, state_seen
 from service.adapters.postgres.reading.returns import Pool
 from service.application.access.bounds import Bounds
-from service.application.access.within import state_within
 from service.domain.journey import State
 from service.wire.inbound import SubjectKind
 from service.wire.stored import decode_state
@@ -27,5 +26,8 @@ class PostgresSubjects:
         wanted = {"subject": subject, "limit": limit, **bound(bounds)}
         with translated(), self._pool.connection() as connection:
             rows = connection.execute(_QUERIES[f"of_{kind}"], wanted).fetchall()
-        found = [(return_id, state_within(bounds, decode_state(each[-1], *each[:-1]))) for return_id, *each in rows]
+            found = [
+                (return_id, state_seen(connection, bounds, return_no, decode_state(document, seq, version, seen)))
+                for return_no, return_id, seq, version, seen, document in rows
+            ]
         return [(return_id, state) for return_id, state in found if state is not None]

@@ -9,10 +9,10 @@ from psycopg import Connection
 
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
-from service.adapters.postgres.reading.bounds import BOUNDS, bound
+from service.adapters.postgres.reading.bounds import BOUNDS, bound, state_seen
 from service.adapters.postgres.reading.returns import Pool
 from service.application.access.bounds import Bounds
-from service.application.access.within import data_within, row_within, state_within
+from service.application.access.within import data_within, row_within
 from service.application.reading.desk import Connote, Delivery, Match, Member, ReturnDetail, SearchTerms, Standing
 from service.application.reading.tracking import RecordedEvent
 from service.domain.events import Event
@@ -84,6 +84,6 @@ def _head(connection: Connection[Any], bounds: Bounds, return_id: str) -> tuple[
     if row is None:
         return None
     return_no, seq, version, document, status, since, hub = row
-    state = state_within(bounds, decode_state(document, seq, version, b""))
+    state = state_seen(connection, bounds, return_no, decode_state(document, seq, version, b""))
     standing = None if status is None else Standing(status, since, hub)
     return None if state is None else (return_no, state, standing)

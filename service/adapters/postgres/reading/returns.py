@@ -16,11 +16,12 @@ from service.adapters.postgres import migrations
 from service.adapters.postgres.access import tokens
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
+from service.adapters.postgres.reading.bounds import state_seen
 from service.adapters.postgres.session import SESSION, begin_session
 from service.adapters.postgres.working import WorkingConnection
 from service.application.access.bounds import Bounds
 from service.application.access.callers import Caller
-from service.application.access.within import row_within, state_within
+from service.application.access.within import row_within
 from service.application.reading.tracking import RecordedEvent
 from service.domain.journey import State
 from service.errors import Fatal, ServiceError
@@ -168,5 +169,5 @@ def _state(connection: Connection[Any], bounds: Bounds, return_id: str) -> tuple
         return None
     return_no, seq, version, document = row
     # The keys seen matter to ingestion alone.
-    state = state_within(bounds, decode_state(document, seq, version, b""))
+    state = state_seen(connection, bounds, return_no, decode_state(document, seq, version, b""))
     return None if state is None else (return_no, state)

@@ -24,8 +24,3 @@ UPDATE tokens SET last_used_at = used.at
 FROM unnest(%(numbers)s::int8[], %(times)s::timestamptz[]) AS used (token_no, at)
 WHERE tokens.token_no = used.token_no
     AND (tokens.last_used_at IS NULL OR tokens.last_used_at <= used.at - interval '1 minute')
-
--- name: note_command
--- Who worked on the command line is known by the name at the database; the entry is of the same transaction.
-INSERT INTO audit (token_no, label, action, subject, detail)
-SELECT NULL, 'command line: ' || session_user, %(action)s, %(subject)s, %(detail)s

@@ -19,13 +19,17 @@ WHERE tokens.token_no = creations.token_no AND first.token_no < creations.token_
         WHERE others.publisher = tokens.publisher AND other.key = creations.key AND other.token_no <> creations.token_no
     );
 
--- `grant_roles` calls `grant_api`, whatever that grants by now: the web notes when a token was used, too.
+-- `grant_roles` calls `grant_api`, whatever that grants by now: the web notes when a token was used, too, and `replay` who
+-- replays.
 ALTER FUNCTION grant_api() RENAME TO grant_api_before_bounds;
 CREATE FUNCTION grant_api() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM grant_api_before_bounds();
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'returns_web') THEN
         GRANT UPDATE (last_used_at) ON tokens TO returns_web;
+    END IF;
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'returns_ingest') THEN
+        GRANT INSERT ON audit TO returns_ingest;
     END IF;
 END $$;
 REVOKE EXECUTE ON FUNCTION grant_api() FROM PUBLIC;
