@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from service.adapters.kafka.publishing.outputs import KafkaOutputs
 from service.adapters.kafka.publishing.sink import KafkaSink
 from service.adapters.kafka.publishing.standing import read_position
-from service.adapters.postgres.access.audit import note_command
+from service.adapters.postgres.access.command_log import note_command
 from service.adapters.postgres.database import connect
 from service.adapters.postgres.journal.histories import open_histories
 from service.adapters.postgres.journal.letters import MendingJournal

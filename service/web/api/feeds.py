@@ -17,7 +17,7 @@ from service.application.access.callers import Caller
 from service.application.commands.feeding import NoSuchFeed, NotAuthentic, OutOfBounds
 from service.errors import Retryable
 from service.web.http.problems import Problem, documented, unavailable
-from service.web.http.security import caller_of, scope_missing
+from service.web.http.security import caller_of
 from service.web.services import Services, services_of
 from service.wire.feeds import signatures
 from service.wire.feeds.reading import Scan, Unreadable
@@ -127,14 +127,12 @@ async def _take(request: Request, services: Services | None, feed: str, secret: 
 
 
 async def _caller(request: Request) -> Caller | None:
-    """Who sends what no feed's sender has signed; None: nobody with a token."""
+    """Who sends what no feed's sender has signed; None: nobody with a token for it."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         return None
     caller = await caller_of(request, token.strip())
-    if caller is not None and "scan" not in caller.scopes:
-        raise scope_missing(("scan",))
-    return caller
+    return caller if caller is not None and "scan" in caller.scopes else None
 
 
 def _scans(services: Services, feed: str, came: signatures.Request, caller: Caller | None) -> list[Scan]:
@@ -151,7 +149,7 @@ def _scans(services: Services, feed: str, came: signatures.Request, caller: Call
     except NoSuchFeed:
         raise _no_such_feed() from None
     except NotAuthentic as error:
-        detail = f"The request is not signed as this feed's are; {error}."
+        detail = f"The request is not signed as this feed's are; {error}, or a token with the scope `scan`."
         headers = {"www-authenticate": f'Feed realm="{feed}"'}
         raise Problem(HTTPStatus.UNAUTHORIZED, "unauthorized", detail, headers) from None
     except Unreadable as error:

@@ -61,11 +61,11 @@ def test_a_token_is_listed_and_once_revoked_it_is_none(database: str) -> None:
         return result.stdout
 
     token = tell("create", "--scopes", "read,ops", "--label", "Aroha's desk").strip()
-    number, scopes, *_, valid = tell("list").removesuffix("  Aroha's desk\n").split()
+    number, scopes, _, _, state, *_, publisher = tell("list").removesuffix("  Aroha's desk\n").split()
     tell("revoke", number)
     tell("revoke", number)
 
-    assert (scopes, valid) == ("ops,read", "valid")
+    assert (scopes, state, publisher) == ("ops,read", "valid", "aroha-s-desk")
     assert "revoked 20" in tell("list")
     assert token not in tell("list")
     with connect(database, "test") as connection:

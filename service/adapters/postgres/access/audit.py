@@ -6,8 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from psycopg import Connection
-
 from service.adapters.postgres.commands.writing import writing
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
@@ -18,14 +16,6 @@ from service.application.access.callers import Who
 
 _QUERIES: Final = load_queries("audit.sql")
 _LAST: Final = 2**63 - 1
-
-
-def note_command(
-    connection: Connection, action: Action, subject: str | None = None, detail: Mapping[Key, str | int] | None = None
-) -> None:
-    """Add an entry for somebody at the command line, in the connection's transaction if it is in one."""
-    with translated():
-        connection.execute(_QUERIES["note_command"], (action.value, subject, json.dumps(detail or {})))
 
 
 class PostgresAudit:

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from psycopg import Connection
 
-from service.adapters.postgres.access.audit import note_command
+from service.adapters.postgres.access.command_log import note_command
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
 from service.application.access.audit import Action

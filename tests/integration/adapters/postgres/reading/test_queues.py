@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from service.adapters.postgres.queries import load_queries
+from service.adapters.postgres.reading.bounds import BOUNDS, bound
 from service.adapters.postgres.reading.queues import PostgresQueues
 from service.adapters.postgres.reading.returns import open_pool
 from service.application.access.bounds import EVERYTHING, UNBOUND
@@ -197,7 +198,7 @@ PLANS = {
 
 @pytest.mark.slow
 def test_queues_and_figures_are_read_along_their_indexes(database: str) -> None:
-    queries = load_queries("queues.sql")
+    queries = load_queries("queues.sql", BOUNDS)
     asked = {
         "statuses": list(DUE),
         "due": list(DUE.values()),
@@ -206,6 +207,7 @@ def test_queues_and_figures_are_read_along_their_indexes(database: str) -> None:
         "groups": 200,
         "most": 101,
         "since": datetime(2026, 11, 14, 12, tzinfo=UTC),
+        **bound(UNBOUND),
     }
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(ANY_BATCH)
