@@ -72,6 +72,12 @@ class Metrics:
         self.invalid = self._counter(
             "returns_invalid", "Messages that became dead letters, by topic and reason.", "topic", "reason"
         )
+        self.not_understood = self._counter(
+            "returns_members_not_understood",
+            "Optional members of events that are wrong and so ignored, by the event's type and the member.",
+            "type",
+            "member",
+        )
         self.duplicates = self._counter(
             "returns_duplicates", "Events that were recorded already and changed nothing, by topic.", "topic"
         )

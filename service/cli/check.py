@@ -95,4 +95,5 @@ def _line(told: dict[str, Any]) -> str:
         f"{' (' + each['reason'] + ')' if each['reason'] else ''}"
         for each in told["concerns"]
     ] or ["    waits: no return is known that it concerns"]
-    return "\n".join([f"{name}: accepted{means}", *concerns])
+    ignored = [f"    ignored, since it is not understood: data.{member}" for member in told["not_understood"]]
+    return "\n".join([f"{name}: accepted{means}", *ignored, *concerns])

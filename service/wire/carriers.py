@@ -39,6 +39,8 @@ from service.domain.milestones import Milestone, Reason
 from service.errors import SettingsError
 from service.wire.models import SLUG_PATTERN, compiled
 
+WHITE_SPACE: Final = " \t\n\v\f\r\u00a0\u202f\ufeff"  # means nothing around a code
+
 
 @unique
 class CodeList(StrEnum):
@@ -183,6 +185,8 @@ class CarrierTables:
         meaning = self._meanings.get((carrier, code))
         if meaning is not None:
             return meaning
+        if code != (said := code.strip(WHITE_SPACE)):
+            return self.understand(carrier, said)
         found = self.lookup(carrier, code)
         if found is not None:
             return _MAPPED[found.sense, found.milestone]

@@ -16,7 +16,8 @@ from service.domain.events import Attributes, Event, Sense
 from service.domain.milestones import Milestone, Route
 from service.errors import InvalidEvent
 from service.wire import cloudevents, models
-from service.wire.carriers import CarrierTables
+from service.wire.carriers import WHITE_SPACE, CarrierTables
+from service.wire.judging.descriptions import forgiven, location_of, order_number
 from service.wire.reasons import Invalid
 from service.wire.record import Record
 from service.wire.times import instant, local_micros
@@ -52,7 +53,7 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
     `type` is the CloudEvent's, `code` a scan's own. `zone_source` is "event" where `time` carried its offset,
     "carrier_table" where the carrier's table turned a local time into an instant. `utc_offset` is the one that `time`
     carried, in minutes east of UTC. `data` is the event's data as compact JSON, unknown members kept; `extensions` its
-    further attributes as a JSON object.
+    further attributes as a JSON object; `not_understood` the members of `data` that describe, and are wrong.
     """
 
     kind: SubjectKind
@@ -64,6 +65,7 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
     zone_source: str = "event"
     utc_offset: int | None = None
     extensions: bytes | None = None
+    not_understood: tuple[str, ...] = ()
 
 
 _ROUTES: Final[dict[str, Route]] = {route.value: route for route in Route}
@@ -109,15 +111,16 @@ class Parser:
         """The record's event. Raises InvalidEvent, and nothing else, whatever the record holds."""
         envelope = cloudevents.decode(record)
         event_type, validate = self._type(envelope, record.topic)
+        ignored: tuple[str, ...] = ()
         try:
             # The models only judge: the data is taken from the dictionary as it came, and no copy of it is made whole.
             validate(envelope, extra="ignore")
         except pydantic_core.ValidationError as error:
-            raise _invalid(error) from None
+            ignored = forgiven(event_type, envelope.get("data"), error)
         data: dict[str, Any] = envelope["data"]
         zone_source, utc_offset = "event", None
         text = envelope.get("time")
-        if event_type == models.CARRIER_SCANNED and (text is None or data.get("local_time") is not None):
+        if event_type == models.CARRIER_SCANNED and (text is None or data.get("local_time")):
             zone_source = "carrier_table"
             at = self._local_time(text, data)
         else:
@@ -134,8 +137,9 @@ class Parser:
         if not _CORE_ATTRIBUTES.issuperset(envelope):
             kept = {k: v for k, v in envelope.items() if k not in _CORE_ATTRIBUTES and v is not None}
             extensions = _compact(kept) if kept else None
-        code = data["code"] if kind is SubjectKind.LABEL else None
-        return Inbound(kind, subject, event, event_type, _compact(data), code, zone_source, utc_offset, extensions)
+        code = _code(data) if kind is SubjectKind.LABEL else None
+        said = _compact(data)
+        return Inbound(kind, subject, event, event_type, said, code, zone_source, utc_offset, extensions, ignored)
 
     def _received(self, record: Record) -> int:
         """When the message came: the later of Kafka's timestamp and the clock, as far as the first is to be believed.
@@ -156,15 +160,20 @@ class Parser:
         if event_type is None:
             raise InvalidEvent(Invalid.MISSING_FIELD, "type: missing")
         if type(event_type) is not str or event_type not in _VALIDATORS:
-            raise InvalidEvent(Invalid.UNKNOWN_TYPE, "type: not one that this service takes in")
+            raise InvalidEvent(
+                Invalid.UNKNOWN_TYPE, f"type: not one that this service takes in: {', '.join(_VALIDATORS)}"
+            )
         validate = self._validators.get(topic, _VALIDATORS).get(event_type)
         if validate is None:
-            raise InvalidEvent(Invalid.WRONG_TOPIC, f"type: {event_type} does not belong on this topic")
+            right = " or ".join(other for other, types in self._validators.items() if event_type in types)
+            raise InvalidEvent(
+                Invalid.WRONG_TOPIC, f"type: {event_type} does not belong on this topic but on {right or 'none'}"
+            )
         return event_type, validate
 
     def _local_time(self, time: str | None, data: dict[str, Any]) -> int:
         local = data.get("local_time")
-        if local is None:
+        if not local:
             raise InvalidEvent(Invalid.MISSING_FIELD, "time: missing, and so is data.local_time: one is required")
         if time is not None:
             raise InvalidEvent(Invalid.BAD_TIME, "data.local_time: takes the place of time; both were sent")
@@ -204,6 +213,12 @@ class Parser:
         return SubjectKind.RETURN, data["return_id"], event
 
 
+def _code(data: Mapping[str, Any]) -> str:
+    if not (code := data["code"].strip(WHITE_SPACE)):
+        raise InvalidEvent(Invalid.BAD_VALUE, "data.code: more than white space is expected")
+    return str(code)
+
+
 @lru_cache(4096)
 def _shared(text: str) -> str:
     """The same text as one object, of texts that come with event after event."""
@@ -217,66 +232,5 @@ def attributes_of(data: Mapping[str, Any]) -> Attributes:
         _ROUTES[data["route"]],
         _shared(data["carrier"]),
         data["tracking_number"],
-        data.get("order_number"),
+        order_number(data),
     )
-
-
-_WITH_LOCATION: Final = frozenset({models.CARRIER_SCANNED, models.HUB_DEPOT_SCANNED, models.CONNOTE_DELIVERED})
-
-
-def location_of(event_type: str, data: Mapping[str, Any]) -> Mapping[str, str] | None:
-    """The location in a valid event's data: its known members that say something; None where there are none.
-
-    Only of types that have one: elsewhere a member of that name is unknown, so ignored.
-    """
-    location = data.get("location") if event_type in _WITH_LOCATION else None
-    return _location(location.get("name"), location.get("code"), location.get("country")) if location else None
-
-
-@lru_cache(4096)
-def _location(name: str | None, code: str | None, country: str | None) -> Mapping[str, str] | None:
-    """One object for all events at a place: a worker remembers some hundred thousand of them."""
-    members = {"name": name, "code": code, "country": country}
-    return {member: said for member, said in members.items() if said} or None
-
-
-_REASONS: Final[dict[str, Invalid]] = {
-    "missing": Invalid.MISSING_FIELD,
-    "string_type": Invalid.WRONG_TYPE,
-    "int_type": Invalid.WRONG_TYPE,
-    "dict_type": Invalid.WRONG_TYPE,
-    "list_type": Invalid.WRONG_TYPE,
-}
-_MOST_FAULTS: Final = 50  # that are told of one event
-_EXPECTED: Final[dict[str, str]] = {
-    models.TIME_PATTERN: "RFC 3339 with an offset is expected",
-    models.LOCAL_TIME_PATTERN: "an ISO 8601 date and time without an offset is expected",
-    models.COUNTRY_PATTERN: "an ISO 3166-1 alpha-2 country code is expected",
-}
-
-
-def _invalid(error: pydantic_core.ValidationError) -> InvalidEvent:
-    """The first of the model's complaints; its texts name what was expected, never what came."""
-    complaints = error.errors(include_url=False, include_input=False)
-    faults = [_fault(complaint) for complaint in complaints]
-    first, (path, expected) = complaints[0], faults[0]
-    pattern: str = first.get("ctx", {}).get("pattern", "")
-    more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
-    return InvalidEvent(_reason(first["type"], path, pattern), f"{path}: {expected}{more}", faults[:_MOST_FAULTS])
-
-
-def _fault(complaint: pydantic_core.ErrorDetails) -> tuple[str, str]:
-    """Where, and what was expected there."""
-    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in complaint["loc"]).lstrip(".")
-    if complaint["type"] == "missing":
-        return path, "missing"
-    message = complaint["msg"]
-    return path, _EXPECTED.get(complaint.get("ctx", {}).get("pattern", ""), message[:1].lower() + message[1:])
-
-
-def _reason(complaint: str, path: str, pattern: str) -> Invalid:
-    if path == "datacontenttype":
-        return Invalid.UNSUPPORTED_CONTENT_TYPE
-    if pattern in (models.TIME_PATTERN, models.LOCAL_TIME_PATTERN):
-        return Invalid.BAD_TIME
-    return _REASONS.get(complaint, Invalid.BAD_VALUE)

@@ -12,11 +12,9 @@ from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal, NotRequired
 
 from pydantic import BeforeValidator, Field
+from typing_extensions import TypedDict  # below Python 3.12 pydantic cannot use the one of `typing`
 
-# Below Python 3.12 pydantic cannot use the one of `typing`.
-from typing_extensions import TypedDict
-
-from service.wire.strictness import data, event, scanned
+from service.wire.judging.strictness import data, event, scanned
 
 RETURN_CREATED: Final = "com.omnirps.return.created.v1"
 CARRIER_SCANNED: Final = "com.omnirps.carrier.scanned.v1"
@@ -33,8 +31,7 @@ COUNTRY_PATTERN: Final = r"^[A-Z]{2}$"
 _DATE_TIME: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
 TIME_PATTERN: Final = rf"^{_DATE_TIME}([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
 LOCAL_TIME_PATTERN: Final = rf"^{_DATE_TIME}$"
-# application/json in any letter case, with any parameters.
-JSON_MEDIA_TYPE_PATTERN: Final = (
+JSON_MEDIA_TYPE_PATTERN: Final = (  # application/json in any letter case, with any parameters
     r"^[ \t]*" + "".join(f"[{c.upper()}{c}]" if c.isalpha() else c for c in "application/json") + r"[ \t]*(;.*)?$"
 )
 
@@ -110,6 +107,8 @@ class ProcessedItem(TypedDict):
     sku: Annotated[str, _text(256)]
     quantity: Quantity
     condition: NotRequired[str | None]
+    outcome: NotRequired[Literal["accepted", "rejected"] | None]
+    reason: NotRequired[str | None]
 
 
 @data
@@ -124,7 +123,7 @@ class ReturnCreatedData(TypedDict):
     order_number: NotRequired[Annotated[str, _text(128)] | None]
     origin_country: NotRequired[Country | None]
     destination_country: NotRequired[Country | None]
-    items: NotRequired[list[ReturnedItem] | None]
+    items: NotRequired[Annotated[list[ReturnedItem], Field(fail_fast=True)] | None]
 
 
 @data
@@ -155,7 +154,7 @@ class ProcessedData(TypedDict):
 
     return_id: Number
     hub: Slug
-    items: NotRequired[list[ProcessedItem] | None]
+    items: NotRequired[Annotated[list[ProcessedItem], Field(fail_fast=True)] | None]
     omnirps_tracking_number: NotRequired[Annotated[str, _text(128)] | None]
 
 
@@ -176,7 +175,7 @@ class RejectedData(TypedDict):
 
     return_id: Number
     hub: Slug
-    reason: Annotated[str, _text(256)]
+    reason: Annotated[str, _text(4096)]
     note: NotRequired[str | None]
 
 

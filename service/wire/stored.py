@@ -20,7 +20,8 @@ from service.domain.journey import Change, State
 from service.domain.milestones import Kind, Milestone, Reason, Verdict
 from service.domain.timeline import Evidence, Sighting, decide, in_rank_order
 from service.wire.carriers import CarrierTables
-from service.wire.inbound import Inbound, SubjectKind, attributes_of, location_of
+from service.wire.inbound import Inbound, SubjectKind, attributes_of
+from service.wire.judging.descriptions import location_of
 from service.wire.models import EVENT_VOIDED
 from service.wire.record import Record
 from service.wire.rows.reconciled import RECONCILED, of_event

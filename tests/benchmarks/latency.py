@@ -11,8 +11,9 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,10 +33,19 @@ _TOLERATED = 0.05  # of the rate
 _COMMANDS = ("ingest", "relay", "project")
 
 
+class Arrival(NamedTuple):
+    """When a change came, when its batch began and when it was handed to the producer: seconds since 1970."""
+
+    at: float
+    recorded_at: float
+    published_at: float
+
+
 class Run(NamedTuple):
     """Seconds of each message; CPU in cores by process, and batches a second, once it was warm."""
 
     took: Sequence[float]
+    stages: Mapping[str, Sequence[float]] = {}
     cores: dict[str, float] = {}  # noqa: RUF012 - of a tuple
     batches: float = 0.0
     steps: dict[str, float] = {}  # noqa: RUF012 - seconds of a batch in each step, on average
@@ -68,7 +78,7 @@ def through_service(bed: Bed, service: Service, rate: int, seconds: float) -> Ru
     """Events of a world without mishaps in, status changes out. Raises Unfilled when not all came, or not at the rate."""
     processes = {command: psutil.Process(service.start(command).pid) for command in _COMMANDS}
     sent: dict[tuple[str, str], float] = {}
-    arrived: dict[tuple[str, str], float] = {}  # by the first change of each event
+    arrived: dict[tuple[str, str], Arrival] = {}  # by the first change of each event
     stop = threading.Event()
     ready = threading.Event()
 
@@ -78,8 +88,10 @@ def through_service(bed: Bed, service: Service, rate: int, seconds: float) -> Ru
             for records in consumer.poll(timeout_ms=50).values():
                 now = time.time()
                 for record in records:
-                    cause = json.loads(record.value)["data"]["cause"]
-                    arrived.setdefault((cause["source"], cause["id"]), now)
+                    data = json.loads(record.value)["data"]
+                    recorded_at = datetime.fromisoformat(data["recorded_at"]).timestamp()
+                    name = (data["cause"]["source"], data["cause"]["id"])
+                    arrived.setdefault(name, Arrival(now, recorded_at, record.timestamp / 1000))
             ready.set()
         consumer.close()
 
@@ -111,8 +123,13 @@ def through_service(bed: Bed, service: Service, rate: int, seconds: float) -> Ru
     cores = {name: (after[name] - before[name]) / (ended - began) for name in before}
     number = service.query("SELECT max(n) FROM batches")[0][0]
     each = {step: seconds / number for step, seconds in steps(service).items()}
-    took = [arrived[name] - at for name, at in sent.items() if name in arrived]
-    return Run(took, cores, cores.pop("batches"), each)
+    both = [(at, arrived[name]) for name, at in sent.items() if name in arrived]
+    stages = {
+        "to its batch": [arrival.recorded_at - at for at, arrival in both],
+        "to the relay": [arrival.published_at - arrival.recorded_at for _, arrival in both],
+        "to the subscriber": [arrival.at - arrival.published_at for _, arrival in both],
+    }
+    return Run([arrival.at - at for at, arrival in both], stages, cores, cores.pop("batches"), each)
 
 
 def missing(service: Service, silent: AbstractSet[tuple[str, str]]) -> set[tuple[str, str]]:

@@ -83,6 +83,9 @@ def latency(results: Mapping[str, Sequence[LatencyRun]], rate: int) -> dict[str,
                 f"{name:<12}{len(run.took):>10,}{p50:>10.1f}{p95:>10.1f}{p99:>10.1f}{max(run.took) * 1000:>10.1f}"
                 f"{run.batches:>12.1f}   {shown}"
             )
+            if run.stages:
+                shown = ", ".join(f"{stage} {statistics.median(took) * 1000:.1f}" for stage, took in run.stages.items())
+                print(f"{'':<12}medians, ms: {shown}")
             if run.steps:
                 shown = ", ".join(f"{step} {seconds * 1000:.1f}" for step, seconds in run.steps.items())
                 print(f"{'':<12}a batch, ms: {shown}")

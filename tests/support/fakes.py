@@ -133,6 +133,7 @@ class FakeSource:
         self.polls: list[tuple[int, frozenset[Partition]]] = []
         self._gained: set[Partition] = set()
         self._lost: set[Partition] = set()
+        self._epochs: dict[tuple[Partition, int], int] = {}  # of the record before an offset
 
     def assign(self, *partitions: Partition) -> None:
         for partition in partitions:
@@ -168,6 +169,7 @@ class FakeSource:
         while len(records) < limit and self.positions[partition] < self.kafka.readable_end(partition):
             record = self.kafka.logs[partition][self.positions[partition] - begin]
             self.positions[partition] += 1
+            self._epochs[partition, self.positions[partition]] = self.kafka.epoch
             if record is not None:
                 records.append(record)
 
@@ -180,9 +182,9 @@ class FakeSource:
         return lost
 
     def seek(self, partition: Partition, offset: int, epoch: int = -1) -> None:
-        del epoch
         if partition in self.assigned:
             self.positions[partition] = offset
+            self._epochs[partition, offset] = epoch
 
     def pause(self, partitions: Iterable[Partition]) -> None:
         self.paused |= self.assigned & set(partitions)
@@ -211,8 +213,7 @@ class FakeSource:
         return self.ids[topic]
 
     def epoch(self, partition: Partition, offset: int) -> int:
-        del partition, offset
-        return self.kafka.epoch
+        return self._epochs.get((partition, offset), -1)
 
     def epoch_ends(self, epochs: Mapping[Partition, int]) -> dict[Partition, int]:
         ends = self.kafka.epoch_ends

@@ -11,6 +11,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from service.adapters.postgres.journal.batch_log import RelayLog
 from service.adapters.postgres.journal.histories import open_histories
@@ -24,7 +25,7 @@ from service.application.journal.replay import Selection
 from service.application.journal.slices import Position, SliceLimits
 from service.application.journal.sweep import sweep
 from service.application.journal.verify import verify
-from service.application.ports import Arrival, HistoryRow, Item, Move, Rebinding, Stored
+from service.application.ports import Arrival, DeadLetter, HistoryRow, Item, Move, Rebinding, Stored
 from service.domain.milestones import Verdict
 from service.errors import LostPartition, Retryable
 from service.wire.carriers import CarrierTables
@@ -316,6 +317,18 @@ class JournalContract:
             assert sweep(two) is not None
             one.close()
             two.close()
+
+        stage.together(part)
+
+    def test_another_message_at_the_place_of_a_letter_is_another_letter(self, stage: Stage, journal: Any) -> None:
+        def part() -> None:
+            one = journal()
+            assert len(write(one, items(b"{"), {}).letters_kept) == 1
+            later = DeadLetter(replace(items(b"{")[0].record, timestamp=1_795_600_000_001), "not_json", "no")
+            for again in ([later], items(b"["), items(b"", b"[")):  # the log was cut, and went on with these
+                assert len(write(one, again, {}).letters_kept) == len(again)
+                assert write(one, again, {}).letters_kept == []
+            one.close()
 
         stage.together(part)
 

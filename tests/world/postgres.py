@@ -29,7 +29,7 @@ TABLES: Final = (
     "connote_members",  # by connote, return_no
     "connote_deliveries",  # by connote, source, id
     "parked",  # by kind, subject, source, id
-    "dead_letters",  # by topic, topic_id, partition, offset
+    "dead_letters",  # by topic, topic_id, partition, offset, published_at, value
     "batches",  # by n
     "offsets",  # by topic, partition
     "cursors",  # by name

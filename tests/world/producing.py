@@ -258,5 +258,4 @@ class ModelLooker:
         return found
 
     def close(self, *, autocommit: bool) -> None:
-        del autocommit
-        self._world.check_alive()
+        """Of a process that died it may be called too, whenever what is left of it is collected."""

@@ -18,4 +18,31 @@ NAMED: Final[dict[str, Plan]] = {
     ),
     "the same, with nothing else that goes wrong": Plan(420, {("server_loses", 1): 10.0}),
     "the same, after a while without connections": Plan(145, {("server_loses", 2): 10.0, ("no_connections", 1): 0.5}),
+    # A worker whose database went back read on from the offset that was stored there before the log was cut: in today's log
+    # another place, and what stood before it was read by nobody.
+    "a database that goes back to before a log was cut": Plan(
+        5672,
+        {
+            ("server_loses", 4): 3,
+            ("poll_breaks", 13): 1,
+            ("log_cut", 1): 1,
+            ("server_loses", 6): 10,
+            ("log_cut", 9): 2,
+            ("log_cut", 4): 3,
+            ("log_cut", 20): 0,
+            ("server_loses", 5): 10,
+        },
+    ),
+    # What was no event, at an offset where another such message had stood before the log was cut, was taken for that one.
+    "dead letters at one offset before and after the log was cut": Plan(
+        4425,
+        {
+            ("commit_lost_done", 11): 1,
+            ("log_cut", 8): 2,
+            ("log_cut", 3): 2,
+            ("log_cut", 1): 2,
+            ("commit_lost_done", 7): 1,
+            ("log_cut", 13): 0,
+        },
+    ),
 }

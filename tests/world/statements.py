@@ -284,11 +284,12 @@ def _bury(tx: Tx, params: Any) -> Iterator[Any]:
     batch_id, *columns = params
     for row in _new_rows("journal.sql", "keep_dead_letters", columns):
         number = tx.server.next_number("dead_letters")
-        key = row["topic"], row["topic_id"], row["partition"], row["offset"]
+        place = row["topic"], row["topic_id"], row["partition"], row["offset"]
+        key = *place, row["published_at"], row["value"]
         kept = {"letter_no": number, "batch_id": int(batch_id), "attempts": 1, "resolved_at": None}
         if tx.insert("dead_letters", key, row | kept | {"recorded_at": _now(tx)}):
             tx.server.world.saw("buried")
-            yield key
+            yield place
 
 
 @_does("journal.sql", "lock", writes=True)

@@ -5,7 +5,7 @@ Every store that fulfils a reading port lets what it found go through here, with
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -65,16 +65,17 @@ def data_within(bounds: Bounds, data: Mapping[str, Any]) -> Mapping[str, Any]:
     """What is seen of an event's data."""
     if not bounds.is_impersonal:
         return data
-    seen = {name: value for name, value in data.items() if name in _IMPERSONAL}
+    seen: dict[str, Any] = _plain(data, _IMPERSONAL)
     if isinstance(location := data.get("location"), dict) and (place := _impersonal_place(location)):
         seen["location"] = place
     if isinstance(items := data.get("items"), list):
-        seen["items"] = [
-            {name: value for name, value in item.items() if name in _OF_ITEMS}
-            for item in items
-            if isinstance(item, dict)
-        ]
+        seen["items"] = [_plain(item, _OF_ITEMS) for item in items if isinstance(item, dict)]
     return seen
+
+
+def _plain(data: Mapping[str, Any], names: Container[str]) -> dict[str, Any]:
+    """These members, but no object or list in the place of a text, which may hold anything."""
+    return {name: value for name, value in data.items() if name in names and isinstance(value, str | int | float)}
 
 
 def _placed(sighting: Sighting) -> Sighting:
@@ -85,7 +86,7 @@ def _placed(sighting: Sighting) -> Sighting:
 def _impersonal_place(location: Mapping[str, str]) -> dict[str, str] | None:
     """A place by its name only if it is a facility, which has a code: it may be somebody's address."""
     names = _PLACE if location.get("code") else ("country",)
-    return {name: location[name] for name in names if location.get(name)} or None
+    return {name: value for name in names if isinstance(value := location.get(name), str) and value} or None
 
 
 def may_ask(bounds: Bounds, *, retailer: str | None, carrier: str | None, order_number: str | None) -> bool:

@@ -202,7 +202,9 @@ def _concerned(return_id: str, state: State, inbound: Inbound) -> Concerned:
 
 
 def told(index: int, judged: Judged) -> dict[str, Any]:
-    """What became of an event, as JSON: its place in the request, what it called itself, and everything that is wrong."""
+    """What became of an event, as JSON: its place in the request, what it called itself, everything that is wrong with its
+    fact, and the members that describe it and are ignored because they are wrong.
+    """
     error = judged.error
     return {
         "index": index,
@@ -212,6 +214,7 @@ def told(index: int, judged: Judged) -> dict[str, Any]:
         "status": judged.status.value,
         "reason": None if error is None else error.reason,
         "faults": [] if error is None else [{"path": path, "detail": detail} for path, detail in error.faults],
+        "not_understood": [] if judged.inbound is None else list(judged.inbound.not_understood),
     }
 
 

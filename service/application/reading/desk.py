@@ -19,7 +19,7 @@ from service.domain.journey import State
 from service.domain.milestones import Milestone, Reason, Verdict
 from service.domain.timeline import Sighting
 from service.wire.carriers import CarrierCode, CarrierTables
-from service.wire.inbound import location_of
+from service.wire.judging.descriptions import location_of, not_understood
 from service.wire.models import EVENT_VOIDED, RETURN_CREATED, SLUG_PATTERN, compiled
 from service.wire.rows.reconciled import RECONCILED
 from service.wire.stored import to_micros
@@ -141,6 +141,7 @@ class EventView(NamedTuple):
     voids: tuple[str, str] | None  # the source and id of the event that it takes back
     location: Mapping[str, str] | None
     is_settled: bool  # nobody needs to look at its reason any more
+    not_understood: Sequence[str]  # members of its data that describe, and are wrong
 
     @property
     def can_be_voided(self) -> bool:
@@ -225,4 +226,5 @@ def _event(redacted: RedactedReturn, row: RecordedEvent, understood: Container[t
         voids=(row.data["source"], row.data["id"]) if row.type == EVENT_VOIDED else None,
         location=location,
         is_settled=is_voided or evaluated_again or (waited and counting),
+        not_understood=not_understood(row.type, row.data),
     )

@@ -70,13 +70,15 @@ class Custody:
     def _look_again(self, source: Source) -> None:
         ids = {partition: source.topic_id(partition[0]) for partition in self._assignment.uncertain}
         stored = self._journal.known_offsets(ids)
-        self.read_again(source, self._assignment.settle({p: each.next for p, each in stored.items()}))
-        # Bound to another topic meanwhile: either that one, or the one that this worker reads, is of the past. Or gone with
-        # a journal that went back to before this partition was ever read.
-        rebound = {p for p, each in stored.items() if ids[p] not in {None, each.topic_id}}
-        rebound |= ids.keys() - stored.keys()
-        self._assignment.begin_again(rebound)
-        self._forget(rebound)
+        # Elsewhere: committed by whoever it was, or of a journal that went back, and then perhaps to before the log was cut,
+        # where the same offset is another place. Bound to another topic meanwhile: either that one, or the one that this
+        # worker reads, is of the past. Gone: the journal went back to before this partition was ever read.
+        strange = self._assignment.settle({p: each.next for p, each in stored.items()})
+        strange |= {p for p, each in stored.items() if ids[p] not in {None, each.topic_id}}
+        strange |= {p for p, each in stored.items() if each.epoch != source.epoch(p, each.next)}
+        strange |= ids.keys() - stored.keys()
+        self._assignment.begin_again(strange)
+        self._forget(strange)
 
     def _take_up(self, source: Source) -> None:
         source.pause(self._assignment.gained)

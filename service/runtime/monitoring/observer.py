@@ -10,7 +10,7 @@ from typing import Final
 from service import logs
 from service.application.clocks import Clocks
 from service.application.journal.ingest import Outcome
-from service.application.ports import DeadLetter, Item, Partition, Source
+from service.application.ports import Arrival, DeadLetter, Item, Partition, Source
 from service.errors import Cause
 from service.metrics import Metrics, Step
 from service.runtime.ingest.taking_up import Strayed
@@ -100,6 +100,10 @@ class Observer:
             metrics.duplicates.labels(topic).inc(number)
         for topic, number in outcome.parked.items():
             metrics.parked.labels(topic).inc(number)
+        for item in items:
+            if isinstance(item, Arrival):
+                for member in item.inbound.not_understood:
+                    metrics.not_understood.labels(item.inbound.type, member).inc()
         for letter in letters:
             metrics.invalid.labels(letter.record.topic, letter.reason).inc()
         if outcome.conflicts:

@@ -67,6 +67,9 @@ class EventAnswer(Answer):
     status: Literal["accepted", "invalid"]
     reason: str | None = Field(description="Of an invalid one: a stable word, as dead letters have it.")
     faults: list[Fault]
+    not_understood: list[str] = Field(
+        description="Optional members of the data of an accepted one that are wrong, and so ignored: `location.country`, say."
+    )
 
 
 class EventsAnswer(Answer):

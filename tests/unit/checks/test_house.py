@@ -95,10 +95,3 @@ def test_neither_docstrings_nor_imports_nor_lone_brackets_count() -> None:
 
     assert [line.number for line in lines] == [7, 8]
     assert [line.text for line in sql_lines("-- a query\nSELECT  a\n);\n")] == ["SELECT a"]
-
-
-def test_this_house_is_in_order(capsys: pytest.CaptureFixture[str]) -> None:
-    assert house.main(["--check"]) == 0, capsys.readouterr().err
-    assert house.main([]) == 0
-    assert "lines of a module: at most 300" in capsys.readouterr().out
-    assert house.main(["--mend"]) == 2

@@ -75,7 +75,7 @@ def test_only_a_delivery_at_the_door_is_the_transfer_to_the_sorting_facility(
     assert shipped.understand("omniparcel", f"OP-{number}") == Meaning(Sense.ASSERTS, Milestone.RDTPF)
 
 
-@pytest.mark.parametrize("code", ("OP-72 ", "op-72", "OP-072", "72", ""))
+@pytest.mark.parametrize("code", ("OP 72", "op-72", "OP-072", "72", ""))
 def test_codes_are_compared_as_the_feed_writes_them(shipped: CarrierTables, code: str) -> None:
     assert shipped.understand("omniparcel", code) == Meaning(Sense.UNMAPPED, unmapped_because=Reason.UNKNOWN_CODE)
 

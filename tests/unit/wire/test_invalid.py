@@ -13,7 +13,7 @@ from service.wire.carriers import CarrierTables
 from service.wire.cloudevents import MAX_BYTES
 from service.wire.inbound import Parser
 from service.wire.reasons import DESCRIPTIONS, Invalid
-from tests.unit.wire.events import DATA, STRUCTURED, TIME, binary, envelope, record, with_data
+from tests.unit.wire.events import STRUCTURED, TIME, binary, envelope, record, with_data
 
 PARSER = Parser(CarrierTables.load())
 HUB = models.HUB_DEPOT_SCANNED
@@ -126,9 +126,7 @@ def _required_members(event_type: str) -> tuple[str, ...]:
 @pytest.mark.parametrize("event_type", tuple(models.MODELS))
 @pytest.mark.parametrize("wrong", (7, True, [SECRET], {"x": SECRET}))
 def test_a_member_of_another_json_type_is_named(event_type: str, wrong: object) -> None:
-    for member, value in DATA[event_type].items():
-        if isinstance(wrong, type(value)):
-            continue
+    for member in _required_members(event_type):
         error = rejected(record(with_data(event_type, **{member: wrong})))
 
         assert error.reason in (Invalid.WRONG_TYPE, Invalid.BAD_VALUE if member == "route" else Invalid.WRONG_TYPE)
@@ -166,16 +164,7 @@ def test_a_member_of_another_json_type_is_named(event_type: str, wrong: object) 
         (with_data(HUB, hub="AKL"), Invalid.BAD_VALUE, "data.hub"),
         (with_data(HUB, hub=""), Invalid.BAD_VALUE, "data.hub"),
         (with_data(HUB, hub="x" * 41), Invalid.BAD_VALUE, "data.hub"),
-        (with_data(HUB, location={"country": "nz"}), Invalid.BAD_VALUE, "data.location.country"),
-        (with_data(HUB, location={"country": "NZL"}), Invalid.BAD_VALUE, "data.location.country"),
-        (with_data(HUB, location={"name": 1}), Invalid.WRONG_TYPE, "data.location.name"),
         (with_data(CREATED, route="by_air"), Invalid.BAD_VALUE, "data.route"),
-        (with_data(CREATED, items=[{"sku": "A"}]), Invalid.MISSING_FIELD, "data.items[0].quantity"),
-        (with_data(CREATED, items=[{"sku": "A", "quantity": 1.5}]), Invalid.WRONG_TYPE, "data.items[0].quantity"),
-        (with_data(CREATED, items=[{"sku": "A", "quantity": "1"}]), Invalid.WRONG_TYPE, "data.items[0].quantity"),
-        (with_data(CREATED, items=[{"sku": "A", "quantity": True}]), Invalid.WRONG_TYPE, "data.items[0].quantity"),
-        (with_data(CREATED, items=[{"sku": "A", "quantity": -1}]), Invalid.BAD_VALUE, "data.items[0].quantity"),
-        (with_data(CREATED, items=[{"sku": "A", "quantity": 1e18}]), Invalid.BAD_VALUE, "data.items[0].quantity"),
         (with_data(CREATED, tracking_number="x y"), Invalid.BAD_VALUE, "data.tracking_number"),
         (with_data(SCAN, code=""), Invalid.BAD_VALUE, "data.code"),
         (with_data(SCAN, code=72), Invalid.WRONG_TYPE, "data.code"),
@@ -197,11 +186,11 @@ def test_json_in_any_spelling_is_a_content_type(content_type: str) -> None:
     assert PARSER.parse(record(event)) == PARSER.parse(binary(event))
 
 
-def test_the_detail_says_how_many_more_fields_are_wrong() -> None:
+def test_the_detail_tells_all_that_is_wrong() -> None:
     error = rejected(record(with_data(HUB, return_id=SECRET + "/", hub=SECRET.upper())))
 
     assert error.detail.startswith("data.return_id: ")
-    assert error.detail.endswith("(and 1 more)")
+    assert "; data.hub: " in error.detail
     assert SECRET not in str(error).lower()
 
 

@@ -23,7 +23,7 @@ from service.adapters.kafka.epochs import Epochs, ask_ends
 from service.adapters.kafka.fetching.backlog import Backlog
 from service.adapters.kafka.fetching.records import records_of
 from service.adapters.kafka.fetching.room import Room
-from service.adapters.kafka.fetching.subscribing import REQUEST_TIMEOUT_MS, Rebalances, opened_consumer
+from service.adapters.kafka.fetching.subscribing import REQUEST_TIMEOUT_MS, Joining, Rebalances, opened_consumer
 from service.adapters.kafka.silence import Silence
 from service.adapters.kafka.trouble import CannotConnect
 from service.application.ports import Bounds, Partition
@@ -54,13 +54,13 @@ class KafkaSource:
         try:
             self._consumer: Any = opened_consumer(settings)
         except KafkaError as error:
-            raise BrokenSource(
-                f"Kafka: {error if isinstance(error, CannotConnect) else type(error).__name__}"
-            ) from error
+            why = error if isinstance(error, CannotConnect) else type(error).__name__
+            raise BrokenSource(f"Kafka: {why}") from error
         # There is no public way.
         self._consumer._fetcher.PartitionRecords = partial(records_of(self._ids, self._epochs), room=self._room)  # noqa: SLF001
         self._listener.consumer = self._consumer
         self._silence = Silence(self._consumer._client.net)  # noqa: SLF001 - there is no public way
+        self._joining = Joining(self._consumer)
         try:
             # In this order: the client takes what it learns of topics before they are subscribed for news once it has
             # joined the group, and has the whole group join again.
@@ -152,6 +152,8 @@ class KafkaSource:
         if not polled and self._silence.is_too_long:
             # The brokers may be elsewhere now: only the bootstrap addresses lead there.
             raise BrokenSource(f"Kafka: no broker has answered for {self._silence.seconds():.0f} s")
+        if self._joining.is_too_long:
+            raise BrokenSource(f"Kafka: {self._joining}")
         for topic, number in self._listener.lost | self._listener.gained:
             self._open.discard((topic, number))
             self._forget((topic, number))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
@@ -13,6 +14,9 @@ from service.config import Settings
 
 METADATA_MAX_AGE_MS: Final = 30_000  # added partitions are read within this time
 REQUEST_TIMEOUT_MS: Final = 10_000
+# A fellow that is in the middle of a batch is waited for; it notices within half a minute what does not answer it.
+JOIN_SECONDS: Final = 60.0
+_LOOKED_SECONDS: Final = 5.0  # who did not look for longer than this has not waited
 _RECEIVE_BUFFER_BYTES = 1024 * 1024
 _BOOTSTRAP_TIMEOUT_MS = 5_000  # the loop tries again, and reads the stop flag in between
 
@@ -40,6 +44,36 @@ class Rebalances(ConsumerRebalanceListener):  # type: ignore[misc] # kafka-pytho
 
     def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:
         self.on_partitions_revoked(lost)
+
+
+class Joining:
+    """For how long the consumer has been no member of its group, asking all the while to be one.
+
+    Kafka lets a group wait for a silent member for as long as `max_poll_interval_ms`, and says nothing meanwhile.
+    """
+
+    def __init__(self, consumer: Any, clock: Callable[[], float] = time.monotonic) -> None:
+        self._coordinator = consumer._coordinator  # noqa: SLF001 - of a version that is pinned
+        self._clock = clock
+        self._looked_at = self._since = clock()
+
+    def seconds(self) -> float:
+        """Ask often."""
+        now = self._clock()
+        if self._coordinator.stable() or now - self._looked_at > _LOOKED_SECONDS:
+            self._since = now
+        self._looked_at = now
+        return now - self._since
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether the client is to be replaced."""
+        return self.seconds() > JOIN_SECONDS
+
+    def __str__(self) -> str:
+        of = self._coordinator
+        at = "looks for its coordinator" if of.coordinator_id is None else str(of.state).strip("<>")
+        return f"not in its group for {self.seconds():.0f} s ({at}, generation {of._generation.generation_id})"  # noqa: SLF001
 
 
 def opened_consumer(settings: Settings) -> Any:

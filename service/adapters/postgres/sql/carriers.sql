@@ -8,7 +8,8 @@ WITH lately AS (
     FROM (SELECT * FROM history ORDER BY batch_id DESC LIMIT %(rows)s::int4) r WHERE {bounds_of_row}
 ), scans AS (
     SELECT data ->> 'carrier' AS carrier, substring(source FROM '^(?:/[a-z0-9-]+)?/feeds/(.+)$') AS feed,
-        verdict = 'unmapped' AS unmapped, data -> 'location' IS NULL AS placeless, zone_source = 'carrier_table' AS naive,
+        verdict = 'unmapped' AS unmapped, zone_source = 'carrier_table' AS naive,
+        json_typeof(data -> 'location') IS DISTINCT FROM 'object' AS placeless,
         extract(epoch FROM recorded_at - occurred_at)::float8 AS late, recorded_at
     FROM lately WHERE type = %(scanned)s::text
 )

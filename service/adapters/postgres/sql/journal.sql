@@ -135,7 +135,7 @@ SELECT %b::text::xid8, connote, return_no FROM unnest(%b::text[], %b::int8[]) AS
 ON CONFLICT DO NOTHING
 
 -- name: keep_dead_letters
--- dead_letters_coordinates_key
+-- dead_letters_record
 INSERT INTO dead_letters (batch_id, topic, topic_id, partition, "offset", published_at, key, value, headers, reason, error)
 SELECT %b::text::xid8, topic, topic_id, partition, "offset",
     timestamptz 'epoch' + published_at * interval '1 millisecond', key, value, headers::json, reason, error

@@ -101,6 +101,9 @@ def test_of_the_data_of_an_event_a_hub_sees_what_is_known_to_be_nobodys() -> Non
         "items": [{"sku": "S-1", "quantity": 1, "outcome": "accepted"}],
     }
     assert data_within(HUB, {"location": {"name": "12 High Street"}, "items": "none"}) == {}
+    assert data_within(HUB, {"mawb": {"of": "Ann"}, "location": {"code": "X", "name": ["Ann"]}}) == {
+        "location": {"code": "X"}
+    }
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 from collections import deque
@@ -694,6 +695,27 @@ class TestPositions:
         bench.until(lambda: bench.offsets[A] == 12)
 
         assert len(bench.journal.tables.history) == 5
+
+    @pytest.mark.parametrize("grown", (1, 2, 3))
+    def test_a_journal_that_goes_back_to_before_the_log_was_cut_has_what_stands_there_now_read(
+        self, grown: int
+    ) -> None:
+        # Once the worker went on from the offset that the journal had stored before: in the log of today another place.
+        bench = Bench()
+        bench.kafka.put(A, *returns(1, 5))
+        bench.until(lambda: bench.offsets.get(A) == 5)
+        before = copy.deepcopy(bench.journal.tables)
+        bench.kafka.truncate(A, 3)
+        bench.until(lambda: bench.offsets.get(A) == 3)
+        bench.kafka.put(A, *returns(11, 10 + grown))
+        bench.until(lambda: bench.offsets.get(A) == 3 + grown)
+
+        bench.journal.tables = before
+        bench.journal.failures.append(("before", Retryable("PostgreSQL has gone back")))
+        bench.kafka.put(A, *returns(21, 21))
+        bench.until(lambda: "R-0021" in bench.journal.tables.returns)
+
+        assert {f"R-{number:04}" for number in range(11, 11 + grown)} <= bench.journal.tables.returns.keys()
 
     def test_transaction_markers_at_the_end_of_a_partition_are_passed(self) -> None:
         bench = Bench()

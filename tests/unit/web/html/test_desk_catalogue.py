@@ -113,7 +113,7 @@ def test_a_row_says_whether_its_data_was_sent_or_is_what_subscribers_held(type_:
         1,
         {"published": {"order": "<b>"}},
     )
-    event = EventView(row, LocalTime(at, is_local=True), None, None, False, False, False, None, None, None, False)
+    event = EventView(row, LocalTime(at, is_local=True), None, None, False, False, False, None, None, None, False, ())
     templates = DeskTemplates(Assets(), CATALOGUES)
     page = templates._environment.from_string(
         '{% from "ops/_event.html" import event_row with context %}{{ event_row(event, "R-1") }}'

@@ -9,6 +9,7 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import NewPartitions
 
+from service.adapters.kafka.fetching import source as source_module
 from service.adapters.kafka.fetching import subscribing
 from service.adapters.kafka.fetching.source import KafkaSource
 from service.application.ports import Bounds, Partition
@@ -101,8 +102,9 @@ def test_a_gained_partition_gives_nothing_until_it_is_resumed_at_its_place(servi
         source.commit({(topic, 0): bounds.end, ("elsewhere", 0): 1})
 
 
-def test_what_came_while_nobody_polled_comes_all_at_once(service: Service) -> None:
+def test_what_came_while_nobody_polled_comes_all_at_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     # A fetch that was under way was answered with the first record; the others came one batch later.
+    monkeypatch.setattr(source_module, "_ANSWER_MS", 2000)  # a broker among others may be slow
     topic = service.topics.name("returns")
     settings = service.settings.model_copy(update={"fetch_max_wait_ms": 5000})
     with contextlib.closing(KafkaSource(settings, settings.input_topics)) as source:
@@ -182,3 +184,16 @@ def test_a_partition_that_was_paused_among_others_is_read_to_its_end_once_resume
     for partition in mine:
         offsets = [record.offset for record in seen if (record.topic, record.partition) == partition]
         assert offsets == list(range(len(offsets)))
+
+
+def test_a_group_that_waits_for_a_silent_member_is_told_of_and_asked_anew(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscribing, "JOIN_SECONDS", 2.0)
+    with (
+        contextlib.closing(KafkaSource(service.settings, service.settings.input_topics)) as silent,
+        contextlib.closing(KafkaSource(service.settings, service.settings.input_topics)) as other,
+    ):
+        gained(silent, 12, 50)  # its client goes on with its heartbeats, and nobody polls
+        with pytest.raises(BrokenSource, match=r"not in its group for \d+ s \(rebalancing"):
+            eventually(lambda: other.poll(50, 100), 20, every=0)

@@ -24,7 +24,7 @@ class Client:
 
     def __init__(self, ends: dict[Partition, int]) -> None:
         self._fetcher = SimpleNamespace(_completed_fetches=())
-        self._coordinator = SimpleNamespace(rejoining=False)
+        self._coordinator = SimpleNamespace(rejoining=False, stable=lambda: True)
         self._cluster = SimpleNamespace(topic_id=lambda _: None)
         self._client = SimpleNamespace(net=SimpleNamespace(heard_at=0.0))
         self._ends = ends

@@ -1,0 +1,64 @@
+"""What is wrong with an event, in words that name where it is and what was expected there, never what came."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import pydantic_core
+
+from service.errors import InvalidEvent
+from service.wire import models
+from service.wire.reasons import Invalid
+
+_REASONS: Final[dict[str, Invalid]] = {
+    "missing": Invalid.MISSING_FIELD,
+    "string_type": Invalid.WRONG_TYPE,
+    "int_type": Invalid.WRONG_TYPE,
+    "dict_type": Invalid.WRONG_TYPE,
+    "list_type": Invalid.WRONG_TYPE,
+}
+_MOST_FAULTS: Final = 50  # that are told of one event
+_MOST_CHARACTERS: Final = 4000  # of all of them in one text; the longest that one takes is some hundred
+_EXPECTED: Final[dict[str, str]] = {
+    models.TIME_PATTERN: "RFC 3339 with an offset is expected",
+    models.LOCAL_TIME_PATTERN: "an ISO 8601 date and time without an offset is expected",
+    models.COUNTRY_PATTERN: "an ISO 3166-1 alpha-2 country code is expected",
+}
+
+
+def invalid(complaints: Sequence[pydantic_core.ErrorDetails]) -> InvalidEvent:
+    """All of the model's complaints; the reason is the first one's."""
+    faults = [_fault(complaint) for complaint in complaints[:_MOST_FAULTS]]
+    first, (path, _) = complaints[0], faults[0]
+    pattern: str = first.get("ctx", {}).get("pattern", "")
+    return InvalidEvent(_reason(first["type"], path, pattern), _sentence(faults, len(complaints)), faults)
+
+
+def _sentence(faults: Sequence[tuple[str, str]], number: int) -> str:
+    told: list[str] = []
+    room = _MOST_CHARACTERS
+    for path, expected in faults:
+        told.append(f"{path}: {expected}")
+        room -= len(told[-1]) + 2
+        if room < 0:
+            break
+    more = f"; and {number - len(told)} more" if number > len(told) else ""
+    return "; ".join(told) + more
+
+
+def _fault(complaint: pydantic_core.ErrorDetails) -> tuple[str, str]:
+    """Where, and what was expected there."""
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in complaint["loc"]).lstrip(".")
+    if complaint["type"] == "missing":
+        return path, "missing"
+    message = complaint["msg"]
+    return path, _EXPECTED.get(complaint.get("ctx", {}).get("pattern", ""), message[:1].lower() + message[1:])
+
+
+def _reason(complaint: str, path: str, pattern: str) -> Invalid:
+    if path == "datacontenttype":
+        return Invalid.UNSUPPORTED_CONTENT_TYPE
+    if pattern in (models.TIME_PATTERN, models.LOCAL_TIME_PATTERN):
+        return Invalid.BAD_TIME
+    return _REASONS.get(complaint, Invalid.BAD_VALUE)
