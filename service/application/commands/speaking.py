@@ -37,6 +37,16 @@ def require_creation(bounds: Bounds, data: Mapping[str, Any]) -> None:
     _named(data, "carrier", bounds.carriers)
 
 
+def require_speaker(bounds: Bounds, event_type: str, data: Mapping[str, Any]) -> None:
+    """Raises InvalidEvent for what a carrier or a hub says, where it is none of those that bind."""
+    if not bounds.carriers and not bounds.hubs:
+        return
+    if event_type in _CARRIERS:
+        _named(data, "carrier", bounds.carriers, bounds.hubs)
+    elif event_type in _HUBS:
+        _named(data, "hub", bounds.hubs, bounds.carriers)
+
+
 class Speaking:
     """Whether an event may be said within bounds. `subjects` says whose the return is that an event names."""
 
@@ -52,18 +62,10 @@ class Speaking:
             require_creation(bounds, data)
             self._require_number(bounds, inbound.subject)
             return
-        self._require_speaker(bounds, inbound.type, data)
+        require_speaker(bounds, inbound.type, data)
         # A void names its publisher's own event by its `source`; the return has to be one that is seen.
         if bounds.retailers or (bounds.carriers and inbound.type == models.EVENT_VOIDED):
             self._require_own(bounds, inbound)
-
-    def _require_speaker(self, bounds: Bounds, event_type: str, data: Mapping[str, Any]) -> None:
-        if not bounds.carriers and not bounds.hubs:
-            return
-        if event_type in _CARRIERS:
-            _named(data, "carrier", bounds.carriers, bounds.hubs)
-        elif event_type in _HUBS:
-            _named(data, "hub", bounds.hubs, bounds.carriers)
 
     def _require_own(self, bounds: Bounds, inbound: Inbound) -> None:
         """The return is known, and within the bounds."""

@@ -22,7 +22,10 @@ TRUSTED_SECONDS: Final = 2.0  # so long a token may go on after it was revoked
 _MOST_CHARACTERS: Final = 256  # no token is longer; a longer one is not worth a look-up
 _MOST_TOKENS: Final = 10_000
 
-_DESCRIPTION: Final = "A token made with `returns-status token create`. One that is revoked stops within two seconds."
+_DESCRIPTION: Final = (
+    "A token made with `returns-status token create`. One that is revoked or expires stops "
+    "within two seconds. Its rate stands in `RateLimit-Policy` and `RateLimit` of every answer."
+)
 
 # The token of a request, None without one; `Require` looks at it.
 bearer = HTTPBearer(auto_error=False, bearerFormat="rts_...", description=_DESCRIPTION)

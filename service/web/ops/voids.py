@@ -12,6 +12,7 @@ from fastapi.responses import Response
 
 from service import logs
 from service.application.access.audit import Action
+from service.application.commands.speaking import require_speaker
 from service.application.commands.voiding import Mistake, without
 from service.application.reading.desk import EventView, ReturnDetail
 from service.domain.milestones import Milestone
@@ -97,6 +98,10 @@ def _target(visit: Visit) -> tuple[ReturnDetail, EventView] | Response:
     if detail is None or not detail.rows or detail.rows[0].seq != seq:
         return visit.trouble(HTTPStatus.NOT_FOUND, "unknown_event")
     (event,) = view_of(visit, detail).events
+    try:
+        require_speaker(visit.bounds, event.row.type, event.row.data)
+    except InvalidEvent:  # it is another hub's, or a carrier's, and the agent's token is bound
+        return visit.trouble(HTTPStatus.FORBIDDEN, "no_scope")
     if not event.can_be_voided:
         return visit.trouble(HTTPStatus.CONFLICT, "not_voidable")
     return detail, event

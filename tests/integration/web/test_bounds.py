@@ -259,6 +259,19 @@ def test_a_return_that_was_created_for_two_retailers_is_seen_by_nobody_who_is_bo
         assert everybody.get("/v1/returns/R-2001").json()["retailer"] == "acme"
 
 
+def test_at_the_desk_a_hubs_token_takes_back_what_its_hub_said_and_that_alone(site: Site) -> None:
+    site.fill()
+    path = "/ops/returns/R-1001/events/{}/void"
+
+    for hub, answers in (("akl1", {2: 403, 5: 200}), ("mel1", {2: 403, 5: 403})):  # a scan, and what hub akl1 processed
+        with site.caller(Bounds(hubs=frozenset({hub}))) as client:
+            kept = site.kept()
+            assert {seq: client.get(path.format(seq)).status_code for seq in answers} == answers
+            done = [act(client, path.format(seq), "void").status for seq, status in answers.items() if status == 403]
+            assert set(done) == {403}
+            assert site.kept() == kept
+
+
 REFUSED = (
     (OTHERS["carrier"], scan("COLLECTED", "10:00", "R-2001"), "data.carrier"),
     (OTHERS["carrier"], event(journals.DS, "a", "10:00", return_id="R-2001", hub="akl1"), "type"),
