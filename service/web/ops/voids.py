@@ -101,7 +101,7 @@ def _target(visit: Visit) -> tuple[ReturnDetail, EventView] | Response:
     try:
         require_speaker(visit.bounds, event.row.type, event.row.data)
     except InvalidEvent:  # it is another hub's, or a carrier's, and the agent's token is bound
-        return visit.trouble(HTTPStatus.FORBIDDEN, "no_scope")
+        return visit.trouble(HTTPStatus.FORBIDDEN, "not_own")
     if not event.can_be_voided:
         return visit.trouble(HTTPStatus.CONFLICT, "not_voidable")
     return detail, event

@@ -32,7 +32,7 @@ WEB = Path(__file__).parents[4] / "service" / "web" / "html"
 BY_VALUE = (
     "action.", "detail.", "foreign.", "nowhere.", "away.", "nav.", "keys.", "audit.", "match.", "quick.",
     "field.", "route.", "stuck.", "advice.", "type.", "verdict.", "zone.", "expected.", "resolution.", "unknown_",
-    "no_scope.", "not_voidable.", "queue.", "queue_why.", "why.", "list.", "letters.", "letter_reason.", "fate.",
+    "no_scope.", "not_own.", "not_voidable.", "queue.", "queue_why.", "why.", "list.", "letters.", "letter_reason.", "fate.",
     "chart.",
 )  # fmt: skip
 
