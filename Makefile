@@ -65,7 +65,7 @@ fuzz: venv ## make up more than 5,000 requests from the OpenAPI document (minute
 	@RETURNS_TEST_API_CASES=$${RETURNS_TEST_API_CASES:-600} $(PY) -m deploy.local.stack during \
 		$(PY) -m pytest -s -o faulthandler_timeout=0 tests/contract/test_openapi.py $(ARGS)
 
-mutants: venv ## change the code in small ways and see whether tests notice (ARGS="--full": hours; ARGS=domain: one package)
+mutants: venv ## change the code in small ways and see whether tests notice (ARGS="--full": all; ARGS=domain: one package)
 	@nice -n 15 $(PY) -m tests.checks.mutants $(ARGS)
 
 lock: ## write the locks anew after a change of pyproject.toml

@@ -146,6 +146,18 @@ class Settings(TopicSettings):
         default=None, description="Folder of further feeds (*.toml); one of the same name replaces ours."
     )
 
+    numbers_file: str | None = Field(
+        default=None,
+        description="TOML file of the tracking numbers that carriers have allotted to us, for returns that come without "
+        "one; without it each return needs its own.",
+    )
+
+    portal_file: str | None = Field(
+        default=None,
+        description="TOML file of the retailers whose consumers make returns at /returns/new, and of the secrets that they "
+        "sign links with; without it the page is closed.",
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least severe lines that are logged."
     )

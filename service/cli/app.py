@@ -14,6 +14,7 @@ import typer
 from service.cli import mending, preparing, processes, simulating
 from service.cli.check import check
 from service.cli.command_output import show_error
+from service.cli.creating import create
 from service.cli.exits import EXIT_FAILED, EXIT_USAGE
 from service.cli.importing import import_file
 from service.cli.tokens import token_app
@@ -30,6 +31,7 @@ _COMMANDS: Final = (
     simulating.simulate,
     check,
     import_file,
+    create,
     mending.replay,
     mending.remap,
     mending.reconcile,

@@ -36,7 +36,7 @@ _MANY: Final = 500  # messages: after so many there is more to come
 
 
 class RelayOptions(NamedTuple):
-    """Times in seconds."""
+    """Times in seconds; `public_url` is where the pages are, for links."""
 
     # The one that leads is told of new batches; it looks by itself as well, in case that gets lost.
     poll_seconds: float = 1.0
@@ -49,6 +49,7 @@ class RelayOptions(NamedTuple):
     settle_seconds: float = 1.0
     # One that refuses looks so often whether somebody has set it right.
     refused_seconds: float = 10.0
+    public_url: str | None = None
 
 
 class Relay(Follower):
@@ -211,7 +212,7 @@ class Relay(Follower):
         return sink
 
     def _publish(self, piece: Slice, sink: Sink) -> None:
-        messages = messages_of(piece, self._topics)
+        messages = messages_of(piece, self._topics, self._options.public_url)
         if not messages:
             self._position, self._is_settled = piece.position, False
             self._settle(self._options.settle_seconds)

@@ -55,7 +55,8 @@ class ServerSettings(BaseSettings):
         description="Port of this process's own /metrics, /livez and /readyz; 0: none. `run` takes the three after it too.",
     )
     public_url: str | None = Field(
-        default=None, description="Address that people reach `serve` under, for links; by default where it listens."
+        default=None,
+        description="Address that people reach `serve` under, for links. Without it answers, messages and labels have none.",
     )
 
     http_trusted_proxies: str = Field(

@@ -16,7 +16,7 @@ from service.application.readiness import ReadinessCheck
 from service.application.reading.tracking import ReturnReading
 from service.metrics import Metrics
 from service.settings.servers import TOKEN_RATE
-from service.web.api import creating, events, feeds, reference
+from service.web.api import bulk, creating, events, feeds, labels, reference
 from service.web.api import exceptions as desk
 from service.web.api import returns as api
 from service.web.api.models import Health
@@ -30,9 +30,13 @@ from service.web.http.security import Tokens
 from service.web.ops.desk import Parts
 from service.web.ops.router import create_router
 from service.web.public.pages import Pages, Public
+from service.web.public.returning import Returning
 from service.web.services import Services
 
 _SUMMARY: Final = "The status of every consumer return, from its label to the retailer."
+
+# What waits for somebody, or works, on threads of its own number, by its name in the application's state.
+_AT_A_TIME: Final = {"creations": creating.AT_A_TIME, "feeds": feeds.AT_A_TIME, "labels": labels.AT_A_TIME}
 
 health = APIRouter(tags=["health"])
 
@@ -76,21 +80,23 @@ def create_app(
     )
     app.state.reading = store
     app.state.tokens = Tokens(store)
-    app.state.rates = Limiter(Rate(use.rate, use.rate), time.monotonic)
-    app.state.used = use.used
+    app.state.rates, app.state.used = Limiter(Rate(use.rate, use.rate), time.monotonic), use.used
     app.state.services = services
+    app.state.public_url = None if services is None else services.public_url
     # A store may be missing where the API is only described.
     app.state.readiness = Readiness(lambda: store.problems()) if problems is None else Known(problems)  # noqa: PLW0108
     app.state.metrics = metrics
-    app.state.creations = CapacityLimiter(creating.AT_A_TIME)
-    app.state.feeds = CapacityLimiter(feeds.AT_A_TIME)
+    for name, most in _AT_A_TIME.items():
+        setattr(app.state, name, CapacityLimiter(most))
     app.add_middleware(Bodies)
     app.add_middleware(Access, metrics=metrics)
     problem_details.install(app)
-    for router in (api.router, creating.router, events.router, feeds.router, desk.router, health, reference.router):
+    for router in _ROUTERS:
         app.include_router(router)
     if public is not None:
         app.include_router(Pages(public).router)
+        if services is not None and services.portals is not None and services.labelling is not None:
+            app.include_router(Returning(services.portals, services.labelling, public.limits.client).router)
     if desk_parts is not None:
         app.include_router(create_router(desk_parts))
     _describe(app)
@@ -116,6 +122,19 @@ async def readyz(request: Request, response: Response) -> dict[str, Any]:
     if found:
         response.status_code = 503
     return {"status": "unready" if found else "ok", "problems": found}
+
+
+_ROUTERS: Final = (
+    api.router,
+    creating.router,
+    bulk.router,
+    labels.router,
+    events.router,
+    feeds.router,
+    desk.router,
+    health,
+    reference.router,
+)
 
 
 def _describe(app: FastAPI) -> None:

@@ -13,6 +13,8 @@ from service.application.access.bounds import Everything
 from service.application.commands.accepting import Accepting
 from service.application.commands.creation import Creating
 from service.application.commands.feeding import Feeding
+from service.application.commands.labelling import Labelling
+from service.application.commands.portal import Portals
 from service.application.commands.voiding import Voiding
 from service.application.journal.replay import Replayed
 from service.application.reading.listing import STUCK_HOURS, Listing
@@ -26,7 +28,7 @@ class Services(NamedTuple):
     `listing` reads the lists; `creating` and `voiding` publish events and answer once Kafka has them, `accepting` those that
     publishers send as they are. `audit` keeps who did what. `replay` tries the dead letter of a number again, for who is not
     bound, and answers with what became of it; None: there is no such letter; it may raise Retryable.
-    `feeding` takes in what carriers send in words of their own. `stuck_hours` is for how many hours a return may stay in a
+    `feeding` takes in what carriers send in words of their own, `labelling` prints labels. `stuck_hours` is for how many hours a return may stay in a
     status before it counts as stuck, `now` the clock that this is judged by.
 
     >>> list_returns(services.listing, bounds, ReturnFilter(stuck=True), 50, None, services.due())
@@ -41,6 +43,9 @@ class Services(NamedTuple):
     stuck_hours: Mapping[Milestone, float] = STUCK_HOURS
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     feeding: Feeding | None = None  # None: no feed is open
+    portals: Portals | None = None  # None: no retailer's consumers make returns here
+    public_url: str | None = None  # where people reach the pages
+    labelling: Labelling | None = None  # None: where the API is only described
 
     def due(self) -> dict[str, datetime]:
         """For each status, the time since which a return in it is stuck now."""

@@ -156,6 +156,11 @@ class CarrierTables:
         """The aggregators that have a table, sorted."""
         return tuple(sorted(name for name, table in self._tables.items() if table.aggregator))
 
+    def name_of(self, carrier: str) -> str:
+        """What people call a carrier; one without a table as it is called here."""
+        table = self._tables.get(carrier)
+        return carrier if table is None else table.name
+
     def table(self, carrier: str) -> CarrierTable | None:
         """The table of that name, an aggregator's too."""
         return self._tables.get(carrier)

@@ -193,9 +193,9 @@ def _strictly(value: bytes, where: str) -> Any:
     except ValueError as error:
         raise _not_json(value, str(error)) from None
     # 1e400 is JSON, reads as infinity and would be written as what is not JSON; looked for again on a hit, because
-    # the word may stand in a text.
+    # the word may stand in a text, there too where such a number stands beside it.
     text = pydantic_core.to_json(parsed)
-    if b"Infinity" in text and b"Infinity" not in pydantic_core.to_json(parsed, inf_nan_mode="null"):
+    if b"Infinity" in text and text != pydantic_core.to_json(parsed, inf_nan_mode="null"):
         raise InvalidEvent(Invalid.NUMBER_OUT_OF_RANGE, f"{where or 'the event'}: a number is too large for a double")
     return parsed
 

@@ -15,7 +15,16 @@ UPCOMING: Final = "upcoming"
 NOT_APPLICABLE: Final = "not_applicable"  # the route, or a rejection, ends before it
 
 
-def return_document(return_id: str, state: State) -> dict[str, Any]:
+def tracking_url(public_url: str | None, return_id: str) -> str | None:
+    """Where the consumer sees the return; None where nobody said how the pages are reached.
+
+    >>> tracking_url("https://returns.example/", "R-1001")
+    'https://returns.example/track/R-1001'
+    """
+    return None if public_url is None else f"{public_url.rstrip('/')}/track/{return_id}"
+
+
+def return_document(return_id: str, state: State, public_url: str | None = None) -> dict[str, Any]:
     """The document of a return whose creation is known; every value is JSON."""
     attributes = state.evidence.attributes
     if attributes is None:
@@ -29,6 +38,7 @@ def return_document(return_id: str, state: State) -> dict[str, Any]:
         "route": attributes.route.value,
         "carrier": attributes.carrier,
         "tracking_number": attributes.tracking_number,
+        "tracking_url": tracking_url(public_url, return_id),
         "connote": state.evidence.connote,
         "status": None if status is None else status.value,
         "status_name": None if status is None else NAMES[status],

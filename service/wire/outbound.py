@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from service.domain.journey import Change, State
 from service.domain.milestones import NAMES, Reason
 from service.wire.cloudevents import STRUCTURED_HEADERS, encode
-from service.wire.documents import return_document
+from service.wire.documents import return_document, tracking_url
 from service.wire.explanations import EXPLANATIONS
 from service.wire.published import CURRENT_STATUS, EXCEPTION, STATUS_CHANGED
 from service.wire.record import Record
@@ -28,7 +28,9 @@ class Message(NamedTuple):
     headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
-def status_changed(return_id: str, state: State, change: Change, recorded_at: datetime) -> Message:
+def status_changed(
+    return_id: str, state: State, change: Change, recorded_at: datetime, public_url: str | None = None
+) -> Message:
     """One milestone of the return's timeline moved; `state` is the one after the event that moved it."""
     attributes = state.evidence.attributes
     if attributes is None or change.status is None:
@@ -51,6 +53,7 @@ def status_changed(return_id: str, state: State, change: Change, recorded_at: da
         "order_number": attributes.order_number,
         "carrier": attributes.carrier,
         "tracking_number": attributes.tracking_number,
+        "tracking_url": tracking_url(public_url, return_id),
         "connote": state.evidence.connote,
         "location": change.location,
         "cause": {"source": change.cause[0], "id": change.cause[1]},
@@ -59,12 +62,12 @@ def status_changed(return_id: str, state: State, change: Change, recorded_at: da
     return _message(STATUS_CHANGED, return_id, f"{return_id}/{change.version}", recorded, data)
 
 
-def current_status(return_id: str, state: State, recorded_at: datetime) -> Message:
+def current_status(return_id: str, state: State, recorded_at: datetime, public_url: str | None = None) -> Message:
     """The return as it is now, for the compacted topic.
 
     The id goes by `state.seq`: what the document says may change (a connote becomes known) while the version stays.
     """
-    data = return_document(return_id, state)
+    data = return_document(return_id, state, public_url)
     return _message(CURRENT_STATUS, return_id, f"{return_id}/current/{state.seq}", _text(recorded_at), data)
 
 

@@ -60,6 +60,12 @@ class Origin(TypedDict):
     offset: Annotated[int, Field(ge=0)]
 
 
+# Not in messages of before it was told.
+TrackingUrl = Annotated[
+    str | None, Field(description="Where the consumer sees the return; null where no public address is set.")
+]
+
+
 @_published
 class StatusChangedData(TypedDict):
     """The timeline of a return moved by one milestone. Applied in the order of `version`, these are the timeline."""
@@ -84,6 +90,7 @@ class StatusChangedData(TypedDict):
     order_number: str | None
     carrier: Slug
     tracking_number: Number
+    tracking_url: NotRequired[TrackingUrl]
     connote: Number | None
     location: KnownLocation | None
     cause: Annotated[EventName, Field(description="The event that asserts the milestone now, or that revoked it.")]
@@ -118,6 +125,7 @@ class CurrentStatusData(TypedDict):
     route: RouteName
     carrier: Slug
     tracking_number: Number
+    tracking_url: NotRequired[TrackingUrl]
     connote: Number | None
     status: Status
     status_name: Text

@@ -40,7 +40,7 @@ def relay(settings: Settings, metrics: Metrics, stop: Stop) -> Relay:
         topics,
         stop,
         metrics,
-        options=RelayOptions(poll_seconds=settings.relay_poll_ms / 1000),
+        options=RelayOptions(poll_seconds=settings.relay_poll_ms / 1000, public_url=settings.public_url),
         board=Board(watchdog=stop.watchdog),
     )
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
@@ -27,14 +28,18 @@ from service.adapters.postgres.reading.listing import PostgresListing
 from service.adapters.postgres.reading.public import PostgresPublicReading
 from service.adapters.postgres.reading.queues import PostgresQueues
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
-from service.application.access.bounds import Everything
+from service.adapters.printing.label import TypstPrinting
+from service.application.access.bounds import UNBOUND, Everything
 from service.application.access.sessions import SessionLimits
 from service.application.commands.accepting import Accepting
 from service.application.commands.creation import Creating
+from service.application.commands.labelling import Labelling
+from service.application.commands.portal import Portals
 from service.application.commands.speaking import Speaking
 from service.application.commands.voiding import Voiding
 from service.application.journal.replay import Replayed, replay_letter
 from service.application.reading.durations import DurationKeeper
+from service.application.reading.tracking import find_return
 from service.errors import Fatal
 from service.runtime.monitoring.board import Board
 from service.runtime.monitoring.lookout import Lookout
@@ -45,6 +50,8 @@ from service.web.ops.desk import Parts
 from service.web.public.pages import Public, PublicLimits
 from service.web.services import Services
 from service.wire.cloudevents import STRUCTURED_HEADERS
+from service.wire.numbering.ranges import load_ranges
+from service.wire.omnireturns.portals import load_portals
 from service.wiring import feeds
 from service.wiring.monitors import processes
 from service.wiring.parts import carrier_tables, parser, topics_by_type
@@ -59,6 +66,7 @@ if TYPE_CHECKING:
     from service.runtime.monitoring.health import Monitor
     from service.wire.carriers import CarrierTables
     from service.wire.feeds.reading import Scan
+    from service.wire.numbering.ranges import NumberRanges
 
 _CREATION_SECONDS: Final = 8.0  # Kafka gets this long to take the event of a new return
 _STOP_SECONDS: Final = 8  # requests that are being answered get this long when `serve` stops
@@ -126,7 +134,9 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
             sent = [(settings.topic_scans, scan.key.encode(), scan.value) for scan in found]
             publishing.publish_all_now(sent, list(STRUCTURED_HEADERS))
 
-        creating = Creating(PostgresCreations(pool), understood, returns, onto(returns))
+        ranges = load_ranges(Path(settings.numbers_file) if settings.numbers_file else None)
+        creations = PostgresCreations(pool, ranges)
+        creating = Creating(creations, understood, returns, onto(returns), ranges=ranges)
         voiding = Voiding(understood, hub_events, onto(hub_events))
         subjects = PostgresSubjects(pool)
         accepting = Accepting(
@@ -144,7 +154,25 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
             PostgresAudit(pool),
             settings.stuck_hours,
             feeding=feeds.feeding(settings, understood, scans, Speaking(subjects)),
+            portals=_portals(settings, creating, voiding, pool, ranges),
+            public_url=settings.public_url,
+            labelling=Labelling(TypstPrinting(), tables.name_of, settings.public_url),
         )
+
+
+def _portals(
+    settings: Settings, creating: Creating, voiding: Voiding, pool: Pool, ranges: NumberRanges
+) -> Portals | None:
+    """The way in of consumers; None where no retailer has one. Raises SettingsError."""
+    if settings.portal_file is None:
+        return None
+    reading = PostgresReading(pool)
+
+    def status_of(return_id: str) -> str | None:
+        document = find_return(reading, UNBOUND, return_id)
+        return None if document is None else document["status"]
+
+    return Portals(load_portals(Path(settings.portal_file), ranges), creating, voiding, status_of)
 
 
 @contextmanager

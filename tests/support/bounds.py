@@ -51,6 +51,8 @@ QUERIES: Final = {
     "topic": "first-mile.scans",
     "since": "2026-01-01T00:00:00Z",
     "until": "2099-01-01T00:00:00Z",
+    "size": "a4",
+    "lang": "de",
 }
 ANY_QUERY: Final = {"limit", "cursor"}  # say nothing of what is found
 # A reason, and not a verdict, is what letters have.
@@ -66,6 +68,8 @@ FIGURES: Final = {
     "/ops/carriers/{carrier}",
     "/ops/dead-letters",
     "/ops/dead-letters.csv",
+    "/v1/returns/{return_id}/label.pdf",
+    "/v1/returns/{return_id}/label.png",
 }
 EMPTY: Final = {"/ops/{rest}"}
 SEARCHED: Final = ("R-1001", "TR-1001", "A-4711", "CN-1", "acme")
@@ -83,6 +87,12 @@ _BATCH: Final = {
 }
 BODIES: Final[dict[str, dict[str, Any]]] = {
     "/v1/returns": {"json": creation("R-1009")["data"]},
+    "/v1/returns/bulk": {
+        "content": json.dumps(creation("R-1010", tracking_number="TR-1010")["data"]),
+        "headers": {"content-type": "application/x-ndjson"},
+    },
+    "/v1/returns/{return_id}/label.pdf": {"json": {}},
+    "/v1/returns/{return_id}/label.png": {"json": {}},
     "/v1/events": _BATCH,
     "/v1/events/check": _BATCH,
     "/v1/dead-letters/{id}/replay": {},

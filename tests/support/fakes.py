@@ -216,6 +216,7 @@ class FakeSource:
         return self._epochs.get((partition, offset), -1)
 
     def epoch_ends(self, epochs: Mapping[Partition, int]) -> dict[Partition, int]:
+        assert all(epoch >= 0 for epoch in epochs.values())
         ends = self.kafka.epoch_ends
         return {p: ends[p][epoch] for p, epoch in epochs.items() if epoch in ends[p]}
 

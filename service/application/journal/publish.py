@@ -131,17 +131,20 @@ class Sink(Protocol):
         """Let go of the connection; a transaction that is open will be aborted."""
 
 
-def messages_of(piece: Slice, topics: OutputTopics) -> list[Outgoing]:
-    """What subscribers are told of a slice: per return in the order of its versions."""
+def messages_of(piece: Slice, topics: OutputTopics, public_url: str | None = None) -> list[Outgoing]:
+    """What subscribers are told of a slice: per return in the order of its versions.
+
+    `public_url` is where the pages are, for links.
+    """
     outgoing: list[Outgoing] = []
     latest: dict[int, tuple[LogRow, State]] = {}
     for row in piece.rows:
         state = row.state_after()
-        outgoing += _of_row(row, state, topics)
+        outgoing += _of_row(row, state, topics, public_url)
         # Its attributes may have changed without a change of the timeline: an export that is held names a connote.
         latest[row.return_no] = (row, state)
     for row, state in latest.values():
-        current = outbound.current_status(row.return_id, state, row.recorded_at)
+        current = outbound.current_status(row.return_id, state, row.recorded_at, public_url)
         outgoing.append(Outgoing(topics.current_status, current))
     outgoing += (of_letter(letter, topics) for letter in piece.letters)
     return outgoing
@@ -156,9 +159,9 @@ def of_letter(letter: KeptLetter, topics: OutputTopics) -> Outgoing:
     return Outgoing(topics.dead_letters, outbound.dead_letter(record, letter.reason, letter.error), stub)
 
 
-def _of_row(row: LogRow, state: State, topics: OutputTopics) -> Iterator[Outgoing]:
+def _of_row(row: LogRow, state: State, topics: OutputTopics, public_url: str | None) -> Iterator[Outgoing]:
     for change in row.changes_given(state):
-        message = outbound.status_changed(row.return_id, state, change, row.recorded_at)
+        message = outbound.status_changed(row.return_id, state, change, row.recorded_at, public_url)
         yield Outgoing(topics.status_changes, message)
     if is_exceptional(row.verdict, row.reason):
         yield Outgoing(topics.exceptions, outbound.exception(row, state))

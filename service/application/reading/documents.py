@@ -35,7 +35,9 @@ def return_item(due: Mapping[str, datetime]) -> Callable[[ListedReturn], dict[st
     def item(row: ListedReturn) -> dict[str, Any]:
         is_stuck = not row.complete and row.status in due and row.status_recorded_at < due[row.status]
         named = {"status_name": NAMES[Milestone(row.status)]}
-        return {**_members(row._asdict(), after="status", more=named), "stuck": is_stuck}
+        # The address of the tracking page is the web's to know.
+        known = _members(row._asdict(), after="tracking_number", more={"tracking_url": None})
+        return {**_members(known, after="status", more=named), "stuck": is_stuck}
 
     return item
 

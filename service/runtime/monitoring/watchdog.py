@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -43,7 +44,7 @@ class Watchdog:
     ) -> None:
         self._tell = _log if tell is None else tell
         self._slow_seconds = slow_seconds
-        self._stuck_seconds = float("inf")
+        self._stuck_seconds = inf
         self._clock, self._end, self._arm = clock, end, arm
         self._beaten_at: float | None = None
         self._told_of: float | None = None  # the beat after which nothing came
@@ -81,11 +82,9 @@ class Watchdog:
     def look(self) -> None:
         """What the thread does from time to time."""
         now = self._clock()
-        if now - self._looked_at > _LOOK_SECONDS * 10:
+        if self._beaten_at is not None and now - self._looked_at > _LOOK_SECONDS * 10:
             # Nobody looked for a while: the whole process was frozen, and no turn is to be blamed.
-            self._looked_at = now
-            if self._beaten_at is not None:
-                self._beaten_at = now
+            self._beaten_at = now
         self._looked_at = now
         if self._must_end_at is not None:
             if now >= self._must_end_at:
@@ -98,7 +97,7 @@ class Watchdog:
             self._told_of = self._beaten_at
             self._tell("no_progress", seconds=round(seconds, 1), waits_in=waits_in())
             _dump()
-        if self._stuck_seconds != float("inf"):
+        if self._stuck_seconds != inf:
             # From here on: it is armed anew for as long as this thread can run.
             self._arm(max(0.0, self._stuck_seconds - seconds) + _MARGIN_SECONDS + 10 * _LOOK_SECONDS)
 

@@ -14,6 +14,7 @@ from pydantic_core import to_json
 from service.application.reading.pages import Page, PageKey, WrongPageKey
 from service.web.http.cursors import decode_cursor, encode_cursor, wrong_cursor
 from service.web.http.problems import documented
+from service.wire.documents import tracking_url
 
 IfNoneMatch = Annotated[str | None, Header(description="The ETag of an answer that you have.")]
 NOT_MODIFIED: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "It is still what `If-None-Match` names."}}
@@ -38,6 +39,11 @@ def answer(
     if if_none_match is not None and _matches(etag, if_none_match):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=sent)
     return Response(body, status, media_type="application/json", headers=sent)
+
+
+def linked(document: Mapping[str, Any], public_url: str | None) -> dict[str, Any]:
+    """A return with the address of its tracking page."""
+    return {**document, "tracking_url": tracking_url(public_url, document["return_id"])}
 
 
 def list_page(read: Callable[[PageKey | None], Page], cursor: str | None, if_none_match: str | None) -> Response:

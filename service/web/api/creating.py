@@ -14,9 +14,16 @@ from pydantic import ConfigDict, Field, with_config
 from service import logs
 from service.application.access.audit import Action
 from service.application.access.callers import Caller
-from service.application.commands.creation import RETURN_ID_FORMAT, Created, CreationRequest, KeyReused, ReturnExists
+from service.application.commands.creation import (
+    RETURN_ID_FORMAT,
+    Created,
+    CreationRequest,
+    KeyReused,
+    NumbersExhausted,
+    ReturnExists,
+)
 from service.errors import InvalidEvent, ReadOnly, Retryable
-from service.web.api.answers import answer
+from service.web.api.answers import answer, linked
 from service.web.api.models import Return
 from service.web.http.cursors import invalid
 from service.web.http.problems import Problem, documented, unavailable
@@ -37,6 +44,10 @@ _EXAMPLES: Final = {
             "carrier": "omniparcel",
             "tracking_number": "OP123456789GB",
         },
+    },
+    "numbered": {
+        "summary": "With a tracking number of the carrier's range",
+        "value": {"retailer": "acme", "route": "omnirps", "carrier": "nzpost", "order_number": "A-4711"},
     },
     "full": {
         "summary": "With a number of its own and items",
@@ -61,6 +72,12 @@ class NewReturn(models.ReturnCreatedData):
 
     return_id: NotRequired[  # type: ignore[misc]  # an event must have one, a request may leave it to us
         Annotated[models.Number, Field(description=f"By default a new one: {RETURN_ID_FORMAT}.")] | None
+    ]
+    tracking_number: NotRequired[  # type: ignore[misc]  # likewise
+        Annotated[
+            models.Number, Field(description="By default the next of the carrier's range, where it has one here.")
+        ]
+        | None
     ]
 
 
@@ -106,6 +123,9 @@ async def create_return(
 ) -> Response:
     """Publishes `return.created` and answers once Kafka has it, with the return as it will be.
 
+    Without a `tracking_number` it gets the next one of its carrier's range, check digit included. No number is given twice,
+    and a request that comes again with its key gets the same one.
+
     After an error 503 it is not known whether it was created: send the same request again, with the same
     `Idempotency-Key`; a request with a `return_id` may do without. A number that is taken gets 409.
     """
@@ -114,7 +134,7 @@ async def create_return(
     headers = {"location": f"/v1/returns/{created.return_id}"}
     if created.again:
         headers["idempotent-replayed"] = "true"
-    return answer(created.document, status=HTTPStatus.CREATED, headers=headers)
+    return answer(linked(created.document, request.app.state.public_url), status=HTTPStatus.CREATED, headers=headers)
 
 
 def _create(services: Services, caller: Caller, creation: CreationRequest) -> Created:
@@ -129,12 +149,20 @@ def _create(services: Services, caller: Caller, creation: CreationRequest) -> Cr
     except ReturnExists as error:
         detail = f"{str(error).capitalize()}."
         raise Problem(HTTPStatus.CONFLICT, "return-exists", detail) from None
-    except ReadOnly:
-        raise  # before anything was sent
+    except NumbersExhausted as error:
+        detail = f"{str(error).capitalize()}: send a `tracking_number`, or have a further range declared."
+        raise Problem(HTTPStatus.CONFLICT, "numbers-exhausted", detail) from None
     except Retryable as error:
-        logs.get("web").warning("creation_failed", cause=str(error))
         detail = "The return was perhaps created, perhaps not: a server does not answer. Send the same request again."
-        raise unavailable(detail) from None
+        raise perhaps(error, detail) from None
+
+
+def perhaps(error: Retryable, detail: str) -> Exception:
+    """What to answer where it is not known what was created; where nothing was, since the database takes no writes, that."""
+    if isinstance(error, ReadOnly):
+        return error
+    logs.get("web").warning("creation_failed", cause=str(error))
+    return unavailable(detail)
 
 
 def _refused(error: InvalidEvent) -> Problem:

@@ -76,6 +76,7 @@ EXAMPLE_HEAD: Final[dict[str, JsonValue]] = {
     "route": "omnirps",
     "carrier": "omniparcel",
     "tracking_number": "OP123456789GB",
+    "tracking_url": "https://returns.example/track/R-1001",
     "connote": None,
     "status": "RT",
     "status_name": NAMES[Milestone.RT],
@@ -93,6 +94,9 @@ class ReturnHead(Answer):
     route: Route
     carrier: str
     tracking_number: str
+    tracking_url: str | None = Field(
+        description="Where the consumer sees the return; null where no public address is set."
+    )
     connote: str | None = Field(description="The consignment note under which it is exported.")
     status: Milestone = Field(description="The furthest milestone that counts, or RR.")
     status_name: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -13,7 +12,7 @@ from service.application.access.callers import Caller
 from service.application.reading import tracking
 from service.application.reading.pages import Page, PageKey, list_returns
 from service.application.reading.tracking import ReturnReading
-from service.web.api.answers import ITEM_RESPONSES, LIST_RESPONSES, IfNoneMatch, answer, list_page, page
+from service.web.api.answers import ITEM_RESPONSES, LIST_RESPONSES, IfNoneMatch, answer, linked, list_page, page
 from service.web.api.lists import ReturnsPage, ReturnsQuery
 from service.web.api.models import HistoryPage, Return
 from service.web.http.cursors import decode_cursor, wrong_cursor
@@ -48,6 +47,7 @@ _LARGEST_SEQ: Final = 2**31 - 1
     responses=LIST_RESPONSES,
 )
 def get_returns(
+    request: Request,
     query: Annotated[ReturnsQuery, Query()],
     services: Wired,
     caller: Reader,
@@ -57,7 +57,12 @@ def get_returns(
 
     Made from tables that follow what is recorded, a moment later: a return by itself is always up to date.
     """
-    read = partial(list_returns, services.listing, caller.bounds, query, query.limit, due=services.due())
+    public_url = request.app.state.public_url
+
+    def read(after: PageKey | None) -> Page:
+        found = list_returns(services.listing, caller.bounds, query, query.limit, after, due=services.due())
+        return found._replace(items=[linked(item, public_url) for item in found.items])
+
     return list_page(read, query.cursor, if_none_match)
 
 
@@ -67,12 +72,14 @@ def get_returns(
     response_model=Return,
     responses=ITEM_RESPONSES,
 )
-def get_return(return_id: ReturnId, store: Store, caller: Reader, if_none_match: IfNoneMatch = None) -> Response:
+def get_return(
+    request: Request, return_id: ReturnId, store: Store, caller: Reader, if_none_match: IfNoneMatch = None
+) -> Response:
     """Carries an ETag; the document is the same as the latest one on the topic of current statuses."""
     document = tracking.find_return(store, caller.bounds, return_id)
     if document is None:
-        raise _unknown(return_id)
-    return answer(document, if_none_match)
+        raise unknown_return(return_id)
+    return answer(linked(document, request.app.state.public_url), if_none_match)
 
 
 @router.get(
@@ -92,12 +99,13 @@ def get_history(
     """Events that wait for the return's creation are not in it until that comes."""
     found = tracking.find_history(store, caller.bounds, return_id, _seq(decode_cursor(cursor)), limit)
     if found is None:
-        raise _unknown(return_id)
+        raise unknown_return(return_id)
     items, after = found
     return page(Page(items, ("h", after) if after else None), if_none_match)
 
 
-def _unknown(return_id: str) -> Problem:
+def unknown_return(return_id: str) -> Problem:
+    """There is none of this number, or none that may be seen."""
     return Problem(HTTPStatus.NOT_FOUND, "unknown-return", f"No creation of a return {return_id} is known.")
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Final
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
@@ -39,6 +39,7 @@ from service.web.html.assets import Assets
 from service.web.html.catalogue import Catalogue, PageLanguage, page_language
 from service.web.html.desk_values import DeskTemplates
 from service.web.http import guard
+from service.web.http.forms import form_of
 from service.web.http.headers import HTML, PAGE_HEADERS
 from service.web.http.limits import Rate
 from service.web.http.security import counted
@@ -62,9 +63,7 @@ CATALOGUES: Final = (".", "ops", "ops_work", "ops_carriers")
 # A form posted from here says where it comes from, and no other site learns which page was looked at.
 _HEADERS: Final = {**PAGE_HEADERS, "vary": "cookie, accept-language", "referrer-policy": "same-origin"}
 _SECONDS_TO_COME_BACK: Final = "5"
-_MOST_FIELDS: Final = 50
 LARGEST_SEQ: Final = 2**31 - 2  # so that the one behind it can be asked for, too
-_FORM: Final = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +136,6 @@ class Visit:
     def note(self, action: Action, subject: str | None = None, **detail: str | int) -> None:
         """Write to the audit log, before the action."""
         self.parts.audit.note(self.agent.who, action, subject, {Key(key): value for key, value in detail.items()})
-
-
-async def form_of(request: Request) -> dict[str, str]:
-    """The fields of a form; the last of a name. Anything that is no form has none."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
-        return {}
-    body = await request.body()
-    try:
-        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
-    except ValueError:
-        return {}
 
 
 Form = Annotated[dict[str, str], Depends(form_of)]

@@ -56,19 +56,25 @@ def load_enabled(path: Path, feeds: Mapping[str, Feed]) -> dict[str, Enabled]:
 
 def parse_enabled(text: str, feeds: Mapping[str, Feed], origin: str) -> dict[str, Enabled]:
     """The open feeds that the TOML `text` names. Raises SettingsError that starts with `origin`."""
+    entries = entries_of(text, origin, _MEMBERS)
+    return {name: _enabled(f"{origin}: {name}", name, entry, feeds) for name, entry in entries.items()}
+
+
+def entries_of(text: str, origin: str, members: frozenset[str]) -> dict[str, dict[str, Any]]:
+    """The tables of the TOML `text`, which are named as slugs are and have these members. Raises SettingsError."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{origin}: {error}") from None
-    return {name: _enabled(f"{origin}: {name}", name, entry, feeds) for name, entry in document.items()}
+    for name, entry in document.items():
+        if not is_slug(name) or not isinstance(entry, dict):
+            raise SettingsError(f"{origin}: {name}: a table is expected, named in lower case")
+        if unknown := entry.keys() - members:
+            raise SettingsError(f"{origin}: {name}: unknown key {min(unknown)!r}")
+    return document
 
 
-def _enabled(where: str, name: str, entry: object, feeds: Mapping[str, Feed]) -> Enabled:
-    if not is_slug(name) or not isinstance(entry, dict):
-        raise SettingsError(f"{where}: a table is expected, named in lower case")
-    unknown = entry.keys() - _MEMBERS
-    if unknown:
-        raise SettingsError(f"{where}: unknown key {min(unknown)!r}")
+def _enabled(where: str, name: str, entry: Mapping[str, Any], feeds: Mapping[str, Feed]) -> Enabled:
     feed = feeds.get(entry.get("feed", name))
     if feed is None:
         raise SettingsError(f"{where}.feed: there is no such feed; there are {', '.join(sorted(feeds))}")
@@ -83,13 +89,19 @@ def _enabled(where: str, name: str, entry: object, feeds: Mapping[str, Feed]) ->
 
 
 def _secrets(where: str, feed: Feed, entry: Mapping[str, Any]) -> tuple[str, ...]:
+    found = secrets_of(where, entry, SHORTEST_SECRET)
+    if feed.signature.scheme in (Scheme.BASIC, Scheme.HEADERS) and not all(":" in each for each in found):
+        raise SettingsError(f"{where}: this feed sends user and password: user:password is expected")
+    return found
+
+
+def secrets_of(where: str, entry: Mapping[str, Any], shortest: int) -> tuple[str, ...]:
+    """What an entry has as `secret` or `secrets`. Raises SettingsError, which repeats none."""
     if ("secret" in entry) == ("secrets" in entry):
         raise SettingsError(f"{where}: either `secret` or `secrets` is expected")
     found = entry["secrets"] if "secrets" in entry else [entry["secret"]]
     if not isinstance(found, list) or not 1 <= len(found) <= 2 or not all(isinstance(each, str) for each in found):
         raise SettingsError(f"{where}: secret: a text is expected; secrets: one or two of them")
-    if any(len(each) < SHORTEST_SECRET for each in found):
-        raise SettingsError(f"{where}: a secret has at least {SHORTEST_SECRET} characters")
-    if feed.signature.scheme in (Scheme.BASIC, Scheme.HEADERS) and not all(":" in each for each in found):
-        raise SettingsError(f"{where}: this feed sends user and password: user:password is expected")
+    if any(len(each) < shortest for each in found):
+        raise SettingsError(f"{where}: a secret has at least {shortest} characters")
     return tuple(found)

@@ -6,10 +6,10 @@ Read a line at a time, each bounded; where a line is wrong, the others go on.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum, unique
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 from service.errors import SettingsError
 from service.wire.feeds.reading import Fault, Reader, Scan, Source, Unreadable
@@ -54,26 +54,34 @@ def lines(path: Path, kind: FileKind, source: Source, reader: Reader) -> Iterato
     return _payloads(path, source, reader)
 
 
-def _payloads(path: Path, source: Source, reader: Reader) -> Iterator[Line]:
+class RawLine(NamedTuple):
+    """A line as it stands in the file: `content` is None where it cannot be read, and `fault` says why."""
+
+    number: int
+    content: bytes | dict[str, str] | None
+    fault: Fault | None
+    read: int
+
+
+def json_lines(source: Path | BinaryIO) -> Iterator[RawLine]:
+    """The lines that hold something, as bytes."""
     read = 0
-    with path.open("rb") as file:
+    with _opened(source) as file:
         for number, line in _bounded(file.readline):
             read += len(line)
-            try:
-                if len(line) > LONGEST_LINE:
-                    raise _too_long(number)
-                if not line.strip():
-                    continue
-                scans = reader.read(source, line)
-            except Unreadable as error:
-                yield Line(number, [], error.fault, read)
-            else:
-                yield Line(number, scans, None, read)
+            if len(line) > LONGEST_LINE:
+                yield RawLine(number, None, _too_long(number).fault, read)
+            elif line.strip():
+                yield RawLine(number, line, None, read)
 
 
-def _rows(path: Path, source: Source, reader: Reader) -> Iterator[Line]:
-    if source.feed.csv is None:
-        raise SettingsError(f"the feed {source.feed.feed} has no columns: its definition lacks [csv]")
+def csv_rows(
+    source: Path | BinaryIO, check_names: Callable[[Sequence[str]], None] = lambda _: None
+) -> Iterator[RawLine]:
+    """The rows behind the first, as cells by the name of their column; `check_names` may refuse those names.
+
+    Raises Unreadable where a line is too long: half a row would be another row.
+    """
     read = 0
 
     def texts() -> Iterator[str]:
@@ -81,23 +89,50 @@ def _rows(path: Path, source: Source, reader: Reader) -> Iterator[Line]:
         for number, line in _bounded(file.readline):
             read += len(line)
             if len(line) > LONGEST_LINE:
-                raise _too_long(number)  # half a row would be another row
+                raise _too_long(number)
             # A byte order mark, as spreadsheets write it; what is not UTF-8 stays visible, in one value.
             yield line.decode("utf-8-sig" if number == 1 else "utf-8", errors="replace")
 
-    with path.open("rb") as file:
+    with _opened(source) as file:
         rows = csv.DictReader(texts(), strict=True)
         names = rows.fieldnames or []
+        check_names(names)
         while True:
             try:
                 row = next(rows)
             except StopIteration:
                 return
             except csv.Error as error:
-                yield Line(rows.line_num, [], Fault(f"line {rows.line_num}", "not_csv", str(error)), read)
+                number = rows.reader.line_num  # its own is that of the row before
+                yield RawLine(number, None, Fault(f"line {number}", "not_csv", str(error)), read)
                 continue
             cells = {name: value for name, value in row.items() if name in names and isinstance(value, str)}
-            yield Line(rows.line_num, [reader.read_row(source, cells, f"line {rows.line_num}")], None, read)
+            yield RawLine(rows.line_num, cells, None, read)
+
+
+def _opened(source: Path | BinaryIO) -> BinaryIO:
+    return source.open("rb") if isinstance(source, Path) else source
+
+
+def _payloads(path: Path, source: Source, reader: Reader) -> Iterator[Line]:
+    for number, content, fault, read in json_lines(path):
+        if not isinstance(content, bytes):
+            yield Line(number, [], fault, read)
+            continue
+        try:
+            scans = reader.read(source, content)
+        except Unreadable as error:
+            yield Line(number, [], error.fault, read)
+        else:
+            yield Line(number, scans, None, read)
+
+
+def _rows(path: Path, source: Source, reader: Reader) -> Iterator[Line]:
+    if source.feed.csv is None:
+        raise SettingsError(f"the feed {source.feed.feed} has no columns: its definition lacks [csv]")
+    for number, content, fault, read in csv_rows(path):
+        scans = [reader.read_row(source, content, f"line {number}")] if isinstance(content, dict) else []
+        yield Line(number, scans, fault, read)
 
 
 def _bounded(readline: Callable[[int], bytes]) -> Iterator[tuple[int, bytes]]:

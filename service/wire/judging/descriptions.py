@@ -64,6 +64,15 @@ def not_understood(event_type: str, data: Mapping[str, Any]) -> tuple[str, ...]:
     return ()
 
 
+def require_understood(event_type: str, data: Mapping[str, Any]) -> None:
+    """For data that nobody has sent yet: raises InvalidEvent where anything of it is wrong, a description too."""
+    try:
+        _VALIDATORS[event_type](data)
+    except pydantic_core.ValidationError as error:
+        complaints = error.errors(include_url=False, include_input=False)
+        raise invalid([{**each, "loc": ("data", *each["loc"])} for each in complaints]) from None
+
+
 def text(value: object, longest: int) -> str | None:
     """The value if it is a text that says something and is no longer than that many characters; else None."""
     return value if isinstance(value, str) and 0 < len(value) <= longest else None

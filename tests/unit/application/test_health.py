@@ -187,3 +187,151 @@ def test_a_partition_with_younger_records_than_those_that_move_has_to_wait_and_d
     assert standing({A: moving, B: waiting}) == []
     assert standing({A: moving, B: stuck}) == [B]
     assert standing({A: NONE, B: waiting}) == [B]
+
+
+class TestTheEdges:
+    def test_an_answer_is_one_until_it_is_so_old(self) -> None:
+        lag, cursor = Seen(), CursorLag()
+        lag.stored_said({A: Stored(10)}, 100)
+        lag.ends_said({A: Bounds(0, 10)}, 103)
+        cursor.said(5, CursorFacts(5, None), 100)
+
+        assert [lag.is_known(at) for at in (107.9, 108.0)] == [True, False]
+        assert [cursor.is_known(at) for at in (107.9, 108.0)] == [True, False]
+        assert not CursorLag().is_known(0.0)
+        assert not InputLag().is_known(0.0)
+
+    def test_so_many_heads_are_looked_up_at_a_time_those_first_that_were_longest_ago(self) -> None:
+        lag, offsets = InputLag(), {(topic, n): Stored(1) for topic in ("a", "b") for n in (0, 1)}
+        lag.stored_said(offsets, 100)
+        lag.ends_said(dict.fromkeys(offsets, Bounds(0, 9)), 100)
+        assert lag.heads_wanted(100, 3) == {("a", 0): 1, ("a", 1): 1, ("b", 0): 1}
+
+        lag.heads_said({("a", 0): (1, None), ("b", 1): (1, None)}, 100, NOW)
+        lag.heads_said({("gone", 0): (1, None)}, 100, NOW)
+        lag.stored_said(dict.fromkeys(offsets, Stored(2)), 104)
+
+        assert lag.heads_wanted(109.9, 9) == {("a", 1): 2, ("b", 0): 2}
+        assert lag.heads_wanted(110.0, 3) == {("a", 1): 2, ("b", 0): 2, ("a", 0): 2}
+        assert list(lag.heads_wanted(110.0, 9)) == [("a", 1), ("b", 0), ("a", 0), ("b", 1)]
+
+    def test_a_head_is_not_wanted_where_nothing_waits_or_it_is_known(self) -> None:
+        lag = Seen()
+        lag.both(10, 9, at=100)
+        assert lag.heads_wanted(100, 8) == {A: 9}
+        lag.heads_said({A: (9, None)}, 100, NOW)
+        assert lag.heads_wanted(200, 8) == {}
+        lag.both(10, 10, at=201)
+        assert lag.heads_wanted(300, 8) == {}
+        assert InputLag().heads_wanted(100, 8) == {}
+
+    def test_a_timestamp_is_believed_from_the_year_2000_up_to_now(self) -> None:
+        for seconds, waited in ((946_684_800.0, NOW - 946_684_800.0), (NOW, 7.0), (946_684_799.9, 7.0), (NOW + 1, 7.0)):
+            lag = Seen()
+            lag.both(10, 5, at=100)
+            lag.heads_said({A: (5, int(seconds * 1000))}, 100, NOW)
+
+            assert lag.at(107).seconds == waited
+
+    def test_a_backlog_waits_at_least_as_long_as_it_was_looked_at(self) -> None:
+        lag = Seen()
+        lag.both(10, 5, at=100)
+        lag.heads_said({A: (5, int((NOW - 3) * 1000))}, 100, NOW)
+
+        assert lag.at(107, NOW).seconds == 7
+
+    def test_what_was_there_and_what_came_later_wait_each_since_it_came(self) -> None:
+        lag = Seen()
+        lag.both(10, 5, at=100)
+        lag.both(20, 5, at=102)
+        lag.both(30, 5, at=104)
+        assert lag.at(110).seconds == 10
+
+        for stored, seconds in ((9, 10), (10, 8), (19, 8), (20, 6), (29, 6)):
+            lag.both(30, stored, at=110)
+            assert lag.at(110).seconds == seconds
+
+    def test_what_was_reached_before_anybody_knew_the_offset_waits_no_more(self) -> None:
+        lag = Seen()
+        lag.ends_said({A: Bounds(0, 10)}, 100)
+        lag.ends_said({A: Bounds(0, 15)}, 102)
+        lag.stored_said({A: Stored(15)}, 103)
+        lag.ends_said({A: Bounds(0, 20)}, 104)
+
+        assert lag.at(105) == PartitionLag(5, 1.0, 2.0, 0)
+
+    def test_the_very_first_record_waits_since_it_came(self) -> None:
+        lag = Seen()
+        lag.both(0, 0, at=100)
+        lag.both(1, 0, at=102)
+        lag.both(3, 0, at=104)
+
+        assert lag.at(105).seconds == 3
+
+    def test_a_partition_that_lost_its_end_begins_anew_and_one_that_did_not_goes_on(self) -> None:
+        lag = Seen()
+        lag.both(10, 5, at=100)
+        lag.ends_said({A: Bounds(0, 10)}, 102)
+        assert lag.at(103).standing == 3
+
+        lag.ends_said({A: Bounds(0, 9)}, 104)
+
+        assert lag.at(105) == PartitionLag(4, 1.0, 1.0, 0)
+
+    def test_what_is_deleted_before_it_was_read_is_progress_of_a_kind_and_told(self) -> None:
+        lag = Seen()
+        lag.both(10, 5, at=100)
+        lag.both(10, 5, at=105, begin=7)
+
+        assert lag.at(107) == PartitionLag(3, 7.0, 2.0, 2)
+
+    def test_offsets_of_a_topic_that_was_made_anew_are_none(self) -> None:
+        lag = InputLag()
+        lag.stored_said({A: Stored(8, b"old")}, 100)
+        lag.ends_said({A: Bounds(0, 10)}, 100, {"scans": b"new"})
+
+        assert lag.lags(100, NOW)[A].records == 10
+        lag.ends_said({A: Bounds(0, 10)}, 101, {"scans": b"old"})
+        assert lag.lags(101, NOW)[A].records == 2
+
+    def test_lags_come_in_the_order_of_partitions(self) -> None:
+        lag = InputLag()
+        lag.ends_said({B: Bounds(0, 1), A: Bounds(0, 1)}, 100)
+
+        assert list(lag.lags(100, NOW)) == [A, B]
+
+    def test_it_was_clear_when_both_were_fresh_and_not_by_an_old_word(self) -> None:
+        lag = Seen()
+        lag.both(10, 10, at=100)
+        lag.ends_said({A: Bounds(0, 10)}, 107)
+        lag.ends_said({A: Bounds(0, 10)}, 109)
+
+        assert lag.at(109) == PartitionLag(0, 2.0, 2.0, 0)
+
+    def test_a_cursor_that_is_behind_by_nothing_known_is_as_old_as_its_word(self) -> None:
+        lag = CursorLag()
+        lag.said(50, CursorFacts(51, None), at=100)
+        assert lag.lag(104) == ReaderLag(0, 0.0, 0.0)
+        lag.said(52, CursorFacts(51, None), at=104)
+        assert lag.lag(106) == ReaderLag(1, 2.0, 6.0)
+
+    def test_where_a_cursor_that_was_never_clear_stands_is_counted_from_its_last_move(self) -> None:
+        lag = CursorLag()
+        lag.said(50, CursorFacts(40, 1.0), at=100)
+        lag.said(50, CursorFacts(40, 3.0), at=102)
+        assert lag.lag(103) == ReaderLag(10, 4.0, 3.0)
+        lag.said(50, CursorFacts(39, 3.0), at=104)
+        assert lag.lag(105).standing == 5.0
+
+    def test_a_partition_stands_still_from_ten_seconds_on_and_with_the_oldest_of_what_moves(self) -> None:
+        def stands(*lags: tuple[float, float]) -> list[int]:
+            found = {("t", n): PartitionLag(5, seconds, quiet, 0) for n, (seconds, quiet) in enumerate(lags)}
+            return [number for _, number in standing(found)]
+
+        assert stands((100, 9.9)) == []
+        assert stands((100, 10.0)) == [0]
+        assert stands((100, 60), (100, 1)) == [0]
+        assert stands((99, 60), (100, 1)) == []
+        assert stands((99, 60), (100, 60)) == [0, 1]
+        assert stands((99, 60), (100, 10.0)) == [0, 1]
+        assert standing({A: PartitionLag(None, 100, 60, 0), B: PartitionLag(0, 100, 60, 0)}) == []

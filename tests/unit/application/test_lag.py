@@ -33,3 +33,15 @@ def test_an_offset_of_a_topic_that_was_deleted_says_nothing_of_the_one_that_has_
     stored = {("a", 0): Stored(7, b"old"), ("b", 0): Stored(8, b"id"), ("c", 0): Stored(9), ("d", 0): Stored(10, b"id")}
 
     assert own(stored, {"a": b"new", "b": b"id", "c": b"id"}) == {("b", 0): 8, ("c", 0): 9, ("d", 0): 10}
+
+
+def test_a_topic_whose_id_is_not_known_keeps_its_offsets() -> None:
+    assert own({("a", 0): Stored(7, b"old")}, {}) == {("a", 0): 7}
+    assert own({("a", 0): Stored(7, b"old")}, {"a": None}) == {("a", 0): 7}
+
+
+def test_an_offset_before_the_beginning_or_behind_the_end_counts_as_those() -> None:
+    bounds = {("a", 0): Bounds(5, 12), ("a", 1): Bounds(0, 1)}
+
+    assert lag_by_topic(["a"], bounds, {("a", 0): 5, ("a", 1): 2}) == [Lag("a", 7)]
+    assert lag_by_topic(["a"], bounds, {("a", 0): 4, ("a", 1): 0}) == [Lag("a", 8)]

@@ -48,7 +48,7 @@ def test_every_command_explains_itself(here: Here) -> None:
     names = [line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line[2] != " "]
 
     assert names == [
-        *("migrate", "topics", "ingest", "relay", "project", "serve", "simulate", "check", "import"),
+        *("migrate", "topics", "ingest", "relay", "project", "serve", "simulate", "check", "import", "create"),
         *("replay", "remap", "reconcile", "verify", "run", "settings", "token"),
     ]
     for name in names:

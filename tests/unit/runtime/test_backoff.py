@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,6 +43,17 @@ def test_is_over_after_a_success() -> None:
     assert (backoff.failures, backoff.remaining()) == (0, 0.0)
     backoff.fail()
     assert backoff.remaining() <= 0.1 + 1e-9
+
+
+def test_by_itself_it_begins_with_a_tenth_of_a_second_and_ends_with_five() -> None:
+    clock = Clock()
+    backoff = Backoff(clock, jitter=lambda: 1.0)
+    waits = []
+    for _ in range(8):
+        backoff.fail()
+        waits.append(backoff.remaining())
+
+    assert waits == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0])
 
 
 def test_two_workers_do_not_come_back_at_the_same_moment() -> None:

@@ -9,11 +9,17 @@ import threading
 import pytest
 
 from service.runtime.lifecycle import Stop
+from service.runtime.monitoring.watchdog import Watchdog
 from service.runtime.supervisor import supervise
+from tests.support.waiting import eventually
 
+# Ten seconds or so, and nothing is left of them whatever becomes of a test.
+LOOP = (
+    "for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do sleep 0.05; done; done"
+)
 # Ends well on SIGTERM.
-OBEDIENT = ("/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.05; done")
-STUBBORN = ("/bin/sh", "-c", "trap '' TERM; while :; do sleep 0.05; done")
+OBEDIENT = ("/bin/sh", "-c", f"trap 'exit 0' TERM; {LOOP}")
+STUBBORN = ("/bin/sh", "-c", f"trap '' TERM; {LOOP}")
 
 
 @pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT))
@@ -49,6 +55,34 @@ def test_nohup_is_respected() -> None:
             assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("grace_seconds", (12.0, None))
+def test_with_a_signal_begins_the_time_in_which_the_process_has_to_end_if_there_is_one(
+    grace_seconds: float | None,
+) -> None:
+    dog, asked = Watchdog(), list[float]()
+
+    def must_end(within_seconds: float) -> None:
+        asked.append(within_seconds)
+
+    dog.must_end = must_end  # type: ignore[method-assign]
+    stop = Stop(dog, grace_seconds=grace_seconds)
+
+    with stop.install():
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.wait(5)
+        eventually(lambda: "stop" not in {thread.name for thread in threading.enumerate()})
+
+    assert asked == ([] if grace_seconds is None else [grace_seconds])
+
+
+def test_a_wait_is_as_long_as_asked_for_unless_a_stop_is() -> None:
+    stop = Stop()
+    assert not stop.wait(0.001)
+    stop.set()
+
+    assert stop.wait(60)
 
 
 def test_a_process_that_was_asked_to_stop_and_hangs_says_where_and_fails() -> None:

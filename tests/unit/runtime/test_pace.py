@@ -28,7 +28,7 @@ def test_after_a_turn_with_much_to_do_the_next_one_may_follow_at_once() -> None:
     assert pace.remaining() == 0
 
 
-@pytest.mark.parametrize(("longest", "waits", "may"), ((1.0, [0.5], True), (0.2, [0.2], False)))
+@pytest.mark.parametrize(("longest", "waits", "may"), ((1.0, [0.5], True), (0.5, [0.5], True), (0.2, [0.2], False)))
 def test_a_rest_is_no_longer_than_asked_for(longest: float, waits: list[float], *, may: bool) -> None:
     pace = Pace(0.5, Clock())
     pace.begin()

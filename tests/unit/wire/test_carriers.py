@@ -9,7 +9,7 @@ import pytest
 from service.domain.events import Sense
 from service.domain.milestones import Milestone, Reason
 from service.errors import SettingsError
-from service.wire.carriers import CarrierTables, Meaning, parse_table
+from service.wire.carriers import CarrierCode, CarrierTables, CodeList, Meaning, parse_table
 
 GOOD = """\
 name = "Some Carrier"
@@ -304,3 +304,122 @@ def test_an_exact_code_goes_before_its_family_and_the_longest_family_before_othe
         Milestone.RT,
     ]
     assert tables.understand("some", "J/A").sense is Sense.UNMAPPED
+
+
+def test_a_table_has_all_that_its_text_says() -> None:
+    text = (
+        'name = "X"\nsources = ["https://a", "https://b"]\nzone = "Asia/Tokyo"\nelsewhere = ["N"]\n'
+        '[delivered]\nD = "at the door"\nN = "at a neighbour"\n[returning]\nR = "back"\n'
+    )
+
+    table = parse_table("some", text, "x")
+
+    assert (table.carrier, table.name, str(table.zone), table.aggregator) == ("some", "X", "Asia/Tokyo", False)
+    assert table.sources == ("https://a", "https://b")
+    assert table.codes == {
+        "D": CarrierCode("D", Sense.ASSERTS, Milestone.RDTPF, "at the door", CodeList.DELIVERED),
+        "N": CarrierCode("N", Sense.ASSERTS, Milestone.RDTPF, "at a neighbour", CodeList.DELIVERED, elsewhere=True),
+        "R": CarrierCode("R", Sense.INFORMS, None, "back", CodeList.RETURNING),
+    }
+    assert (table.codes["R"].returning, table.codes["D"].returning) == (True, False)
+
+
+def test_a_table_of_a_zone_alone_has_no_code() -> None:
+    table = parse_table("some", 'name = "X"\nzone = "Asia/Tokyo"\n', "x")
+
+    assert (table.codes, table.sources, str(table.zone)) == ({}, (), "Asia/Tokyo")
+    assert parse_table("some", GOOD.replace('zone = "Europe/London"\n', ""), "x").zone is None
+
+
+@pytest.mark.parametrize(
+    ("code", "is_good"),
+    (
+        ("x" * 128, True),
+        ("x" * 129, False),
+        ("A/*", True),
+        ("A/B/*", True),
+        ("A/*/*", False),
+        ("A*", False),
+        ("A ", False),
+    ),
+)
+def test_a_code_is_as_long_as_an_event_may_have_it_and_has_a_star_at_its_end_alone(code: str, is_good: bool) -> None:
+    text = f'name = "X"\n[movement]\n"{code}" = "moved"\n'
+
+    if is_good:
+        assert [*parse_table("some", text, "x").codes] == [code]
+    else:
+        with pytest.raises(SettingsError, match=r"^x:3: movement\."):
+            parse_table("some", text, "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    (
+        ("zz = 1\naa = 1\n" + GOOD, "x:2: unknown key 'aa'"),
+        (GOOD.replace('D = "', "'D' = \"") + 'D = "again"\n', "x:15: informational.D"),
+        (GOOD + '\n  "D"   = "again"\n', "x:16: informational.D"),
+        (GOOD.replace("[informational]", "[ informational ]").replace("P = ", "D = "), "x:14: informational.D"),
+        ("elsewhere = ['']\n" + GOOD, "x:1: elsewhere: a list of texts"),
+        ("sources = ['a', 1]\n" + GOOD, "x:1: sources: a list of texts"),
+        ('name = ""\n' + GOOD.partition("\n")[2], "x: name: a text"),
+        ('name = "x"\nother = 1\n[movement]\nother = "x"\n', "x:4: unknown key 'other'"),
+    ),
+)
+def test_the_line_of_a_mistake_is_the_last_one_that_writes_its_key(text: str, complaint: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse_table("some", text, "x")
+
+    assert str(caught.value).startswith(complaint)
+
+
+def test_of_several_files_that_are_no_tables_the_first_by_name_is_named(tmp_path: Path) -> None:
+    for name in ("c", "a", "b"):
+        (tmp_path / f"{name}.toml").write_text("x")
+
+    with pytest.raises(SettingsError, match=r"/a\.toml: "):
+        CarrierTables.load(tmp_path)
+
+
+def test_of_two_directories_the_last_one_wins(tmp_path: Path) -> None:
+    for directory in ("first", "last"):
+        (tmp_path / directory).mkdir()
+        (tmp_path / directory / "some.toml").write_text(f'name = "{directory} – é"\nzone = "UTC"\n', encoding="utf-8")
+
+    table = CarrierTables.load(tmp_path / "first", tmp_path / "last").table("some")
+
+    assert table is not None
+    assert table.name == "last – é"
+
+
+def test_a_code_with_a_colon_is_the_carriers_own_before_it_is_an_aggregators() -> None:
+    own = 'name = "x"\n[movement]\n"agg:D" = "own"\n"C:x" = "own"\n'
+    of_many = 'name = "y"\naggregator = true\n[delivered]\nD = "theirs"\n"E/*" = "theirs"\n'
+    tables = CarrierTables([parse_table("some", own, "x"), parse_table("agg", of_many, "y")])
+
+    found = {
+        code: tables.understand("some", code).milestone for code in ("agg:D", "C:x", "agg:E/1", "agg:", "agg", "D")
+    }
+
+    assert found == {
+        "agg:D": Milestone.RT,
+        "C:x": Milestone.RT,
+        "agg:E/1": Milestone.RDTPF,
+        "agg:": None,
+        "agg": None,
+        "D": None,
+    }
+    assert (tables.carriers, tables.aggregators) == (("some",), ("agg",))
+    assert tables.lookup("agg", "D") is None
+    assert tables.understand("nobody", "agg:D").milestone is Milestone.RDTPF
+    assert (tables.knows("some"), tables.knows("agg"), tables.table("agg") is None) == (True, False, False)
+
+
+def test_a_family_of_one_level_is_no_member_of_itself() -> None:
+    tables = CarrierTables([parse_table("some", 'name = "x"\n[movement]\n"A/*" = "a"\n"A/B/C/*" = "b"\n', "x")])
+
+    found = {code: tables.lookup("some", code) for code in ("A/", "A/B", "A/B/C", "A/B/C/D/E", "A", "B/A/C", "/A/")}
+
+    assert {code: found_ and found_.description for code, found_ in found.items()} == {
+        "A/": "a", "A/B": "a", "A/B/C": "a", "A/B/C/D/E": "b", "A": None, "B/A/C": None, "/A/": None,
+    }  # fmt: skip

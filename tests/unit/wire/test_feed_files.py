@@ -103,3 +103,77 @@ def test_a_file_of_another_feed_or_without_an_end_that_tells_is_refused(tmp_path
     with pytest.raises(SettingsError, match="say --format"):
         kind_of(Path("tracking.txt"))
     assert kind_of(Path("a.NDJSON")) is FileKind.JSONL
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    (("a.csv", FileKind.CSV), ("A.CSV", FileKind.CSV), ("a.jsonl", FileKind.JSONL), ("a.csv.ndjson", FileKind.JSONL)),
+)
+def test_the_end_of_a_name_tells_how_a_file_is_written(name: str, kind: FileKind) -> None:
+    assert kind_of(Path("folder.csv") / name) is kind
+
+
+def test_with_each_line_it_is_told_how_much_of_the_file_is_read(tmp_path: Path) -> None:
+    head, *rows = CSV.encode().splitlines(keepends=True)
+    payload = body("ups")
+
+    found = read(tmp_path / "x.csv", CSV.encode())
+    assert [line.read for line in found] == [len(head) + len(b"".join(rows[: n + 1])) for n in range(len(rows))]
+    found = read(tmp_path / "x.jsonl", payload + b"\n\n" + payload, "ups")
+    assert [line.read for line in found] == [len(payload) + 1, 2 * len(payload) + 2]
+
+
+@pytest.mark.parametrize(("more", "reason"), ((0, None), (1, "too_large"), (LONGEST_LINE * 3, "too_large")))
+def test_a_payload_is_as_long_as_a_request_may_be_and_a_longer_one_is_one_line(
+    tmp_path: Path, more: int, reason: str | None
+) -> None:
+    payload = body("ups")
+    line = payload + b" " * (LONGEST_LINE - len(payload) - 1 + more) + b"\n"
+
+    first, last = read(tmp_path / "x.jsonl", line + payload, "ups")
+
+    assert (first.number, last.number) == (1, 2)
+    assert (first.fault and first.fault.reason, last.fault) == (reason, None)
+    assert first.fault is None or first.fault.path == "line 1"
+
+
+def test_a_row_is_as_long_as_a_request_may_be(tmp_path: Path) -> None:
+    head, row, *_ = CSV.splitlines()
+    cells = ("," + "x" * 999) * (LONGEST_LINE // 1000 + 1)  # without a column
+    room = LONGEST_LINE - len(row) - 1
+
+    (line,) = read(tmp_path / "x.csv", f"{head}\n{row}{cells[:room]}\n".encode())
+
+    assert line.scans[0].fault is None
+    with pytest.raises(Unreadable) as caught:
+        read(tmp_path / "x.csv", f"{head}\n{row}{cells[: room + 1]}\n".encode())
+    assert (caught.value.fault.path, caught.value.fault.reason) == ("line 2", "too_large")
+
+
+def test_cells_without_a_column_and_columns_without_a_cell_are_none(tmp_path: Path) -> None:
+    text = "ConsignmentNo,EventDT,OmniCode\n1245,2018-12-28T17:22:43,OP-72,more,and more\n1246,2018-12-28T17:22:43\n"
+
+    first, second = read(tmp_path / "x.csv", text.encode())
+
+    native = json.loads(json.loads(first.scans[0].value)["native"])
+    assert native == {"ConsignmentNo": "1245", "EventDT": "2018-12-28T17:22:43", "OmniCode": "OP-72"}
+    assert first.scans[0].fault is None
+    assert second.scans[0].fault is not None
+    assert second.scans[0].fault.path == "line 3 code (event.OmniCode)"
+
+
+def test_a_file_of_nothing_has_no_lines(tmp_path: Path) -> None:
+    assert read(tmp_path / "x.csv", b"") == []
+    assert read(tmp_path / "x.csv", CSV.splitlines(keepends=True)[0].encode()) == []
+    assert read(tmp_path / "x.jsonl", b"\n \n", "ups") == []
+
+
+def test_a_row_that_is_no_csv_is_named_by_its_line(tmp_path: Path) -> None:
+    head, first, *_ = CSV.splitlines(keepends=True)
+
+    wrong, good = read(tmp_path / "x.csv", (head + '"a"b,c\n' + first).encode())
+
+    assert wrong.fault is not None
+    assert (wrong.number, wrong.fault.path, wrong.fault.reason, wrong.scans) == (2, "line 2", "not_csv", [])
+    assert wrong.read == len(head) + len('"a"b,c\n')
+    assert (good.number, good.scans[0].meaning) == (3, "RT")

@@ -90,3 +90,41 @@ def test_whatever_comes_is_an_event_or_says_why_not(
     except InvalidEvent:
         return
     assert all(isinstance(each, dict | InvalidEvent) for each in found)
+
+
+def test_the_media_type_of_a_request_is_read_without_its_parameters_in_any_letter_case() -> None:
+    body = json.dumps(EVENT).encode()
+
+    assert read_events(" Application/CloudEvents-Batch+JSON ; charset=utf-8", (), b"[" + body + b"]") == [EVENT]
+    assert read_events("Application/CloudEvents+JSON", (), body) == [EVENT]
+    (found,) = read_events("application/cloudevents+avro", (), body)
+    assert isinstance(found, InvalidEvent)
+    assert found.reason == "unsupported_content_type"
+
+
+def test_an_empty_batch_has_no_events() -> None:
+    assert read_events(BATCH_MEDIA_TYPE, (), b"[]") == []
+
+
+def test_of_the_headers_those_of_the_event_count_and_the_type_of_the_payload_is_the_requests() -> None:
+    headers = [
+        ("CE-Specversion", "1.0"),
+        ("cE-iD", "%E2%82%AC"),
+        ("X-ce-source", "/no"),
+        ("content-type", "text/plain"),
+    ]
+
+    assert read_events("text/json", headers, b"[]") == [
+        {"specversion": "1.0", "id": "\u20ac", "datacontenttype": "text/json", "data": []}
+    ]
+    assert read_events(None, headers, b"[]") == [{"specversion": "1.0", "id": "\u20ac", "data": []}]
+    assert read_events("", headers, b"[]") == [
+        {"specversion": "1.0", "id": "\u20ac", "datacontenttype": "", "data": []}
+    ]
+
+
+def test_a_body_with_a_header_of_an_event_is_a_payload_and_no_event() -> None:
+    (found,) = read_events("application/json", [("ce-id", "1")], json.dumps(EVENT).encode())
+
+    assert isinstance(found, InvalidEvent)
+    assert found.reason == "not_cloudevent"

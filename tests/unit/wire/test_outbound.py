@@ -84,7 +84,7 @@ def test_a_status_change_says_what_moved_and_what_the_status_is_then() -> None:
     location = {"name": "Auckland", "country": "NZ"}
     last = entries(created(), asserting(Milestone.RT, 1, location=location))[-1]
 
-    message = status_changed(RETURN, last.state, last.changes[0], RECORDED)
+    message = status_changed(RETURN, last.state, last.changes[0], RECORDED, "https://returns.example/")
 
     assert message.key == RETURN.encode()
     assert checked(message) == {
@@ -110,6 +110,7 @@ def test_a_status_change_says_what_moved_and_what_the_status_is_then() -> None:
             "order_number": "201905270449",
             "carrier": "omniparcel",
             "tracking_number": "OP123456789NZ",
+            "tracking_url": f"https://returns.example/track/{RETURN}",
             "connote": None,
             "location": location,
             "cause": {"source": "/tests", "id": "RT-1"},
@@ -163,6 +164,7 @@ def test_the_current_status_is_the_document_with_the_seven_milestones() -> None:
         "route": "omnirps",
         "carrier": "omniparcel",
         "tracking_number": "OP123456789NZ",
+        "tracking_url": None,
         "connote": None,
         "status": "RP",
         "status_name": "Return Processed",

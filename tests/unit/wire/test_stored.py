@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,8 @@ from service.domain.milestones import Kind, Milestone, Route
 from service.wire import models
 from service.wire.carriers import CarrierTables, parse_table
 from service.wire.inbound import Inbound, Parser
+from service.wire.record import Record
+from service.wire.rows.reconciled import NOTHING, RECONCILED, event_data
 from service.wire.stored import (
     KeptEvent,
     decode_changes,
@@ -121,7 +124,7 @@ def test_no_change_is_stored_as_nothing() -> None:
     assert decode_changes(None, NEW, ("s", "x")) == []
 
 
-@pytest.mark.parametrize("moment", (0, 1, 946_684_800_000_000, 1_795_435_200_123_456, 4_102_444_799_999_999))
+@pytest.mark.parametrize("moment", (0, 1, 946_684_800_000_000, 1_795_435_200_123_456, 253_402_300_799_999_999))
 def test_a_time_keeps_its_microseconds(moment: int) -> None:
     assert to_micros(from_micros(moment)) == moment
 
@@ -183,3 +186,26 @@ def waited(inbound: Inbound, tables: CarrierTables) -> Inbound:
         published_at=from_micros(0),
     )
     return kept.inbound(str(inbound.kind), inbound.subject, tables)
+
+
+def test_where_an_event_stood_in_kafka_is_read_from_its_row() -> None:
+    kept = KeptEvent(
+        "/s", "i", models.HUB_PROCESSED, from_micros(5), "event", None, None, "RP", "{}", None, "topic",
+        UUID("00000000-0000-0000-0000-00000000002a"), 3, 17, from_micros(1_795_608_000_250_999),
+    )  # fmt: skip
+
+    assert kept.record() == Record("topic", 3, 17, 1_795_608_000_250, None, None, topic_id=bytes(15) + b"\x2a")
+    assert kept._replace(topic_id=None).record().topic_id is None
+
+
+@pytest.mark.parametrize("verdict", ("held", "refused", "advanced", None))
+def test_a_reason_is_why_a_scan_is_unmapped_only_where_that_was_the_verdict(verdict: str | None) -> None:
+    event = stored_event("/s", "i", models.CARRIER_SCANNED, from_micros(5), None, {}, verdict, "unknown_code")
+
+    assert (event.sense, event.unmapped_because, event.milestone) == (Sense.INFORMS, None, None)
+
+
+def test_what_subscribers_held_is_read_from_the_row_that_says_so() -> None:
+    event = stored_event("/s", "i", RECONCILED, from_micros(5), None, event_data("R-1", None))
+
+    assert (event.sense, event.published, event.at) == (Sense.RECONCILES, NOTHING, 5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from random import Random
 
 import pytest
@@ -77,3 +78,52 @@ def test_a_stub_fits_whatever_the_letter(seed: int) -> None:
 
     assert len(written(stub)) <= most
     assert dict(stub.headers)["dlq.stub"] == b"true"
+
+
+ROOMY = 2048
+
+
+@pytest.mark.parametrize(("length", "is_kept"), ((ROOMY // 4, True), (ROOMY // 4 + 1, False)))
+def test_a_key_takes_a_quarter_of_a_stub_at_most(length: int, is_kept: bool) -> None:
+    record = Record("in", 3, 17, 5, b"k" * length, b"x", ())
+
+    stub = stub_of(record, "too_large", ERROR, 12, 1, ROOMY)
+
+    told = dict(stub.headers)
+    assert (stub.key == record.key, stub.key is None) == (is_kept, not is_kept)
+    assert told.get("dlq.key_size") == (None if is_kept else str(length).encode())
+    digest = hashlib.sha256(record.key or b"").hexdigest().encode()
+    assert told.get("dlq.key_sha256") == (None if is_kept else digest)
+
+
+def test_what_is_wrong_is_told_in_so_many_characters() -> None:
+    record = Record("in", 3, 17, 5, None, b"x", ())
+
+    stub = stub_of(record, "too_large", "é" * 501, 12, 1, ROOMY)
+
+    assert dict(stub.headers)["dlq.error"] == ("é" * 500).encode()
+    assert "dlq.headers_left_out" not in dict(stub.headers)
+
+
+def test_as_many_headers_are_kept_as_fit() -> None:
+    """One that is left out leaves less room than the next one and its count would take."""
+    headers = tuple((f"h{n}", b"x" * 50) for n in range(99))
+    record = Record("in", 3, 17, 5, b"k", b"x", headers)
+
+    stub = stub_of(record, "too_large", ERROR, 12, 1, 4096)
+
+    kept = stub.headers.index(("dlq.reason", b"too_large"))
+    assert stub.headers[:kept] == headers[:kept]
+    assert dict(stub.headers)["dlq.headers_left_out"] == str(99 - kept).encode()
+    assert 4096 - 60 - 6 * kept < len(written(stub)) <= 4096
+
+
+@pytest.mark.parametrize("most", (3000, 5000))
+def test_a_header_without_a_value_and_one_behind_it_that_is_too_large_are_told_apart(most: int) -> None:
+    record = Record("in", 3, 17, 5, None, b"x", (("none", None), ("large", b"y" * most), ("small", b"")))
+
+    told = stub_of(record, "too_large", ERROR, 12, 1, most).headers
+
+    assert told[0] == ("none", None)
+    assert told[1][0] == "dlq.reason"
+    assert told[-1] == ("dlq.headers_left_out", b"2")

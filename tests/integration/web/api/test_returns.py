@@ -62,6 +62,7 @@ def test_a_return_is_answered_with_its_status_and_timeline(client: Client, datab
         "route": "omnirps",
         "carrier": "generic",
         "tracking_number": "TR-1001",
+        "tracking_url": None,
         "connote": None,
         "status": "RDTPF",
         "status_name": "Transferred to Sorting Facility",

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from service.application.access.bounds import UNBOUND, Bounds
-from service.application.commands.accepting import MAY_SEND, Accepting, InputMessage, Sender, publisher_name
+from service.application.commands.accepting import (
+    MAY_SEND,
+    Accepting,
+    Concerned,
+    InputMessage,
+    Judged,
+    Sender,
+    publisher_name,
+    told,
+    told_of_check,
+)
 from service.domain.journey import State, replay
+from service.domain.milestones import Milestone
 from service.errors import InvalidEvent
 from service.wire import models
 from service.wire.carriers import CarrierTables
@@ -18,25 +30,30 @@ from service.wire.inbound import Parser, SubjectKind
 from tests.support.journals import RP, VOID, creation, event, scan
 from tests.unit.wire.events import record
 
-PARSER = Parser(CarrierTables.load())
+PARSER = Parser(CarrierTables.load(), models.TYPES_BY_TOPIC_SETTING)
 TOPICS = {event_type: setting for setting, types in models.TYPES_BY_TOPIC_SETTING.items() for event_type in types}
 SCANNER = Sender("nzpost", {"scan"}, UNBOUND)
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 class Returns:
     """One return, known by its creation and a scan."""
 
+    def __init__(self) -> None:
+        self.limits: list[int] = []
+
     def states(self, bounds: Bounds, kind: SubjectKind, subject: str, limit: int) -> Sequence[tuple[str, State]]:
+        self.limits.append(limit)
         assert bounds == UNBOUND
-        assert kind is SubjectKind.LABEL
         known = [creation(), {**scan("COLLECTED", "10:00"), "source": "/nzpost/depot"}]
         state = replay([PARSER.parse(record(each)).event for each in known])
-        return [("R-1001", state)][:limit] if "R-1001" in subject else []
+        names = {SubjectKind.LABEL: "generic/TR-1001", SubjectKind.RETURN: "R-1001", SubjectKind.CONNOTE: "C-1"}
+        return [("R-1001", state)][:limit] if subject == names[kind] else []
 
 
-def accepting(published: list[InputMessage] | None = None) -> Accepting:
+def accepting(published: list[InputMessage] | None = None, returns: Returns | None = None) -> Accepting:
     kept: list[InputMessage] = [] if published is None else published
-    return Accepting(PARSER, TOPICS, kept.extend, Returns())
+    return Accepting(PARSER, TOPICS, kept.extend, returns or Returns(), lambda: NOW)
 
 
 def sent(document: dict[str, Any], source: str = "/depot") -> dict[str, Any]:
@@ -50,6 +67,23 @@ def test_a_source_is_below_its_publishers_name_once(source: str) -> None:
     assert judged.source == source
     assert judged.message is not None
     assert json.loads(judged.message.value)["source"] == "/nzpost/depot"
+
+
+@pytest.mark.parametrize(
+    ("source", "published"),
+    (
+        ("//depot", "/nzpost/depot"),
+        ("X/depot", "/nzpost/X/depot"),
+        ("/other/depot", "/nzpost/other/depot"),
+        ("/nzpost", "/nzpost/nzpost"),
+        ("/nzposted/depot", "/nzpost/nzposted/depot"),
+    ),
+)
+def test_a_source_keeps_its_own_name_below_its_publishers(source: str, published: str) -> None:
+    (judged,) = accepting().judge([sent(scan("COLLECTED", "11:00"), source)], SCANNER)
+
+    assert judged.inbound is not None
+    assert judged.inbound.event.source == published
 
 
 def test_nobody_voids_in_anothers_name() -> None:
@@ -104,7 +138,196 @@ def test_a_check_says_what_the_event_would_be(document: dict[str, Any], verdict:
 
 @pytest.mark.parametrize(
     ("text", "name"),
-    (("NZ Post (feed)", "nz-post-feed"), ("", ""), ("--", ""), ("a" * 50, "a" * 40), ("Ärger", "rger")),
+    (
+        ("NZ Post (feed)", "nz-post-feed"),
+        ("", ""),
+        ("--", ""),
+        ("a" * 50, "a" * 40),
+        ("a" * 39 + " b", "a" * 39),
+        ("Ärger", "rger"),
+    ),
 )
 def test_a_publishers_name_is_made_of_small_letters_digits_and_dashes(text: str, name: str) -> None:
     assert publisher_name(text) == name
+
+
+LABEL = "generic/TR-1001"
+
+
+def test_what_is_accepted_goes_to_the_topic_of_its_type_under_what_it_is_about() -> None:
+    published: list[InputMessage] = []
+
+    (judged,) = accepting(published).accept([sent(scan("COLLECTED", "11:00"))], SCANNER)
+
+    assert published == [judged.message]
+    assert (published[0].topic, published[0].key) == ("topic_scans", LABEL.encode())
+    assert judged.inbound is not None
+    assert (judged.inbound.subject, judged.inbound.event.source) == (LABEL, "/nzpost/depot")
+    (created,) = accepting(published).accept([sent(creation())], Sender("shop", {"create"}, UNBOUND))
+    assert (published[1].topic, published[1].key) == ("topic_returns", b"R-1001")
+    assert created.status == "accepted"
+
+
+def test_what_is_wrong_is_published_nowhere_and_the_others_are() -> None:
+    published: list[InputMessage] = []
+
+    found = accepting(published).accept([{"id": 7}, sent(scan("COLLECTED", "11:00")), sent(scan("", "11:00"))], SCANNER)
+
+    assert [each.status for each in found] == ["invalid", "accepted", "invalid"]
+    assert len(published) == 1
+    assert accepting(published).accept([{"id": 7}], SCANNER)[0].status == "invalid"
+    assert len(published) == 1
+
+
+def test_an_event_of_the_future_is_judged_by_the_clock() -> None:
+    later = sent(scan("COLLECTED", "11:00")) | {"time": "2026-11-22T12:00:00.000001Z"}
+
+    (judged,) = accepting().judge([later], SCANNER)
+
+    assert judged.error is not None
+    assert judged.error.reason == "time_out_of_range"
+    assert accepting().judge([later | {"time": "2026-11-22T12:00:00Z"}], SCANNER)[0].error is None
+
+
+@pytest.mark.parametrize("source", ("", 7, None))
+def test_a_source_that_is_none_is_no_ones_and_is_refused(source: object) -> None:
+    event_ = sent(scan("COLLECTED", "11:00")) | {"source": source}
+
+    (judged,) = accepting().judge([event_], SCANNER)
+
+    assert judged.error is not None
+    assert judged.error.faults[0][0] == "source"
+
+
+def test_only_a_voids_data_names_the_source_of_another_event() -> None:
+    with_source = scan("COLLECTED", "11:00", source="/other")
+    void = sent(event(VOID, "v", "12:00")) | {"data": {"return_id": "R-1001", "source": "", "id": "x"}}
+
+    (judged,) = accepting().judge([sent(with_source)], SCANNER)
+    (wrong,) = accepting().judge([void], Sender("akl1", {"hub"}, UNBOUND))
+
+    assert judged.message is not None
+    assert json.loads(judged.message.value)["data"]["source"] == "/other"
+    assert wrong.error is not None
+    assert ("data.source", "string should have at least 1 character") in wrong.error.faults
+
+
+@pytest.mark.parametrize(
+    ("scopes", "is_allowed"),
+    (({"scan"}, True), ({"hub"}, True), ({"hub", "read"}, True), ({"create"}, False), ((), False)),
+)
+def test_any_scope_that_allows_a_type_is_enough(scopes: set[str], is_allowed: bool) -> None:
+    delivered = sent(event(models.CONNOTE_DELIVERED, "d", "11:00", connote="C-1"))
+
+    (judged,) = accepting().judge([delivered], Sender("nzpost", scopes, UNBOUND))
+
+    assert judged.error is None if is_allowed else judged.error is not None
+    if judged.error is not None:
+        assert judged.error.detail == "type: the token may not send it, it lacks the scope scan or hub"
+
+
+def test_a_type_that_nobody_knows_is_refused_as_that_whatever_the_token() -> None:
+    (judged,) = accepting().judge([sent(scan("X", "11:00")) | {"type": "x"}], Sender("nobody", (), UNBOUND))
+
+    assert judged.error is not None
+    assert judged.error.reason == "unknown_type"
+
+
+def test_what_became_of_an_event_is_told_with_what_it_called_itself() -> None:
+    good, bad = accepting().judge([sent(scan("COLLECTED", "11:00")), {"id": "i", "source": 7, "type": None}], SCANNER)
+
+    assert told(0, good) == {
+        "index": 0,
+        "id": "R-1001-COLLECTED-11:00",
+        "source": "/depot",
+        "type": models.CARRIER_SCANNED,
+        "status": "accepted",
+        "reason": None,
+        "faults": [],
+        "not_understood": [],
+    }
+    assert told(7, bad) == {
+        "index": 7,
+        "id": "i",
+        "source": None,
+        "type": None,
+        "status": "invalid",
+        "reason": "not_cloudevent",
+        "faults": [{"path": "", "detail": bad.error.detail if bad.error else ""}],
+        "not_understood": [],
+    }
+    (described,) = accepting().judge(
+        [sent(scan("COLLECTED", "11:00", location={"country": "Oceania"}, signed_by=7))], SCANNER
+    )
+    assert told(0, described)["not_understood"] == ["location.country", "signed_by"]
+    unread = Judged(None, None, None, error=InvalidEvent("not_json", "x", [("a", "b"), ("c", "d")]))
+    assert told(1, unread)["faults"] == [{"path": "a", "detail": "b"}, {"path": "c", "detail": "d"}]
+
+
+@pytest.mark.parametrize(
+    ("document", "means"),
+    (
+        (scan("COLLECTED", "11:00"), "RT"),
+        (scan("RETURNING", "11:00"), "informs"),
+        (scan("WHAT", "11:00"), "unmapped"),
+        (event(models.CONNOTE_DELIVERED, "d", "11:00", connote="C-1"), None),
+    ),
+)
+def test_a_check_tells_what_the_code_of_a_scan_means(document: dict[str, Any], means: str | None) -> None:
+    (judged,) = accepting().judge([sent(document)], SCANNER)
+
+    checked = told_of_check(3, judged, None)
+
+    assert checked == told(3, judged) | {"published_source": "/nzpost/depot", "means": means, "concerns": None}
+
+
+def test_a_check_tells_which_returns_an_event_concerns_and_what_it_would_be_there() -> None:
+    returns = Returns()
+    use_case = accepting(returns=returns)
+    judged, wrong = use_case.judge([sent(scan("DELIVERED", "11:00")), {"id": 1}], SCANNER)
+    assert judged.inbound is not None
+
+    concerned = use_case.concerned(UNBOUND, judged.inbound)
+
+    assert told_of_check(0, judged, concerned)["concerns"] == [
+        {"return_id": "R-1001", "verdict": "advanced", "reason": None, "status": "RDTPF"}
+    ]
+    assert returns.limits == [10]
+    assert use_case.concerned(UNBOUND, judged.inbound, 0) == []
+    nothing = told_of_check(1, wrong, [])
+    assert (nothing["published_source"], nothing["means"], nothing["concerns"]) == (None, None, [])
+
+
+def test_a_check_says_why_something_would_not_count() -> None:
+    use_case = accepting()
+    unmapped, exported, twice = use_case.judge(
+        [
+            sent(scan("WHAT", "11:00")),
+            sent(event(models.HUB_EXPORTED, "e", "11:00", return_id="R-1001", hub="lhr", connote="C-1")),
+            sent(scan("COLLECTED", "10:00")),
+        ],
+        Sender("nzpost", {"scan", "hub"}, UNBOUND),
+    )
+
+    def of(judged: Judged) -> list[Concerned]:
+        assert judged.inbound is not None
+        return use_case.concerned(UNBOUND, judged.inbound)
+
+    assert of(unmapped) == [Concerned("R-1001", "unmapped", "unknown_code", Milestone.RT)]
+    assert of(exported) == [Concerned("R-1001", "held", "awaiting_processed", Milestone.RT)]
+    assert of(twice) == [Concerned("R-1001", "duplicate", None, Milestone.RT)]
+
+
+def test_of_a_void_of_what_came_it_is_not_said_what_it_would_be_and_of_another_it_is() -> None:
+    use_case = accepting()
+
+    def void(id_: str) -> dict[str, Any]:
+        said = {"return_id": "R-1001", "source": "/depot", "id": id_, "by": "Ann", "reason": "a mistake"}
+        return sent(event(VOID, f"v-{id_}", "12:00")) | {"data": said}
+
+    known, other = use_case.judge([void("R-1001-COLLECTED-10:00"), void("x")], Sender("nzpost", {"hub"}, UNBOUND))
+    assert known.inbound is not None
+    assert other.inbound is not None
+
+    assert use_case.concerned(UNBOUND, known.inbound) == [Concerned("R-1001", None, None, None)]
+    assert use_case.concerned(UNBOUND, other.inbound) == [Concerned("R-1001", "informational", None, Milestone.RT)]

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,55 +9,26 @@ import pytest
 from service.application.access.bounds import UNBOUND
 from service.application.commands.creation import (
     SOURCE,
-    Creating,
-    Creation,
     CreationRequest,
     KeyReused,
     ReturnExists,
     new_return_id,
 )
 from service.errors import InvalidEvent, Retryable
-from service.wire.carriers import CarrierTables
-from service.wire.inbound import Parser
 from service.wire.models import RETURN_CREATED
+from tests.support.creations import RANGES, World
 
-NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 DATA: dict[str, Any] = {"retailer": "acme", "route": "omnirps", "carrier": "generic", "tracking_number": "T-1"}
-
-
-class Kept:
-    """`Creations` in memory."""
-
-    def __init__(self) -> None:
-        self.rows: dict[tuple[str, str], Creation] = {}
-        self.is_away = False
-
-    def keep(self, token: str, key: str, new: Creation) -> Creation | None:
-        taken = any(row.return_id == new.return_id for row in self.rows.values())
-        if (token, key) not in self.rows and not taken:
-            self.rows[token, key] = new
-        return self.rows.get((token, key))
-
-    def is_published(self, token: str, key: str) -> None:
-        if self.is_away:
-            raise Retryable("away")
-        self.rows[token, key] = self.rows[token, key]._replace(published=True)
-
-
-class World:
-    def __init__(self) -> None:
-        self.kept, self.published, self.kafka_is_away = Kept(), list[tuple[str, bytes]](), False
-        self.creating = Creating(self.kept, Parser(CarrierTables.load()), "returns", self._publish, lambda: NOW)
-
-    def _publish(self, return_id: str, event: bytes) -> None:
-        if self.kafka_is_away:
-            raise Retryable("away")
-        self.published.append((return_id, event))
 
 
 @pytest.fixture
 def world() -> World:
     return World()
+
+
+@pytest.fixture
+def numbered() -> World:
+    return World(RANGES)
 
 
 def test_what_kafka_did_not_take_is_published_when_the_request_comes_again(world: World) -> None:
@@ -176,3 +146,57 @@ def test_half_a_character_is_refused_in_the_words_of_ingestion(world: World) -> 
 
 def test_numbers_are_new_each_time() -> None:
     assert len({new_return_id() for _ in range(1000)}) == 1000
+
+
+UNNUMBERED = {name: value for name, value in DATA.items() if name != "tracking_number"}
+
+
+def test_a_return_without_a_number_gets_one_of_its_carriers_range_and_keeps_it(numbered: World) -> None:
+    request = CreationRequest("t", "k", UNNUMBERED, UNBOUND)
+
+    first, again = numbered.creating.create(request), numbered.creating.create(request)
+    other = numbered.creating.create(CreationRequest("t", None, {**UNNUMBERED, "tracking_number": None}, UNBOUND))
+
+    assert first.document["tracking_number"] == again.document["tracking_number"] == "RR000000005NZ"
+    assert (first.again, again.again) == (False, True)
+    assert other.document["tracking_number"] == "RR000000014NZ"
+    assert json.loads(numbered.published[-1][1])["data"]["tracking_number"] == "RR000000014NZ"
+
+
+def test_a_number_that_is_given_is_left_alone(numbered: World) -> None:
+    created = numbered.creating.create(CreationRequest("t", "k", DATA, UNBOUND))
+
+    assert created.document["tracking_number"] == "T-1"
+    assert numbered.kept.numbers == 0
+
+
+def test_what_ingestion_would_refuse_takes_no_number(numbered: World) -> None:
+    for wrong in ({"route": "by sea"}, {"items": [{"sku": "x", "quantity": -1}]}):
+        with pytest.raises(InvalidEvent):
+            numbered.creating.create(CreationRequest("t", "k", {**UNNUMBERED, **wrong}, UNBOUND))
+
+    assert numbered.kept.numbers == 0
+
+
+@pytest.mark.parametrize("carrier", ("dhl", None, 7))
+def test_a_carrier_without_a_range_needs_a_number(numbered: World, carrier: object) -> None:
+    with pytest.raises(InvalidEvent, match="tracking_number: a number is expected; generic has a range"):
+        numbered.creating.create(CreationRequest("t", "k", {**UNNUMBERED, "carrier": carrier}, UNBOUND))
+
+
+def test_without_ranges_it_is_said_that_there_are_none(world: World) -> None:
+    with pytest.raises(InvalidEvent, match="no carrier has a range"):
+        world.creating.create(CreationRequest("t", "k", UNNUMBERED, UNBOUND))
+
+
+def test_a_return_is_found_from_when_kafka_has_it(world: World) -> None:
+    world.kafka_is_away = True
+    with pytest.raises(Retryable):
+        world.creating.create(CreationRequest("t", "k", {**DATA, "return_id": "R-1"}, UNBOUND))
+    before = world.creating.find(UNBOUND, "R-1")
+    world.kafka_is_away = False
+    created = world.creating.create(CreationRequest("t", "k", {**DATA, "return_id": "R-1"}, UNBOUND))
+
+    assert before is None
+    assert world.creating.find(UNBOUND, "R-1") == created.document
+    assert world.creating.find(UNBOUND, "R-2") is None

@@ -137,6 +137,13 @@ def test_a_delivery_of_another_connote_is_over_once_the_export_names_its_own() -
     assert ("held", "awaiting_exported", False) in exceptions(project(rows, ()))
 
 
+def test_a_refused_delivery_of_another_connote_stays_open_though_the_returns_own_one_arrived() -> None:
+    superseded = hub(RE, "15:00", connote="CN-B")
+    rows = history(creation(), hub(RP, "12:00"), superseded, EXPORT, delivery("CN-B"), delivery("CN-A"))
+
+    assert exceptions(project(rows, ())) == [("refused", "other_connote", True)]
+
+
 def test_a_refused_rejection_stays_open_until_it_counts() -> None:
     export = hub(RE, "13:00", connote="CN-A")
     rejected = hub(RR, "14:00", reason="empty")

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from service.application.access.bounds import EVERYTHING
 from service.application.reading.durations import DurationKeeper, leg_durations, typical_durations
 from service.application.reading.numbers import Match
 from service.application.reading.public import Revision
 from service.application.reading.redaction import Found
-from service.domain.journey import State
+from service.domain.journey import NEW, State
 from service.domain.milestones import Milestone, Route
 from service.errors import Retryable
 from tests.support import journals
@@ -26,10 +27,14 @@ class Store:
     def __init__(self, states: Sequence[State]) -> None:
         self.states = states
         self.asked = 0
+        self.limits: set[int] = set()
         self.is_away = False
+        self.meanwhile: Callable[[], object] = lambda: None
 
     def completed(self, limit: int) -> Sequence[State]:
         self.asked += 1
+        self.limits.add(limit)
+        self.meanwhile()
         if self.is_away:
             raise Retryable("away")
         return self.states[:limit]
@@ -95,3 +100,72 @@ def test_steps_come_in_the_order_of_the_way_and_with_too_few_returns_not_at_all(
         (Milestone.RDTPF, Milestone.RP),
     ]
     assert leg_durations([processed_after(1) for _ in range(19)]) == []
+
+
+def test_as_many_returns_as_say_something_are_enough_and_the_lower_of_two_middles_is_one_of_them() -> None:
+    durations = typical_durations([processed_after(days) for days in range(1, 21)])
+
+    assert durations[Route.OMNIRPS, Milestone.RDTPF] == timedelta(days=10)
+
+
+def test_what_happened_at_one_moment_took_no_time_and_is_counted() -> None:
+    assert typical_durations([processed_after(0)] * 20)[Route.OMNIRPS, Milestone.RDTPF] == timedelta(0)
+
+
+def test_a_return_of_which_nothing_counts_is_no_part_of_it() -> None:
+    assert typical_durations([NEW, *[processed_after(1)] * 20]) == typical_durations([processed_after(1)] * 20)
+
+
+def test_legs_of_the_whole_way_come_before_those_of_the_first_mile_alone() -> None:
+    domestic = found("R-1", [creation(route="first_mile_only"), scan("COLLECTED", "10:00"), scan("DELIVERED", "11:00")])
+
+    legs = leg_durations([domestic.state] * 20 + [processed_after(1)] * 20)
+
+    assert [(leg.route, leg.here, leg.there) for leg in legs] == [
+        (Route.OMNIRPS, Milestone.RC, Milestone.RDTPF),
+        (Route.OMNIRPS, Milestone.RDTPF, Milestone.RP),
+        (Route.FIRST_MILE_ONLY, Milestone.RC, Milestone.RT),
+        (Route.FIRST_MILE_ONLY, Milestone.RT, Milestone.RDTPF),
+    ]
+
+
+def test_what_was_measured_is_good_for_a_quarter_of_an_hour() -> None:
+    now = 1000.0
+    store = Store([processed_after(2)] * 30)
+    keeper = DurationKeeper(store, lambda: now)
+
+    for seconds, asked in ((0.0, 1), (899.9, 1), (900.0, 2), (1799.9, 2), (1800.0, 3)):
+        now = 1000.0 + seconds
+        assert [leg.samples for leg in keeper.legs(EVERYTHING)] == [30, 30]
+        assert keeper.typical(Route.OMNIRPS, Milestone.RP) is None
+        assert store.asked == asked
+    assert store.limits == {1000}
+
+
+def test_a_store_that_is_away_is_not_asked_by_everybody_and_is_asked_again_later() -> None:
+    now = 1000.0
+    store = Store([processed_after(2)] * 30)
+    store.is_away = True
+    keeper = DurationKeeper(store, lambda: now)
+
+    assert keeper.legs(EVERYTHING) == keeper.legs(EVERYTHING) == []
+    assert store.asked == 1
+    store.is_away = False
+    now += 900
+    assert len(keeper.legs(EVERYTHING)) == 2
+
+
+def test_while_one_caller_measures_the_others_take_what_there_is() -> None:
+    now = 1000.0
+    store = Store([processed_after(2)] * 30)
+    keeper = DurationKeeper(store, lambda: now)
+    seen = list[int]()
+    store.meanwhile = lambda: seen.append(len(keeper.legs(EVERYTHING)))
+
+    first = keeper.legs(EVERYTHING)
+    now += 900
+    keeper.legs(EVERYTHING)
+
+    assert len(first) == 2
+    assert seen == [0, 2]
+    assert store.asked == 2

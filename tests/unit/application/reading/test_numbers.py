@@ -73,6 +73,46 @@ def test_numbers_are_found_inside_of_what_was_pasted_or_scanned(text: str, found
     assert not found or numbers_in(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    (
+        # A text that may be one number is that first, and then what its words may be.
+        ("R-1001 R-1002", ("R-1001R-1002", "R-1001", "R-1002")),
+        ("see: R-1001 R-1002", ("R-1001R-1002", "R-1001", "R-1002")),
+        ("AB1 abc1 1234567 12345678 word", ("AB1abc1123456712345678word", "abc1", "12345678")),
+        # Words without a digit are no part of a number, and separators other than a space begin another one.
+        ("my parcel 12345678, thanks", ("12345678",)),
+        ("tel/123456789012", ("123456789012",)),
+        ("order: 12 345 678", ("12345678",)),
+        ("tk 1234 5678 nz; next", ()),
+        ("see: " + "x" * 63 + "1 2", ("x" * 63 + "1",)),
+        # Among others a word is telling from four characters on, or eight if it has no letter.
+        ("see: AB1, abc1", ("AB1", "abc1")),
+        ("for: AB1 word, abc1 word", ("abc1",)),
+        ("for: 1234567 word, 12345678 word", ("12345678",)),
+        ("Parcel no. R-1001, sent 2026-11-25 from 7 Hill", ("R-1001", "2026-11-25")),
+        ("for: a1b-, a1b. word", ("a1b",)),
+        # A bar code's own number goes before it.
+        ("for: 420123459101026837331000039521", ("9101026837331000039521", "420123459101026837331000039521")),
+        ("for: 420123459101026837331000039521 word", ("9101026837331000039521", "420123459101026837331000039521")),
+        ("\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18", ("12345678",)),
+        ("\u0661\u0662\u0663\u0664", ("1234",)),
+        ("TK\u20131234\u20145678", ("TK-1234-5678",)),
+        ("TK\u200b1001\u00ad2", ("TK1001-2",)),
+    ),
+)
+def test_nothing_else_is_taken_for_a_number(text: str, found: tuple[str, ...]) -> None:
+    assert numbers_in(text) == found
+
+
+def test_a_number_is_typed_with_so_many_spaces_and_a_text_is_pasted_up_to_a_length() -> None:
+    spaced = "R" + " " * 196 + "123"
+    pasted = "R-1001," + " " * (MOST_CHARACTERS - 7)
+
+    assert (numbers_of(spaced), numbers_of(spaced + " ")) == (("R123",), ())
+    assert (numbers_in(pasted), numbers_in(pasted + " ")) == (("R-1001",), ())
+
+
 def test_so_many_numbers_are_looked_for_and_no_more() -> None:
     assert len(numbers_in(", ".join(f"R-{n}" for n in range(1000, 1100)))) == MOST_NUMBERS
 
@@ -105,6 +145,11 @@ def test_a_return_and_its_own_label_are_one() -> None:
     found = [Match("R-1001", 1, is_return_id=True), Match("R1001", 1, is_return_id=False)]
 
     assert decide(numbers_in("r_1001"), found) == [Meant("r_1001", "R-1001")]
+    # Whichever stands first among numbers, it is the return that is meant.
+    turned = [Match("R-1001", 1, is_return_id=False), Match("R1001", 1, is_return_id=True)]
+    assert decide(numbers_in("r_1001"), turned) == [Meant("r_1001", "R1001")]
+    labels = [Match(number, 1, is_return_id=False) for number in ("R1001", "R-1001")]
+    assert decide(numbers_in("r_1001"), labels) == [Meant("r_1001", "R-1001")]
 
 
 def test_a_tracking_number_of_two_carriers_is_one_number() -> None:

@@ -94,6 +94,16 @@ def test_one_that_is_stopped_takes_nothing_until_it_is_gained_anew() -> None:
     assert (set(assignment.blown), set(assignment.open)) == (set(), {A, B})
 
 
+def test_what_comes_is_held_behind_what_is_held_already_but_for_partitions_that_are_not_read() -> None:
+    assignment = assigned(A, B)
+
+    for came in (items(A, 0, 2), items(B, 0, 1) + items(C, 5, 2) + items(A, 2, 1), items(B, 1, 1)):
+        assignment.hold(came)
+
+    held = [(partition_of(item), item.record.offset) for item in assignment.held]
+    assert held == [(A, 0), (A, 1), (B, 0), (A, 2), (B, 1)]
+
+
 def test_a_partition_that_is_not_this_workers_cannot_be_stopped_moved_or_begun_again() -> None:
     assignment = assigned(B)
 

@@ -37,6 +37,16 @@ def test_records_that_come_again_are_not_counted_again(verdicts: list[bool], aga
     assert once.is_blown(A) == twice.is_blown(A)
 
 
+def test_a_batch_that_is_read_again_and_again_blows_no_fuse_that_it_did_not_blow_at_first() -> None:
+    fuse = Fuse(4, 1.0)
+    for _ in range(3):
+        feed(fuse, [True, True, True])
+        assert not fuse.is_blown(A)
+
+    feed(fuse, [True], first=3)
+    assert fuse.is_blown(A)
+
+
 def test_a_partition_that_another_owner_had_starts_anew_even_at_lower_offsets() -> None:
     fuse = Fuse(3, 1.0)
     feed(fuse, [True] * 3, first=100)

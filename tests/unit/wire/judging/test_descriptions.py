@@ -16,7 +16,7 @@ from service.errors import InvalidEvent
 from service.wire import models
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Inbound, Parser
-from service.wire.judging.descriptions import country, location_of, not_understood
+from service.wire.judging.descriptions import country, location_of, not_understood, order_number
 from service.wire.reasons import Invalid
 from tests.unit.wire.events import DATA, record, with_data
 
@@ -54,6 +54,7 @@ def test_what_says_nothing_or_says_it_in_another_letter_case_is_understood(
 
     assert inbound.not_understood == ()
     assert json.loads(inbound.data) == DATA[event_type] | members, "it is kept as it came"
+    assert not_understood(event_type, DATA[event_type] | members) == (), "the desk says the same of it later"
 
 
 @pytest.mark.parametrize(
@@ -175,3 +176,50 @@ def test_a_list_full_of_mistakes_costs_no_more_than_one() -> None:
     with pytest.raises(ValidationError) as caught:
         TypeAdapter(models.ReturnCreatedData).validate_python(DATA[CREATED] | {"items": items})
     assert caught.value.error_count() == 1
+
+
+@pytest.mark.parametrize(("member", "longest"), (("name", 256), ("code", 64)), ids=("a place's name", "a place's code"))
+def test_a_text_is_understood_up_to_its_length(member: str, longest: int) -> None:
+    for event_type in (SCAN, DEPOT, models.CONNOTE_DELIVERED):
+        assert location_of(event_type, {"location": {member: "x" * longest}}) == {member: "x" * longest}
+        assert location_of(event_type, {"location": {member: "x" * (longest + 1)}}) is None
+    created = DATA[CREATED]
+    assert order_number(created | {"order_number": "9" * 128}) == "9" * 128
+    assert order_number(created | {"order_number": "9" * 129}) is None
+
+
+@pytest.mark.parametrize("value", (7, True, None, ["GB"], {"code": "GB"}, "", " ", "G", "G1"))
+def test_what_is_no_country_is_none(value: object) -> None:
+    assert country(value) is None
+    assert location_of(SCAN, {"location": {"code": "AKL", "country": value}}) == {"code": "AKL"}
+
+
+@pytest.mark.parametrize("value", ("Auckland", 7, ["Auckland"], True))
+def test_what_is_no_place_is_none(value: object) -> None:
+    assert location_of(SCAN, {"location": value}) is None
+
+
+def test_in_a_list_a_member_is_named_once_however_often_it_is_wrong() -> None:
+    items = [{"sku": "S", "quantity": 1, "condition": 1, "reason": 2}, {"sku": "S", "quantity": 1, "condition": []}]
+
+    assert not_understood(PROCESSED, DATA[PROCESSED] | {"items": items}) == ("items.condition", "items.reason")
+
+
+def test_of_a_type_of_our_own_everything_is_understood() -> None:
+    assert not_understood("com.omnirps.return.reconciled.v1", {"published": 7}) == ()
+    assert not_understood(DEPOT, DATA[DEPOT]) == ()
+
+
+@pytest.mark.parametrize("data", (None, [], "text", 7))
+def test_data_that_is_no_object_is_no_description(data: object) -> None:
+    with pytest.raises(InvalidEvent) as caught:
+        PARSER.parse(record(with_data(DEPOT) | {"data": data}))
+
+    assert [path for path, _ in caught.value.faults] == ["data"]
+
+
+def test_what_is_wrong_with_the_envelope_costs_the_event_whatever_its_name_is_among_descriptions() -> None:
+    with pytest.raises(InvalidEvent) as caught:
+        PARSER.parse(record(with_data(SCAN, signed_by=7) | {"datacontenttype": "text/plain"}))
+
+    assert [path for path, _ in caught.value.faults] == ["datacontenttype"]

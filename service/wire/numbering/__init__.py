@@ -1,0 +1,1 @@
+"""Tracking numbers from a carrier's own range: their form, and their check digits."""

@@ -1,0 +1,124 @@
+"""One return as the API gives it, and what counts of its history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from service.application.access.bounds import UNBOUND, Bounds
+from service.application.reading.redaction import Found
+from service.application.reading.tracking import RecordedEvent, counts, find_history, find_return
+from service.domain.journey import State
+from service.wire.documents import return_document
+from tests.support import journals
+from tests.support.found import found
+from tests.support.journals import creation, event, scan
+
+EVENTS = [
+    creation(),
+    scan("COLLECTED", "10:00", location={"country": "GB"}),
+    event(journals.RP, "rp", "13:00", return_id="R-1001", hub="lhr"),
+    event(journals.RE, "re", "14:00", return_id="R-1001", hub="lhr", connote="C-1"),
+    event(journals.DELIVERED, "other", "14:30", connote="C-2"),
+    event(journals.DELIVERED, "own", "15:00", connote="C-1"),
+]
+
+
+class OneReturn:
+    """`ReturnReading` of one return."""
+
+    def __init__(self, known: Found) -> None:
+        self.known = known
+        self.asked: list[tuple[int, int]] = []
+
+    def state(self, bounds: Bounds, return_id: str) -> State | None:
+        return self.known.state if bounds == UNBOUND and return_id == self.known.number else None
+
+    def history(
+        self, bounds: Bounds, return_id: str, after: int, limit: int
+    ) -> tuple[State, Sequence[RecordedEvent]] | None:
+        self.asked.append((after, limit))
+        rows = [row for row in self.known.rows if row.seq > after][:limit]
+        return (self.known.state, rows) if bounds == UNBOUND and return_id == self.known.number else None
+
+
+def test_a_return_is_found_by_its_id_and_another_one_is_not() -> None:
+    reading = OneReturn(found("R-1001", EVENTS))
+
+    assert find_return(reading, UNBOUND, "R-1001") == return_document("R-1001", reading.known.state)
+    assert find_return(reading, UNBOUND, "R-1002") is None
+    assert find_history(reading, UNBOUND, "R-1002", 0, 10) is None
+
+
+@pytest.mark.parametrize("limit", (1, 2, 3, 4, 5, 6, 7))
+def test_pages_of_a_history_have_every_row_once_in_the_order_of_recording(limit: int) -> None:
+    reading = OneReturn(found("R-1001", EVENTS))
+    seen, pages, after = list[str](), 0, 0
+
+    while page := find_history(reading, UNBOUND, "R-1001", after, limit):
+        items, after = page
+        assert 0 < len(items) <= limit
+        seen += [item["id"] for item in items]
+        pages += 1
+        if not after:
+            break
+
+    assert seen == [each["id"] for each in EVENTS]
+    assert pages == -(-len(EVENTS) // limit)
+
+
+def test_a_row_of_the_history_says_what_came_and_what_became_of_it() -> None:
+    page = find_history(OneReturn(found("R-1001", EVENTS)), UNBOUND, "R-1001", 1, 1)
+
+    assert page is not None
+    (item,), after = page
+    assert after == 2
+    assert item == {
+        "source": "/test",
+        "id": "R-1001-COLLECTED-10:00",
+        "type": journals.SCAN,
+        "code": "COLLECTED",
+        "milestone": "RT",
+        "occurred_at": "2026-11-20T10:00:00Z",
+        "recorded_at": "2026-11-21T00:00:00Z",
+        "verdict": "advanced",
+        "reason": None,
+        "counts": True,
+        "zone_source": "event",
+        "location": {"country": "GB"},
+        "topic": "t",
+        "partition": 0,
+        "offset": 2,
+        "data": EVENTS[1]["data"],
+    }
+
+
+def counting(events: Sequence[dict[str, Any]]) -> list[str]:
+    """The ids of the events that count now."""
+    seen = found("R-1001", events)
+    return [row.id for row in seen.rows if counts(row, seen.state)]
+
+
+def test_a_delivery_counts_only_under_the_connote_that_the_return_travels_by() -> None:
+    assert counting(EVENTS) == ["R-1001-rc", "R-1001-COLLECTED-10:00", "rp", "re", "own"]
+
+
+def test_of_two_events_of_a_milestone_both_count_and_one_without_a_milestone_does_not() -> None:
+    later, silent = scan("IN_TRANSIT", "10:30"), scan("RETURNING", "10:40")
+
+    assert counting([*EVENTS[:2], later, silent]) == ["R-1001-rc", "R-1001-COLLECTED-10:00", later["id"]]
+
+
+def test_what_is_denied_or_void_does_not_count_and_a_creation_always_does() -> None:
+    void = {"return_id": "R-1001", "source": "/test", "by": "lead", "reason": "other parcel"}
+    voids = [
+        {**event(journals.VOID, f"void-{name}", "16:00"), "data": {**void, "id": name}}
+        for name in ("R-1001-COLLECTED-10:00", "R-1001-rc")
+    ]
+
+    later = scan("IN_TRANSIT", "10:30")
+    exported_alone = [*EVENTS[:2], later, EVENTS[3], *voids]
+
+    assert counting(exported_alone) == ["R-1001-rc", later["id"]]

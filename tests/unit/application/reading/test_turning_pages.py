@@ -1,0 +1,300 @@
+"""Whoever turns the pages of a list sees every row once, in order, however little of it is looked through at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.application.access.bounds import UNBOUND, Bounds, Everything
+from service.application.reading.filters import ExceptionFilter, LetterFilter, ReturnFilter
+from service.application.reading.listing import (
+    EXCEPTIONS,
+    LETTERS,
+    PARKED_EVENTS,
+    RETURNS,
+    STUCK_RETURNS,
+    ListedException,
+    ListedReturn,
+    Listing,
+    ListSpec,
+    ParkedEvent,
+    Window,
+)
+from service.application.reading.pages import (
+    LIST_VALUE_BYTES,
+    Page,
+    PageKey,
+    WrongPageKey,
+    due_times,
+    list_exceptions,
+    list_letters,
+    list_returns,
+)
+from service.domain.milestones import Milestone
+from service.wire.rows.letters import KeptLetter
+from service.wire.stored import to_micros
+
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+HIDDEN = "hidden"  # a row that no filter of these tests lets through
+Row = TypeVar("Row", ListedReturn, ListedException, ParkedEvent, KeptLetter)
+
+
+def moment(minute: int) -> datetime:
+    return NOON + timedelta(minutes=minute)
+
+
+def listed(number: int, minute: int = 0) -> ListedReturn:
+    at = moment(minute)
+    return ListedReturn(
+        number, f"R-{number}", "acme", None, "omnirps", "generic", f"TR-{number}", None, "DS", 1, False, None, at, at,
+        at, at,
+    )  # fmt: skip
+
+
+def exceptional(number: int, minute: int, code: str | None = None) -> ListedException:
+    at = moment(minute)
+    return ListedException(
+        number, number % 3 + 1, f"R-{number}", "acme", "held", "awaiting_processed", "RE", "t", "/s", f"e-{number}",
+        code, "generic", "TR-7", None, at, at, None, "topic", 0, number,
+    )  # fmt: skip
+
+
+def parked(number: int, minute: int, code: str | None = None) -> ParkedEvent:
+    kind = ("return", "label", "connote")[number % 3]
+    at = moment(minute)
+    return ParkedEvent(kind, f"s-{number % 2}", "RT", "t", "/s", f"p-{number}", code, at, at, "topic", 0, number)
+
+
+def letter(number: int, minute: int) -> KeptLetter:
+    at = moment(minute)
+    return KeptLetter(number, "topic", None, 0, number, at, None, b"{", 1, [], "not_json", "not JSON", 1, at)
+
+
+class Lists:
+    """`Listing` of rows in memory, which looks at so many of them at a time."""
+
+    def __init__(self, *rows: Any, look: int = 1000) -> None:
+        self.rows, self.look = rows, look
+        self.asked: list[tuple[Any, ...]] = []
+
+    def _window(self, spec: ListSpec[Row], after: Any, limit: int, *, rises: bool = False) -> Window[Row]:
+        after = (after,) if isinstance(after, int) else after
+        ordered = sorted((row for row in self.rows if isinstance(row, spec.row)), key=spec.key_of, reverse=not rises)
+        ahead = [
+            row for row in ordered if after is None or (spec.key_of(row) > after if rises else spec.key_of(row) < after)
+        ]
+        looked = ahead[: self.look]
+        found = [row for row in looked if getattr(row, "code", None) != HIDDEN][:limit]
+        is_all = len(found) == limit or len(looked) == len(ahead)
+        return Window(found, None if is_all else spec.key_of(looked[-1]))
+
+    def returns(
+        self, bounds: Bounds, wanted: ReturnFilter, due: Mapping[str, datetime], after: int | None, limit: int
+    ) -> Window[ListedReturn]:
+        assert bounds == UNBOUND
+        self.asked.append(("returns", wanted, due))
+        return self._window(RETURNS, after, limit)
+
+    def stuck_returns(
+        self,
+        bounds: Bounds,
+        wanted: ReturnFilter,
+        due: Mapping[str, datetime],
+        after: tuple[datetime, int] | None,
+        limit: int,
+    ) -> Window[ListedReturn]:
+        assert bounds == UNBOUND
+        self.asked.append(("stuck", wanted, due))
+        return self._window(STUCK_RETURNS, after, limit, rises=True)
+
+    def exceptions(
+        self, bounds: Bounds, wanted: ExceptionFilter, after: tuple[datetime, int, int] | None, limit: int
+    ) -> Window[ListedException]:
+        assert bounds == UNBOUND
+        self.asked.append(("exceptions", wanted))
+        return self._window(EXCEPTIONS, after, limit)
+
+    def parked(
+        self, bounds: Bounds, wanted: ExceptionFilter, after: tuple[datetime, str, str, str, str] | None, limit: int
+    ) -> Window[ParkedEvent]:
+        assert bounds == UNBOUND
+        self.asked.append(("parked", wanted))
+        return self._window(PARKED_EVENTS, after, limit)
+
+    def letters(
+        self, _: Everything, wanted: LetterFilter, after: tuple[datetime, int] | None, limit: int, most: int
+    ) -> Window[KeptLetter]:
+        self.asked.append(("letters", wanted, most))
+        return self._window(LETTERS, after, limit)
+
+    def letter(self, _: Everything, letter_no: int) -> KeptLetter | None:
+        raise NotImplementedError
+
+
+def pages(read: Callable[[PageKey | None], Page], limit: int) -> Iterator[Page]:
+    """One page after the other, to the end."""
+    after: PageKey | None = None
+    while True:
+        page = read(after)
+        assert len(page.items) <= limit
+        yield page
+        after = page.end
+        if after is None:
+            return
+
+
+def ids(found: Iterable[Page], name: str = "id") -> list[Any]:
+    return [item[name] for page in found for item in page.items]
+
+
+minutes = st.integers(0, 3)
+rows = st.lists(st.tuples(st.sampled_from((exceptional, parked)), minutes, st.sampled_from((None, HIDDEN))), max_size=9)
+
+
+@given(rows, st.integers(1, 4), st.integers(1, 4))
+def test_exceptions_and_parked_events_come_as_one_list(
+    made: list[tuple[Any, int, str | None]], limit: int, look: int
+) -> None:
+    events = [make(number, minute, code) for number, (make, minute, code) in enumerate(made)]
+    lists: Listing = Lists(*events, look=look)
+
+    found = list(pages(lambda after: list_exceptions(lists, UNBOUND, ExceptionFilter(), limit, after), limit))
+
+    # The newest first, of one moment the recorded ones first, and each of the two in its own order.
+    newest = sorted(
+        (each for each in events if each.code != HIDDEN),
+        key=lambda e: (
+            e.recorded_at,
+            isinstance(e, ListedException),
+            (e.return_no, e.seq) if isinstance(e, ListedException) else (e.kind, e.subject, e.source, e.id),
+        ),
+        reverse=True,
+    )
+    assert ids(found) == [each.id for each in newest]
+
+
+def test_a_page_is_as_long_as_asked_and_the_last_one_leads_nowhere() -> None:
+    lists = Lists(*(exceptional(n, n) for n in range(3)), *(parked(n, n) for n in range(3)))
+
+    found = list(pages(lambda after: list_exceptions(lists, UNBOUND, ExceptionFilter(), 2, after), 2))
+
+    assert [len(page.items) for page in found] == [2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kinds"),
+    (
+        (ExceptionFilter(), ["exceptions", "parked"]),
+        (ExceptionFilter(verdict="parked"), ["parked"]),
+        (ExceptionFilter(verdict="held"), ["exceptions"]),
+        (ExceptionFilter(open=False), ["exceptions"]),
+    ),
+)
+def test_only_what_is_wanted_is_looked_for(wanted: ExceptionFilter, kinds: list[str]) -> None:
+    lists = Lists(exceptional(1, 0), parked(2, 0))
+
+    page = list_exceptions(lists, UNBOUND, wanted, 10, None)
+
+    assert lists.asked == [(kind, wanted) for kind in kinds]
+    assert len(page.items) == len(kinds)
+
+
+@given(st.lists(minutes, max_size=7), st.integers(1, 4), st.integers(1, 4))
+def test_returns_come_newest_first_and_the_stuck_ones_by_how_long_they_stand(
+    made: list[int], limit: int, look: int
+) -> None:
+    lists = Lists(*(listed(number, minute) for number, minute in enumerate(made)), look=look)
+
+    def read(wanted: ReturnFilter) -> list[str]:
+        return ids(pages(lambda after: list_returns(lists, UNBOUND, wanted, limit, after, {}), limit), "return_id")
+
+    newest = [f"R-{number}" for number in reversed(range(len(made)))]
+    assert read(ReturnFilter()) == newest
+    assert read(ReturnFilter(stuck=False)) == newest
+    longest = sorted(range(len(made)), key=lambda number: (made[number], number))
+    assert read(ReturnFilter(stuck=True)) == [f"R-{number}" for number in longest]
+
+
+def test_what_is_asked_of_returns_reaches_the_store_and_what_is_due_the_documents() -> None:
+    due, any_, stuck = {"DS": moment(1)}, ReturnFilter(retailer="acme"), ReturnFilter(stuck=True)
+    lists = Lists(listed(1, 0), listed(2, 1))
+
+    page = list_returns(lists, UNBOUND, any_, 10, None, due)
+    list_returns(lists, UNBOUND, stuck, 10, None, due)
+
+    assert lists.asked == [("returns", any_, due), ("stuck", stuck, due)]
+    assert [(item["return_id"], item["stuck"]) for item in page.items] == [("R-2", False), ("R-1", True)]
+    (standing,) = list_returns(Lists(listed(1, 0)), UNBOUND, stuck, 10, None, due).items
+    assert standing["stuck"]
+
+
+@given(st.lists(minutes, max_size=7), st.integers(1, 4), st.integers(1, 4))
+def test_dead_letters_come_newest_first(made: list[int], limit: int, look: int) -> None:
+    lists = Lists(*(letter(number, minute) for number, minute in enumerate(made)), look=look)
+
+    found = ids(pages(lambda after: list_letters(lists, UNBOUND, LetterFilter(), limit, after), limit))
+
+    assert found == sorted(range(len(made)), key=lambda number: (made[number], number), reverse=True)
+
+
+def test_a_list_of_letters_has_values_up_to_a_bound() -> None:
+    lists, wanted = Lists(letter(1, 0)), LetterFilter(open=True)
+
+    list_letters(lists, UNBOUND, wanted, 10, None)
+    list_letters(lists, UNBOUND, wanted, 10, None, value_bytes=7)
+
+    assert lists.asked == [("letters", wanted, LIST_VALUE_BYTES), ("letters", wanted, 7)]
+
+
+AT = to_micros(NOON)
+WRONG: dict[str, tuple[Any, ...]] = {
+    "returns": (
+        (), ("r",), ("r", 1, 2), ("s", 1), ("r", "1"), ("r", -1), ("r", 2**63), ("r", True), ("s", AT, 1), ("e", AT, 1, 1),
+    ),
+    "stuck": (("r", 1), ("s", AT), ("s", "x", 1), ("s", 253_402_300_800_000_000, 1), ("s", -1, 1), ("s", AT, None)),
+    "exceptions": (
+        (), ("e",), ("e", AT, 1), ("e", AT, 1, 2**31), ("e", AT, 1, -1), ("p", AT, "label", "s", "/s"),
+        ("p", AT, "label", "s", "/s", 5), ("p", AT, "label", "s", "/s", "a\0"), ("p", AT, "label", "s", "\ud800", "i"),
+        ("x", AT, 1, 1), ("d", AT, 1), ("r", 1),
+    ),
+    "letters": (("d",), ("d", AT, 1, 1), ("d", 1.5, 1), ("d", AT, 2**63), ("r", 1), ("e", AT, 1, 1)),
+}  # fmt: skip
+RIGHT: dict[str, tuple[PageKey, ...]] = {
+    "returns": (("r", 0), ("r", 2**63 - 1)),
+    "stuck": (("s", 0, 0), ("s", 253_402_300_799_999_999, 2**63 - 1)),
+    "exceptions": (("e", AT, 1, 2**31 - 1), ("e", 0, 0, 0), ("p", AT, "", "", "", ""), ("p", AT, "x", "\n", "Ω", "~")),
+    "letters": (("d", AT, 2**63 - 1), ("d", 0, 0)),
+}
+READ: dict[str, Callable[[Lists, PageKey], Page]] = {
+    "returns": lambda lists, after: list_returns(lists, UNBOUND, ReturnFilter(), 5, after, {}),
+    "stuck": lambda lists, after: list_returns(lists, UNBOUND, ReturnFilter(stuck=True), 5, after, {}),
+    "exceptions": lambda lists, after: list_exceptions(lists, UNBOUND, ExceptionFilter(), 5, after),
+    "letters": lambda lists, after: list_letters(lists, UNBOUND, LetterFilter(), 5, after),
+}
+
+
+@pytest.mark.parametrize(("name", "after"), [(name, key) for name, keys in WRONG.items() for key in keys])
+def test_a_key_that_somebody_made_up_leads_nowhere_and_reaches_no_store(name: str, after: PageKey) -> None:
+    lists = Lists()
+
+    with pytest.raises(WrongPageKey):
+        READ[name](lists, after)
+
+    assert lists.asked == []
+
+
+@pytest.mark.parametrize(("name", "after"), [(name, key) for name, keys in RIGHT.items() for key in keys])
+def test_a_key_of_what_the_store_may_hold_is_taken(name: str, after: PageKey) -> None:
+    assert READ[name](Lists(), after) == Page([], None)
+
+
+def test_the_time_since_which_a_return_is_stuck_is_so_many_hours_ago() -> None:
+    assert due_times({Milestone.DS: 24, Milestone.RP: 0.5}, NOON) == {
+        "DS": NOON - timedelta(days=1),
+        "RP": NOON - timedelta(minutes=30),
+    }

@@ -1,0 +1,90 @@
+"""Ranges of tracking numbers: what the file says, and what is wrong with one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.errors import SettingsError
+from service.wire.models import NUMBER_PATTERN, compiled
+from service.wire.numbering.check_digits import Check
+from service.wire.numbering.ranges import NumberRange, load_ranges, parse_ranges
+
+S10 = {"carrier": "nzpost", "check": "s10", "prefix": "RR", "suffix": "NZ", "first": "10000000", "last": "10999999"}
+
+
+def toml(*ranges: dict[str, str]) -> str:
+    return "\n".join("[[range]]\n" + "\n".join(f'{k} = "{v}"' for k, v in each.items()) for each in ranges)
+
+
+def test_a_range_gives_numbers_with_their_check_digits() -> None:
+    mod10 = {"carrier": "usps", "check": "mod10", "prefix": "92055", "first": "000000000000", "last": "999999999999"}
+    plain = {"carrier": "evri", "check": "none", "prefix": "H-", "first": "0001", "last": "0002"}
+
+    ranges = parse_ranges(toml(S10, mod10, plain), "x.toml")
+
+    assert ranges.carriers == ("evri", "nzpost", "usps")
+    assert [ranges.of(carrier)[0].number(7) for carrier in ranges.carriers] == [
+        "H-0007",
+        "RR000000076NZ",
+        "920550000000000070",
+    ]
+    assert ranges.of("dhl") == ()
+
+
+def test_without_a_file_no_carrier_has_a_range() -> None:
+    assert load_ranges(None).carriers == ()
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    (
+        ({"check": "mod11"}, "range 1.check: one of s10, mod10, none is expected"),
+        ({"prefix": "R"}, "two capital letters"),
+        ({"suffix": "nz"}, "two capital letters"),
+        ({"first": "1", "last": "2"}, "two capital letters"),
+        ({"carrier": "NZ Post"}, "range 1.carrier"),
+        ({"last": "999"}, "both the same"),
+        ({"first": "20000000"}, "first before last"),
+        ({"first": "١٠٠٠٠٠٠٠"}, "as many digits"),
+        ({"check": "none", "prefix": "-"}, "would not be one"),
+        ({"unknown": "x"}, "unknown key 'unknown'"),
+    ),
+)
+def test_what_is_wrong_with_a_range_is_named(changed: dict[str, str], said: str) -> None:
+    with pytest.raises(SettingsError, match=f"^x.toml: .*{said}"):
+        parse_ranges(toml({**S10, **changed}), "x.toml")
+
+
+@pytest.mark.parametrize("text", ("x", "[range]", "other = 1", "range = [1]", "[[range]]\ncarrier = 1"))
+def test_a_file_of_another_kind_is_refused(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "numbers.toml"
+    file.write_text(text)
+
+    with pytest.raises(SettingsError):
+        load_ranges(file)
+    with pytest.raises(SettingsError):
+        load_ranges(tmp_path / "none.toml")
+
+
+def test_ranges_that_could_give_one_number_twice_are_refused() -> None:
+    following = {**S10, "first": "20000000", "last": "29999999"}
+    plain = {"carrier": "evri", "check": "none", "prefix": "A1", "first": "000", "last": "999"}
+    longer = {**plain, "prefix": "A", "first": "0000", "last": "0999"}
+
+    assert len(parse_ranges(toml(S10, following, {**S10, "carrier": "other"}), "x").of("nzpost")) == 2
+    with pytest.raises(SettingsError, match="range 2: ranges of one form"):
+        parse_ranges(toml(following, S10), "x")
+    with pytest.raises(SettingsError, match="range 2: could give a number"):
+        parse_ranges(toml(plain, longer), "x")
+
+
+@given(st.sampled_from(Check), st.integers(0, 10**8 - 2))
+def test_the_numbers_of_a_range_differ_and_are_tracking_numbers(check: Check, serial: int) -> None:
+    each = NumberRange("x", check, "RR", "NZ", 0, 10**8 - 1, 8)
+
+    assert each.number(serial) != each.number(serial + 1)
+    assert compiled(NUMBER_PATTERN)(each.number(serial))
