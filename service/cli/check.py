@@ -29,16 +29,17 @@ def check(
 
     Says of each what is wrong, or what it means and which returns it would concern. Exits with 1 if one is invalid.
     """
+    from service.application.access.bounds import UNBOUND
     from service.application.commands.accepting import MAY_SEND, Sender, told_of_check
     from service.wiring.judging import judging
 
     settings = load_settings("check", with_database=True)
     is_valid = True
     with judging(settings) as accepting:
-        sender = Sender(publisher, frozenset(MAY_SEND))
+        sender = Sender(publisher, frozenset(MAY_SEND), UNBOUND)
         for index, event in enumerate(_events(file)):
             (judged,) = accepting.judge([event], sender)
-            concerns = accepting.concerned(judged.inbound) if judged.inbound is not None else []
+            concerns = accepting.concerned(UNBOUND, judged.inbound) if judged.inbound is not None else []
             told = told_of_check(index, judged, concerns)
             is_valid = is_valid and judged.error is None
             show(json.dumps(told) if as_json else _line(told))

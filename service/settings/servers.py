@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from service.addresses import wrong_together, wrong_with
 
 PREFIX: Final = "RETURNS_"
+TOKEN_RATE: Final = 60_000
 
 
 class ServerSettings(BaseSettings):
@@ -74,6 +75,13 @@ class ServerSettings(BaseSettings):
     )
     public_streams: int = Field(
         default=1000, ge=0, le=100_000, description="Most pages that one web process keeps live at a time."
+    )
+
+    token_rate: int = Field(
+        default=TOKEN_RATE,
+        ge=1,
+        le=10_000_000,
+        description="Requests a minute that a token without a rate of its own may make of one web process.",
     )
 
     ops_export_rows: int = Field(

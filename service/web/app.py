@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 
-from service.application.access.scopes import TokenScopes
+from service.application.access.callers import Callers
 from service.application.readiness import ReadinessCheck
 from service.application.reading.tracking import ReturnReading
 from service.metrics import Metrics
+from service.settings.servers import TOKEN_RATE
 from service.web.api import bulk, creating, events, feeds, labels, reference
 from service.web.api import exceptions as desk
 from service.web.api import returns as api
 from service.web.api.models import Health
 from service.web.http import problems as problem_details
 from service.web.http.bodies import Bodies
+from service.web.http.limits import Limiter, Rate
 from service.web.http.middleware import Access
 from service.web.http.problems import ProblemDetails
 from service.web.http.readiness import Known, Readiness
@@ -38,7 +41,17 @@ _AT_A_TIME: Final = {"creations": creating.AT_A_TIME, "feeds": feeds.AT_A_TIME, 
 health = APIRouter(tags=["health"])
 
 
-class Store(ReturnReading, TokenScopes, ReadinessCheck, Protocol):
+class Use(NamedTuple):
+    """Of tokens: how many requests a minute each may make that has no rate of its own, and who wants to know of each."""
+
+    rate: int
+    used: Callable[[int], None]
+
+
+_ANY_USE: Final = Use(TOKEN_RATE, lambda _: None)
+
+
+class Store(ReturnReading, Callers, ReadinessCheck, Protocol):
     """What every application reads: returns, tokens, and whether it can read."""
 
 
@@ -50,11 +63,12 @@ def create_app(
     desk_parts: Parts | None = None,
     *,
     problems: Callable[[], list[str]] | None = None,
+    use: Use = _ANY_USE,
 ) -> FastAPI:
     """The application on this store: with the public pages and the operations desk where their parts are given, and
     with what the API does beyond reading one return where its `services` are.
 
-    `problems` says at once what keeps it from answering; without it, the store is asked.
+    `problems` says at once what keeps it from answering; without it, the store is asked. `use` is of tokens.
     """
     app = FastAPI(
         title="Returns status service",
@@ -66,6 +80,7 @@ def create_app(
     )
     app.state.reading = store
     app.state.tokens = Tokens(store)
+    app.state.rates, app.state.used = Limiter(Rate(use.rate, use.rate), time.monotonic), use.used
     app.state.services = services
     app.state.public_url = None if services is None else services.public_url
     # A store may be missing where the API is only described.

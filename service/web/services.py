@@ -8,6 +8,8 @@ from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Request
 
+from service.application.access.audit import Audit
+from service.application.access.bounds import Everything
 from service.application.commands.accepting import Accepting
 from service.application.commands.creation import Creating
 from service.application.commands.feeding import Feeding
@@ -24,20 +26,20 @@ class Services(NamedTuple):
     """The use cases of the API and the desk, wired by `service.wiring.serving`.
 
     `listing` reads the lists; `creating` and `voiding` publish events and answer once Kafka has them, `accepting` those that
-    publishers send as they are, in the name that `publisher_of` gives a token; None: no valid one. `replay` tries the dead
-    letter of a number again and answers with what became of it; None: there is no such letter; it may raise Retryable.
+    publishers send as they are. `audit` keeps who did what. `replay` tries the dead letter of a number again, for who is not
+    bound, and answers with what became of it; None: there is no such letter; it may raise Retryable.
     `feeding` takes in what carriers send in words of their own, `labelling` prints labels. `stuck_hours` is for how many hours a return may stay in a
     status before it counts as stuck, `now` the clock that this is judged by.
 
-    >>> list_returns(services.listing, ReturnFilter(stuck=True), 50, None, services.due())
+    >>> list_returns(services.listing, bounds, ReturnFilter(stuck=True), 50, None, services.due())
     """
 
     listing: Listing
     creating: Creating
-    replay: Callable[[int], Replayed | None]
+    replay: Callable[[Everything, int], Replayed | None]
     voiding: Voiding
     accepting: Accepting
-    publisher_of: Callable[[str], str | None]
+    audit: Audit
     stuck_hours: Mapping[Milestone, float] = STUCK_HOURS
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     feeding: Feeding | None = None  # None: no feed is open

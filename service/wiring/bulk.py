@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from service.adapters.kafka.publishing.producing import Publishing
 from service.adapters.postgres.commands.creations import PostgresCreations
 from service.adapters.postgres.reading.returns import open_pool
+from service.application.access.bounds import UNBOUND
 from service.application.commands.bulk import Bulk
 from service.application.commands.creation import Creating
 from service.wire.cloudevents import STRUCTURED_HEADERS
@@ -37,7 +38,8 @@ def bulk(settings: Settings) -> Iterator[Bulk]:
                     topic,
                     lambda key, event: publishing.publish_now(topic, key.encode(), event, headers),
                     ranges=ranges,
-                )
+                ),
+                UNBOUND,
             )
         finally:
             publishing.close()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from service.application.commands.feeding import Feeding
 from service.application.commands.importing import Order, Tally
+from service.application.commands.speaking import Speaking
 from service.errors import SettingsError
 from service.wire.cloudevents import STRUCTURED_HEADERS
 from service.wire.feeds.definition import Feed, load_feeds
@@ -33,12 +34,13 @@ def reader(settings: Settings, parser: Parser) -> Reader:
     return Reader(parser, settings.topic_scans, lambda: time.time_ns() // 1000)
 
 
-def feeding(settings: Settings, parser: Parser, publish: Callable[[Sequence[Scan]], None]) -> Feeding | None:
-    """What takes in requests; None where no feed is open. Raises SettingsError."""
-    if settings.feeds_file is None:
-        return None
-    enabled = load_enabled(Path(settings.feeds_file), definitions(settings))
-    return Feeding(enabled, reader(settings, parser), publish)
+def feeding(
+    settings: Settings, parser: Parser, publish: Callable[[Sequence[Scan]], None], speaking: Speaking
+) -> Feeding:
+    """What takes in requests: signed ones of the feeds that are open, and with a token of any. Raises SettingsError."""
+    defined = definitions(settings)
+    enabled = {} if settings.feeds_file is None else load_enabled(Path(settings.feeds_file), defined)
+    return Feeding(enabled, defined, reader(settings, parser), publish, speaking)
 
 
 def source_named(settings: Settings, name: str) -> Source:

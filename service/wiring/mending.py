@@ -12,9 +12,12 @@ from typing import Final, NamedTuple
 from service.adapters.kafka.publishing.outputs import KafkaOutputs
 from service.adapters.kafka.publishing.sink import KafkaSink
 from service.adapters.kafka.publishing.standing import read_position
+from service.adapters.postgres.access.command_log import note_command
+from service.adapters.postgres.database import connect
 from service.adapters.postgres.journal.histories import open_histories
 from service.adapters.postgres.journal.letters import MendingJournal
 from service.adapters.postgres.journal.sides import open_sides
+from service.application.access.audit import Action
 from service.application.journal import reconcile
 from service.application.journal.reconcile import Summary
 from service.application.journal.remap import Order, Remapped, remap
@@ -102,6 +105,10 @@ def replay_letters(
 ) -> None:
     """Send dead letters through again, counting in `tally`, until all are tried or asked to stop."""
     tables = carrier_tables(settings)
+    if not pace.dry_run:
+        with connect(database(settings), "returns-replay") as connection:
+            numbers = selection.letter_nos
+            note_command(connection, Action.REPLAY, str(numbers[0]) if len(numbers) == 1 else None)
     with closing(MendingJournal(database(settings), tables, "returns-replay")) as letters:
         replay(letters, parser(settings, tables), selection, pace, tally, StopClock(stop), tell)
 

@@ -18,6 +18,7 @@ from service.adapters.kafka.options import connection_options
 from service.adapters.kafka.publishing.producing import Publishing
 from service.adapters.postgres.access.audit import PostgresAudit
 from service.adapters.postgres.access.sessions import PostgresSessions
+from service.adapters.postgres.access.token_use import token_use
 from service.adapters.postgres.commands.accepting import PostgresSubjects
 from service.adapters.postgres.commands.creations import PostgresCreations
 from service.adapters.postgres.journal.letters import MendingJournal
@@ -28,11 +29,13 @@ from service.adapters.postgres.reading.public import PostgresPublicReading
 from service.adapters.postgres.reading.queues import PostgresQueues
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
 from service.adapters.printing.label import TypstPrinting
+from service.application.access.bounds import UNBOUND, Everything
 from service.application.access.sessions import SessionLimits
 from service.application.commands.accepting import Accepting
 from service.application.commands.creation import Creating
 from service.application.commands.labelling import Labelling
 from service.application.commands.portal import Portals
+from service.application.commands.speaking import Speaking
 from service.application.commands.voiding import Voiding
 from service.application.journal.replay import Replayed, replay_letter
 from service.application.reading.durations import DurationKeeper
@@ -40,7 +43,8 @@ from service.application.reading.tracking import find_return
 from service.errors import Fatal
 from service.runtime.monitoring.board import Board
 from service.runtime.monitoring.lookout import Lookout
-from service.web.app import create_app
+from service.runtime.token_use import TokenUse
+from service.web.app import Use, create_app
 from service.web.http.limits import Rate
 from service.web.ops.desk import Parts
 from service.web.public.pages import Public, PublicLimits
@@ -82,14 +86,22 @@ def web(
         tables = carrier_tables(settings)
         public = Public(PostgresPublicReading(pool), tables, limits, lambda: bool(stop))
         reading = PostgresReading(pool)
-        with wire_services(settings, pool, tables) as services, desk(settings, pool, services, tables) as parts:
+        used = TokenUse(token_use(pool))
+        use = Use(settings.token_rate, used.used)
+        with (
+            wire_services(settings, pool, tables) as services,
+            desk(settings, pool, services, tables) as parts,
+            used.noting(),
+        ):
             if monitor is not None and board is not None and settings.metrics_port:
                 with processes.serve(monitor, settings, metrics, board, pool, reading.problems):
-                    application = create_app(reading, metrics, public, services, parts, problems=monitor.problems)
+                    application = create_app(
+                        reading, metrics, public, services, parts, problems=monitor.problems, use=use
+                    )
                     application.state.questions = _questions(reading, parts)
                     yield application
                 return
-            application = create_app(reading, metrics, public, services, parts)
+            application = create_app(reading, metrics, public, services, parts, use=use)
             application.state.questions = _questions(reading, parts)
             yield application
 
@@ -109,7 +121,7 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
     understood = parser(settings, tables)
     returns, hub_events = settings.topic_returns, settings.topic_hub_events
 
-    def replay_one(letter_no: int) -> Replayed | None:
+    def replay_one(_: Everything, letter_no: int) -> Replayed | None:
         with closing(MendingJournal(settings.database_url.get_secret_value(), tables, "returns-web")) as letters:
             return replay_letter(letters, understood, letter_no)
 
@@ -139,9 +151,9 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
             replay_one,
             voiding,
             accepting,
-            subjects.publisher_of,
+            PostgresAudit(pool),
             settings.stuck_hours,
-            feeding=feeds.feeding(settings, understood, scans),
+            feeding=feeds.feeding(settings, understood, scans, Speaking(subjects)),
             portals=_portals(settings, creating, voiding, pool, ranges),
             public_url=settings.public_url,
             labelling=Labelling(TypstPrinting(), tables.name_of, settings.public_url),
@@ -157,7 +169,7 @@ def _portals(
     reading = PostgresReading(pool)
 
     def status_of(return_id: str) -> str | None:
-        document = find_return(reading, return_id)
+        document = find_return(reading, UNBOUND, return_id)
         return None if document is None else document["status"]
 
     return Portals(load_portals(Path(settings.portal_file), ranges), creating, voiding, status_of)
@@ -170,7 +182,7 @@ def desk(settings: Settings, pool: Pool, services: Services, tables: CarrierTabl
     with closing(KafkaEnds(settings)) as ends:
         yield Parts(
             sessions=PostgresSessions(pool, limits),
-            audit=PostgresAudit(pool),
+            audit=services.audit,
             reading=PostgresDeskReading(pool),
             services=services,
             tables=tables,

@@ -21,7 +21,7 @@ import psutil
 import psycopg
 
 from deploy.local.process import free_port
-from service.adapters.postgres.access.tokens import create_token
+from service.adapters.postgres.access.tokens import NewToken, make_token
 from service.adapters.postgres.database import connect
 from tests.benchmarks.bed import Bed
 from tests.benchmarks.filled import Unfilled
@@ -74,7 +74,7 @@ def _filled(database: str, folder: Path) -> str:
     Path(folder, "returns").write_text("\n".join(f"/v1/returns/{return_id}" for (return_id,) in rows))
     Path(folder, "bare").write_text("/")
     with connect(database, "bench") as connection:
-        return create_token(connection, ["read"])
+        return make_token(connection, NewToken(["read"], rate=10_000_000))
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from service.adapters.postgres.reading.listing import PostgresListing
 from service.adapters.postgres.reading.public import PostgresPublicReading
 from service.adapters.postgres.reading.queues import PostgresQueues
 from service.adapters.postgres.reading.returns import Pool, PostgresReading, open_pool
+from service.application.access.bounds import UNBOUND
 from service.application.reading.filters import ExceptionFilter, LetterFilter, ReturnFilter
 from service.application.reading.listing import STUCK_HOURS
 from service.application.reading.pages import PageKey, due_times, list_exceptions, list_letters, list_returns
@@ -129,7 +130,7 @@ def _returns(connection: Connection[Any], rng: random.Random) -> Iterator[tuple[
 
     def ask(wanted: Mapping[str, Any], after: PageKey | None) -> Ask:
         filters = ReturnFilter(**wanted)
-        return lambda pool: list_returns(PostgresListing(pool), filters, LIMIT, after, _DUE)
+        return lambda pool: list_returns(PostgresListing(pool), UNBOUND, filters, LIMIT, after, _DUE)
 
     for is_stuck in (None, False, True):
         place = deep_stuck if is_stuck else deep
@@ -148,7 +149,7 @@ def _exceptions(connection: Connection[Any], rng: random.Random) -> Iterator[tup
 
     def ask(wanted: Mapping[str, Any], after: PageKey | None) -> Ask:
         filters = ExceptionFilter(**wanted)
-        return lambda pool: list_exceptions(PostgresListing(pool), filters, LIMIT, after)
+        return lambda pool: list_exceptions(PostgresListing(pool), UNBOUND, filters, LIMIT, after)
 
     for is_open in (None, False, True):
         yield from _combinations("exceptions", names, rows, {"open": is_open}, deep, ask)
@@ -173,7 +174,7 @@ def _letters(connection: Connection[Any], rng: random.Random) -> Iterator[tuple[
 
     def ask(wanted: Mapping[str, Any], after: PageKey | None) -> Ask:
         filters = LetterFilter(**wanted)
-        return lambda pool: list_letters(PostgresListing(pool), filters, LIMIT, after)
+        return lambda pool: list_letters(PostgresListing(pool), UNBOUND, filters, LIMIT, after)
 
     for is_open in (None, False, True):
         yield from _combinations("letters", names, rows, {"open": is_open}, deep, ask)

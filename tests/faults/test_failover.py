@@ -18,6 +18,7 @@ from service.adapters.postgres.database import connect
 from service.adapters.postgres.journal.journal import PostgresJournal
 from service.adapters.postgres.migrations import migrate
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
+from service.application.access.bounds import UNBOUND
 from service.config import load
 from service.errors import Retryable
 from service.metrics import Metrics
@@ -55,7 +56,7 @@ def test_a_worker_and_the_web_find_the_new_primary_by_themselves(primary: Postgr
         tx.number_batch(0)
     with open_pool(url, 4) as pool:
         reading = PostgresReading(pool)
-        assert reading.state("R-1001") is not None
+        assert reading.state(UNBOUND, "R-1001") is not None
         standby.catch_up(primary)
 
         primary.stop()
@@ -74,7 +75,7 @@ def test_a_worker_and_the_web_find_the_new_primary_by_themselves(primary: Postgr
             return True
 
         eventually(goes_on, timeout=30)
-        assert reading.state("R-1001") is not None
+        assert reading.state(UNBOUND, "R-1001") is not None
         assert ask(standby, "SELECT max(n) FROM batches") == 3
     journal.close()
 

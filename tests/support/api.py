@@ -9,9 +9,10 @@ from typing import Any
 from httpx import Client
 from pydantic import SecretStr
 
-from service.adapters.postgres.access.tokens import create_token
+from service.adapters.postgres.access.tokens import NewToken, make_token
 from service.adapters.postgres.database import connect
 from service.adapters.postgres.journal.search import PostgresSearch
+from service.application.access.bounds import UNBOUND, Bounds
 from service.application.journal.slices import SliceLimits
 from service.config import Settings
 from service.metrics import Metrics
@@ -35,10 +36,12 @@ def api(settings: Settings, *scopes: str) -> Iterator[Client]:
         yield client
 
 
-def token(settings: Settings, *scopes: str, publisher: str = "") -> str:
+def token(
+    settings: Settings, *scopes: str, publisher: str = "", bounds: Bounds = UNBOUND, rate: int | None = None
+) -> str:
     """A new token."""
     with connect(settings.database_url.get_secret_value(), "test") as connection:
-        return create_token(connection, scopes, publisher=publisher)
+        return make_token(connection, NewToken(scopes, publisher=publisher, bounds=bounds, rate=rate))
 
 
 def project(database: str) -> None:

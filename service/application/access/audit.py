@@ -1,4 +1,4 @@
-"""The audit log of the operations desk: who did what to what, and when. Nothing in it is ever changed.
+"""The audit log of the desk, the API and the tokens: who did what to what, and when. Nothing in it is ever changed.
 
 An entry is written before the action: there may be an entry whose action then failed, and never an action without an entry.
 """
@@ -10,7 +10,8 @@ from datetime import datetime
 from enum import StrEnum, unique
 from typing import NamedTuple, Protocol
 
-from service.application.access.sessions import Who
+from service.application.access.bounds import Everything
+from service.application.access.callers import Who
 
 
 @unique
@@ -25,6 +26,11 @@ class Action(StrEnum):
     REPLAY = "replay"  # a dead letter was sent through again
     VOID = "void"  # an event was declared a mistake
     EXPORT = "export"  # a list was taken away as a file
+    CREATE = "create"  # a return was created by way of the API
+    SEND = "send"  # events were sent by way of the API
+    FEED = "feed"  # a carrier's payload was sent with a token
+    TOKEN_CREATED = "token_created"  # noqa: S105 - the name of an action
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - likewise
 
 
 @unique
@@ -36,6 +42,8 @@ class Key(StrEnum):
     VOID_ID = "void_id"  # the id of the event that voids
     LIST = "list"  # which list was exported
     ROWS = "rows"
+    EVENTS = "events"  # how many were sent
+    FEED = "feed"  # the name of the feed
 
 
 class AuditEntry(NamedTuple):
@@ -62,7 +70,7 @@ class Audit(Protocol):
         >>> audit.note(agent.who, Action.VOID, "R-1001", {Key.EVENT: 3, Key.VOID_ID: mistake.void_id})
         """
 
-    def entries(self, subject: str | None, before: int | None, limit: int) -> Sequence[AuditEntry]:
+    def entries(self, _: Everything, subject: str | None, before: int | None, limit: int) -> Sequence[AuditEntry]:
         """Up to `limit` entries, the newest first, of one subject or of all (None); `before` is the `audit_no` of the last
         one of the page before, None: from the newest.
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 Scope = Literal["read", "create", "scan", "hub", "ops"]
 
@@ -13,13 +13,6 @@ SCOPES: Final[dict[str, str]] = {
     "hub": "record scans and decisions of a hub",
     "ops": "see exceptions and dead letters, replay them, void events",
 }
-
-
-class TokenScopes(Protocol):
-    """What tokens allow."""
-
-    def scopes_of(self, token: str) -> frozenset[str] | None:
-        """What this token allows, empty or not; None where it is unknown or revoked. Raises Retryable."""
 
 
 def parse_scopes(text: str) -> frozenset[str]:

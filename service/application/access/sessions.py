@@ -5,27 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import NamedTuple, Protocol
 
-
-class Who(NamedTuple):
-    """Whose token it is. `token_no` is None for a token that nobody knows."""
-
-    token_no: int | None
-    label: str
-
-    @property
-    def name(self) -> str:
-        """What people call it; a token without a label is known by its number."""
-        return self.label or f"token {self.token_no}"
-
-
-NOBODY = Who(None, "")
-
-
-class Agent(NamedTuple):
-    """A person at the desk: whose token opened the session, and what it allows now."""
-
-    who: Who
-    scopes: frozenset[str]
+from service.application.access.callers import Caller, Who
 
 
 class SessionLimits(NamedTuple):
@@ -42,10 +22,10 @@ class Sessions(Protocol):
     >>> agent = sessions.find(session_id)
     """
 
-    def open(self, token: str, session_id: str) -> Agent | None:
+    def open(self, token: str, session_id: str) -> Caller | None:
         """Begin a session with a token that carries the scope `ops`; None, and no session, for any other token."""
 
-    def find(self, session_id: str) -> Agent | None:
+    def find(self, session_id: str) -> Caller | None:
         """Whose session it is, with what the token allows now; None where it has ended: by itself, by logging out, or with
         its token. To be found keeps it from ending for want of use.
         """

@@ -11,10 +11,12 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum, unique
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
+from service.application.access.bounds import Bounds
 from service.application.access.scopes import Scope
 from service.application.clocks import SYSTEM
+from service.application.commands.speaking import Speaking, Subjects
 from service.application.journal.ingest import Parser
 from service.domain.journey import State, needs_past, record
 from service.domain.milestones import Milestone
@@ -52,10 +54,11 @@ class Status(StrEnum):
 
 
 class Sender(NamedTuple):
-    """Who sends: the name of the publisher, which its tokens share, and what this token allows."""
+    """Who sends: the name of the publisher, which its tokens share, and what this token allows and is bound to."""
 
     publisher: str
     scopes: Collection[str]
+    bounds: Bounds
 
 
 class InputMessage(NamedTuple):
@@ -93,13 +96,6 @@ class Concerned(NamedTuple):
     status: Milestone | None  # the return's, after it
 
 
-class Subjects(Protocol):
-    """Finds returns by what events name. May raise Retryable."""
-
-    def states(self, kind: SubjectKind, subject: str, limit: int) -> Sequence[tuple[str, State]]:
-        """The returns, by return_id, and their states; of a connote so many members and no more."""
-
-
 class Accepting:
     """The use case.
 
@@ -116,10 +112,10 @@ class Accepting:
         now: Callable[[], datetime] = SYSTEM.now,
     ) -> None:
         self._parser, self._topics, self._publish = parser, topics, publish
-        self._subjects, self._now = subjects, now
+        self._subjects, self._speaking, self._now = subjects, Speaking(subjects), now
 
     def judge(self, events: Sequence[Mapping[str, Any] | InvalidEvent], sender: Sender) -> list[Judged]:
-        """What ingestion would make of each."""
+        """What ingestion would make of each, if this sender may say it. Raises Retryable."""
         return [
             Judged(None, None, None, error=event) if isinstance(event, InvalidEvent) else self._judge(event, sender)
             for event in events
@@ -133,9 +129,12 @@ class Accepting:
             self._publish(messages)
         return judged
 
-    def concerned(self, inbound: Inbound, limit: int = 10) -> list[Concerned]:
-        """The returns that the event would concern as of now; none where it would wait for one. Raises Retryable."""
-        found = self._subjects.states(inbound.kind, inbound.subject, limit)
+    def concerned(self, bounds: Bounds, inbound: Inbound, limit: int = 10) -> list[Concerned]:
+        """The returns that the event would concern as of now, those within bounds; none where it would wait for one.
+
+        Raises Retryable.
+        """
+        found = self._subjects.states(bounds, inbound.kind, inbound.subject, limit)
         return [_concerned(return_id, state, inbound) for return_id, state in found]
 
     def _judge(self, event: Mapping[str, Any], sender: Sender) -> Judged:
@@ -146,6 +145,7 @@ class Accepting:
             value = encode_event(_in_the_name_of(sender.publisher, event))
             at = to_micros(self._now()) // 1000
             inbound = self._parser.parse(Record(topic, 0, 0, at, None, value, STRUCTURED_HEADERS))
+            self._speaking.require(sender.bounds, inbound)
         except InvalidEvent as error:
             return judged._replace(error=error)
         return judged._replace(inbound=inbound, message=InputMessage(topic, inbound.subject.encode(), value))

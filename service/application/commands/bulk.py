@@ -13,6 +13,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import Final, NamedTuple
 
+from service.application.access.bounds import Bounds
 from service.application.commands.creation import (
     Creating,
     CreationRequest,
@@ -56,10 +57,10 @@ class Outcome(NamedTuple):
 
 
 class Bulk:
-    """The use case. `token`: in whose name; None: the service's own."""
+    """The use case. `token`: in whose name, within its `bounds`; None: the service's own."""
 
-    def __init__(self, creating: Creating, token: str | None = None) -> None:
-        self._creating, self._token = creating, token
+    def __init__(self, creating: Creating, bounds: Bounds, token: str | None = None) -> None:
+        self._creating, self._bounds, self._token = creating, bounds, token
 
     def check(self, lines: Iterable[BulkLine], tell: Callable[[Checked], None] = lambda _: None) -> Checked:
         """Look at every line, by itself and beside the others; nothing is created."""
@@ -84,7 +85,7 @@ class Bulk:
     def _faults(self, line: BulkLine, first_with: dict[bytes, int]) -> list[Fault]:
         faults = []
         try:
-            self._creating.check(line.data)
+            self._creating.check(self._bounds, line.data)
         except InvalidEvent as error:
             faults = [Fault(path.removeprefix("data."), error.reason, detail) for path, detail in error.faults]
         said = {"return_id": line.data.get("return_id"), KEY: line.key}
@@ -98,7 +99,7 @@ class Bulk:
 
     def _create(self, line: BulkLine) -> Outcome:
         try:
-            created = self._creating.create(CreationRequest(self._token, f"bulk/{line.key}", line.data))
+            created = self._creating.create(CreationRequest(self._token, f"bulk/{line.key}", line.data, self._bounds))
         except InvalidEvent as error:
             path, detail = error.faults[0]
             return Outcome(line, None, None, fault=Fault(path.removeprefix("data."), error.reason, detail))

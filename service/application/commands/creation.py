@@ -11,7 +11,9 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple, Protocol
 from uuid import uuid4
 
+from service.application.access.bounds import UNBOUND, Bounds
 from service.application.clocks import SYSTEM
+from service.application.commands.speaking import require_creation
 from service.application.journal.ingest import Parser
 from service.domain.journey import NEW, record
 from service.errors import InvalidEvent, Retryable, ServiceError
@@ -54,6 +56,7 @@ class CreationRequest(NamedTuple):
     token: str | None
     key: str | None
     data: Mapping[str, Any]
+    bounds: Bounds
 
 
 class Creation(NamedTuple):
@@ -118,7 +121,7 @@ class Creating:
     `topic` is the one of creations, and `publish` puts a message under a key there, and may raise Retryable. `ranges`
     are the carriers' own numbers, for returns that come without one.
 
-    >>> created = creating.create(CreationRequest(token, idempotency_key, {"retailer": "acme", ...}))
+    >>> created = creating.create(CreationRequest(token, idempotency_key, {"retailer": "acme", ...}, bounds))
     >>> created.return_id, created.again
     ('OR7Z3K9Q2M5D1X', False)
     """
@@ -138,10 +141,12 @@ class Creating:
     def create(self, request: CreationRequest) -> Created:
         """Create a return, or answer as before where it is the same request again.
 
-        Without a `return_id` in its data the return gets a new one. Raises InvalidEvent for what ingestion would refuse
-        (`detail` names the member), KeyReused, ReturnExists, NumbersExhausted, and Retryable: it may or may not have been
-        created then, and the same request with the same key does it once.
+        Without a `return_id` in its data the return gets a new one. Raises InvalidEvent for what ingestion would refuse,
+        and for what is not within the token's bounds (`detail` names the member), KeyReused, ReturnExists,
+        NumbersExhausted, and Retryable: it may or may not have been created then, and the same request with the same key
+        does it once.
         """
+        require_creation(request.bounds, request.data)
         given = request.data.get("return_id")
         draft, carrier = self._drafted(request.data)
         key = _under(request.key) if request.key is not None else f"return:{given}" if given is not None else None
@@ -180,22 +185,26 @@ class Creating:
         kept = self._creations.known(None, _under(key))
         if kept is None:
             raise KeyError(key)
-        return self._published(CreationRequest(None, key, {}), _under(key), kept)
+        return self._published(CreationRequest(None, key, {}, UNBOUND), _under(key), kept)
 
     def cancel(self, key: str) -> None:
         """Note that its consumer took it back. Raises Retryable."""
         self._creations.is_cancelled(_under(key))
 
-    def find(self, return_id: str) -> dict[str, Any] | None:
+    def find(self, bounds: Bounds, return_id: str) -> dict[str, Any] | None:
         """A return that was created here, as it was then: for the moment until its event is ingested. Raises Retryable.
 
-        None where nothing is kept of it, or Kafka is not known to have it.
+        None where nothing is kept of it, Kafka is not known to have it, or it is outside of the bounds.
         """
         kept = self._creations.created(return_id)
-        return self._document(kept) if kept is not None and kept.published else None
+        if kept is None or not kept.published:
+            return None
+        attributes = self._parsed(kept).event.attributes
+        return self._document(kept) if attributes is not None and bounds.cover(attributes) else None
 
-    def check(self, data: Mapping[str, Any]) -> None:
-        """Raises InvalidEvent for what `create` would refuse by its data alone."""
+    def check(self, bounds: Bounds, data: Mapping[str, Any]) -> None:
+        """Raises InvalidEvent for what `create` would refuse by its data alone, or by the token's bounds."""
+        require_creation(bounds, data)
         self._drafted(data)
 
     def _drafted(self, data: Mapping[str, Any]) -> tuple[_Draft, str | None]:

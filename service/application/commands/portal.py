@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum, unique
 from typing import Any, Final, NamedTuple
 
+from service.application.access.bounds import UNBOUND
 from service.application.clocks import SYSTEM
 from service.application.commands.creation import SOURCE, Creating, Creation, CreationRequest, KeyReused
 from service.application.commands.voiding import Mistake, Voiding
@@ -86,7 +87,7 @@ class Portals:
             return _made(*found)
         data = _data(invitation, chosen)
         try:
-            created = self._creating.create(CreationRequest(None, invitation.key, data))
+            created = self._creating.create(CreationRequest(None, invitation.key, data, UNBOUND))
         except KeyReused:  # what Kafka did not take then, with other choices
             created = self._creating.resume(invitation.key)
         return Made(created.return_id, created.document, cancelled=False)

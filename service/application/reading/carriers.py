@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
+from service.application.access.bounds import Bounds
+
 LATELY_ROWS: Final = 10_000  # of the history, the newest: what is older says little of how a feed is now
 MOST_GROUPS: Final = 200
 
@@ -27,10 +29,10 @@ class Lately(NamedTuple):
 
 
 class CarrierReading(Protocol):
-    """What the page reads of the database. Every method may raise Retryable."""
+    """What the page reads of the database: of returns within the bounds. Every method may raise Retryable."""
 
-    def lately(self) -> list[Lately]:
+    def lately(self, bounds: Bounds) -> list[Lately]:
         """Those with most scans first."""
 
-    def codes(self, carrier: str) -> dict[str, int]:
+    def codes(self, bounds: Bounds, carrier: str) -> dict[str, int]:
         """How often each code of the carrier came."""

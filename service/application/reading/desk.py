@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, Protocol
 
+from service.application.access.bounds import Bounds
 from service.application.reading.local_time import LocalTime
 from service.application.reading.numbers import numbers_of
 from service.application.reading.public import Step, steps
@@ -99,27 +100,30 @@ class Connote(NamedTuple):
 
 
 class DeskReading(Protocol):
-    """What the desk asks of the store. Every method may raise Retryable."""
+    """What the desk asks of the store, within the bounds of who asks. Every method may raise Retryable."""
 
-    def find(self, terms: SearchTerms) -> list[Match]:
+    def find(self, bounds: Bounds, terms: SearchTerms) -> list[Match]:
         """Everything that these terms lead to, each kind of number by itself; empty where they lead nowhere.
 
-        >>> reading.find(understand("A-4711"))
+        >>> reading.find(bounds, understand("A-4711"))
         [Match(kind='order_number', value='A-4711', return_ids=('R-1001',))]
         """
 
-    def return_detail(self, return_id: str, before: int | None, limit: int) -> ReturnDetail | None:
+    def return_detail(self, bounds: Bounds, return_id: str, before: int | None, limit: int) -> ReturnDetail | None:
         """The return with the newest `limit` rows of its history whose `seq` is below `before` (None: of all), all of one
-        moment. None where no creation of it is known.
+        moment. None where no creation of it is known, or it is outside of the bounds.
         """
 
-    def past(self, return_id: str, limit: int) -> Sequence[Event] | None:
-        """All events of the return in the order of recording; None where there are more than `limit`."""
+    def past(self, bounds: Bounds, return_id: str, limit: int) -> Sequence[Event] | None:
+        """All events of the return in the order of recording; None where there are more than `limit`, or
+        it is outside of the bounds.
+        """
 
-    def connote(self, connote: str, after: int, limit: int) -> Connote | None:
+    def connote(self, bounds: Bounds, connote: str, after: int, limit: int) -> Connote | None:
         """The connote with up to `limit` members whose `return_no` is above `after` (0: from the first), in that order.
 
-        None where neither an export nor a delivery names it.
+        None where neither an export nor a delivery names it. Within bounds nothing is told of other members, and a connote
+        without any that is seen is none.
         """
 
 

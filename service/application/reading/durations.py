@@ -14,6 +14,7 @@ from math import ceil
 from statistics import median_low
 from typing import Final, NamedTuple
 
+from service.application.access.bounds import Everything
 from service.application.reading.public import PublicReading
 from service.domain.journey import State
 from service.domain.milestones import RANKS, Milestone, Route
@@ -91,7 +92,7 @@ class DurationKeeper:
         self._refresh()
         return self._typical.get((route, status))
 
-    def legs(self) -> list[LegDurations]:
+    def legs(self, _: Everything) -> list[LegDurations]:
         """How long each leg of the way takes."""
         self._refresh()
         return self._legs

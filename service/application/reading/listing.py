@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Generic, Literal, NamedTuple, Protocol, TypeVar
 
+from service.application.access.bounds import Bounds, Everything
 from service.application.reading.filters import ExceptionFilter, LetterFilter, ReturnFilter
 from service.domain.milestones import Milestone
 from service.wire.rows.letters import KeptLetter
@@ -97,6 +98,7 @@ class ParkedEvent(NamedTuple):
     offset: int
 
 
+DueTimes = Mapping[str, datetime]  # since when a return is stuck, by its status
 KeyType = Literal["timestamptz", "int8", "int4", "text"]
 Row = TypeVar("Row")
 
@@ -210,41 +212,43 @@ class Window(NamedTuple, Generic[Row]):
 class Listing(Protocol):
     """The lists, a window at a time. Every method may raise Retryable.
 
-    `wanted` narrows the list. `after` is the key of the last row of the window before, the columns that the list's
+    `bounds` are those of whoever asks, `wanted` narrows the list. `after` is the key of the last row of the window before, the columns that the list's
     ListSpec names; None: from the beginning. `limit` is how many rows are wanted: a caller that asks for one more than it
     shows knows whether there are more. `due` tells for each status since when a return in it is stuck (see
     `pages.due_times`).
 
-    >>> first = listing.returns(ReturnFilter(retailer="acme"), due, None, 51)
-    >>> second = listing.returns(ReturnFilter(retailer="acme"), due, first.rows[49].return_no, 51)
+    >>> first = listing.returns(bounds, ReturnFilter(retailer="acme"), due, None, 51)
+    >>> second = listing.returns(bounds, ReturnFilter(retailer="acme"), due, first.rows[49].return_no, 51)
     """
 
     def returns(
-        self, wanted: ReturnFilter, due: Mapping[str, datetime], after: int | None, limit: int
+        self, bounds: Bounds, wanted: ReturnFilter, due: DueTimes, after: int | None, limit: int
     ) -> Window[ListedReturn]:
         """Returns, the newest first: by RETURNS. Of `stuck` only False is looked at; see `stuck_returns`."""
 
     def stuck_returns(
-        self, wanted: ReturnFilter, due: Mapping[str, datetime], after: tuple[datetime, int] | None, limit: int
+        self, bounds: Bounds, wanted: ReturnFilter, due: DueTimes, after: tuple[datetime, int] | None, limit: int
     ) -> Window[ListedReturn]:
         """Those that moved before `due` and are not complete, the one that has not moved for longest first: by
         STUCK_RETURNS.
         """
 
     def exceptions(
-        self, wanted: ExceptionFilter, after: tuple[datetime, int, int] | None, limit: int
+        self, bounds: Bounds, wanted: ExceptionFilter, after: tuple[datetime, int, int] | None, limit: int
     ) -> Window[ListedException]:
         """Exceptions, the newest first: by EXCEPTIONS."""
 
     def parked(
-        self, wanted: ExceptionFilter, after: tuple[datetime, str, str, str, str] | None, limit: int
+        self, bounds: Bounds, wanted: ExceptionFilter, after: tuple[datetime, str, str, str, str] | None, limit: int
     ) -> Window[ParkedEvent]:
-        """Parked events, the newest first: by PARKED_EVENTS. They have no verdict, reason or retailer to go by."""
+        """Parked events, the newest first: by PARKED_EVENTS. They have no verdict, reason or retailer to go by; within bounds
+        only a carrier's scans are seen.
+        """
 
     def letters(
-        self, wanted: LetterFilter, after: tuple[datetime, int] | None, limit: int, most: int
+        self, _: Everything, wanted: LetterFilter, after: tuple[datetime, int] | None, limit: int, most: int
     ) -> Window[KeptLetter]:
         """Dead letters, the newest first: by LETTERS. Values of more than `most` bytes are left out."""
 
-    def letter(self, letter_no: int) -> KeptLetter | None:
+    def letter(self, _: Everything, letter_no: int) -> KeptLetter | None:
         """This one, its value whole; None where there is none of this number."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, TypeVar
 
+from service.application.access.bounds import Bounds
 from service.application.reading.documents import exception_item, letter_item, return_item
 from service.application.reading.filters import ExceptionFilter, LetterFilter, ReturnFilter
 from service.application.reading.listing import (
@@ -51,6 +52,7 @@ class WrongPageKey(ValueError):
 
 def list_returns(
     listing: Listing,
+    bounds: Bounds,
     wanted: ReturnFilter,
     limit: int,
     after: PageKey | None,
@@ -63,19 +65,21 @@ def list_returns(
     """
     if wanted.stuck:
         key = None if after is None else _key_of(after, STUCK_RETURNS)
-        return _page(STUCK_RETURNS, listing.stuck_returns(wanted, due, key, limit + 1), limit, return_item(due))
+        return _page(STUCK_RETURNS, listing.stuck_returns(bounds, wanted, due, key, limit + 1), limit, return_item(due))
     (return_no,) = (None,) if after is None else _key_of(after, RETURNS)
-    return _page(RETURNS, listing.returns(wanted, due, return_no, limit + 1), limit, return_item(due))
+    return _page(RETURNS, listing.returns(bounds, wanted, due, return_no, limit + 1), limit, return_item(due))
 
 
-def list_exceptions(listing: Listing, wanted: ExceptionFilter, limit: int, after: PageKey | None) -> Page:
+def list_exceptions(
+    listing: Listing, bounds: Bounds, wanted: ExceptionFilter, limit: int, after: PageKey | None
+) -> Page:
     """Exceptions and parked events, the newest first; of one moment the parked ones last.
 
     Raises WrongPageKey and Retryable, as `list_returns` does.
     """
     recorded_key, parked_key = _exception_keys(after)
-    recorded = listing.exceptions(wanted, recorded_key, limit + 1) if wanted.wants_recorded else Window([])
-    parked = listing.parked(wanted, parked_key, limit + 1) if wanted.wants_parked else Window([])
+    recorded = listing.exceptions(bounds, wanted, recorded_key, limit + 1) if wanted.wants_recorded else Window([])
+    parked = listing.parked(bounds, wanted, parked_key, limit + 1) if wanted.wants_parked else Window([])
     # Of the one that was looked through further, what is behind the other's end has to wait for another page.
     ends = [
         (upto[0], is_recorded, _page_key(spec, upto))
@@ -93,14 +97,22 @@ def list_exceptions(listing: Listing, wanted: ExceptionFilter, limit: int, after
 
 
 def list_letters(
-    listing: Listing, wanted: LetterFilter, limit: int, after: PageKey | None, *, value_bytes: int = LIST_VALUE_BYTES
+    listing: Listing,
+    bounds: Bounds,
+    wanted: LetterFilter,
+    limit: int,
+    after: PageKey | None,
+    *,
+    value_bytes: int = LIST_VALUE_BYTES,
 ) -> Page:
-    """Dead letters, the newest first, with values of up to `value_bytes` bytes.
+    """Dead letters, the newest first, with values of up to `value_bytes` bytes; none within bounds, for they are nobody's.
 
     Raises WrongPageKey and Retryable, as `list_returns` does.
     """
     key = None if after is None else _key_of(after, LETTERS)
-    return _page(LETTERS, listing.letters(wanted, key, limit + 1, value_bytes), limit, letter_item)
+    if bounds.everything is None:
+        return Page([], None)
+    return _page(LETTERS, listing.letters(bounds.everything, wanted, key, limit + 1, value_bytes), limit, letter_item)
 
 
 def read_on(read: Callable[[PageKey | None], Page], after: PageKey | None) -> Page:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Final, NamedTuple, Protocol
 
+from service.application.access.bounds import Bounds, Everything
 from service.application.ports import Partition, Stored
 
 MOST_COUNTED: Final = 10_000  # a queue is counted up to here: nobody works through more, and millions take time
@@ -75,31 +76,32 @@ class ProjectionLag(NamedTuple):
 class Queues(Protocol):
     """What the desk reads of the database besides lists. Every method may raise Retryable.
 
-    All but `offsets` is read from tables that follow the journal, a moment later; `projection_lag` tells how far.
+    All but `offsets` is read from tables that follow the journal, a moment later; `projection_lag` tells how far. Queues are
+    those within bounds; figures of the whole service are nobody's who is bound.
     """
 
-    def sizes(self, due: Mapping[str, datetime]) -> Sizes:
+    def sizes(self, bounds: Bounds, due: Mapping[str, datetime]) -> Sizes:
         """How long the queues are, all at one moment, each counted up to MOST_COUNTED and one.
 
         `due` says for each status since when a return in it is stuck (see `pages.due_times`).
 
-        >>> queues.sizes(services.due()).stuck.get("RDTPF", EMPTY).number
+        >>> queues.sizes(bounds, services.due()).stuck.get("RDTPF", EMPTY).number
         """
 
-    def unmapped(self) -> list[UnmappedCode]:
+    def unmapped(self, bounds: Bounds) -> list[UnmappedCode]:
         """Unmapped codes, those with most scans first; of more than MOST_GROUPS the first by their names."""
 
-    def counts(self) -> dict[tuple[str, str], int]:
+    def counts(self, _: Everything) -> dict[tuple[str, str], int]:
         """How many returns there are, by route and status."""
 
-    def days(self, since: date) -> list[DayCount]:
+    def days(self, _: Everything, since: date) -> list[DayCount]:
         """How many returns reached each milestone on each day (UTC) since then, that day included; no entry where none."""
 
-    def minutes(self, since: datetime) -> dict[datetime, int]:
+    def minutes(self, _: Everything, since: datetime) -> dict[datetime, int]:
         """How many events were recorded in each minute since then; a minute without any has no entry."""
 
-    def offsets(self) -> dict[Partition, Stored]:
+    def offsets(self, _: Everything) -> dict[Partition, Stored]:
         """The next offset to be ingested, by partition."""
 
-    def projection_lag(self) -> ProjectionLag:
+    def projection_lag(self, _: Everything) -> ProjectionLag:
         """How far the tables behind lists and figures are."""

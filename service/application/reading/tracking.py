@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
+from service.application.access.bounds import Bounds
 from service.domain.events import key_digest
 from service.domain.journey import State
 from service.domain.milestones import Milestone
@@ -38,33 +39,35 @@ class RecordedEvent(NamedTuple):
 class ReturnReading(Protocol):
     """One return, as the journal has it now. Every method may raise Retryable."""
 
-    def state(self, return_id: str) -> State | None:
-        """The return's state; None for a return whose creation has not come."""
+    def state(self, bounds: Bounds, return_id: str) -> State | None:
+        """The return's state within the bounds; None for a return whose creation has not come, or that is outside of them."""
 
-    def history(self, return_id: str, after: int, limit: int) -> tuple[State, Sequence[RecordedEvent]] | None:
+    def history(
+        self, bounds: Bounds, return_id: str, after: int, limit: int
+    ) -> tuple[State, Sequence[RecordedEvent]] | None:
         """The state, and at most `limit` rows with a `seq` above `after` (0: from the first), both of one moment.
 
-        None for a return whose creation has not come.
+        None for a return whose creation has not come, or that is outside of the bounds.
         """
 
 
-def find_return(reading: ReturnReading, return_id: str) -> dict[str, Any] | None:
+def find_return(reading: ReturnReading, bounds: Bounds, return_id: str) -> dict[str, Any] | None:
     """The return's document, or None."""
-    state = reading.state(return_id)
+    state = reading.state(bounds, return_id)
     return None if state is None else return_document(return_id, state)
 
 
 def find_history(
-    reading: ReturnReading, return_id: str, after: int, limit: int
+    reading: ReturnReading, bounds: Bounds, return_id: str, after: int, limit: int
 ) -> tuple[list[dict[str, Any]], int] | None:
     """A page of the history in the order of recording, and the `seq` that the next one starts after: 0 if there is none.
 
     None for a return that is not known. Raises Retryable.
 
-    >>> items, after = find_history(reading, "R-1001", 0, 100)
-    >>> more = find_history(reading, "R-1001", after, 100) if after else None
+    >>> items, after = find_history(reading, bounds, "R-1001", 0, 100)
+    >>> more = find_history(reading, bounds, "R-1001", after, 100) if after else None
     """
-    found = reading.history(return_id, after, limit + 1)  # one more tells whether there is a next page
+    found = reading.history(bounds, return_id, after, limit + 1)  # one more tells whether there is a next page
     if found is None:
         return None
     state, rows = found

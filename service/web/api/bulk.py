@@ -13,6 +13,8 @@ from fastapi.responses import Response
 from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import Field
 
+from service.application.access.audit import Action
+from service.application.access.callers import Caller
 from service.application.commands.bulk import Bulk, Outcome
 from service.errors import Retryable, SettingsError
 from service.web.api.answers import answer
@@ -79,10 +81,12 @@ class CreatedLines(Answer):
             HTTPStatus.UNPROCESSABLE_ENTITY,
         ),
     },
-    dependencies=[Depends(Require("create"))],
 )
 async def create_returns(
-    request: Request, services: Wired, credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)]
+    request: Request,
+    services: Wired,
+    caller: Annotated[Caller, Depends(Require("create"))],
+    credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)],
 ) -> Response:
     """JSON lines (`application/x-ndjson`), each as `POST /v1/returns` takes it, or CSV (`text/csv`); up to 500 lines.
 
@@ -96,16 +100,20 @@ async def create_returns(
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)
     body, token = await request.body(), credentials.credentials
 
-    outcomes = await to_thread.run_sync(_create, services, token, body, kind, limiter=request.app.state.creations)
+    def create() -> list[Outcome]:
+        services.audit.note(caller.who, Action.CREATE)
+        return _create(Bulk(services.creating, caller.bounds, token), body, kind)
+
+    outcomes = await to_thread.run_sync(create, limiter=request.app.state.creations)
     is_whole = all(outcome.fault is None for outcome in outcomes)
     items = [_item(outcome, services) for outcome in outcomes]
     return answer({"items": items}, status=HTTPStatus.OK if is_whole else HTTPStatus.MULTI_STATUS)
 
 
-def _create(services: Services, token: str, body: bytes, kind: FileKind) -> list[Outcome]:
+def _create(work: Bulk, body: bytes, kind: FileKind) -> list[Outcome]:
     lines = _lines(body, kind)
     try:
-        return _created(Bulk(services.creating, token), lines)
+        return _created(work, lines)
     except Retryable as error:
         detail = "Some were perhaps created, some not: a server does not answer. Send the same lines again."
         raise perhaps(error, detail) from None

@@ -12,6 +12,8 @@ from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import ConfigDict, Field, with_config
 
 from service import logs
+from service.application.access.audit import Action
+from service.application.access.callers import Caller
 from service.application.commands.creation import (
     RETURN_ID_FORMAT,
     Created,
@@ -102,12 +104,12 @@ class NewReturn(models.ReturnCreatedData):
             HTTPStatus.UNPROCESSABLE_ENTITY,
         ),
     },
-    dependencies=[Depends(Require("create"))],
 )
 async def create_return(
     request: Request,
     data: Annotated[NewReturn, Body(openapi_examples=_EXAMPLES)],
     services: Wired,
+    caller: Annotated[Caller, Depends(Require("create"))],
     credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)],
     idempotency_key: Annotated[
         str | None,
@@ -127,16 +129,17 @@ async def create_return(
     After an error 503 it is not known whether it was created: send the same request again, with the same
     `Idempotency-Key`; a request with a `return_id` may do without. A number that is taken gets 409.
     """
-    creation = CreationRequest(credentials.credentials, idempotency_key, dict(data))
-    created = await to_thread.run_sync(_create, services, creation, limiter=request.app.state.creations)
+    creation = CreationRequest(credentials.credentials, idempotency_key, dict(data), caller.bounds)
+    created = await to_thread.run_sync(_create, services, caller, creation, limiter=request.app.state.creations)
     headers = {"location": f"/v1/returns/{created.return_id}"}
     if created.again:
         headers["idempotent-replayed"] = "true"
     return answer(linked(created.document, request.app.state.public_url), status=HTTPStatus.CREATED, headers=headers)
 
 
-def _create(services: Services, creation: CreationRequest) -> Created:
+def _create(services: Services, caller: Caller, creation: CreationRequest) -> Created:
     try:
+        services.audit.note(caller.who, Action.CREATE, creation.data.get("return_id"))
         return services.creating.create(creation)
     except InvalidEvent as error:
         raise _refused(error) from None

@@ -9,18 +9,19 @@ from typing import Annotated, Any, Final, Literal
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import Field
 
 from service import logs
+from service.application.access.audit import Action, Key
+from service.application.access.callers import Caller
 from service.application.commands.accepting import MAY_SEND, Judged, Sender, told, told_of_check
 from service.errors import InvalidEvent, Retryable
 from service.web.api.answers import answer
 from service.web.api.models import Answer
 from service.web.http.cursors import invalid
 from service.web.http.problems import Problem, documented, unavailable
-from service.web.http.security import Authenticated, bearer
-from service.web.services import Services, Wired
+from service.web.http.security import Authenticated
+from service.web.services import Wired
 from service.wire.http_events import BATCH_MEDIA_TYPE, MOST_EVENTS, read_events
 
 router = APIRouter(prefix="/v1", tags=["events"])
@@ -119,20 +120,21 @@ class CheckAnswer(Answer):
 async def send_events(
     request: Request,
     services: Wired,
-    scopes: Annotated[frozenset[str], Depends(Authenticated(MAY_SEND))],
-    credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)],
+    caller: Annotated[Caller, Depends(Authenticated(MAY_SEND))],
 ) -> Response:
     """CloudEvents over HTTP: structured (`application/cloudevents+json`), binary (`ce-` headers) or a batch.
 
     Accepted means that Kafka has it, in all replicas that are in sync; the return shows it a moment later. After an error
     503 it is not known: send the same events again, which repeats nothing, for an event is known by its `source` and `id`.
     The `source` is kept below the name of the token's publisher. Which types a token may send is a matter of its scopes:
-    `create` for creations, `scan` for scans and deliveries of connotes, `hub` for what hubs say and for voids.
+    `create` for creations, `scan` for scans and deliveries of connotes, `hub` for what hubs say and for voids. One that is
+    bound says its carriers' scans, its hubs' events, or what its retailers' returns concerns.
     """
     events = await _read(request)
 
     def send() -> list[Judged]:
-        return services.accepting.accept(events, _sender(services, credentials, scopes))
+        services.audit.note(caller.who, Action.SEND, None, {Key.EVENTS: len(events)})
+        return services.accepting.accept(events, _sender(caller))
 
     try:
         judged = await to_thread.run_sync(send, limiter=request.app.state.creations)
@@ -158,24 +160,25 @@ async def send_events(
 async def check_events(
     request: Request,
     services: Wired,
-    scopes: Annotated[frozenset[str], Depends(Authenticated())],
-    credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)],
+    caller: Annotated[Caller, Depends(Authenticated())],
 ) -> Response:
-    """The same judgement as of `POST /v1/events`, with what each event would be to its return; nothing is sent.
+    """The same judgement as of `POST /v1/events`, with what each event would be to its return; nothing is sent. Of returns
+    that the token does not see nothing is told.
 
     Of a body in which there is no event at all the answer is 422.
     """
     events = await _read(request)
 
     def check() -> list[dict[str, Any]]:
-        judged = services.accepting.judge(events, _sender(services, credentials, scopes))
+        judged = services.accepting.judge(events, _sender(caller))
         if all(isinstance(event, InvalidEvent) for event in events):
             raise _all_invalid(judged, [told_of_check(index, each, None) for index, each in enumerate(judged)])
         items = []
         for index, each in enumerate(judged):
             concerns = None
-            if "read" in scopes:
-                concerns = services.accepting.concerned(each.inbound) if each.inbound is not None else []
+            if "read" in caller.scopes:
+                inbound = each.inbound
+                concerns = [] if inbound is None else services.accepting.concerned(caller.bounds, inbound)
             items.append(told_of_check(index, each, concerns))
         return items
 
@@ -192,11 +195,8 @@ async def _read(request: Request) -> list[dict[str, Any] | InvalidEvent]:
         raise invalid("body", error.faults[0][1]) from None
 
 
-def _sender(services: Services, credentials: HTTPAuthorizationCredentials, scopes: frozenset[str]) -> Sender:
-    publisher = services.publisher_of(credentials.credentials)
-    if publisher is None:  # it was revoked a moment ago
-        raise Problem(HTTPStatus.UNAUTHORIZED, "unauthorized", "The token is not valid.")
-    return Sender(publisher, scopes)
+def _sender(caller: Caller) -> Sender:
+    return Sender(caller.publisher, caller.scopes, caller.bounds)
 
 
 def _all_invalid(judged: Sequence[Judged], items: Sequence[dict[str, Any]]) -> Problem:

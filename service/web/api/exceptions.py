@@ -9,6 +9,8 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import Response
 
+from service.application.access.audit import Action
+from service.application.access.callers import Caller
 from service.application.reading.documents import letter_item
 from service.application.reading.pages import list_exceptions, list_letters
 from service.web.api.answers import ITEM_RESPONSES, LIST_RESPONSES, IfNoneMatch, answer, list_page
@@ -17,7 +19,9 @@ from service.web.http.problems import Problem, documented
 from service.web.http.security import Require
 from service.web.services import Wired
 
-router = APIRouter(prefix="/v1", dependencies=[Depends(Require("ops"))], tags=["operations"])
+router = APIRouter(prefix="/v1", tags=["operations"])
+
+Operator = Annotated[Caller, Depends(Require("ops"))]
 
 _LARGEST: Final = 2**63 - 1
 LetterId = Annotated[int, Path(ge=1, le=_LARGEST, description="The letter's `id`.", examples=[12])]
@@ -30,13 +34,14 @@ LetterId = Annotated[int, Path(ge=1, le=_LARGEST, description="The letter's `id`
     responses=LIST_RESPONSES,
 )
 def get_exceptions(
-    query: Annotated[ExceptionsQuery, Query()], services: Wired, if_none_match: IfNoneMatch = None
+    query: Annotated[ExceptionsQuery, Query()], services: Wired, caller: Operator, if_none_match: IfNoneMatch = None
 ) -> Response:
     """The newest first. Also events that count with a reason to look at them: a tracking number in use twice.
 
     All but parked ones are made from tables that follow what is recorded, a moment later.
     """
-    return list_page(partial(list_exceptions, services.listing, query, query.limit), query.cursor, if_none_match)
+    read = partial(list_exceptions, services.listing, caller.bounds, query, query.limit)
+    return list_page(read, query.cursor, if_none_match)
 
 
 @router.get(
@@ -46,10 +51,11 @@ def get_exceptions(
     responses=LIST_RESPONSES,
 )
 def get_dead_letters(
-    query: Annotated[LettersQuery, Query()], services: Wired, if_none_match: IfNoneMatch = None
+    query: Annotated[LettersQuery, Query()], services: Wired, caller: Operator, if_none_match: IfNoneMatch = None
 ) -> Response:
-    """The newest first, with values of up to 4 KiB; a letter by itself has all of its value."""
-    return list_page(partial(list_letters, services.listing, query, query.limit), query.cursor, if_none_match)
+    """The newest first, with values of up to 4 KiB; a letter by itself has all of its value. None for a token that is bound."""
+    read = partial(list_letters, services.listing, caller.bounds, query, query.limit)
+    return list_page(read, query.cursor, if_none_match)
 
 
 @router.get(
@@ -59,10 +65,14 @@ def get_dead_letters(
     responses=ITEM_RESPONSES,
 )
 def get_dead_letter(
-    letter_no: Annotated[LetterId, Path(alias="id")], services: Wired, if_none_match: IfNoneMatch = None
+    letter_no: Annotated[LetterId, Path(alias="id")],
+    services: Wired,
+    caller: Operator,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Its key, value and headers as they came, and what was wrong when it was last tried."""
-    letter = services.listing.letter(letter_no)
+    everything = caller.bounds.everything
+    letter = None if everything is None else services.listing.letter(everything, letter_no)
     if letter is None:
         raise _unknown(letter_no)
     return answer(letter_item(letter), if_none_match)
@@ -74,9 +84,13 @@ def get_dead_letter(
     response_model=Replayed,
     responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
-def replay_dead_letter(letter_no: Annotated[LetterId, Path(alias="id")], services: Wired) -> Response:
+def replay_dead_letter(letter_no: Annotated[LetterId, Path(alias="id")], services: Wired, caller: Operator) -> Response:
     """Today's rules read its bytes. What is an event now is recorded, and the letter is resolved; safe to repeat."""
-    replayed = services.replay(letter_no)
+    everything = caller.bounds.everything
+    if everything is None:  # nobody who is bound is told whose a letter is
+        raise _unknown(letter_no)
+    services.audit.note(caller.who, Action.REPLAY, str(letter_no))
+    replayed = services.replay(everything, letter_no)
     if replayed is None:
         raise _unknown(letter_no)
     document = replayed._asdict()

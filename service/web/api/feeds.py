@@ -12,9 +12,12 @@ from fastapi import Path as PathParameter
 from pydantic import BaseModel, Field
 
 from service import logs
-from service.application.commands.feeding import NoSuchFeed, NotAuthentic
+from service.application.access.audit import Action, Key
+from service.application.access.callers import Caller
+from service.application.commands.feeding import NoSuchFeed, NotAuthentic, OutOfBounds
 from service.errors import Retryable
 from service.web.http.problems import Problem, documented, unavailable
+from service.web.http.security import caller_of
 from service.web.services import Services, services_of
 from service.wire.feeds import signatures
 from service.wire.feeds.reading import Scan, Unreadable
@@ -22,6 +25,7 @@ from service.wire.feeds.reading import Scan, Unreadable
 router = APIRouter(prefix="/v1", tags=["feeds"])
 
 AT_A_TIME: Final = 8  # waits for Kafka must not use up the threads that everything else is answered on
+_MOST_ERRORS: Final = 500
 _UNAVAILABLE: Final = (
     "A server does not answer, and it is not known whether Kafka has the scans. Send the same request again: "
     "what Kafka has already is not repeated."
@@ -76,8 +80,10 @@ class FeedAnswer(BaseModel):
 async def take_feed(
     request: Request, feed: FeedName, services: Annotated[Services | None, Depends(services_of)]
 ) -> FeedAnswer:
-    """Authenticated by the feed's own signature, with the secret of the feeds file. Publishes each event as
-    `carrier.scanned` and answers once Kafka has them all, in every copy that is in sync.
+    """Authenticated by the feed's own signature, with the secret of the feeds file, or by a token with the scope `scan`.
+    Publishes each event as `carrier.scanned` and answers once Kafka has them all, in every copy that is in sync.
+
+    With a token the events come from its publisher, and one that is bound to carriers brings only theirs.
 
     A request that comes again repeats nothing.
     """
@@ -108,18 +114,42 @@ async def _take(request: Request, services: Services | None, feed: str, secret: 
     # As the bytes that came: Starlette takes them for Latin-1, and a password may be anything.
     headers = {name.decode("latin-1"): value.decode(errors="surrogateescape") for name, value in request.headers.raw}
     came = signatures.Request(headers, body, secret, time.time())
-    scans = await to_thread.run_sync(_scans, services, feed, came, limiter=request.app.state.feeds)
+    limiter = request.app.state.feeds
+    try:
+        scans = await to_thread.run_sync(_scans, services, feed, came, None, limiter=limiter)
+    except Problem as problem:
+        is_unknown = problem.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
+        caller = await _caller(request) if secret is None and is_unknown else None
+        if caller is None:
+            raise
+        scans = await to_thread.run_sync(_scans, services, feed, came, caller, limiter=limiter)
     return FeedAnswer(items=[_item(scan) for scan in scans])
 
 
-def _scans(services: Services, feed: str, came: signatures.Request) -> list[Scan]:
+async def _caller(request: Request) -> Caller | None:
+    """Who sends what no feed's sender has signed; None: nobody with a token for it."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    caller = await caller_of(request, token.strip())
+    return caller if caller is not None and "scan" in caller.scopes else None
+
+
+def _scans(services: Services, feed: str, came: signatures.Request, caller: Caller | None) -> list[Scan]:
     assert services.feeding is not None  # noqa: S101 - asked before
     try:
-        return services.feeding.take(feed, came)
+        if caller is None:
+            return services.feeding.take(feed, came)
+        services.audit.note(caller.who, Action.FEED, None, {Key.FEED: feed})
+        return services.feeding.take_from(caller, feed, came)
+    except OutOfBounds as error:
+        errors = [{"field": where, "detail": what} for where, what in error.faults[:_MOST_ERRORS]]
+        detail = "The token is bound, and the request is of something else: see errors. Nothing of it was used."
+        raise Problem(HTTPStatus.FORBIDDEN, "out-of-bounds", detail, errors=errors) from None
     except NoSuchFeed:
         raise _no_such_feed() from None
     except NotAuthentic as error:
-        detail = f"The request is not signed as this feed's are; {error}."
+        detail = f"The request is not signed as this feed's are; {error}, or a token with the scope `scan`."
         headers = {"www-authenticate": f'Feed realm="{feed}"'}
         raise Problem(HTTPStatus.UNAUTHORIZED, "unauthorized", detail, headers) from None
     except Unreadable as error:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Body, Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.application.access.callers import Caller
 from service.application.commands.labelling import (
     LONGEST_LINE,
     MOST_LINES,
@@ -29,7 +30,9 @@ from service.web.http.security import Require
 from service.web.services import Services, Wired
 from service.wire.models import Country
 
-router = APIRouter(prefix="/v1", dependencies=[Depends(Require("create"))], tags=["returns"])
+router = APIRouter(prefix="/v1", tags=["returns"])
+
+Creator = Annotated[Caller, Depends(Require("create"))]
 
 AT_A_TIME: Final = 2  # labels that are drawn: each takes a tenth of a second of a core
 MEDIA_TYPES: Final = {LabelFormat.PDF: "application/pdf", LabelFormat.PNG: "image/png"}
@@ -89,17 +92,19 @@ def _add(form: LabelFormat) -> None:
         return_id: ReturnId,
         store: Store,
         services: Wired,
+        caller: Creator,
         size: Size = LabelSize.A6,
         lang: Language = "en",
     ) -> Response:
         """With lines to write sender and destination on. Without the setting of a public address it has no QR code."""
-        return await _label(request, form, size, lang, Addresses(), (return_id, store, services))
+        return await _label(request, form, size, lang, Addresses(), (return_id, store, services, caller))
 
     async def addressed(
         request: Request,
         return_id: ReturnId,
         store: Store,
         services: Wired,
+        caller: Creator,
         addresses: Annotated[Addresses, Body(openapi_examples=_EXAMPLES)],
         size: Size = LabelSize.A6,
         lang: Language = "en",
@@ -108,7 +113,7 @@ def _add(form: LabelFormat) -> None:
 
         Any script prints that one of the fonts has; another one is refused by its name, not printed as empty boxes.
         """
-        return await _label(request, form, size, lang, addresses, (return_id, store, services))
+        return await _label(request, form, size, lang, addresses, (return_id, store, services, caller))
 
     address, responses = f"/returns/{{return_id}}/label.{form}", _responses(form)
     shared: dict[str, Any] = {"responses": responses, "response_class": Response}
@@ -129,12 +134,14 @@ async def _label(
     size: LabelSize,
     language: str,
     addresses: Addresses,
-    whose: tuple[str, tracking.ReturnReading, Services],
+    whose: tuple[str, tracking.ReturnReading, Services, Caller],
 ) -> Response:
-    return_id, store, services = whose
+    return_id, store, services, caller = whose
 
     def draw() -> bytes:
-        document = tracking.find_return(store, return_id) or services.creating.find(return_id)
+        document = tracking.find_return(store, caller.bounds, return_id) or services.creating.find(
+            caller.bounds, return_id
+        )
         if document is None:
             raise unknown_return(return_id)
         if services.labelling is None:

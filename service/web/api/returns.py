@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
+from service.application.access.callers import Caller
 from service.application.reading import tracking
 from service.application.reading.pages import Page, PageKey, list_returns
 from service.application.reading.tracking import ReturnReading
@@ -20,7 +21,9 @@ from service.web.http.security import Require
 from service.web.services import Wired
 from service.wire.models import NUMBER_PATTERN
 
-router = APIRouter(prefix="/v1", dependencies=[Depends(Require("read"))], tags=["returns"])
+router = APIRouter(prefix="/v1", tags=["returns"])
+
+Reader = Annotated[Caller, Depends(Require("read"))]
 
 ReturnId = Annotated[
     str, Path(pattern=NUMBER_PATTERN, description="The consignment number on the label.", examples=["R-1001"])
@@ -47,6 +50,7 @@ def get_returns(
     request: Request,
     query: Annotated[ReturnsQuery, Query()],
     services: Wired,
+    caller: Reader,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The newest first; with `stuck=true` the one that has not moved for longest. Filters narrow the list together.
@@ -56,7 +60,7 @@ def get_returns(
     public_url = request.app.state.public_url
 
     def read(after: PageKey | None) -> Page:
-        found = list_returns(services.listing, query, query.limit, after, due=services.due())
+        found = list_returns(services.listing, caller.bounds, query, query.limit, after, due=services.due())
         return found._replace(items=[linked(item, public_url) for item in found.items])
 
     return list_page(read, query.cursor, if_none_match)
@@ -68,9 +72,11 @@ def get_returns(
     response_model=Return,
     responses=ITEM_RESPONSES,
 )
-def get_return(request: Request, return_id: ReturnId, store: Store, if_none_match: IfNoneMatch = None) -> Response:
+def get_return(
+    request: Request, return_id: ReturnId, store: Store, caller: Reader, if_none_match: IfNoneMatch = None
+) -> Response:
     """Carries an ETag; the document is the same as the latest one on the topic of current statuses."""
-    document = tracking.find_return(store, return_id)
+    document = tracking.find_return(store, caller.bounds, return_id)
     if document is None:
         raise unknown_return(return_id)
     return answer(linked(document, request.app.state.public_url), if_none_match)
@@ -85,12 +91,13 @@ def get_return(request: Request, return_id: ReturnId, store: Store, if_none_matc
 def get_history(
     return_id: ReturnId,
     store: Store,
+    caller: Reader,
     limit: Annotated[int, Query(ge=1, le=500, description="Most items on a page.")] = 100,
     cursor: Annotated[str | None, Query(max_length=64, description="The `next_cursor` of the page before.")] = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Events that wait for the return's creation are not in it until that comes."""
-    found = tracking.find_history(store, return_id, _seq(decode_cursor(cursor)), limit)
+    found = tracking.find_history(store, caller.bounds, return_id, _seq(decode_cursor(cursor)), limit)
     if found is None:
         raise unknown_return(return_id)
     items, after = found

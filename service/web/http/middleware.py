@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import logs
 from service.metrics import Metrics
+from service.web.http.limits import ALLOWANCE
 from service.web.http.problems import internal, response
 
 _HEADERS: Final = {
@@ -50,6 +51,8 @@ class Access:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
+                if (allowance := scope.get(ALLOWANCE)) is not None:
+                    headers.update(allowance.headers)
             await send(message)
 
         try:

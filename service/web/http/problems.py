@@ -28,6 +28,12 @@ _TITLES: Final = {
     422: "Unprocessable Content",
 }
 _RETRY_AFTER_SECONDS: Final = "5"
+_PROTECTED: Final = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -88,8 +94,8 @@ def response(problem: Problem) -> JSONResponse:
 
 
 def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI part of these errors, with 401, 403 and 503, which every protected call may answer."""
-    every = sorted({*statuses, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE})
+    """The OpenAPI part of these errors, with 401, 403, 429 and 503, which every protected call may answer."""
+    every = sorted({*statuses, *_PROTECTED})
     schema = {"$ref": "#/components/schemas/ProblemDetails"}
     return {
         status.value: {"description": title(status), "content": {MEDIA_TYPE: {"schema": schema}}} for status in every

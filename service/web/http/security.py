@@ -1,10 +1,10 @@
-"""Who may ask: bearer tokens and the scopes that they carry."""
+"""Who may ask, and how often: bearer tokens, the scopes that they carry, and their rates."""
 
 from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Final
@@ -13,14 +13,19 @@ from fastapi.requests import HTTPConnection
 from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
-from service.application.access.scopes import Scope, TokenScopes
+from service.application.access.callers import Caller, Callers
+from service.application.access.scopes import Scope
+from service.web.http.limits import ALLOWANCE, Allowance, Limiter
 from service.web.http.problems import Problem
 
 TRUSTED_SECONDS: Final = 2.0  # so long a token may go on after it was revoked
 _MOST_CHARACTERS: Final = 256  # no token is longer; a longer one is not worth a look-up
 _MOST_TOKENS: Final = 10_000
 
-_DESCRIPTION: Final = "A token made with `returns-status token create`. One that is revoked stops within two seconds."
+_DESCRIPTION: Final = (
+    "A token made with `returns-status token create`. One that is revoked or expires stops "
+    "within two seconds. Its rate stands in `RateLimit-Policy` and `RateLimit` of every answer."
+)
 
 # The token of a request, None without one; `Require` looks at it.
 bearer = HTTPBearer(auto_error=False, bearerFormat="rts_...", description=_DESCRIPTION)
@@ -32,34 +37,32 @@ class Tokens:
     Only valid tokens are remembered, as hashes; a new one works at once. To be used on the event loop.
     """
 
-    def __init__(self, store: TokenScopes, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, store: Callers, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._monotonic = monotonic
-        self._known: OrderedDict[bytes, tuple[frozenset[str], float]] = (
-            OrderedDict()
-        )  # scopes, until when; oldest first
+        self._known: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()  # until when; oldest first
 
-    async def scopes_of(self, token: str) -> frozenset[str] | None:
-        """What the token allows; None if it is not valid. Raises Retryable."""
+    async def caller_of(self, token: str) -> Caller | None:
+        """Who asks; None if the token is not valid. Raises Retryable."""
         if len(token) > _MOST_CHARACTERS:
             return None
         digest = sha256(token.encode()).digest()
-        scopes, until = self._known.get(digest, (None, 0.0))
+        caller, until = self._known.get(digest, (None, 0.0))
         if self._monotonic() < until:
-            return scopes
+            return caller
         # From before the question: the answer may be older than its arrival.
         until = self._monotonic() + TRUSTED_SECONDS
         self._known.pop(digest, None)
-        scopes = await run_in_threadpool(self._store.scopes_of, token)
-        if scopes is not None:
-            self._known[digest] = scopes, until
+        caller = await run_in_threadpool(self._store.caller_of, token)
+        if caller is not None:
+            self._known[digest] = caller, until
             if len(self._known) > _MOST_TOKENS:
                 self._known.popitem(last=False)
-        return scopes
+        return caller
 
 
 class Authenticated(HTTPBearer):
-    """A dependency that lets a request pass whose token is valid, with one of these scopes if any are named; gives its scopes.
+    """A dependency that lets a request pass whose token is valid, with one of these scopes if any are named; gives its caller.
 
     One by itself, for OpenAPI too: to resolve a dependency takes as long as a query.
     """
@@ -70,23 +73,16 @@ class Authenticated(HTTPBearer):
         )
         self._one_of = tuple(one_of)
 
-    async def __call__(self, request: HTTPConnection) -> frozenset[str]:  # type: ignore[override]
+    async def __call__(self, request: HTTPConnection) -> Caller:  # type: ignore[override]
         credentials = await super().__call__(request)
         if credentials is None:
             raise _unauthorized("Send a token: `Authorization: Bearer ...`.", "Bearer")
-        tokens: Tokens = request.app.state.tokens
-        scopes = await tokens.scopes_of(credentials.credentials)
-        if scopes is None:
+        caller = await caller_of(request, credentials.credentials)
+        if caller is None:
             raise _unauthorized("The token is not valid.", 'Bearer error="invalid_token"')
-        if self._one_of and scopes.isdisjoint(self._one_of):
-            which = " or ".join(f"`{scope}`" for scope in self._one_of)
-            raise Problem(
-                HTTPStatus.FORBIDDEN,
-                "scope-missing",
-                f"The token lacks the scope {which}.",
-                {"www-authenticate": f'Bearer error="insufficient_scope", scope="{" ".join(self._one_of)}"'},
-            )
-        return scopes
+        if self._one_of and caller.scopes.isdisjoint(self._one_of):
+            raise scope_missing(self._one_of)
+        return caller
 
 
 class Require(Authenticated):
@@ -94,6 +90,41 @@ class Require(Authenticated):
 
     def __init__(self, scope: Scope) -> None:
         super().__init__((scope,))
+
+
+async def caller_of(request: HTTPConnection, token: str) -> Caller | None:
+    """Who asks with this token, which is counted; None for one that is not valid.
+
+    Raises Retryable, and the problem of a token that asks more often than its rate allows.
+    """
+    tokens: Tokens = request.app.state.tokens
+    caller = await tokens.caller_of(token)
+    if caller is not None:
+        allowance = counted(request, caller)
+        if allowance.wait:
+            detail = f"The token may make {allowance.limit} requests a minute. Ask again in {allowance.wait} s."
+            raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests", detail)
+    return caller
+
+
+def counted(request: HTTPConnection, caller: Caller) -> Allowance:
+    """Count a request of the caller's; what is left stands in the headers of the answer, whatever that is."""
+    limiter: Limiter = request.app.state.rates
+    number = caller.who.token_no
+    if number is not None:
+        request.app.state.used(number)
+    allowance = limiter.allowance(number, caller.rate)
+    request.scope[ALLOWANCE] = allowance
+    return allowance
+
+
+def scope_missing(one_of: Sequence[Scope]) -> Problem:
+    """The problem of a token that carries none of these scopes."""
+    which = " or ".join(f"`{scope}`" for scope in one_of)
+    challenge = f'Bearer error="insufficient_scope", scope="{" ".join(one_of)}"'
+    return Problem(
+        HTTPStatus.FORBIDDEN, "scope-missing", f"The token lacks the scope {which}.", {"www-authenticate": challenge}
+    )
 
 
 def _unauthorized(detail: str, challenge: str) -> Problem:

@@ -35,7 +35,7 @@ class CarrierPages:
         carriers, tables = visit.parts.carriers, visit.parts.tables
         if carriers is None:
             return visit.trouble(HTTPStatus.NOT_FOUND, "nowhere")
-        lately = carriers.lately()
+        lately = carriers.lately(visit.bounds)
         came = {each.carrier for each in lately}
         names = {name: table.name for name in came if (table := tables.table(name)) is not None}
         silent = [table for name in tables.carriers if name not in came and (table := tables.table(name)) is not None]
@@ -47,7 +47,7 @@ class CarrierPages:
         if carriers is None or not is_slug(carrier):
             return visit.trouble(HTTPStatus.NOT_FOUND, "nowhere")
         table, tables = visit.parts.tables.table(carrier), visit.parts.tables
-        came = carriers.codes(carrier)
+        came = carriers.codes(visit.bounds, carrier)
         if table is None and not came:
             return visit.trouble(HTTPStatus.NOT_FOUND, "nowhere")
         known = [] if table is None else list(table.codes)

@@ -28,7 +28,7 @@ class ConnotePage:
         if not is_number(connote):
             return visit.trouble(HTTPStatus.NOT_FOUND, "unknown_connote")
         after = number(visit.request.query_params.get("after"))
-        found = visit.parts.reading.connote(connote, after or 0, _ROWS + 1)
+        found = visit.parts.reading.connote(visit.bounds, connote, after or 0, _ROWS + 1)
         if found is None:
             return visit.trouble(HTTPStatus.NOT_FOUND, "unknown_connote")
         deliveries = [

@@ -24,8 +24,10 @@ from fastapi.responses import Response
 
 from service import logs
 from service.application.access.audit import Action, Audit, Key
+from service.application.access.bounds import Bounds, Everything
+from service.application.access.callers import Caller
 from service.application.access.scopes import Scope
-from service.application.access.sessions import Agent, Sessions
+from service.application.access.sessions import Sessions
 from service.application.journal.ingest import Parser
 from service.application.lag import Ends
 from service.application.reading.carriers import CarrierReading
@@ -40,6 +42,7 @@ from service.web.http import guard
 from service.web.http.forms import form_of
 from service.web.http.headers import HTML, PAGE_HEADERS
 from service.web.http.limits import Rate
+from service.web.http.security import counted
 from service.web.services import Services
 from service.wire.carriers import CarrierTables
 
@@ -52,6 +55,8 @@ NAVIGATION: Final = (
     ("figures", "/ops/figures"),
     ("audit", "/ops/audit"),
 )
+# Those of what is nobody's in particular.
+_WHOLE: Final = frozenset({"letters", "figures", "audit"})
 # Folders of catalogues/ whose texts the pages use: those of the public pages have the names of statuses, too.
 CATALOGUES: Final = (".", "ops", "ops_work", "ops_carriers")
 
@@ -88,7 +93,7 @@ class Visit:
 
     desk: Desk
     request: Request
-    agent: Agent
+    agent: Caller
     session_id: str
     section: str
     form: Mapping[str, str] = field(default_factory=dict)
@@ -106,6 +111,11 @@ class Visit:
     def catalogue(self) -> Catalogue:
         """The words of the reader's language."""
         return self.desk.templates.catalogues[language_of(self.request).language]
+
+    @property
+    def bounds(self) -> Bounds:
+        """What the agent's token is bound to: an argument of everything that reads."""
+        return self.agent.bounds
 
     def may(self, scope: Scope) -> bool:
         return scope in self.agent.scopes
@@ -170,6 +180,15 @@ class Desk:
 
         self.route(path, endpoint, "GET", "HEAD")
 
+    def whole_page(self, path: str, show: Callable[[Visit, Everything], Response], *, section: str = "") -> None:
+        """Register a page of what is nobody's in particular. For who is bound it is not there."""
+
+        def answer(visit: Visit) -> Response:
+            everything = visit.bounds.everything
+            return visit.trouble(HTTPStatus.NOT_FOUND, "nowhere") if everything is None else show(visit, everything)
+
+        self.page(path, answer, section=section)
+
     def act(self, path: str, do: Callable[[Visit], Response], *, section: str = "") -> None:
         """Register an action: it is done for a form of one of our pages."""
 
@@ -201,7 +220,13 @@ class Desk:
         query = urlencode([(k, v) for k, v in request.query_params.multi_items() if k != "lang"])
         now = self.parts.services.now()
         body = self.templates.page(
-            template, chosen.language, explicit=False, navigation=NAVIGATION, query=query, now=now, **values
+            template,
+            chosen.language,
+            explicit=False,
+            navigation=_navigation(values.get("agent")),
+            query=query,
+            now=now,
+            **values,
         )
         headers = {**_HEADERS, "content-language": chosen.language}
         response = Response(body, status.value, headers, media_type=HTML)
@@ -217,10 +242,21 @@ class Desk:
         if session_id is None or agent is None:
             # What was asked for by a form is lost; the page that it stood on is asked for again.
             return redirect(login_address(request) if form is None else f"{guard.PATH}/login")
+        allowance = counted(request, agent)
+        if allowance.wait:
+            return self.answer(
+                request, "ops/alone.html", HTTPStatus.TOO_MANY_REQUESTS, subject="limited", agent=None, section=""
+            )
         visit = Visit(self, request, agent, session_id, section, form or {})
         if form is not None and not guard.is_own_form(request, session_id, form.get("form"), self.parts.public_url):
             return visit.trouble(HTTPStatus.FORBIDDEN, "foreign")
         return answer(visit)
+
+
+def _navigation(agent: Caller | None) -> Sequence[tuple[str, str]]:
+    """The sections that the agent may open."""
+    is_bound = agent is not None and agent.bounds.everything is None
+    return [each for each in NAVIGATION if not is_bound or each[0] not in _WHOLE]
 
 
 def login_address(request: Request) -> str:

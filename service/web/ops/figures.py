@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from fastapi.responses import Response
 
+from service.application.access.bounds import Everything
 from service.application.lag import lag_by_topic, own
 from service.application.reading.queues import ProjectionLag
 from service.web.html import drawing
@@ -27,20 +28,24 @@ class Pulse(NamedTuple):
     projection_lag: ProjectionLag
 
 
-def pulse(visit: Visit, *, large: bool) -> Pulse:
+def pulse(visit: Visit, everything: Everything, *, large: bool) -> Pulse:
     """The last hour."""
     parts, rtl = visit.parts, is_rtl(visit)
     now = parts.services.now()
-    counts = parts.queues.minutes(drawing.minutes_until(now)[0])
+    counts = parts.queues.minutes(everything, drawing.minutes_until(now)[0])
     height = _MINUTES_HEIGHT if large else _SMALL_MINUTES_HEIGHT
     bounds = parts.ends.bounds()
-    lags = drawing.lags(lag_by_topic(parts.topics, bounds, own(parts.queues.offsets(), parts.ends.topic_ids)), rtl=rtl)
-    return Pulse(drawing.minutes(counts, now, height, rtl=rtl), lags, bounds is None, parts.queues.projection_lag())
+    lags = drawing.lags(
+        lag_by_topic(parts.topics, bounds, own(parts.queues.offsets(everything), parts.ends.topic_ids)), rtl=rtl
+    )
+    return Pulse(
+        drawing.minutes(counts, now, height, rtl=rtl), lags, bounds is None, parts.queues.projection_lag(everything)
+    )
 
 
-def funnels(visit: Visit) -> tuple[drawing.Funnel, ...]:
+def funnels(visit: Visit, everything: Everything) -> tuple[drawing.Funnel, ...]:
     """How far returns are."""
-    return drawing.funnels(visit.parts.queues.counts(), rtl=is_rtl(visit))
+    return drawing.funnels(visit.parts.queues.counts(everything), rtl=is_rtl(visit))
 
 
 def is_rtl(visit: Visit) -> bool:
@@ -52,16 +57,16 @@ class FiguresPage:
     """All charts, large."""
 
     def __init__(self, desk: Desk) -> None:
-        desk.page("/ops/figures", self.show, section="figures")
+        desk.whole_page("/ops/figures", self.show, section="figures")
 
-    def show(self, visit: Visit) -> Response:
+    def show(self, visit: Visit, everything: Everything) -> Response:
         parts, rtl = visit.parts, is_rtl(visit)
         today = parts.services.now().date()
         since = today - timedelta(days=drawing.DAYS - 1)
         return visit.show(
             "ops/figures.html",
-            funnels=funnels(visit),
-            days=drawing.days(parts.queues.days(since), today, _DAY_HEIGHT, rtl=rtl),
-            legs=drawing.legs(parts.durations.legs(), rtl=rtl),
-            pulse=pulse(visit, large=True),
+            funnels=funnels(visit, everything),
+            days=drawing.days(parts.queues.days(everything, since), today, _DAY_HEIGHT, rtl=rtl),
+            legs=drawing.legs(parts.durations.legs(everything), rtl=rtl),
+            pulse=pulse(visit, everything, large=True),
         )

@@ -23,17 +23,18 @@ class HomePage:
         """Any number: one return opens, several are a list, and what could be two things is a choice."""
         typed = clean(visit.request.query_params.get("q", ""))
         if not typed:
+            everything = visit.bounds.everything
             return visit.show(
                 "ops/home.html",
                 typed="",
                 matches=(),
                 board=board(visit),
                 hours=stuck_hours(visit),
-                pulse=pulse(visit, large=False),
-                funnels=funnels(visit),
+                pulse=None if everything is None else pulse(visit, everything, large=False),
+                funnels=() if everything is None else funnels(visit, everything),
             )
         terms = understand(typed)
-        matches = visit.parts.reading.find(terms) if terms.orders else []
+        matches = visit.parts.reading.find(visit.bounds, terms) if terms.orders else []
         returns = {return_id for match in matches for return_id in match.return_ids}
         if len(returns) == 1 and all(match.return_ids for match in matches):
             return visit.go(f"/ops/returns/{returns.pop()}")

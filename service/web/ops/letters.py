@@ -68,7 +68,7 @@ class LetterPages:
         listing = visit.parts.services.listing
 
         def read(wanted: LetterFilter, after: PageKey | None, limit: int) -> Page:
-            return list_letters(listing, wanted, limit, after, value_bytes=0)
+            return list_letters(listing, visit.bounds, wanted, limit, after, value_bytes=0)
 
         return narrowed(visit, form, read)
 
@@ -86,12 +86,16 @@ class LetterPages:
         if letter is None:
             return visit.trouble(HTTPStatus.NOT_FOUND, "nowhere")
         visit.note(Action.REPLAY, str(letter.letter_no))
-        replayed = visit.parts.services.replay(letter.letter_no)
+        everything = visit.bounds.everything
+        replayed = None if everything is None else visit.parts.services.replay(everything, letter.letter_no)
         return self._page(visit, self._find(visit) or letter, replayed)
 
     def _find(self, visit: Visit) -> KeptLetter | None:
         letter_no = number(visit.request.path_params["letter"])
-        return None if letter_no is None else visit.parts.services.listing.letter(letter_no)
+        everything = visit.bounds.everything
+        if letter_no is None or everything is None:
+            return None
+        return visit.parts.services.listing.letter(everything, letter_no)
 
     def _page(self, visit: Visit, letter: KeptLetter, replayed: Replayed | None) -> Response:
         event = read_letter(visit.parts.parser, letter)
@@ -147,6 +151,6 @@ def _whereabouts(visit: Visit, event: Inbound) -> Whereabouts | None:
         return Whereabouts("connote", event.subject, f"/ops/connotes/{event.subject}")
     carrier, _, tracking_number = event.subject.partition("/")
     wanted = ReturnFilter(carrier=carrier, tracking_number=tracking_number)
-    for row in visit.parts.services.listing.returns(wanted, {}, None, 1).rows:
+    for row in visit.parts.services.listing.returns(visit.bounds, wanted, {}, None, 1).rows:
         return Whereabouts("return", row.return_id, f"/ops/returns/{row.return_id}")
     return None

@@ -10,7 +10,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from service.application.access.audit import Action, Key
-from service.application.access.sessions import NOBODY
+from service.application.access.callers import NOBODY
 from service.web.http import guard
 from service.web.http.limits import Limiter, client_of
 from service.web.ops.desk import Desk, Form, Visit, redirect

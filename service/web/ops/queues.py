@@ -51,7 +51,7 @@ def stuck_hours(visit: Visit) -> dict[str, float]:
 
 def board(visit: Visit) -> Board:
     """The queues as they are now."""
-    sizes = visit.parts.queues.sizes(visit.due)
+    sizes = visit.parts.queues.sizes(visit.bounds, visit.due)
 
     def stuck(status: Milestone) -> Queue:
         path = address("/ops/queues/stuck", {"status": status.value})
@@ -112,7 +112,7 @@ class QueuePages:
         listing, due = visit.parts.services.listing, visit.due
 
         def read(wanted: ReturnFilter, after: PageKey | None, limit: int) -> Page:
-            return list_returns(listing, wanted, limit, after, due)
+            return list_returns(listing, visit.bounds, wanted, limit, after, due)
 
         return narrowed(visit, form, read, {"hours": hours}, stuck=True)
 
@@ -139,7 +139,7 @@ class QueuePages:
 
         def read(_: PageKey | None, limit: int) -> Page:
             del limit
-            return Page([_code_item(code) for code in visit.parts.queues.unmapped()], None)
+            return Page([_code_item(code) for code in visit.parts.queues.unmapped(visit.bounds)], None)
 
         return List(read)
 
@@ -150,7 +150,7 @@ class QueuePages:
         form, listing = Form(ExceptionFilter, tuple(fields)), visit.parts.services.listing
 
         def read(wanted: ExceptionFilter, after: PageKey | None, limit: int) -> Page:
-            return list_exceptions(listing, wanted, limit, after)
+            return list_exceptions(listing, visit.bounds, wanted, limit, after)
 
         return narrowed(visit, form, read, {"queue": name}, **fixed, open=True)
 

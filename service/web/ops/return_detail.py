@@ -55,7 +55,7 @@ class ReturnDetailPage:
         if not is_number(return_id):
             return visit.trouble(HTTPStatus.NOT_FOUND, "unknown_return")
         before = number(visit.request.query_params.get("before"), LARGEST_SEQ)
-        found = visit.parts.reading.return_detail(return_id, before, _ROWS + 1)
+        found = visit.parts.reading.return_detail(visit.bounds, return_id, before, _ROWS + 1)
         if found is None:
             return _unknown(visit, return_id)
         visit.note(Action.HISTORY, return_id)
@@ -74,7 +74,7 @@ def view_of(visit: Visit, found: ReturnDetail) -> ReturnDetailView:
 def _sent(visit: Visit, found: ReturnDetail) -> dict[str, Any]:
     """After a void was sent: of which event, and whether the history has it by now."""
     seq = number(visit.request.query_params.get("voided"), LARGEST_SEQ)
-    target = None if seq is None else visit.parts.reading.return_detail(found.return_id, seq + 1, 1)
+    target = None if seq is None else visit.parts.reading.return_detail(visit.bounds, found.return_id, seq + 1, 1)
     if target is None or not target.rows or target.rows[0].seq != seq:
         return {"sent": None, "is_recorded": False}
     row = target.rows[0]
@@ -84,5 +84,5 @@ def _sent(visit: Visit, found: ReturnDetail) -> dict[str, Any]:
 def _unknown(visit: Visit, return_id: str) -> Response:
     """There may be events that wait for it all the same."""
     wanted = ExceptionFilter(verdict=PARKED, return_id=return_id)
-    parked = visit.parts.services.listing.parked(wanted, None, _MOST_PARKED).rows
+    parked = visit.parts.services.listing.parked(visit.bounds, wanted, None, _MOST_PARKED).rows
     return visit.show("ops/unknown.html", HTTPStatus.NOT_FOUND, return_id=return_id, parked=parked, types=TYPES)

@@ -51,7 +51,7 @@ class ReturnsPage:
         listing, due = visit.parts.services.listing, visit.due
 
         def read(after: PageKey | None, limit: int) -> Page:
-            return list_returns(listing, wanted, limit, after, due)
+            return list_returns(listing, visit.bounds, wanted, limit, after, due)
 
         values = {
             "form": FORM,

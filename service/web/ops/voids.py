@@ -12,6 +12,7 @@ from fastapi.responses import Response
 
 from service import logs
 from service.application.access.audit import Action
+from service.application.commands.speaking import require_speaker
 from service.application.commands.voiding import Mistake, without
 from service.application.reading.desk import EventView, ReturnDetail
 from service.domain.milestones import Milestone
@@ -65,7 +66,7 @@ class VoidPages:
         self, visit: Visit, detail: ReturnDetail, event: EventView, problem: str | None = None, reason: str = ""
     ) -> Response:
         status = {None: HTTPStatus.OK, "void.unsent": HTTPStatus.SERVICE_UNAVAILABLE}
-        past = visit.parts.reading.past(detail.return_id, _MOST_PAST)
+        past = visit.parts.reading.past(visit.bounds, detail.return_id, _MOST_PAST)
         after = None if past is None else without(detail.state, past, event.row.source, event.row.id)
         before = detail.state.timeline
         return visit.show(
@@ -90,11 +91,17 @@ def _target(visit: Visit) -> tuple[ReturnDetail, EventView] | Response:
         return visit.trouble(HTTPStatus.FORBIDDEN, "no_scope")
     return_id, seq = visit.request.path_params["return_id"], number(visit.request.path_params["seq"], LARGEST_SEQ)
     detail = (
-        visit.parts.reading.return_detail(return_id, seq + 1, 1) if is_number(return_id) and seq is not None else None
+        visit.parts.reading.return_detail(visit.bounds, return_id, seq + 1, 1)
+        if is_number(return_id) and seq is not None
+        else None
     )
     if detail is None or not detail.rows or detail.rows[0].seq != seq:
         return visit.trouble(HTTPStatus.NOT_FOUND, "unknown_event")
     (event,) = view_of(visit, detail).events
+    try:
+        require_speaker(visit.bounds, event.row.type, event.row.data)
+    except InvalidEvent:  # it is another hub's, or a carrier's, and the agent's token is bound
+        return visit.trouble(HTTPStatus.FORBIDDEN, "not_own")
     if not event.can_be_voided:
         return visit.trouble(HTTPStatus.CONFLICT, "not_voidable")
     return detail, event

@@ -25,7 +25,7 @@ from service.errors import InvalidEvent, ServiceError
 from service.wire.cloudevents import STRUCTURED_HEADERS
 from service.wire.feeds.definition import Columns, Feed, is_slug, names_of_carriers
 from service.wire.feeds.times import read_time
-from service.wire.inbound import Parser, label
+from service.wire.inbound import Inbound, Parser, label
 from service.wire.models import CARRIER_SCANNED
 from service.wire.record import Record
 
@@ -63,14 +63,16 @@ class Scan(NamedTuple):
     value: bytes
     meaning: str | None
     fault: Fault | None
+    inbound: Inbound | None = None  # None with a fault
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An enabled feed: its definition, under the name that is in the address and in `source` of its events."""
+    """A feed: its definition, under the name that is in the address and, below `prefix`, in `source` of its events."""
 
     name: str
     feed: Feed
+    prefix: str = ""
 
     def under(self, carrier: str | None, carriers: Mapping[str, Any]) -> Source:
         """The same with another carrier, or with further names of carriers."""
@@ -134,8 +136,8 @@ class Reader:
             return Scan(path, key, value, None, _fault(path, columns, error))
         meant = inbound.event
         if meant.sense is Sense.UNMAPPED:
-            return Scan(path, key, value, "unmapped", None)
-        return Scan(path, key, value, meant.milestone.value if meant.milestone else "informational", None)
+            return Scan(path, key, value, "unmapped", None, inbound)
+        return Scan(path, key, value, meant.milestone.value if meant.milestone else "informational", None, inbound)
 
 
 def _events(feed: Feed, document: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -190,7 +192,7 @@ def _event(source: Source, columns: Columns, scope: Mapping[str, Any]) -> dict[s
     event = {
         "specversion": "1.0",
         "id": sha256(_canonical(identity)).hexdigest()[:32],
-        "source": f"/feeds/{source.name}",
+        "source": f"{source.prefix}/feeds/{source.name}",
         "type": CARRIER_SCANNED,
         **({} if at is None else {"time": at}),
         "datacontenttype": "application/json",

@@ -8,8 +8,9 @@ import httpx
 import psutil
 import pytest
 
-from service.adapters.postgres.access.tokens import scopes_of
+from service.adapters.postgres.access.tokens import find_caller
 from service.adapters.postgres.database import connect
+from service.application.access.bounds import UNBOUND
 from tests.support.commands import run, running, settings_of
 from tests.support.journals import creation, ingest
 from tests.support.topics import Topics
@@ -43,8 +44,10 @@ def test_a_token_is_all_that_is_printed_and_only_its_hash_is_kept(database: str)
     assert token.startswith("rts_")
     assert len(token) >= 40
     with connect(database, "test") as connection:
-        assert scopes_of(connection, token) == frozenset({"read", "ops"})
-        assert scopes_of(connection, token + "x") is None
+        found = find_caller(connection, token)
+        assert found is not None
+        assert (found.scopes, found.bounds) == (frozenset({"read", "ops"}), UNBOUND)
+        assert find_caller(connection, token + "x") is None
         row = connection.execute("SELECT hash, label FROM tokens").fetchone()
     assert row is not None
     assert token.encode() not in row[0]
@@ -58,15 +61,15 @@ def test_a_token_is_listed_and_once_revoked_it_is_none(database: str) -> None:
         return result.stdout
 
     token = tell("create", "--scopes", "read,ops", "--label", "Aroha's desk").strip()
-    number, scopes, *_, valid = tell("list").removesuffix("  Aroha's desk\n").split()
+    number, scopes, _, _, state, *_, publisher = tell("list").removesuffix("  Aroha's desk\n").split()
     tell("revoke", number)
     tell("revoke", number)
 
-    assert (scopes, valid) == ("ops,read", "valid")
+    assert (scopes, state, publisher) == ("ops,read", "valid", "aroha-s-desk")
     assert "revoked 20" in tell("list")
     assert token not in tell("list")
     with connect(database, "test") as connection:
-        assert scopes_of(connection, token) is None
+        assert find_caller(connection, token) is None
     missing = run("token", "revoke", "99", RETURNS_DATABASE_URL=database)
     assert (missing.returncode, missing.stderr) == (1, "Error: there is no token 99\n")
 

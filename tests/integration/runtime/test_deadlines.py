@@ -15,6 +15,7 @@ from service.adapters.postgres.journal.journal import PostgresJournal
 from service.adapters.postgres.journal.search import PostgresSearch
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
 from service.adapters.postgres.working import NoAnswer, WorkingConnection
+from service.application.access.bounds import UNBOUND
 from service.application.journal.slices import SliceLimits
 from service.errors import Retryable
 from service.wire.carriers import CarrierTables
@@ -207,12 +208,12 @@ def test_a_web_process_gives_up_on_a_silent_server(way: tuple[Middlebox, str], m
     box, url = way
     with open_pool(url, 2) as pool:
         reading = PostgresReading(pool)
-        assert reading.state("R-1") is None
+        assert reading.state(UNBOUND, "R-1") is None
         box.drop()
         began = time.monotonic()
 
         with pytest.raises(Retryable):
-            reading.state("R-1")
+            reading.state(UNBOUND, "R-1")
 
         assert time.monotonic() - began < 3
     assert time.monotonic() - began < 8, "closing does not wait for the server"

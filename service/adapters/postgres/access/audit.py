@@ -11,7 +11,8 @@ from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.reading.returns import Pool
 from service.application.access.audit import Action, AuditEntry, Key
-from service.application.access.sessions import Who
+from service.application.access.bounds import Everything
+from service.application.access.callers import Who
 
 _QUERIES: Final = load_queries("audit.sql")
 _LAST: Final = 2**63 - 1
@@ -30,7 +31,7 @@ class PostgresAudit:
         with writing(self._pool) as connection:
             connection.execute(_QUERIES["note"], row)
 
-    def entries(self, subject: str | None, before: int | None, limit: int) -> list[AuditEntry]:
+    def entries(self, _: Everything, subject: str | None, before: int | None, limit: int) -> list[AuditEntry]:
         query = _QUERIES["entries" if subject is None else "entries_of"]
         parameters = {"subject": subject, "before": _LAST if before is None else before, "limit": limit}
         with translated(), self._pool.connection() as connection:

@@ -16,7 +16,10 @@ from service.adapters.postgres.reading.returns import Pool
 from service.application.commands.creation import Creation
 from service.wire.numbering.ranges import NumberRanges
 
-_QUERIES: Final = load_queries("creations.sql")
+_OWNER: Final = (
+    "coalesce((SELECT min(first.token_no) FROM tokens first WHERE first.publisher = tokens.publisher), tokens.token_no)"
+)
+_QUERIES: Final = load_queries("creations.sql", {"owner": _OWNER})
 
 
 class PostgresCreations:

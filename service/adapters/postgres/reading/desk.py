@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
+
+from psycopg import Connection
 
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
+from service.adapters.postgres.reading.bounds import BOUNDS, bound, state_seen
 from service.adapters.postgres.reading.returns import Pool
+from service.application.access.bounds import Bounds
+from service.application.access.within import data_within, row_within
 from service.application.reading.desk import Connote, Delivery, Match, Member, ReturnDetail, SearchTerms, Standing
 from service.application.reading.tracking import RecordedEvent
 from service.domain.events import Event
+from service.domain.journey import State
 from service.wire.stored import decode_state, stored_event
 
-_QUERIES: Final = load_queries("desk.sql")
+_QUERIES: Final = load_queries("desk.sql", BOUNDS)
 _LAST_SEQ: Final = 2**31 - 1
 _MOST_DELIVERIES: Final = 50
 _MOST_NAMED: Final = 2  # returns of a match
@@ -25,8 +31,11 @@ class PostgresDeskReading:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    def find(self, terms: SearchTerms) -> list[Match]:
-        parameters = terms._asdict() | {"numbers": list(terms.numbers), "orders": list(terms.orders)}
+    def find(self, bounds: Bounds, terms: SearchTerms) -> list[Match]:
+        # By a retailer that is not seen nothing is found, and its returns are not walked over to say so.
+        retailer = terms.retailer if bounds.everything or terms.retailer in bounds.retailers else None
+        orders = [] if bounds.is_impersonal else list(terms.orders)
+        parameters = {"numbers": list(terms.numbers), "orders": orders, "retailer": retailer, **bound(bounds)}
         with translated(), self._pool.connection() as connection, connection.transaction():
             rows = connection.execute(_QUERIES["find"], parameters).fetchall()
             connotes = [number for (number,) in connection.execute(_QUERIES["connotes"], parameters).fetchall()]
@@ -37,29 +46,44 @@ class PostgresDeskReading:
         known = {match.value for match in found if match.kind == "connote"}
         return found + [Match("connote", number, ()) for number in connotes if number not in known]
 
-    def return_detail(self, return_id: str, before: int | None, limit: int) -> ReturnDetail | None:
+    def return_detail(self, bounds: Bounds, return_id: str, before: int | None, limit: int) -> ReturnDetail | None:
         with translated(), self._pool.connection() as connection, connection.transaction():
-            row = connection.execute(_QUERIES["head"], (return_id,)).fetchone()
-            if row is None:
+            head = _head(connection, bounds, return_id)
+            if head is None:
                 return None
-            return_no, seq, version, document, status, since, hub = row
+            return_no, state, standing = head
             parameters = (return_no, _LAST_SEQ if before is None else before, limit)
             rows = connection.execute(_QUERIES["rows"], parameters).fetchall()
-        standing = None if status is None else Standing(status, since, hub)
-        state = decode_state(document, seq, version, b"")
-        return ReturnDetail(return_id, state, standing, [RecordedEvent(*each) for each in rows])
+        return ReturnDetail(return_id, state, standing, [row_within(bounds, RecordedEvent(*each)) for each in rows])
 
-    def past(self, return_id: str, limit: int) -> list[Event] | None:
+    def past(self, bounds: Bounds, return_id: str, limit: int) -> list[Event] | None:
         with translated(), self._pool.connection() as connection, connection.transaction():
-            row = connection.execute(_QUERIES["head"], (return_id,)).fetchone()
-            rows = [] if row is None else connection.execute(_QUERIES["past"], (row[0], limit + 1)).fetchall()
+            head = _head(connection, bounds, return_id)
+            if head is None:
+                return None
+            rows = connection.execute(_QUERIES["past"], (head[0], limit + 1)).fetchall()
         return [stored_event(*each) for each in rows] if len(rows) <= limit else None
 
-    def connote(self, connote: str, after: int, limit: int) -> Connote | None:
+    def connote(self, bounds: Bounds, connote: str, after: int, limit: int) -> Connote | None:
+        parameters = {"connote": connote, "after": after, "limit": limit, "most": _MOST_DELIVERIES, **bound(bounds)}
         with translated(), self._pool.connection() as connection, connection.transaction():
-            members = connection.execute(_QUERIES["members"], (connote, after, limit)).fetchall()
-            statuses = connection.execute(_QUERIES["statuses"], (connote,)).fetchall()
-            deliveries = connection.execute(_QUERIES["deliveries"], (connote, _MOST_DELIVERIES)).fetchall()
-        if not statuses and not deliveries:
+            members, statuses, deliveries = (
+                connection.execute(_QUERIES[name], parameters).fetchall()
+                for name in ("members", "statuses", "deliveries")
+            )
+        if not statuses and (not deliveries or bounds.everything is None):
             return None
-        return Connote([Member(*row) for row in members], list(statuses), [Delivery(*row) for row in deliveries])
+        found = [Delivery(*row) for row in deliveries]
+        seen = [each._replace(data=data_within(bounds, each.data)) for each in found]
+        return Connote([Member(*row) for row in members], list(statuses), seen)
+
+
+def _head(connection: Connection[Any], bounds: Bounds, return_id: str) -> tuple[int, State, Standing | None] | None:
+    """The number, state and standing of a return that is seen."""
+    row = connection.execute(_QUERIES["head"], (return_id,)).fetchone()
+    if row is None:
+        return None
+    return_no, seq, version, document, status, since, hub = row
+    state = state_seen(connection, bounds, return_no, decode_state(document, seq, version, b""))
+    standing = None if status is None else Standing(status, since, hub)
+    return None if state is None else (return_no, state, standing)

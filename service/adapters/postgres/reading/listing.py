@@ -17,7 +17,10 @@ from psycopg import sql
 
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
+from service.adapters.postgres.reading.bounds import BOUNDS, bound
 from service.adapters.postgres.reading.returns import Pool
+from service.application.access.bounds import UNBOUND, Bounds, Everything
+from service.application.access.within import may_ask
 from service.application.reading.filters import ExceptionFilter, Filter, LetterFilter, ReturnFilter
 from service.application.reading.listing import (
     EXCEPTIONS,
@@ -25,6 +28,7 @@ from service.application.reading.listing import (
     PARKED_EVENTS,
     RETURNS,
     STUCK_RETURNS,
+    DueTimes,
     ListedException,
     ListedReturn,
     ListSpec,
@@ -33,7 +37,7 @@ from service.application.reading.listing import (
 )
 from service.wire.rows.letters import KeptLetter
 
-_QUERIES: Final = load_queries("listing.sql")
+_QUERIES: Final = load_queries("listing.sql", BOUNDS)
 # Of a list, by one question. It takes some 10 ms; where the filters let fewer through than a page holds, the page is short.
 MOST_LOOKED_AT: Final = 10_000
 _EVER: Final = "infinity"
@@ -131,6 +135,23 @@ def _values(wanted: Filter) -> dict[str, Any]:
     return {name: getattr(wanted, name) for name in type(wanted).model_fields}
 
 
+def _may_ask(bounds: Bounds, wanted: ReturnFilter) -> bool:
+    return may_ask(bounds, retailer=wanted.retailer, carrier=wanted.carrier, order_number=wanted.order_number)
+
+
+def _narrowed(bounds: Bounds, wanted: ReturnFilter) -> ReturnFilter:
+    """The same within these bounds, asked so that an index serves it: whoever is bound to one of a kind wants that one."""
+    kinds = (("retailer", bounds.retailers), ("carrier", bounds.carriers))
+    single = {name: min(allowed) for name, allowed in kinds if len(allowed) == 1 and getattr(wanted, name) is None}
+    return wanted.model_copy(update=single)
+
+
+def _impersonal(bounds: Bounds, window: Window[ListedReturn]) -> Window[ListedReturn]:
+    if not bounds.is_impersonal:
+        return window
+    return window._replace(rows=[row._replace(order_number=None) for row in window.rows])
+
+
 class PostgresListing:
     """`service.application.reading.listing.Listing` on PostgreSQL."""
 
@@ -138,52 +159,57 @@ class PostgresListing:
         self._pool = pool
 
     def returns(
-        self, wanted: ReturnFilter, due: Mapping[str, datetime], after: int | None, limit: int
+        self, bounds: Bounds, wanted: ReturnFilter, due: DueTimes, after: int | None, limit: int
     ) -> Window[ListedReturn]:
+        if not _may_ask(bounds, wanted):
+            return Window([])
         fresh = json.dumps({status: at.isoformat() for status, at in due.items()}) if wanted.stuck is False else None
-        parameters = _values(wanted) | {"limit": limit, "due": fresh}
+        parameters = _values(_narrowed(bounds, wanted)) | bound(bounds) | {"limit": limit, "due": fresh}
         before = (2**63 - 1 if after is None else after,)
-        return self._range("returns", _RETURNS, parameters, before, (0,))
+        return _impersonal(bounds, self._range("returns", _RETURNS, parameters, before, (0,)))
 
     def stuck_returns(
-        self, wanted: ReturnFilter, due: Mapping[str, datetime], after: tuple[datetime, int] | None, limit: int
+        self, bounds: Bounds, wanted: ReturnFilter, due: DueTimes, after: tuple[datetime, int] | None, limit: int
     ) -> Window[ListedReturn]:
+        if not _may_ask(bounds, wanted):
+            return Window([])
         statuses = [status for status in due if wanted.status in (None, status)]
         at, return_no = after or (_NEVER, 0)
-        parameters = _values(wanted) | {"statuses": statuses, "due": [due[status] for status in statuses]}
-        is_narrowed = any(parameters[name] is not None for name in _STUCK.compared)
+        parameters = _values(_narrowed(bounds, wanted)) | bound(bounds)
+        is_narrowed = parameters["is_bound"] or any(parameters[name] is not None for name in _STUCK.compared)
         most = MOST_LOOKED_AT // (len(statuses) or 1) if is_narrowed else limit
+        parameters |= {"statuses": statuses, "due": [due[status] for status in statuses]}
         parameters |= {"after_at": at, "after": return_no, "limit": limit, "most": most}
         with self._asking(of_one_moment=is_narrowed) as ask:
             rows = [ListedReturn(*row) for row in ask(_composed("stuck_returns", _STUCK), parameters)]
             upto = next(iter(ask(_composed("stuck_returns_upto", _STUCK), parameters)), None) if is_narrowed else None
-        if upto is None:
-            return Window(rows)
-        # Of other statuses it was looked further; those have to wait.
-        return Window([row for row in rows if (row.status_recorded_at, row.return_no) <= upto], upto)
+        if upto is not None:
+            # Of other statuses it was looked further; those have to wait.
+            rows = [row for row in rows if (row.status_recorded_at, row.return_no) <= upto]
+        return _impersonal(bounds, Window(rows, upto))
 
     def exceptions(
-        self, wanted: ExceptionFilter, after: tuple[datetime, int, int] | None, limit: int
+        self, bounds: Bounds, wanted: ExceptionFilter, after: tuple[datetime, int, int] | None, limit: int
     ) -> Window[ListedException]:
-        parameters = _values(wanted) | {"limit": limit}
+        parameters = _values(wanted) | bound(bounds) | {"limit": limit}
         return self._range("exceptions", _EXCEPTIONS, parameters, after or (_EVER, 0, 0), (_NEVER, 0, 0))
 
     def parked(
-        self, wanted: ExceptionFilter, after: tuple[datetime, str, str, str, str] | None, limit: int
+        self, bounds: Bounds, wanted: ExceptionFilter, after: tuple[datetime, str, str, str, str] | None, limit: int
     ) -> Window[ParkedEvent]:
-        parameters = _values(wanted) | {"limit": limit}
+        parameters = _values(wanted) | bound(bounds) | {"limit": limit}
         before, behind = after or (_EVER, _LAST_KIND, "", "", ""), (_NEVER, "", "", "", "")
         return self._range("parked", _PARKED, parameters, before, behind)
 
     def letters(
-        self, wanted: LetterFilter, after: tuple[datetime, int] | None, limit: int, most: int
+        self, _: Everything, wanted: LetterFilter, after: tuple[datetime, int] | None, limit: int, most: int
     ) -> Window[KeptLetter]:
-        parameters = _values(wanted) | {"limit": limit, "most_bytes": most}
-        bounds = [*([after] if after else []), *([(wanted.until, 0)] if wanted.until else [])]
-        before = min(bounds, default=(_EVER, 0))
+        parameters = _values(wanted) | bound(UNBOUND) | {"limit": limit, "most_bytes": most}
+        ends = [*([after] if after else []), *([(wanted.until, 0)] if wanted.until else [])]
+        before = min(ends, default=(_EVER, 0))
         return self._range("letters", _LETTERS, parameters, before, (wanted.since or _NEVER, 0))
 
-    def letter(self, letter_no: int) -> KeptLetter | None:
+    def letter(self, _: Everything, letter_no: int) -> KeptLetter | None:
         with translated(), self._pool.connection() as connection:
             row = connection.execute(_QUERIES["letter"], (letter_no,)).fetchone()
         return None if row is None else KeptLetter(*row)
@@ -213,7 +239,7 @@ class PostgresListing:
         bounds |= {f"behind_{name}": value for (name, _), value in zip(plan.spec.key, behind, strict=True)}
         settled = {*by.columns, *(("open",) if by.open is not None else ())}
         compared = [name for name in (*plan.compared, *plan.special) if name not in settled]
-        is_narrowed = any(parameters[name] is not None for name in compared)
+        is_narrowed = parameters["is_bound"] or any(parameters[name] is not None for name in compared)
         bounds["most"] = MOST_LOOKED_AT if is_narrowed else parameters["limit"]
         with self._asking(of_one_moment=is_narrowed) as ask:
             rows = [plan.spec.row(*row) for row in ask(_composed(query, plan, by), parameters | bounds)]

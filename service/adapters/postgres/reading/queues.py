@@ -9,7 +9,9 @@ from typing import Any, Final
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.journal.rows import stored_of
 from service.adapters.postgres.queries import load_queries
+from service.adapters.postgres.reading.bounds import BOUNDS, bound
 from service.adapters.postgres.reading.returns import Pool
+from service.application.access.bounds import Bounds, Everything
 from service.application.ports import Partition, Stored
 from service.application.reading.queues import (
     MOST_COUNTED,
@@ -23,7 +25,7 @@ from service.application.reading.queues import (
 from service.domain.exceptional import EXCEPTIONAL_VERDICTS
 from service.wire.reasons import Invalid
 
-_QUERIES: Final = load_queries("queues.sql")
+_QUERIES: Final = load_queries("queues.sql", BOUNDS)
 _EXCEPTIONAL: Final = [verdict.value for verdict in EXCEPTIONAL_VERDICTS]
 _REASONS: Final = [reason.value for reason in Invalid]
 _MOST: Final = {"most": MOST_COUNTED + 1}
@@ -35,13 +37,15 @@ class PostgresQueues:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    def sizes(self, due: Mapping[str, datetime]) -> Sizes:
+    def sizes(self, bounds: Bounds, due: Mapping[str, datetime]) -> Sizes:
         parameters = {
             "statuses": list(due),
             "due": list(due.values()),
             "verdicts": _EXCEPTIONAL,
             "reasons": _REASONS,
-        } | _MOST
+            **bound(bounds),
+            **_MOST,
+        }
         names = ("stuck", "exceptions", "in_use", "parked", "letters")
         with translated(), self._pool.connection() as connection, connection.transaction():
             stuck, exceptions, in_use, parked, letters = (
@@ -49,26 +53,26 @@ class PostgresQueues:
             )
         return Sizes(_sizes(stuck), _sizes(exceptions), Size(*in_use[0]), Size(*parked[0]), _sizes(letters))
 
-    def unmapped(self) -> list[UnmappedCode]:
-        rows = self._ask("unmapped", groups=MOST_GROUPS, **_MOST)
+    def unmapped(self, bounds: Bounds) -> list[UnmappedCode]:
+        rows = self._ask("unmapped", groups=MOST_GROUPS, **_MOST, **bound(bounds))
         return [
             UnmappedCode(carrier, code, reason, Size(number, oldest), newest, example)
             for carrier, code, reason, number, oldest, newest, example in rows
         ]
 
-    def counts(self) -> dict[tuple[str, str], int]:
+    def counts(self, _: Everything) -> dict[tuple[str, str], int]:
         return {(route, status): returns for route, status, returns in self._ask("counts")}
 
-    def days(self, since: date) -> list[DayCount]:
+    def days(self, _: Everything, since: date) -> list[DayCount]:
         return [DayCount(*row) for row in self._ask("days", since=since)]
 
-    def minutes(self, since: datetime) -> dict[datetime, int]:
+    def minutes(self, _: Everything, since: datetime) -> dict[datetime, int]:
         return dict(self._ask("minutes", since=since))
 
-    def offsets(self) -> dict[Partition, Stored]:
+    def offsets(self, _: Everything) -> dict[Partition, Stored]:
         return {(topic, partition): stored_of(*rest) for topic, partition, *rest in self._ask("offsets")}
 
-    def projection_lag(self) -> ProjectionLag:
+    def projection_lag(self, _: Everything) -> ProjectionLag:
         return ProjectionLag(*self._ask("projection_lag")[0])
 
     def _ask(self, name: str, **parameters: Any) -> list[Any]:

@@ -16,8 +16,12 @@ from service.adapters.postgres import migrations
 from service.adapters.postgres.access import tokens
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
+from service.adapters.postgres.reading.bounds import state_seen
 from service.adapters.postgres.session import SESSION, begin_session
 from service.adapters.postgres.working import WorkingConnection
+from service.application.access.bounds import Bounds
+from service.application.access.callers import Caller
+from service.application.access.within import row_within
 from service.application.reading.tracking import RecordedEvent
 from service.domain.journey import State
 from service.errors import Fatal, ServiceError
@@ -125,28 +129,30 @@ def _check(connection: Connection[Any]) -> None:
 
 
 class PostgresReading:
-    """ReturnReading, TokenScopes and ReadinessCheck of `service.application` on PostgreSQL."""
+    """ReturnReading, Callers and ReadinessCheck of `service.application` on PostgreSQL."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    def state(self, return_id: str) -> State | None:
+    def state(self, bounds: Bounds, return_id: str) -> State | None:
         with translated(), self._pool.connection() as connection:
-            found = _state(connection, return_id)
+            found = _state(connection, bounds, return_id)
         return None if found is None else found[1]
 
-    def history(self, return_id: str, after: int, limit: int) -> tuple[State, Sequence[RecordedEvent]] | None:
+    def history(
+        self, bounds: Bounds, return_id: str, after: int, limit: int
+    ) -> tuple[State, Sequence[RecordedEvent]] | None:
         with translated(), self._pool.connection() as connection, connection.transaction():
-            found = _state(connection, return_id)
+            found = _state(connection, bounds, return_id)
             if found is None:
                 return None
             return_no, state = found
             rows = connection.execute(_QUERIES["history"], (return_no, after, limit)).fetchall()
-        return state, [RecordedEvent(*row) for row in rows]
+        return state, [row_within(bounds, RecordedEvent(*row)) for row in rows]
 
-    def scopes_of(self, token: str) -> frozenset[str] | None:
+    def caller_of(self, token: str) -> Caller | None:
         with translated(), self._pool.connection() as connection:
-            return tokens.scopes_of(connection, token)
+            return tokens.find_caller(connection, token)
 
     def problems(self) -> list[str]:
         try:
@@ -157,10 +163,11 @@ class PostgresReading:
         return [] if lacking is None else [lacking]
 
 
-def _state(connection: Connection[Any], return_id: str) -> tuple[int, State] | None:
+def _state(connection: Connection[Any], bounds: Bounds, return_id: str) -> tuple[int, State] | None:
     row = connection.execute(_QUERIES["state"], (return_id,)).fetchone()
     if row is None:
         return None
     return_no, seq, version, document = row
     # The keys seen matter to ingestion alone.
-    return return_no, decode_state(document, seq, version, b"")
+    state = state_seen(connection, bounds, return_no, decode_state(document, seq, version, b""))
+    return None if state is None else (return_no, state)

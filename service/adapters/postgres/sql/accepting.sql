@@ -1,8 +1,9 @@
--- What is asked for events that are to be sent: who sends, and which returns they concern.
+-- What is asked for events that are to be sent: which returns they concern. {bounds_of_row} is that of
+-- reading/bounds.py; of the others the state says whether it is seen.
 
 -- name: of_return
 -- returns_return_id_key, history_pkey backwards.
-SELECT returns.return_id, last.seq, last.version, last.seen, last.state::text
+SELECT returns.return_no, returns.return_id, last.seq, last.version, last.seen, last.state::text
 FROM returns
 CROSS JOIN LATERAL (
     SELECT seq, version, seen, state FROM history WHERE history.return_no = returns.return_no ORDER BY seq DESC LIMIT 1
@@ -12,7 +13,7 @@ LIMIT %(limit)s
 
 -- name: of_label
 -- labels_pkey, returns_pkey, history_pkey backwards.
-SELECT returns.return_id, last.seq, last.version, last.seen, last.state::text
+SELECT returns.return_no, returns.return_id, last.seq, last.version, last.seen, last.state::text
 FROM labels
 JOIN returns USING (return_no)
 CROSS JOIN LATERAL (
@@ -23,8 +24,10 @@ LIMIT %(limit)s
 
 -- name: of_connote
 -- connote_members_pkey, returns_pkey, history_pkey backwards; so many members and no more.
-SELECT returns.return_id, last.seq, last.version, last.seen, last.state::text
-FROM (SELECT return_no FROM connote_members WHERE connote = %(subject)s ORDER BY return_no LIMIT %(limit)s) AS members
+SELECT returns.return_no, returns.return_id, last.seq, last.version, last.seen, last.state::text
+FROM (
+    SELECT return_no FROM connote_members r WHERE connote = %(subject)s AND {bounds_of_row} ORDER BY return_no LIMIT %(limit)s
+) AS members
 JOIN returns USING (return_no)
 CROSS JOIN LATERAL (
     SELECT seq, version, seen, state FROM history WHERE history.return_no = returns.return_no ORDER BY seq DESC LIMIT 1

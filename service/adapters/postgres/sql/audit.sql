@@ -1,7 +1,12 @@
--- Who did what at the operations desk.
+-- Who did what: at the operations desk, by way of the API, on the command line.
 
 -- name: note
 INSERT INTO audit (token_no, label, action, subject, detail) VALUES (%s, %s, %s, %s, %s)
+
+-- name: note_command
+-- Who works on the command line is known by the name at the database.
+INSERT INTO audit (token_no, label, action, subject, detail)
+SELECT NULL, 'command line: ' || session_user, %s, %s, %s
 
 -- name: entries
 -- audit_pkey backwards, one range.

@@ -1,12 +1,13 @@
 -- What the page of carriers shows: the scans among the rows recorded last, however many carriers there are.
+-- {bounds_of_row} is that of reading/bounds.py. A feed that came with a token has its publisher's name before it.
 
 -- name: lately
 -- history_batch_id, backwards, so far and no further.
 WITH lately AS (
     SELECT type, code, verdict, source, data, occurred_at, recorded_at, zone_source
-    FROM history ORDER BY batch_id DESC LIMIT %(rows)s::int4
+    FROM (SELECT * FROM history ORDER BY batch_id DESC LIMIT %(rows)s::int4) r WHERE {bounds_of_row}
 ), scans AS (
-    SELECT data ->> 'carrier' AS carrier, CASE WHEN source LIKE '/feeds/%%' THEN substr(source, 8) END AS feed,
+    SELECT data ->> 'carrier' AS carrier, substring(source FROM '^(?:/[a-z0-9-]+)?/feeds/(.+)$') AS feed,
         verdict = 'unmapped' AS unmapped, zone_source = 'carrier_table' AS naive,
         json_typeof(data -> 'location') IS DISTINCT FROM 'object' AS placeless,
         extract(epoch FROM recorded_at - occurred_at)::float8 AS late, recorded_at
@@ -19,7 +20,8 @@ FROM scans GROUP BY carrier, feed ORDER BY count(*) DESC, carrier, feed LIMIT %(
 -- name: codes
 -- As above; how often each code of one carrier came.
 WITH lately AS (
-    SELECT type, code, data FROM history ORDER BY batch_id DESC LIMIT %(rows)s::int4
+    SELECT type, code, data FROM (SELECT * FROM history ORDER BY batch_id DESC LIMIT %(rows)s::int4) r
+    WHERE {bounds_of_row}
 )
 SELECT code, count(*) FROM lately
 WHERE type = %(scanned)s::text AND data ->> 'carrier' = %(carrier)s::text

@@ -1,4 +1,5 @@
 -- What the operations desk asks of one return, one connote, or a number that could be anything. Lists are in listing.sql.
+-- {bounds} and {bounds_of_row}: see reading/bounds.py; of who is not bound they ask nothing.
 
 -- name: find
 -- returns_return_id_key; labels_tracking_number and returns_pkey; then for each number the beginning of one range of
@@ -8,44 +9,45 @@
 -- so common that it reads the table until it has met two, which a value that nobody has lets it do to the end.
 SELECT kind, value, return_id
 FROM (
-    SELECT 'return_id' AS kind, return_id AS value, return_id FROM returns WHERE return_id = ANY (%(numbers)s::text[])
+    SELECT 'return_id' AS kind, return_id AS value, return_id FROM returns r
+    WHERE return_id = ANY (%(numbers)s::text[]) AND {bounds_of_row}
     UNION
-    SELECT 'tracking_number', tracking_number, returns.return_id
-    FROM labels JOIN returns USING (return_no) WHERE tracking_number = ANY (%(numbers)s::text[])
+    SELECT 'tracking_number', tracking_number, r.return_id
+    FROM labels JOIN returns r USING (return_no) WHERE tracking_number = ANY (%(numbers)s::text[]) AND {bounds_of_row}
     UNION
     SELECT known.kind, number, known.return_id
     FROM unnest(%(numbers)s::text[]) AS asked (number), LATERAL (
-        (SELECT 'tracking_number' AS kind, return_id FROM search_returns
+        (SELECT 'tracking_number' AS kind, return_id FROM search_returns s
         WHERE ROW (tracking_number, return_no) > ROW (number, 0::int8)
-            AND ROW (tracking_number, return_no) < ROW (number, 9223372036854775807)
+            AND ROW (tracking_number, return_no) < ROW (number, 9223372036854775807) AND {bounds}
         ORDER BY tracking_number, return_no LIMIT 2)
         UNION ALL
-        (SELECT 'connote', return_id FROM search_returns
+        (SELECT 'connote', return_id FROM search_returns s
         WHERE connote IS NOT NULL AND ROW (connote, return_no) > ROW (number, 0::int8)
-            AND ROW (connote, return_no) < ROW (number, 9223372036854775807)
+            AND ROW (connote, return_no) < ROW (number, 9223372036854775807) AND {bounds}
         ORDER BY connote, return_no LIMIT 2)
     ) known
     UNION
     SELECT 'order_number', number, known.return_id
     FROM unnest(%(orders)s::text[]) AS asked (number), LATERAL (
-        SELECT return_id FROM search_returns
+        SELECT return_id FROM search_returns s
         WHERE order_number IS NOT NULL AND ROW (order_number, return_no) > ROW (number, 0::int8)
-            AND ROW (order_number, return_no) < ROW (number, 9223372036854775807)
+            AND ROW (order_number, return_no) < ROW (number, 9223372036854775807) AND {bounds}
         ORDER BY order_number, return_no LIMIT 2
     ) known
     UNION
-    (SELECT 'retailer', retailer, return_id FROM search_returns
+    (SELECT 'retailer', retailer, return_id FROM search_returns s
         WHERE ROW (retailer, return_no) > ROW (%(retailer)s::text, 0::int8)
-            AND ROW (retailer, return_no) < ROW (%(retailer)s::text, 9223372036854775807)
-        ORDER BY search_returns.retailer, return_no LIMIT 2)
+            AND ROW (retailer, return_no) < ROW (%(retailer)s::text, 9223372036854775807) AND {bounds}
+        ORDER BY s.retailer, return_no LIMIT 2)
 ) found
 ORDER BY kind, value, return_id
 
 -- name: connotes
 -- connote_members_pkey, connote_deliveries_pkey, a probe a number.
 SELECT number FROM unnest(%(numbers)s::text[]) AS asked (number)
-WHERE EXISTS (SELECT FROM connote_members WHERE connote = number)
-    OR EXISTS (SELECT FROM connote_deliveries WHERE connote = number)
+WHERE EXISTS (SELECT FROM connote_members r WHERE connote = number AND {bounds_of_row})
+    OR (NOT %(is_bound)s::bool AND EXISTS (SELECT FROM connote_deliveries WHERE connote = number))
 
 -- name: head
 -- returns_return_id_key, history_pkey backwards, one row, search_returns_pkey.
@@ -80,21 +82,25 @@ SELECT m.return_no, r.return_id, s.status, s.retailer, s.connote, s.complete, s.
 FROM connote_members m
 JOIN returns r ON r.return_no = m.return_no
 LEFT JOIN search_returns s ON s.return_no = m.return_no
-WHERE m.connote = %s AND m.return_no > %s
+WHERE m.connote = %(connote)s AND m.return_no > %(after)s AND {bounds}
 ORDER BY m.return_no
-LIMIT %s
+LIMIT %(limit)s
 
 -- name: statuses
 -- connote_members_pkey, one range; search_returns_pkey, a probe a member. Of as many members as anybody counts.
-SELECT s.status, count(*), coalesce(bool_and(s.complete), false)
-FROM (SELECT return_no FROM connote_members WHERE connote = %s LIMIT 10000) m
-LEFT JOIN search_returns s ON s.return_no = m.return_no
-GROUP BY s.status
+SELECT few.status, count(*), coalesce(bool_and(few.complete), false)
+FROM (
+    SELECT s.status, s.complete FROM connote_members m
+    LEFT JOIN search_returns s ON s.return_no = m.return_no
+    WHERE m.connote = %(connote)s AND {bounds}
+    LIMIT 10000
+) few
+GROUP BY few.status
 
 -- name: deliveries
 -- connote_deliveries_pkey, one range, which is short.
 SELECT source, id, type, occurred_at, recorded_at, zone_source, topic, partition, "offset", data, utc_offset
 FROM connote_deliveries
-WHERE connote = %s
+WHERE connote = %(connote)s
 ORDER BY recorded_at DESC, source, id
-LIMIT %s
+LIMIT %(most)s

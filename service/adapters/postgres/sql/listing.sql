@@ -5,6 +5,8 @@
 -- {within} bounds an index's columns from both sides instead of naming their values: with an equality the planner could
 -- take another index for the order, and walk over all rows of other values. Of the range, {order}, no more than `most` rows
 -- are looked at; the outer filters are for those. What is named inside, {few}, finds few rows by an index of its own.
+--
+-- {bounds}, {bounds_of_row} and {bounds_of_parked} leave out what whoever asks must not see: reading/bounds.py has them.
 
 -- name: returns
 -- Backwards, one range of search_returns_pkey, or where the list is filtered by one of them, of
@@ -12,8 +14,8 @@
 -- number, order number or connote goes by search_returns_tracking_number, _order_number or _connote, and sorts what little
 -- there is. `due` is a JSON object where only those that are not stuck are wanted.
 SELECT {columns}
-FROM (SELECT * FROM search_returns WHERE {within} AND {few} ORDER BY {order} LIMIT %(most)s::int4) looked
-WHERE {compared}
+FROM (SELECT * FROM search_returns WHERE {within} AND {few} ORDER BY {order} LIMIT %(most)s::int4) s
+WHERE {compared} AND {bounds}
     AND (%(due)s::json IS NULL OR complete OR status_recorded_at >= (%(due)s::json ->> status)::timestamptz)
 ORDER BY {order}
 LIMIT %(limit)s::int4
@@ -34,8 +36,8 @@ CROSS JOIN LATERAL (
             AND (status_recorded_at, return_no) > (%(after_at)s::timestamptz, %(after)s::int8) AND {few}
         ORDER BY {key}
         LIMIT %(most)s::int4
-    ) looked
-    WHERE {compared}
+    ) s
+    WHERE {compared} AND {bounds}
     ORDER BY {key}
     LIMIT %(limit)s::int4
 ) stuck
@@ -69,8 +71,8 @@ FROM (
                 OR return_no = (SELECT r.return_no FROM returns r WHERE r.return_id = %(return_id)s::text))
         ORDER BY {order}
         LIMIT %(most)s::int4
-    ) looked
-    WHERE {compared}
+    ) r
+    WHERE {compared} AND {bounds_of_row}
         AND (%(open)s::bool IS NULL OR (%(open)s::bool AND resolved_at IS NULL)
             OR (NOT %(open)s::bool AND resolved_at IS NOT NULL))
     ORDER BY {order}
@@ -99,7 +101,8 @@ FROM (
     ORDER BY {order}
     LIMIT %(most)s::int4
 ) looked
-WHERE (%(carrier)s::text IS NULL OR (kind = 'label' AND split_part(subject, '/', 1) = %(carrier)s::text))
+WHERE {bounds_of_parked}
+    AND (%(carrier)s::text IS NULL OR (kind = 'label' AND split_part(subject, '/', 1) = %(carrier)s::text))
     AND (%(code)s::text IS NULL OR code = %(code)s::text)
 ORDER BY {order}
 LIMIT %(limit)s::int4

@@ -1,5 +1,5 @@
 -- What the operations desk reads besides lists. Sessions plan with the values at hand. A queue is counted along its index,
--- so far and no further.
+-- so far and no further. {bounds}, {bounds_of_row} and {bounds_of_parked} are those of reading/bounds.py.
 
 -- name: stuck
 -- search_returns_stuck, one range a status.
@@ -8,8 +8,8 @@ FROM unnest(%(statuses)s::text[], %(due)s::timestamptz[]) AS late (status, due)
 CROSS JOIN LATERAL (
     SELECT count(*) AS number, min(status_recorded_at) AS oldest
     FROM (
-        SELECT status_recorded_at FROM search_returns
-        WHERE status = late.status AND NOT complete AND status_recorded_at < late.due
+        SELECT status_recorded_at FROM search_returns s
+        WHERE status = late.status AND NOT complete AND status_recorded_at < late.due AND {bounds}
         ORDER BY status_recorded_at LIMIT %(most)s::int4
     ) few
 ) queue
@@ -19,21 +19,26 @@ CROSS JOIN LATERAL (
 SELECT asked.verdict, queue.number, queue.oldest
 FROM unnest(%(verdicts)s::text[]) AS asked (verdict), LATERAL (
     SELECT count(*) AS number, min(recorded_at) AS oldest
-    FROM (SELECT recorded_at FROM search_exceptions WHERE verdict = asked.verdict AND resolved_at IS NULL
-          ORDER BY recorded_at LIMIT %(most)s::int4) few
+    FROM (
+        SELECT recorded_at FROM search_exceptions r
+        WHERE verdict = asked.verdict AND resolved_at IS NULL AND {bounds_of_row}
+        ORDER BY recorded_at LIMIT %(most)s::int4
+    ) few
 ) queue
 
 -- name: in_use
 -- search_exceptions_open_reason. They stay open until their return is created with a label of its own.
 SELECT count(*), min(recorded_at)
 FROM (
-    SELECT recorded_at FROM search_exceptions
-    WHERE reason = 'tracking_number_in_use' AND resolved_at IS NULL ORDER BY recorded_at LIMIT %(most)s::int4
+    SELECT recorded_at FROM search_exceptions r
+    WHERE reason = 'tracking_number_in_use' AND resolved_at IS NULL AND {bounds_of_row}
+    ORDER BY recorded_at LIMIT %(most)s::int4
 ) few
 
 -- name: parked
 -- parked_recorded_at
-SELECT count(*), min(recorded_at) FROM (SELECT recorded_at FROM parked ORDER BY recorded_at LIMIT %(most)s::int4) few
+SELECT count(*), min(recorded_at)
+FROM (SELECT recorded_at FROM parked WHERE {bounds_of_parked} ORDER BY recorded_at LIMIT %(most)s::int4) few
 
 -- name: letters
 -- dead_letters_open_reason, one range a reason.
@@ -43,7 +48,7 @@ FROM unnest(%(reasons)s::text[]) AS asked (reason), LATERAL (
     FROM (SELECT recorded_at FROM dead_letters WHERE reason = asked.reason AND resolved_at IS NULL
           ORDER BY recorded_at LIMIT %(most)s::int4) few
 ) queue
-WHERE queue.number > 0
+WHERE queue.number > 0 AND NOT %(is_bound)s::bool
 
 -- name: unmapped
 -- search_exceptions_unmapped: from one code to the next, and along each code's range.
@@ -65,14 +70,14 @@ FROM (SELECT carrier, code FROM codes LIMIT %(groups)s::int4) few
 CROSS JOIN LATERAL (
     SELECT count(*) AS number, min(recorded_at) AS oldest
     FROM (
-        SELECT recorded_at FROM search_exceptions
-        WHERE verdict = 'unmapped' AND resolved_at IS NULL AND carrier = few.carrier AND code = few.code
+        SELECT recorded_at FROM search_exceptions r
+        WHERE verdict = 'unmapped' AND resolved_at IS NULL AND carrier = few.carrier AND code = few.code AND {bounds_of_row}
         ORDER BY recorded_at LIMIT %(most)s::int4
     ) counted
 ) queue
 CROSS JOIN LATERAL (
-    SELECT reason, recorded_at, return_id FROM search_exceptions
-    WHERE verdict = 'unmapped' AND resolved_at IS NULL AND carrier = few.carrier AND code = few.code
+    SELECT reason, recorded_at, return_id FROM search_exceptions r
+    WHERE verdict = 'unmapped' AND resolved_at IS NULL AND carrier = few.carrier AND code = few.code AND {bounds_of_row}
     ORDER BY recorded_at DESC LIMIT 1
 ) newest
 ORDER BY queue.number DESC, few.carrier, few.code

@@ -16,6 +16,7 @@ from service.adapters.postgres.database import connect
 from service.adapters.postgres.migrations import refuse_unfit
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
 from service.adapters.postgres.session import SESSION
+from service.application.access.bounds import UNBOUND
 from service.errors import Fatal
 from tests.support.commands import run
 from tests.support.journals import creation, ingest
@@ -32,7 +33,7 @@ def test_in_session_mode_everything_is_as_without(database: str) -> None:
         with connect(url, "test") as through, connect(database, "test") as direct:
             assert shown(through) == shown(direct)
         with open_pool(url, 2) as pool:
-            assert PostgresReading(pool).state("R-1001") is not None
+            assert PostgresReading(pool).state(UNBOUND, "R-1001") is not None
             assert PostgresReading(pool).problems() == []
             with pool.connection() as connection, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
                 connection.execute("DELETE FROM tokens")

@@ -9,6 +9,7 @@ from psycopg import sql
 
 from service.adapters.postgres.migrations import migrate, shipped
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
+from service.application.access.bounds import UNBOUND
 from service.application.reading.tracking import find_return
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
@@ -31,7 +32,7 @@ def test_ingestion_and_the_api_work_with_roles_that_can_do_no_more(database: str
 
     with user(database, "returns_web") as url, open_pool(url, 1) as pool:
         reading = PostgresReading(pool)
-        document = find_return(reading, "R-1001")
+        document = find_return(reading, UNBOUND, "R-1001")
         problems = reading.problems()
 
     assert document is not None

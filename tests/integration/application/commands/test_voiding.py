@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
+from service.application.access.bounds import UNBOUND
 from service.application.journal.publish import OutputTopics
 from service.application.reading.tracking import find_history
 from tests.support.ingesting import assert_right, drain, history, hub, publish
@@ -197,7 +198,7 @@ def test_whatever_is_voided_the_timeline_goes_on_without_it(service: Service) ->
             assert (name, [each[1:] for each in changes[name][versions.get(name, 0) :]]) == (name, case.changes)
             assert not case.rows or (name, rows) == (name, case.rows)
             assert {row for row in rows if row[0] in {"held", "refused"}} <= set(exceptions[name])
-            found = find_history(PostgresReading(pool), name, 0, 100)
+            found = find_history(PostgresReading(pool), UNBOUND, name, 0, 100)
             assert found is not None
             assert case.out is None or {item["id"] for item in found[0] if not item["counts"]} == case.out
     assert published.current["exported"]["connote"] is None
@@ -229,7 +230,7 @@ def test_the_history_says_who_voided_what_and_why(service: Service) -> None:
     drain(service)
 
     with open_pool(service.database, 1) as pool:
-        found = find_history(PostgresReading(pool), "R-1001", 0, 100)
+        found = find_history(PostgresReading(pool), UNBOUND, "R-1001", 0, 100)
 
     assert found is not None
     item = found[0][-1]

@@ -14,6 +14,7 @@ import pytest
 
 from service.adapters.postgres.journal.letters import MendingJournal
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
+from service.application.access.bounds import UNBOUND
 from service.application.journal.remap import Order, Remapped, remap
 from service.application.reading.tracking import find_history
 from service.wire.carriers import CarrierTables
@@ -83,7 +84,7 @@ def test_the_history_shows_both_rows_and_counts_the_second(database: str, again:
     again()
 
     with open_pool(database, 1) as pool:
-        found = find_history(PostgresReading(pool), "R-1001", 0, 10)
+        found = find_history(PostgresReading(pool), UNBOUND, "R-1001", 0, 10)
 
     assert found is not None
     shown = [(item["id"], item["verdict"], item["counts"], item["location"]) for item in found[0][1:]]

@@ -14,6 +14,7 @@ from prometheus_client import generate_latest
 from service.adapters.postgres.access.tokens import create_token
 from service.adapters.postgres.database import connect
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
+from service.application.access.bounds import Bounds
 from service.domain.journey import State
 from service.metrics import Metrics
 from service.web.app import create_app
@@ -352,8 +353,8 @@ def test_without_a_database_the_answer_is_to_come_back() -> None:
 class Broken(PostgresReading):
     """A store with a bug."""
 
-    def state(self, return_id: str) -> State | None:
-        raise RuntimeError(f"hush: {return_id}")
+    def state(self, bounds: Bounds, return_id: str) -> State | None:
+        raise RuntimeError(f"hush: {return_id} {bounds}")
 
 
 def test_a_bug_is_a_problem_that_tells_nothing(database: str) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from service.application.access.callers import NOBODY, Who
 from service.application.access.scopes import SCOPES, parse_scopes
-from service.application.access.sessions import NOBODY, Who
 
 
 @pytest.mark.parametrize(

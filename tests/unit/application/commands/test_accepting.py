@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from service.application.access.bounds import UNBOUND, Bounds
 from service.application.commands.accepting import (
     MAY_SEND,
     Accepting,
@@ -31,7 +32,7 @@ from tests.unit.wire.events import record
 
 PARSER = Parser(CarrierTables.load(), models.TYPES_BY_TOPIC_SETTING)
 TOPICS = {event_type: setting for setting, types in models.TYPES_BY_TOPIC_SETTING.items() for event_type in types}
-SCANNER = Sender("nzpost", {"scan"})
+SCANNER = Sender("nzpost", {"scan"}, UNBOUND)
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
@@ -41,8 +42,9 @@ class Returns:
     def __init__(self) -> None:
         self.limits: list[int] = []
 
-    def states(self, kind: SubjectKind, subject: str, limit: int) -> Sequence[tuple[str, State]]:
+    def states(self, bounds: Bounds, kind: SubjectKind, subject: str, limit: int) -> Sequence[tuple[str, State]]:
         self.limits.append(limit)
+        assert bounds == UNBOUND
         known = [creation(), {**scan("COLLECTED", "10:00"), "source": "/nzpost/depot"}]
         state = replay([PARSER.parse(record(each)).event for each in known])
         names = {SubjectKind.LABEL: "generic/TR-1001", SubjectKind.RETURN: "R-1001", SubjectKind.CONNOTE: "C-1"}
@@ -88,7 +90,7 @@ def test_nobody_voids_in_anothers_name() -> None:
     void = sent(event(VOID, "v", "12:00", return_id="R-1001", source="/other/depot", id="x", by="Ann", reason="r"))
     void["data"] = {"return_id": "R-1001", "source": "/other/depot", "id": "x", "by": "Ann", "reason": "a mistake"}
 
-    (judged,) = accepting().judge([void], Sender("akl1", {"hub"}))
+    (judged,) = accepting().judge([void], Sender("akl1", {"hub"}, UNBOUND))
 
     assert judged.message is not None
     assert json.loads(judged.message.value)["data"]["source"] == "/akl1/other/depot"
@@ -129,7 +131,7 @@ def test_a_check_says_what_the_event_would_be(document: dict[str, Any], verdict:
     (judged,) = use_case.judge([sent(document)], SCANNER)
     assert judged.inbound is not None
 
-    (concerned,) = use_case.concerned(judged.inbound)
+    (concerned,) = use_case.concerned(UNBOUND, judged.inbound)
 
     assert (concerned.return_id, concerned.verdict) == ("R-1001", verdict)
 
@@ -161,7 +163,7 @@ def test_what_is_accepted_goes_to_the_topic_of_its_type_under_what_it_is_about()
     assert (published[0].topic, published[0].key) == ("topic_scans", LABEL.encode())
     assert judged.inbound is not None
     assert (judged.inbound.subject, judged.inbound.event.source) == (LABEL, "/nzpost/depot")
-    (created,) = accepting(published).accept([sent(creation())], Sender("shop", {"create"}))
+    (created,) = accepting(published).accept([sent(creation())], Sender("shop", {"create"}, UNBOUND))
     assert (published[1].topic, published[1].key) == ("topic_returns", b"R-1001")
     assert created.status == "accepted"
 
@@ -202,7 +204,7 @@ def test_only_a_voids_data_names_the_source_of_another_event() -> None:
     void = sent(event(VOID, "v", "12:00")) | {"data": {"return_id": "R-1001", "source": "", "id": "x"}}
 
     (judged,) = accepting().judge([sent(with_source)], SCANNER)
-    (wrong,) = accepting().judge([void], Sender("akl1", {"hub"}))
+    (wrong,) = accepting().judge([void], Sender("akl1", {"hub"}, UNBOUND))
 
     assert judged.message is not None
     assert json.loads(judged.message.value)["data"]["source"] == "/other"
@@ -217,7 +219,7 @@ def test_only_a_voids_data_names_the_source_of_another_event() -> None:
 def test_any_scope_that_allows_a_type_is_enough(scopes: set[str], is_allowed: bool) -> None:
     delivered = sent(event(models.CONNOTE_DELIVERED, "d", "11:00", connote="C-1"))
 
-    (judged,) = accepting().judge([delivered], Sender("nzpost", scopes))
+    (judged,) = accepting().judge([delivered], Sender("nzpost", scopes, UNBOUND))
 
     assert judged.error is None if is_allowed else judged.error is not None
     if judged.error is not None:
@@ -225,7 +227,7 @@ def test_any_scope_that_allows_a_type_is_enough(scopes: set[str], is_allowed: bo
 
 
 def test_a_type_that_nobody_knows_is_refused_as_that_whatever_the_token() -> None:
-    (judged,) = accepting().judge([sent(scan("X", "11:00")) | {"type": "x"}], Sender("nobody", ()))
+    (judged,) = accepting().judge([sent(scan("X", "11:00")) | {"type": "x"}], Sender("nobody", (), UNBOUND))
 
     assert judged.error is not None
     assert judged.error.reason == "unknown_type"
@@ -285,13 +287,13 @@ def test_a_check_tells_which_returns_an_event_concerns_and_what_it_would_be_ther
     judged, wrong = use_case.judge([sent(scan("DELIVERED", "11:00")), {"id": 1}], SCANNER)
     assert judged.inbound is not None
 
-    concerned = use_case.concerned(judged.inbound)
+    concerned = use_case.concerned(UNBOUND, judged.inbound)
 
     assert told_of_check(0, judged, concerned)["concerns"] == [
         {"return_id": "R-1001", "verdict": "advanced", "reason": None, "status": "RDTPF"}
     ]
     assert returns.limits == [10]
-    assert use_case.concerned(judged.inbound, 0) == []
+    assert use_case.concerned(UNBOUND, judged.inbound, 0) == []
     nothing = told_of_check(1, wrong, [])
     assert (nothing["published_source"], nothing["means"], nothing["concerns"]) == (None, None, [])
 
@@ -304,12 +306,12 @@ def test_a_check_says_why_something_would_not_count() -> None:
             sent(event(models.HUB_EXPORTED, "e", "11:00", return_id="R-1001", hub="lhr", connote="C-1")),
             sent(scan("COLLECTED", "10:00")),
         ],
-        Sender("nzpost", {"scan", "hub"}),
+        Sender("nzpost", {"scan", "hub"}, UNBOUND),
     )
 
     def of(judged: Judged) -> list[Concerned]:
         assert judged.inbound is not None
-        return use_case.concerned(judged.inbound)
+        return use_case.concerned(UNBOUND, judged.inbound)
 
     assert of(unmapped) == [Concerned("R-1001", "unmapped", "unknown_code", Milestone.RT)]
     assert of(exported) == [Concerned("R-1001", "held", "awaiting_processed", Milestone.RT)]
@@ -323,9 +325,9 @@ def test_of_a_void_of_what_came_it_is_not_said_what_it_would_be_and_of_another_i
         said = {"return_id": "R-1001", "source": "/depot", "id": id_, "by": "Ann", "reason": "a mistake"}
         return sent(event(VOID, f"v-{id_}", "12:00")) | {"data": said}
 
-    known, other = use_case.judge([void("R-1001-COLLECTED-10:00"), void("x")], Sender("nzpost", {"hub"}))
+    known, other = use_case.judge([void("R-1001-COLLECTED-10:00"), void("x")], Sender("nzpost", {"hub"}, UNBOUND))
     assert known.inbound is not None
     assert other.inbound is not None
 
-    assert use_case.concerned(known.inbound) == [Concerned("R-1001", None, None, None)]
-    assert use_case.concerned(other.inbound) == [Concerned("R-1001", "informational", None, Milestone.RT)]
+    assert use_case.concerned(UNBOUND, known.inbound) == [Concerned("R-1001", None, None, None)]
+    assert use_case.concerned(UNBOUND, other.inbound) == [Concerned("R-1001", "informational", None, Milestone.RT)]

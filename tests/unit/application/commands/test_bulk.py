@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from service.application.access.bounds import UNBOUND
 from service.application.commands import bulk as module
 from service.application.commands.bulk import MOST_FAULTS, Bulk, Outcome
 from service.errors import Retryable
@@ -36,7 +37,7 @@ def test_every_fault_of_every_line_is_found_before_anything_is_created() -> None
         line(9, tracking_number=None),
     ]
 
-    checked = Bulk(world.creating).check(lines)
+    checked = Bulk(world.creating, UNBOUND).check(lines)
 
     assert [(number, fault.path) for number, fault in checked.faults] == [
         (2, "route"),
@@ -62,9 +63,9 @@ def test_every_fault_of_every_line_is_found_before_anything_is_created() -> None
 
 
 def test_many_faults_are_counted_and_the_first_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    checked = Bulk(World().creating).check(line(n, route="x") for n in range(200))
+    checked = Bulk(World().creating, UNBOUND).check(line(n, route="x") for n in range(200))
     monkeypatch.setattr(module, "MOST_LINES", 2)
-    long = Bulk(World().creating).check(line(n) for n in range(10))
+    long = Bulk(World().creating, UNBOUND).check(line(n) for n in range(10))
 
     assert (checked.wrong, len(checked.faults)) == (200, MOST_FAULTS)
     assert [fault.reason for _, fault in long.faults] == ["too_large"]
@@ -74,8 +75,8 @@ def test_a_file_that_is_given_again_creates_what_is_missing_and_nothing_twice() 
     world = World(RANGES)
     lines = [line(1), line(2, tracking_number=None), line(3, tracking_number=None)]
 
-    first = list(Bulk(world.creating).create(lines[:2]))
-    again = list(Bulk(world.creating).create(lines))
+    first = list(Bulk(world.creating, UNBOUND).create(lines[:2]))
+    again = list(Bulk(world.creating, UNBOUND).create(lines))
 
     assert told(first) == [(1, False, None), (2, False, None)]
     assert told(again) == [(1, True, None), (2, True, None), (3, False, None)]
@@ -87,7 +88,7 @@ def test_a_file_that_is_given_again_creates_what_is_missing_and_nothing_twice() 
 
 def test_a_line_that_cannot_be_created_is_reported_and_the_others_are() -> None:
     world = World(RANGES)
-    work = Bulk(world.creating)
+    work = Bulk(world.creating, UNBOUND)
     list(work.create([line(1, key="a"), line(2, key="b", return_id="R-1")]))
     list(work.create(line(n, tracking_number=None) for n in (8, 9)))  # all numbers that there are
 
@@ -122,10 +123,10 @@ def test_where_a_server_is_away_it_ends_and_goes_on_when_it_is_given_again() -> 
     world = World()
     world.kafka_is_away = True
     with pytest.raises(Retryable):
-        list(Bulk(world.creating).create([line(1), line(2)]))
+        list(Bulk(world.creating, UNBOUND).create([line(1), line(2)]))
     world.kafka_is_away = False
 
-    outcomes = list(Bulk(world.creating).create([line(1), line(2)]))
+    outcomes = list(Bulk(world.creating, UNBOUND).create([line(1), line(2)]))
 
     assert [(each.line.number, each.fault) for each in outcomes] == [(1, None), (2, None)]
     assert len(world.published) == len(set(world.published)) == 2
@@ -134,6 +135,6 @@ def test_where_a_server_is_away_it_ends_and_goes_on_when_it_is_given_again() -> 
 def test_it_stops_between_two_slices() -> None:
     looks = iter((False, True))
 
-    outcomes = list(Bulk(World().creating).create((line(n) for n in range(1000)), lambda: next(looks)))
+    outcomes = list(Bulk(World().creating, UNBOUND).create((line(n) for n in range(1000)), lambda: next(looks)))
 
     assert [each.line.number for each in outcomes] == list(range(64))

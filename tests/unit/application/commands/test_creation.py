@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from service.application.access.bounds import UNBOUND
 from service.application.commands.creation import (
     SOURCE,
     CreationRequest,
@@ -31,7 +32,7 @@ def numbered() -> World:
 
 
 def test_what_kafka_did_not_take_is_published_when_the_request_comes_again(world: World) -> None:
-    request = CreationRequest("t", "k", DATA)
+    request = CreationRequest("t", "k", DATA, UNBOUND)
     world.kafka_is_away = True
     with pytest.raises(Retryable):
         world.creating.create(request)
@@ -47,7 +48,7 @@ def test_what_kafka_did_not_take_is_published_when_the_request_comes_again(world
 
 
 def test_where_the_answer_of_kafka_cannot_be_noted_the_same_event_goes_out_again(world: World) -> None:
-    request = CreationRequest("t", "k", DATA)
+    request = CreationRequest("t", "k", DATA, UNBOUND)
     world.kept.is_away = True
 
     first, second = world.creating.create(request), world.creating.create(request)
@@ -59,8 +60,8 @@ def test_where_the_answer_of_kafka_cannot_be_noted_the_same_event_goes_out_again
 
 def test_a_request_without_key_or_number_is_a_new_return_each_time(world: World) -> None:
     first, second = (
-        world.creating.create(CreationRequest("t", None, DATA)),
-        world.creating.create(CreationRequest("t", None, DATA)),
+        world.creating.create(CreationRequest("t", None, DATA, UNBOUND)),
+        world.creating.create(CreationRequest("t", None, DATA, UNBOUND)),
     )
 
     assert first.return_id != second.return_id
@@ -68,26 +69,26 @@ def test_a_request_without_key_or_number_is_a_new_return_each_time(world: World)
 
 
 def test_keys_and_numbers_hold_for_one_request(world: World) -> None:
-    world.creating.create(CreationRequest("t", "k", {**DATA, "return_id": "R-1"}))
+    world.creating.create(CreationRequest("t", "k", {**DATA, "return_id": "R-1"}, UNBOUND))
 
     with pytest.raises(KeyReused):
-        world.creating.create(CreationRequest("t", "k", {**DATA, "return_id": "R-2"}))
+        world.creating.create(CreationRequest("t", "k", {**DATA, "return_id": "R-2"}, UNBOUND))
     with pytest.raises(ReturnExists):
-        world.creating.create(CreationRequest("t", None, {**DATA, "return_id": "R-1"}))
+        world.creating.create(CreationRequest("t", None, {**DATA, "return_id": "R-1"}, UNBOUND))
     with pytest.raises(ReturnExists):
-        world.creating.create(CreationRequest("other", "k", {**DATA, "return_id": "R-1"}))
+        world.creating.create(CreationRequest("other", "k", {**DATA, "return_id": "R-1"}, UNBOUND))
     assert len(world.published) == 1
 
 
 def test_what_ingestion_would_refuse_is_neither_kept_nor_published(world: World) -> None:
     with pytest.raises(InvalidEvent):
-        world.creating.create(CreationRequest("t", "k", {**DATA, "retailer": "ACME"}))
+        world.creating.create(CreationRequest("t", "k", {**DATA, "retailer": "ACME"}, UNBOUND))
 
     assert (world.kept.rows, world.published) == ({}, [])
 
 
 def test_a_null_number_is_none(world: World) -> None:
-    created = world.creating.create(CreationRequest("t", None, {**DATA, "return_id": None}))
+    created = world.creating.create(CreationRequest("t", None, {**DATA, "return_id": None}, UNBOUND))
 
     assert json.loads(world.published[0][1])["data"]["return_id"] == created.return_id
 
@@ -98,7 +99,7 @@ def test_a_number_is_or_and_twelve_characters_that_nobody_mistakes() -> None:
 
 
 def test_the_event_is_what_was_asked_for_under_the_number_of_the_return(world: World) -> None:
-    created = world.creating.create(CreationRequest("t", None, DATA))
+    created = world.creating.create(CreationRequest("t", None, DATA, UNBOUND))
 
     ((key, value),) = world.published
     event = json.loads(value)
@@ -111,23 +112,26 @@ def test_the_event_is_what_was_asked_for_under_the_number_of_the_return(world: W
 
 
 def test_only_a_request_that_came_before_is_answered_as_one_that_did(world: World) -> None:
-    asked = CreationRequest("t", "k", DATA)
+    asked = CreationRequest("t", "k", DATA, UNBOUND)
 
     first, second = world.creating.create(asked), world.creating.create(asked)
 
     assert (first.again, second.again) == (False, True)
-    assert not world.creating.create(CreationRequest("t", None, DATA)).again
+    assert not world.creating.create(CreationRequest("t", None, DATA, UNBOUND)).again
 
 
 def test_the_same_data_in_another_order_are_the_same_request(world: World) -> None:
-    first = world.creating.create(CreationRequest("t", "k", DATA))
+    first = world.creating.create(CreationRequest("t", "k", DATA, UNBOUND))
 
-    assert world.creating.create(CreationRequest("t", "k", dict(reversed(DATA.items())))).return_id == first.return_id
+    assert (
+        world.creating.create(CreationRequest("t", "k", dict(reversed(DATA.items())), UNBOUND)).return_id
+        == first.return_id
+    )
 
 
 def test_a_key_is_one_of_a_token_and_a_number_is_not_a_key(world: World) -> None:
-    world.creating.create(CreationRequest("t", "k", DATA))
-    world.creating.create(CreationRequest("t", None, {**DATA, "return_id": "R-1"}))
+    world.creating.create(CreationRequest("t", "k", DATA, UNBOUND))
+    world.creating.create(CreationRequest("t", None, {**DATA, "return_id": "R-1"}, UNBOUND))
 
     assert list(world.kept.rows) == [("t", "key:k"), ("t", "return:R-1")]
     assert all(row.published for row in world.kept.rows.values())
@@ -135,7 +139,7 @@ def test_a_key_is_one_of_a_token_and_a_number_is_not_a_key(world: World) -> None
 
 def test_half_a_character_is_refused_in_the_words_of_ingestion(world: World) -> None:
     with pytest.raises(InvalidEvent) as refused:
-        world.creating.create(CreationRequest("t", None, {**DATA, "order_number": "\ud800"}))
+        world.creating.create(CreationRequest("t", None, {**DATA, "order_number": "\ud800"}, UNBOUND))
 
     assert refused.value.reason == "lone_surrogate"
 
@@ -148,10 +152,10 @@ UNNUMBERED = {name: value for name, value in DATA.items() if name != "tracking_n
 
 
 def test_a_return_without_a_number_gets_one_of_its_carriers_range_and_keeps_it(numbered: World) -> None:
-    request = CreationRequest("t", "k", UNNUMBERED)
+    request = CreationRequest("t", "k", UNNUMBERED, UNBOUND)
 
     first, again = numbered.creating.create(request), numbered.creating.create(request)
-    other = numbered.creating.create(CreationRequest("t", None, {**UNNUMBERED, "tracking_number": None}))
+    other = numbered.creating.create(CreationRequest("t", None, {**UNNUMBERED, "tracking_number": None}, UNBOUND))
 
     assert first.document["tracking_number"] == again.document["tracking_number"] == "RR000000005NZ"
     assert (first.again, again.again) == (False, True)
@@ -160,7 +164,7 @@ def test_a_return_without_a_number_gets_one_of_its_carriers_range_and_keeps_it(n
 
 
 def test_a_number_that_is_given_is_left_alone(numbered: World) -> None:
-    created = numbered.creating.create(CreationRequest("t", "k", DATA))
+    created = numbered.creating.create(CreationRequest("t", "k", DATA, UNBOUND))
 
     assert created.document["tracking_number"] == "T-1"
     assert numbered.kept.numbers == 0
@@ -169,7 +173,7 @@ def test_a_number_that_is_given_is_left_alone(numbered: World) -> None:
 def test_what_ingestion_would_refuse_takes_no_number(numbered: World) -> None:
     for wrong in ({"route": "by sea"}, {"items": [{"sku": "x", "quantity": -1}]}):
         with pytest.raises(InvalidEvent):
-            numbered.creating.create(CreationRequest("t", "k", {**UNNUMBERED, **wrong}))
+            numbered.creating.create(CreationRequest("t", "k", {**UNNUMBERED, **wrong}, UNBOUND))
 
     assert numbered.kept.numbers == 0
 
@@ -177,22 +181,22 @@ def test_what_ingestion_would_refuse_takes_no_number(numbered: World) -> None:
 @pytest.mark.parametrize("carrier", ("dhl", None, 7))
 def test_a_carrier_without_a_range_needs_a_number(numbered: World, carrier: object) -> None:
     with pytest.raises(InvalidEvent, match="tracking_number: a number is expected; generic has a range"):
-        numbered.creating.create(CreationRequest("t", "k", {**UNNUMBERED, "carrier": carrier}))
+        numbered.creating.create(CreationRequest("t", "k", {**UNNUMBERED, "carrier": carrier}, UNBOUND))
 
 
 def test_without_ranges_it_is_said_that_there_are_none(world: World) -> None:
     with pytest.raises(InvalidEvent, match="no carrier has a range"):
-        world.creating.create(CreationRequest("t", "k", UNNUMBERED))
+        world.creating.create(CreationRequest("t", "k", UNNUMBERED, UNBOUND))
 
 
 def test_a_return_is_found_from_when_kafka_has_it(world: World) -> None:
     world.kafka_is_away = True
     with pytest.raises(Retryable):
-        world.creating.create(CreationRequest("t", "k", {**DATA, "return_id": "R-1"}))
-    before = world.creating.find("R-1")
+        world.creating.create(CreationRequest("t", "k", {**DATA, "return_id": "R-1"}, UNBOUND))
+    before = world.creating.find(UNBOUND, "R-1")
     world.kafka_is_away = False
-    created = world.creating.create(CreationRequest("t", "k", {**DATA, "return_id": "R-1"}))
+    created = world.creating.create(CreationRequest("t", "k", {**DATA, "return_id": "R-1"}, UNBOUND))
 
     assert before is None
-    assert world.creating.find("R-1") == created.document
-    assert world.creating.find("R-2") is None
+    assert world.creating.find(UNBOUND, "R-1") == created.document
+    assert world.creating.find(UNBOUND, "R-2") is None

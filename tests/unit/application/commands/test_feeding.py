@@ -6,6 +6,8 @@ import pytest
 
 from service.application.commands.feeding import Feeding, NoSuchFeed, NotAuthentic
 from service.application.commands.importing import MOST_FAULTS, Tally
+from service.application.commands.speaking import Speaking
+from service.domain.journey import State
 from service.errors import Retryable
 from service.wire.feeds.files import Line
 from service.wire.feeds.reading import Fault, Scan, Unreadable
@@ -28,8 +30,15 @@ class Kafka:
         self.published.append(scans)
 
 
+class Nothing:
+    """No return is known."""
+
+    def states(self, *_: object) -> list[tuple[str, State]]:
+        return []
+
+
 def feeding(kafka: Kafka) -> Feeding:
-    return Feeding({FEED: opened(FEED)}, reader(), kafka.publish)
+    return Feeding({FEED: opened(FEED)}, {}, reader(), kafka.publish, Speaking(Nothing()))
 
 
 def test_the_scans_of_a_request_are_published_and_told() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from service.application.access.bounds import EVERYTHING
 from service.application.reading.durations import DurationKeeper, leg_durations, typical_durations
 from service.application.reading.numbers import Match
 from service.application.reading.public import Revision
@@ -135,7 +136,7 @@ def test_what_was_measured_is_good_for_a_quarter_of_an_hour() -> None:
 
     for seconds, asked in ((0.0, 1), (899.9, 1), (900.0, 2), (1799.9, 2), (1800.0, 3)):
         now = 1000.0 + seconds
-        assert [leg.samples for leg in keeper.legs()] == [30, 30]
+        assert [leg.samples for leg in keeper.legs(EVERYTHING)] == [30, 30]
         assert keeper.typical(Route.OMNIRPS, Milestone.RP) is None
         assert store.asked == asked
     assert store.limits == {1000}
@@ -148,11 +149,11 @@ def test_a_store_that_is_away_is_not_asked_by_everybody_and_is_asked_again_later
     keeper = DurationKeeper(store, lambda: now)
 
     assert keeper.typical(Route.OMNIRPS, Milestone.RDTPF) is None
-    assert keeper.legs() == keeper.legs() == []
+    assert keeper.legs(EVERYTHING) == keeper.legs(EVERYTHING) == []
     assert store.asked == 1
     store.is_away = False
     now += 900
-    assert len(keeper.legs()) == 2
+    assert len(keeper.legs(EVERYTHING)) == 2
 
 
 def test_while_one_caller_measures_the_others_take_what_there_is() -> None:
@@ -160,11 +161,11 @@ def test_while_one_caller_measures_the_others_take_what_there_is() -> None:
     store = Store([processed_after(2)] * 30)
     keeper = DurationKeeper(store, lambda: now)
     seen = list[int]()
-    store.meanwhile = lambda: seen.append(len(keeper.legs()))
+    store.meanwhile = lambda: seen.append(len(keeper.legs(EVERYTHING)))
 
-    first = keeper.legs()
+    first = keeper.legs(EVERYTHING)
     now += 900
-    keeper.legs()
+    keeper.legs(EVERYTHING)
 
     assert len(first) == 2
     assert seen == [0, 2]

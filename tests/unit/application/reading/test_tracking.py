@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from service.application.access.bounds import UNBOUND, Bounds
 from service.application.reading.redaction import Found
 from service.application.reading.tracking import RecordedEvent, counts, find_history, find_return
 from service.domain.journey import State
@@ -32,21 +33,23 @@ class OneReturn:
         self.known = known
         self.asked: list[tuple[int, int]] = []
 
-    def state(self, return_id: str) -> State | None:
-        return self.known.state if return_id == self.known.number else None
+    def state(self, bounds: Bounds, return_id: str) -> State | None:
+        return self.known.state if bounds == UNBOUND and return_id == self.known.number else None
 
-    def history(self, return_id: str, after: int, limit: int) -> tuple[State, Sequence[RecordedEvent]] | None:
+    def history(
+        self, bounds: Bounds, return_id: str, after: int, limit: int
+    ) -> tuple[State, Sequence[RecordedEvent]] | None:
         self.asked.append((after, limit))
         rows = [row for row in self.known.rows if row.seq > after][:limit]
-        return (self.known.state, rows) if return_id == self.known.number else None
+        return (self.known.state, rows) if bounds == UNBOUND and return_id == self.known.number else None
 
 
 def test_a_return_is_found_by_its_id_and_another_one_is_not() -> None:
     reading = OneReturn(found("R-1001", EVENTS))
 
-    assert find_return(reading, "R-1001") == return_document("R-1001", reading.known.state)
-    assert find_return(reading, "R-1002") is None
-    assert find_history(reading, "R-1002", 0, 10) is None
+    assert find_return(reading, UNBOUND, "R-1001") == return_document("R-1001", reading.known.state)
+    assert find_return(reading, UNBOUND, "R-1002") is None
+    assert find_history(reading, UNBOUND, "R-1002", 0, 10) is None
 
 
 @pytest.mark.parametrize("limit", (1, 2, 3, 4, 5, 6, 7))
@@ -54,7 +57,7 @@ def test_pages_of_a_history_have_every_row_once_in_the_order_of_recording(limit:
     reading = OneReturn(found("R-1001", EVENTS))
     seen, pages, after = list[str](), 0, 0
 
-    while page := find_history(reading, "R-1001", after, limit):
+    while page := find_history(reading, UNBOUND, "R-1001", after, limit):
         items, after = page
         assert 0 < len(items) <= limit
         seen += [item["id"] for item in items]
@@ -67,7 +70,7 @@ def test_pages_of_a_history_have_every_row_once_in_the_order_of_recording(limit:
 
 
 def test_a_row_of_the_history_says_what_came_and_what_became_of_it() -> None:
-    page = find_history(OneReturn(found("R-1001", EVENTS)), "R-1001", 1, 1)
+    page = find_history(OneReturn(found("R-1001", EVENTS)), UNBOUND, "R-1001", 1, 1)
 
     assert page is not None
     (item,), after = page

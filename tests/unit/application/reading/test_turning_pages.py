@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.application.access.bounds import UNBOUND, Bounds, Everything
 from service.application.reading.filters import ExceptionFilter, LetterFilter, ReturnFilter
 from service.application.reading.listing import (
     EXCEPTIONS,
@@ -93,36 +94,45 @@ class Lists:
         return Window(found, None if is_all else spec.key_of(looked[-1]))
 
     def returns(
-        self, wanted: ReturnFilter, due: Mapping[str, datetime], after: int | None, limit: int
+        self, bounds: Bounds, wanted: ReturnFilter, due: Mapping[str, datetime], after: int | None, limit: int
     ) -> Window[ListedReturn]:
+        assert bounds == UNBOUND
         self.asked.append(("returns", wanted, due))
         return self._window(RETURNS, after, limit)
 
     def stuck_returns(
-        self, wanted: ReturnFilter, due: Mapping[str, datetime], after: tuple[datetime, int] | None, limit: int
+        self,
+        bounds: Bounds,
+        wanted: ReturnFilter,
+        due: Mapping[str, datetime],
+        after: tuple[datetime, int] | None,
+        limit: int,
     ) -> Window[ListedReturn]:
+        assert bounds == UNBOUND
         self.asked.append(("stuck", wanted, due))
         return self._window(STUCK_RETURNS, after, limit, rises=True)
 
     def exceptions(
-        self, wanted: ExceptionFilter, after: tuple[datetime, int, int] | None, limit: int
+        self, bounds: Bounds, wanted: ExceptionFilter, after: tuple[datetime, int, int] | None, limit: int
     ) -> Window[ListedException]:
+        assert bounds == UNBOUND
         self.asked.append(("exceptions", wanted))
         return self._window(EXCEPTIONS, after, limit)
 
     def parked(
-        self, wanted: ExceptionFilter, after: tuple[datetime, str, str, str, str] | None, limit: int
+        self, bounds: Bounds, wanted: ExceptionFilter, after: tuple[datetime, str, str, str, str] | None, limit: int
     ) -> Window[ParkedEvent]:
+        assert bounds == UNBOUND
         self.asked.append(("parked", wanted))
         return self._window(PARKED_EVENTS, after, limit)
 
     def letters(
-        self, wanted: LetterFilter, after: tuple[datetime, int] | None, limit: int, most: int
+        self, _: Everything, wanted: LetterFilter, after: tuple[datetime, int] | None, limit: int, most: int
     ) -> Window[KeptLetter]:
         self.asked.append(("letters", wanted, most))
         return self._window(LETTERS, after, limit)
 
-    def letter(self, letter_no: int) -> KeptLetter | None:
+    def letter(self, _: Everything, letter_no: int) -> KeptLetter | None:
         raise NotImplementedError
 
 
@@ -153,7 +163,7 @@ def test_exceptions_and_parked_events_come_as_one_list(
     events = [make(number, minute, code) for number, (make, minute, code) in enumerate(made)]
     lists: Listing = Lists(*events, look=look)
 
-    found = list(pages(lambda after: list_exceptions(lists, ExceptionFilter(), limit, after), limit))
+    found = list(pages(lambda after: list_exceptions(lists, UNBOUND, ExceptionFilter(), limit, after), limit))
 
     # The newest first, of one moment the recorded ones first, and each of the two in its own order.
     newest = sorted(
@@ -172,7 +182,7 @@ def test_exceptions_and_parked_events_come_as_one_list(
 def test_a_page_is_as_long_as_asked_and_the_last_one_leads_nowhere(limit: int, lengths: list[int]) -> None:
     lists = Lists(*(exceptional(n, n) for n in range(3)), *(parked(n, n) for n in range(3)))
 
-    found = list(pages(lambda after: list_exceptions(lists, ExceptionFilter(), limit, after), limit))
+    found = list(pages(lambda after: list_exceptions(lists, UNBOUND, ExceptionFilter(), limit, after), limit))
 
     assert [len(page.items) for page in found] == lengths
     assert ids(found) == ["e-2", "p-2", "e-1", "p-1", "e-0", "p-0"]
@@ -190,7 +200,7 @@ def test_a_page_is_as_long_as_asked_and_the_last_one_leads_nowhere(limit: int, l
 def test_only_what_is_wanted_is_looked_for(wanted: ExceptionFilter, kinds: list[str]) -> None:
     lists = Lists(exceptional(1, 0), parked(2, 0))
 
-    page = list_exceptions(lists, wanted, 10, None)
+    page = list_exceptions(lists, UNBOUND, wanted, 10, None)
 
     assert lists.asked == [(kind, wanted) for kind in kinds]
     assert len(page.items) == len(kinds)
@@ -203,7 +213,7 @@ def test_returns_come_newest_first_and_the_stuck_ones_by_how_long_they_stand(
     lists = Lists(*(listed(number, minute) for number, minute in enumerate(made)), look=look)
 
     def read(wanted: ReturnFilter) -> list[str]:
-        return ids(pages(lambda after: list_returns(lists, wanted, limit, after, {}), limit), "return_id")
+        return ids(pages(lambda after: list_returns(lists, UNBOUND, wanted, limit, after, {}), limit), "return_id")
 
     newest = [f"R-{number}" for number in reversed(range(len(made)))]
     assert read(ReturnFilter()) == newest
@@ -216,12 +226,12 @@ def test_what_is_asked_of_returns_reaches_the_store_and_what_is_due_the_document
     due, any_, stuck = {"DS": moment(1)}, ReturnFilter(retailer="acme"), ReturnFilter(stuck=True)
     lists = Lists(listed(1, 0), listed(2, 1))
 
-    page = list_returns(lists, any_, 10, None, due)
-    list_returns(lists, stuck, 10, None, due)
+    page = list_returns(lists, UNBOUND, any_, 10, None, due)
+    list_returns(lists, UNBOUND, stuck, 10, None, due)
 
     assert lists.asked == [("returns", any_, due), ("stuck", stuck, due)]
     assert [(item["return_id"], item["stuck"]) for item in page.items] == [("R-2", False), ("R-1", True)]
-    (standing,) = list_returns(Lists(listed(1, 0)), stuck, 10, None, due).items
+    (standing,) = list_returns(Lists(listed(1, 0)), UNBOUND, stuck, 10, None, due).items
     assert standing["stuck"]
 
 
@@ -229,7 +239,7 @@ def test_what_is_asked_of_returns_reaches_the_store_and_what_is_due_the_document
 def test_dead_letters_come_newest_first(made: list[int], limit: int, look: int) -> None:
     lists = Lists(*(letter(number, minute) for number, minute in enumerate(made)), look=look)
 
-    found = ids(pages(lambda after: list_letters(lists, LetterFilter(), limit, after), limit))
+    found = ids(pages(lambda after: list_letters(lists, UNBOUND, LetterFilter(), limit, after), limit))
 
     assert found == sorted(range(len(made)), key=lambda number: (made[number], number), reverse=True)
 
@@ -237,8 +247,8 @@ def test_dead_letters_come_newest_first(made: list[int], limit: int, look: int) 
 def test_a_list_of_letters_has_values_up_to_a_bound() -> None:
     lists, wanted = Lists(letter(1, 0)), LetterFilter(open=True)
 
-    list_letters(lists, wanted, 10, None)
-    list_letters(lists, wanted, 10, None, value_bytes=7)
+    list_letters(lists, UNBOUND, wanted, 10, None)
+    list_letters(lists, UNBOUND, wanted, 10, None, value_bytes=7)
 
     assert lists.asked == [("letters", wanted, LIST_VALUE_BYTES), ("letters", wanted, 7)]
 
@@ -263,10 +273,10 @@ RIGHT: dict[str, tuple[PageKey, ...]] = {
     "letters": (("d", AT, 2**63 - 1), ("d", 0, 0)),
 }
 READ: dict[str, Callable[[Lists, PageKey], Page]] = {
-    "returns": lambda lists, after: list_returns(lists, ReturnFilter(), 5, after, {}),
-    "stuck": lambda lists, after: list_returns(lists, ReturnFilter(stuck=True), 5, after, {}),
-    "exceptions": lambda lists, after: list_exceptions(lists, ExceptionFilter(), 5, after),
-    "letters": lambda lists, after: list_letters(lists, LetterFilter(), 5, after),
+    "returns": lambda lists, after: list_returns(lists, UNBOUND, ReturnFilter(), 5, after, {}),
+    "stuck": lambda lists, after: list_returns(lists, UNBOUND, ReturnFilter(stuck=True), 5, after, {}),
+    "exceptions": lambda lists, after: list_exceptions(lists, UNBOUND, ExceptionFilter(), 5, after),
+    "letters": lambda lists, after: list_letters(lists, UNBOUND, LetterFilter(), 5, after),
 }
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from service.application.access.audit import Action, Key
-from service.application.access.sessions import NOBODY, Agent
+from service.application.access.bounds import UNBOUND
+from service.application.access.callers import NOBODY, Caller
 from service.application.reading.desk import KINDS, EventView
 from service.application.reading.listing import STUCK_HOURS
 from service.application.reading.local_time import LocalTime
@@ -31,7 +32,7 @@ WEB = Path(__file__).parents[4] / "service" / "web" / "html"
 BY_VALUE = (
     "action.", "detail.", "foreign.", "nowhere.", "away.", "nav.", "keys.", "audit.", "match.", "quick.",
     "field.", "route.", "stuck.", "advice.", "type.", "verdict.", "zone.", "expected.", "resolution.", "unknown_",
-    "no_scope.", "not_voidable.", "queue.", "queue_why.", "why.", "list.", "letters.", "letter_reason.", "fate.",
+    "no_scope.", "not_own.", "not_voidable.", "queue.", "queue_why.", "why.", "list.", "letters.", "letter_reason.", "fate.",
     "chart.",
 )  # fmt: skip
 
@@ -116,7 +117,7 @@ def test_a_row_says_whether_its_data_was_sent_or_is_what_subscribers_held(type_:
     templates = DeskTemplates(Assets(), CATALOGUES)
     page = templates._environment.from_string(
         '{% from "ops/_event.html" import event_row with context %}{{ event_row(event, "R-1") }}'
-    ).render(t=templates.catalogues["en"], types=TYPES, event=event, agent=Agent(NOBODY, frozenset()))
+    ).render(t=templates.catalogues["en"], types=TYPES, event=event, agent=Caller(NOBODY, "", frozenset(), UNBOUND))
 
     assert f"<h4>{said}</h4>" in page
     assert "&lt;b&gt;" in page

@@ -3,37 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from typing import TypeVar
 
 import pytest
 
-from service.application.reading.tracking import RecordedEvent
-from service.domain.journey import State
+from service.application.access.bounds import UNBOUND
+from service.application.access.callers import Caller, Who
 from service.web.http.security import TRUSTED_SECONDS, Tokens
 
 _T = TypeVar("_T")
+
+
+def caller(scope: str) -> Caller:
+    return Caller(Who(1, "somebody"), "somebody", frozenset({scope}), UNBOUND)
 
 
 class Store:
     """Knows tokens, and counts how often it is asked."""
 
     def __init__(self, **valid: str) -> None:
-        self.valid = {token: frozenset({scope}) for token, scope in valid.items()}
+        self.valid = {token: caller(scope) for token, scope in valid.items()}
         self.asked = 0
 
-    def scopes_of(self, token: str) -> frozenset[str] | None:
+    def caller_of(self, token: str) -> Caller | None:
         self.asked += 1
         return self.valid.get(token)
-
-    def state(self, return_id: str) -> State | None:
-        raise NotImplementedError
-
-    def history(self, return_id: str, after: int, limit: int) -> tuple[State, Sequence[RecordedEvent]] | None:
-        raise NotImplementedError
-
-    def problems(self) -> list[str]:
-        raise NotImplementedError
 
 
 class Clock:
@@ -59,66 +54,66 @@ def test_a_token_that_is_used_often_is_looked_up_once_in_two_seconds(clock: Cloc
     store = Store(good="read")
     tokens = Tokens(store, clock)
 
-    answers = [done(tokens.scopes_of("good")) for _ in range(5)]
+    answers = [done(tokens.caller_of("good")) for _ in range(5)]
 
-    assert answers == [frozenset({"read"})] * 5
+    assert answers == [caller("read")] * 5
     assert store.asked == 1
 
 
 def test_a_revoked_token_stops_within_two_seconds(clock: Clock) -> None:
     store = Store(good="read")
     tokens = Tokens(store, clock)
-    done(tokens.scopes_of("good"))
+    done(tokens.caller_of("good"))
     del store.valid["good"]
 
     clock.now += TRUSTED_SECONDS
 
-    assert done(tokens.scopes_of("good")) is None
+    assert done(tokens.caller_of("good")) is None
     assert TRUSTED_SECONDS == 2.0
 
 
 def test_use_does_not_make_a_revoked_token_last(clock: Clock) -> None:
     store = Store(good="read")
     tokens = Tokens(store, clock)
-    done(tokens.scopes_of("good"))
+    done(tokens.caller_of("good"))
     del store.valid["good"]
 
     for _ in range(4):
-        done(tokens.scopes_of("good"))
+        done(tokens.caller_of("good"))
         clock.now += TRUSTED_SECONDS / 4
 
-    assert done(tokens.scopes_of("good")) is None
+    assert done(tokens.caller_of("good")) is None
 
 
 def test_a_token_that_was_refused_works_as_soon_as_it_exists(clock: Clock) -> None:
     store = Store()
     tokens = Tokens(store, clock)
-    assert done(tokens.scopes_of("new")) is None
+    assert done(tokens.caller_of("new")) is None
 
-    store.valid["new"] = frozenset({"ops"})
+    store.valid["new"] = caller("ops")
 
-    assert done(tokens.scopes_of("new")) == frozenset({"ops"})
+    assert done(tokens.caller_of("new")) == caller("ops")
 
 
 def test_a_token_longer_than_any_is_not_worth_a_question(clock: Clock) -> None:
     store = Store()
 
-    assert done(Tokens(store, clock).scopes_of("x" * 257)) is None
+    assert done(Tokens(store, clock).caller_of("x" * 257)) is None
     assert store.asked == 0
 
 
 def test_an_answer_that_was_long_on_its_way_is_not_trusted_from_its_arrival(clock: Clock) -> None:
     class Slow(Store):
-        def scopes_of(self, token: str) -> frozenset[str] | None:
-            found = super().scopes_of(token)
+        def caller_of(self, token: str) -> Caller | None:
+            found = super().caller_of(token)
             clock.now += TRUSTED_SECONDS
             return found
 
     store = Slow(good="read")
     tokens = Tokens(store, clock)
-    done(tokens.scopes_of("good"))
+    done(tokens.caller_of("good"))
 
-    done(tokens.scopes_of("good"))
+    done(tokens.caller_of("good"))
 
     assert store.asked == 2
 
@@ -128,9 +123,9 @@ def test_no_more_than_so_many_tokens_are_remembered(clock: Clock, monkeypatch: p
     store = Store(a="read", b="read", c="read")
     tokens = Tokens(store, clock)
     for token in "abc":
-        done(tokens.scopes_of(token))
+        done(tokens.caller_of(token))
 
     for token in "cba":
-        done(tokens.scopes_of(token))
+        done(tokens.caller_of(token))
 
     assert store.asked == 4  # the oldest was forgotten

@@ -10,7 +10,10 @@ import psycopg
 import pytest
 from psycopg import Connection
 
+from service.adapters.postgres.access.tokens import CALLER
 from service.adapters.postgres.queries import load_queries
+from service.adapters.postgres.reading.bounds import BOUNDS, bound
+from service.application.access.bounds import UNBOUND, Bounds
 from tests.support.any_batch import ANY_BATCH
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
@@ -50,9 +53,9 @@ ASKED: dict[str, tuple[str, Any, set[str]]] = {
     "head": ("desk.sql", ("R-7",), {"returns_return_id_key", "history_pkey", "search_returns_pkey"}),
     "rows": ("desk.sql", (7, 100, 50), {"history_pkey"}),
     "past": ("desk.sql", (7, 1001), {"history_pkey"}),
-    "members": ("desk.sql", ("CN-7", 0, 51), {"connote_members_pkey", "returns_pkey", "search_returns_pkey"}),
-    "statuses": ("desk.sql", ("CN-7",), {"connote_members_pkey", "search_returns_pkey"}),
-    "deliveries": ("desk.sql", ("CN-7", 50), {"connote_deliveries_pkey"}),
+    "members": ("desk.sql", {"connote": "CN-7", "after": 0, "limit": 51}, {"connote_members_pkey", "returns_pkey", "search_returns_pkey"}),
+    "statuses": ("desk.sql", {"connote": "CN-7"}, {"connote_members_pkey", "search_returns_pkey"}),
+    "deliveries": ("desk.sql", {"connote": "CN-7", "most": 50}, {"connote_deliveries_pkey"}),
     "find session": ("sessions.sql", {"hash": b"x", "idle": "30 min"}, {"ops_sessions_hash_key", "tokens_pkey"}),
     "whose": ("sessions.sql", {"token": b"x"}, {"tokens_hash_key"}),
     "entries": ("audit.sql", {"before": 10_000, "limit": 51}, {"audit_pkey"}),
@@ -70,8 +73,9 @@ def connection(database: str) -> Iterator[Connection[Any]]:
 
 
 def test_each_query_goes_by_the_indexes_that_it_names(connection: Connection[Any]) -> None:
-    for name, (file, parameters, allowed) in ASKED.items():
-        query = load_queries(file)[name.partition(" ")[0]]
+    for name, (file, asked, allowed) in ASKED.items():
+        query = load_queries(file, {**BOUNDS, **CALLER})[name.partition(" ")[0]]
+        parameters = asked | bound(UNBOUND) if isinstance(asked, dict) else asked
         plan = "\n".join(
             row[0] for row in connection.execute(f"EXPLAIN (COSTS OFF) {query}".encode(), parameters).fetchall()
         )
@@ -79,3 +83,19 @@ def test_each_query_goes_by_the_indexes_that_it_names(connection: Connection[Any
         indexes = {re.sub(r"^history_\d+_", "history_", one or other) for one, other in used}
         assert "Seq Scan" not in plan, f"{name}\n{plan}"
         assert indexes <= allowed, f"{name}: {indexes - allowed}\n{plan}"
+
+
+def test_for_who_is_bound_indexes_serve_too(connection: Connection[Any]) -> None:
+    for setting in ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"):
+        connection.execute(f"SET {setting} = off".encode())  # as the sessions of the web have it
+    acme = bound(Bounds(frozenset({"retailer-7"})))
+    for name, (file, asked, allowed) in ASKED.items():
+        if file != "desk.sql" or not isinstance(asked, dict):
+            continue
+        query = load_queries(file, BOUNDS)[name]
+        plan = "\n".join(
+            row[0] for row in connection.execute(f"EXPLAIN (COSTS OFF) {query}".encode(), asked | acme).fetchall()
+        )
+        used = {re.sub(r"^history_\d+_", "history_", each) for each in re.findall(r"using (\w+)", plan)}
+        assert "Seq Scan" not in plan, f"{name}\n{plan}"
+        assert used <= allowed | {"search_returns_pkey", "search_returns_retailer", "history_pkey"}, f"{name}\n{plan}"

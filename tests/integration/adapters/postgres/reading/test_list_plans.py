@@ -14,6 +14,7 @@ from psycopg import Connection
 
 from service.adapters.postgres.reading.listing import PostgresListing
 from service.adapters.postgres.reading.returns import open_pool
+from service.application.access.bounds import EVERYTHING, UNBOUND
 from service.application.reading.filters import ExceptionFilter, LetterFilter, ReturnFilter
 from service.application.reading.listing import STUCK_HOURS
 from service.application.reading.pages import due_times
@@ -131,25 +132,25 @@ def test_every_list_goes_by_an_index_of_its_own(connection: Connection[Any]) -> 
     for name, (wanted, expected) in RETURN_LISTS.items():
         for after in (None, RETURNS // 2):
             with planned(explained, f"returns, {name}", expected):
-                listing.returns(wanted, DUE, after, PAGE)
+                listing.returns(UNBOUND, wanted, DUE, after, PAGE)
     for place in (None, (middle, 100)):
         with planned(explained, "stuck returns", {"search_returns_stuck"}):
-            listing.stuck_returns(ReturnFilter(), DUE, place, PAGE)
+            listing.stuck_returns(UNBOUND, ReturnFilter(), DUE, place, PAGE)
         with planned(explained, "stuck returns of a retailer", {"search_returns_retailer_stuck"}):
-            listing.stuck_returns(ReturnFilter(retailer="retailer-7"), DUE, place, PAGE)
+            listing.stuck_returns(UNBOUND, ReturnFilter(retailer="retailer-7"), DUE, place, PAGE)
     for name, (among, expected) in EXCEPTION_LISTS.items():
         for key in (None, (middle, 100, 1)):
             with planned(explained, f"exceptions, {name}", expected):
-                listing.exceptions(among, key, PAGE)
+                listing.exceptions(UNBOUND, among, key, PAGE)
     for parked_key in (None, (middle, "return", "R-1", "", "")):
         with planned(explained, "parked", {"parked_recorded_at"}):
-            listing.parked(ExceptionFilter(), parked_key, PAGE)
+            listing.parked(UNBOUND, ExceptionFilter(), parked_key, PAGE)
     with planned(explained, "parked of a return", {"parked_pkey"}):
-        listing.parked(ExceptionFilter(return_id="R-77"), None, PAGE)
+        listing.parked(UNBOUND, ExceptionFilter(return_id="R-77"), None, PAGE)
     for name, (which, expected) in LETTER_LISTS.items():
         for letter_key in (None, (middle, 100)):
             with planned(explained, f"letters, {name}", expected):
-                listing.letters(which, letter_key, PAGE, 4096)
+                listing.letters(EVERYTHING, which, letter_key, PAGE, 4096)
 
 
 @pytest.mark.usefixtures("few")
@@ -160,18 +161,18 @@ def test_no_question_looks_at_more_than_so_many_rows(connection: Connection[Any]
 
     for wanted in (no_such, no_such.model_copy(update={"status": Milestone.RDBTC})):
         with planned(explained, str(wanted), set()):
-            found = listing.returns(wanted, DUE, None, PAGE)
+            found = listing.returns(UNBOUND, wanted, DUE, None, PAGE)
 
         assert found.rows == []
         assert found.upto is not None or wanted.status is not None  # of those there are not that many
     with planned(explained, "stuck", set()):
-        listing.stuck_returns(no_such, DUE, None, PAGE)
+        listing.stuck_returns(UNBOUND, no_such, DUE, None, PAGE)
     with planned(explained, "exceptions", set()):
-        listing.exceptions(ExceptionFilter(verdict="held", carrier="nobody", open=True), None, PAGE)
+        listing.exceptions(UNBOUND, ExceptionFilter(verdict="held", carrier="nobody", open=True), None, PAGE)
     with planned(explained, "parked", set()):
-        listing.parked(ExceptionFilter(code="none"), None, PAGE)
+        listing.parked(UNBOUND, ExceptionFilter(code="none"), None, PAGE)
     with planned(explained, "letters", set()):
-        listing.letters(LetterFilter(topic="topic-3", open=True), None, PAGE, 4096)
+        listing.letters(EVERYTHING, LetterFilter(topic="topic-3", open=True), None, PAGE, 4096)
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ import re
 import psycopg
 import pytest
 
-from service.adapters.postgres.access.tokens import create_token
+from service.adapters.postgres.access.tokens import CALLER, create_token
 from service.adapters.postgres.database import connect
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
+from service.application.access.bounds import UNBOUND
 from service.metrics import Metrics
 from service.web.app import create_app
 from tests.support.journals import creation, ingest
@@ -20,14 +21,19 @@ from tests.support.web import served
 pytestmark = pytest.mark.postgres
 
 # Asked so often that their plans are kept, whatever size the tables had when they were made.
-KEPT = {"reading.sql": ("state", "history"), "public.sql": ("find", "rows", "revisions"), "tokens.sql": ("scopes_of",)}
+KEPT = {
+    "reading.sql": ("state", "history"),
+    "bounds.sql": ("is_contested",),
+    "public.sql": ("find", "rows", "revisions"),
+    "tokens.sql": ("caller_of",),
+}
 
 
 def test_a_connection_that_the_server_closed_is_not_used_again(database: str) -> None:
     ingest(database, [creation()])
     with open_pool(database, 2) as pool:
         reading = PostgresReading(pool)
-        assert reading.state("R-1001") is not None
+        assert reading.state(UNBOUND, "R-1001") is not None
 
         with psycopg.connect(database, autocommit=True) as connection:
             connection.execute(
@@ -35,7 +41,7 @@ def test_a_connection_that_the_server_closed_is_not_used_again(database: str) ->
                 "WHERE application_name = 'returns-web' AND datname = current_database()"
             )
 
-        assert reading.state("R-1001") is not None
+        assert reading.state(UNBOUND, "R-1001") is not None
 
 
 def test_a_session_reads_and_a_block_sees_one_moment(database: str) -> None:
@@ -58,7 +64,7 @@ def test_a_plan_that_is_kept_probes_indexes_though_it_was_made_for_empty_tables(
     numbers: dict[str, int] = {}
     query = re.sub(
         r"%(\(\w+\))?s", lambda at: f"${numbers.setdefault(at[1] or str(at.start()), len(numbers) + 1)}",
-        load_queries(file)[name],
+        load_queries(file, CALLER)[name],
     )  # fmt: skip
     with open_pool(database, 1) as pool, pool.connection() as connection:
         plan = connection.execute(f"EXPLAIN (GENERIC_PLAN) {query}".encode()).fetchall()

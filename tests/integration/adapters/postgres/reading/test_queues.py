@@ -11,8 +11,10 @@ import psycopg
 import pytest
 
 from service.adapters.postgres.queries import load_queries
+from service.adapters.postgres.reading.bounds import BOUNDS, bound
 from service.adapters.postgres.reading.queues import PostgresQueues
 from service.adapters.postgres.reading.returns import open_pool
+from service.application.access.bounds import EVERYTHING, UNBOUND
 from service.application.reading.listing import STUCK_HOURS
 from service.application.reading.pages import due_times
 from service.application.reading.queues import MOST_COUNTED, Size
@@ -40,12 +42,17 @@ def execute(database: str, statement: str, *parameters: Any) -> None:
 
 
 def test_nothing_waits_where_there_is_nothing(queues: PostgresQueues) -> None:
-    sizes = queues.sizes(DUE)
+    sizes = queues.sizes(UNBOUND, DUE)
 
     assert set(sizes.stuck.values()) | set(sizes.exceptions.values()) | {sizes.in_use, sizes.parked} == {Size(0, None)}
     assert sizes.letters == {}
-    assert (queues.unmapped(), queues.counts(), queues.days(date(2026, 1, 1)), queues.offsets()) == ([], {}, [], {})
-    assert queues.projection_lag() == (0, None, True)
+    assert (
+        queues.unmapped(UNBOUND),
+        queues.counts(EVERYTHING),
+        queues.days(EVERYTHING, date(2026, 1, 1)),
+        queues.offsets(EVERYTHING),
+    ) == ([], {}, [], {})
+    assert queues.projection_lag(EVERYTHING) == (0, None, True)
 
 
 def test_each_queue_says_how_much_waits_and_since_when(database: str, queues: PostgresQueues) -> None:
@@ -64,7 +71,7 @@ def test_each_queue_says_how_much_waits_and_since_when(database: str, queues: Po
         long_ago,
     )
 
-    sizes = queues.sizes(DUE)
+    sizes = queues.sizes(UNBOUND, DUE)
 
     assert sizes.stuck["RDTPF"] == Size(2, long_ago - timedelta(hours=2))
     assert {status for status, size in sizes.stuck.items() if size.number} == {"RDTPF"}
@@ -86,7 +93,7 @@ def test_a_resolved_letter_and_a_complete_return_wait_for_nobody(database: str, 
     execute(database, "UPDATE search_returns SET status_recorded_at = '2026-01-01'")
     execute(database, "UPDATE dead_letters SET resolved_at = now()")
 
-    sizes = queues.sizes(DUE)
+    sizes = queues.sizes(UNBOUND, DUE)
 
     assert sizes.stuck["RDTPF"].number == 0
     assert sizes.letters == {}
@@ -99,7 +106,7 @@ def test_unmapped_codes_stand_together_by_carrier_and_code(database: str, queues
     ingest(database, [scan("WHAT", "10:00", "R-2"), {**lost, "data": {**lost["data"], "carrier": "nobody"}}])
     project(database)
 
-    found = queues.unmapped()
+    found = queues.unmapped(UNBOUND)
 
     assert [(each.carrier, each.code, each.reason, each.size.number, each.example) for each in found] == [
         ("generic", "WHAT", "unknown_code", 2, "R-2"),
@@ -120,7 +127,7 @@ def test_a_queue_is_counted_so_far_and_no_further(database: str, queues: Postgre
         MOST_COUNTED + 50,
     )
 
-    parked = queues.sizes(DUE).parked
+    parked = queues.sizes(UNBOUND, DUE).parked
 
     assert parked.number == MOST_COUNTED + 1
     assert parked.is_more
@@ -130,14 +137,14 @@ def test_figures_are_read_as_they_were_kept(database: str, queues: PostgresQueue
     ingest(database, [creation("R-1"), creation("R-2", route="first_mile_only"), scan("COLLECTED", "10:00", "R-1")])
     project(database)
 
-    assert queues.counts() == {("omnirps", "RT"): 1, ("first_mile_only", "RC"): 1}
-    assert {(each.day, each.milestone, each.returns) for each in queues.days(date(2026, 11, 20))} == {
+    assert queues.counts(EVERYTHING) == {("omnirps", "RT"): 1, ("first_mile_only", "RC"): 1}
+    assert {(each.day, each.milestone, each.returns) for each in queues.days(EVERYTHING, date(2026, 11, 20))} == {
         (date(2026, 11, 20), "RC", 1),
         (date(2026, 11, 20), "RT", 1),
     }
-    assert queues.days(date(2026, 11, 21)) == []
-    assert sum(queues.minutes(NOW - timedelta(hours=1)).values()) == 3
-    assert queues.minutes(datetime.now(UTC) + timedelta(hours=1)) == {}
+    assert queues.days(EVERYTHING, date(2026, 11, 21)) == []
+    assert sum(queues.minutes(EVERYTHING, NOW - timedelta(hours=1)).values()) == 3
+    assert queues.minutes(EVERYTHING, datetime.now(UTC) + timedelta(hours=1)) == {}
 
 
 def test_tables_that_are_behind_say_so(database: str, queues: PostgresQueues) -> None:
@@ -146,7 +153,7 @@ def test_tables_that_are_behind_say_so(database: str, queues: PostgresQueues) ->
     ingest(database, [creation("R-2")])
     execute(database, "UPDATE cursors SET n = 1 WHERE name = 'figures'")
 
-    progress = queues.projection_lag()
+    progress = queues.projection_lag(EVERYTHING)
 
     assert progress.behind > 0
     assert progress.since is not None
@@ -191,7 +198,7 @@ PLANS = {
 
 @pytest.mark.slow
 def test_queues_and_figures_are_read_along_their_indexes(database: str) -> None:
-    queries = load_queries("queues.sql")
+    queries = load_queries("queues.sql", BOUNDS)
     asked = {
         "statuses": list(DUE),
         "due": list(DUE.values()),
@@ -200,6 +207,7 @@ def test_queues_and_figures_are_read_along_their_indexes(database: str) -> None:
         "groups": 200,
         "most": 101,
         "since": datetime(2026, 11, 14, 12, tzinfo=UTC),
+        **bound(UNBOUND),
     }
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(ANY_BATCH)

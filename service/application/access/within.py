@@ -1,0 +1,97 @@
+"""What of a return is seen within bounds: all of it, all but personal data, or nothing.
+
+Every store that fulfils a reading port lets what it found go through here, with the bounds that the port was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from service.application.access.bounds import Bounds
+from service.application.reading.tracking import RecordedEvent
+from service.domain.journey import State
+from service.domain.timeline import Sighting, decide
+
+# Members of an event's data that are nobody's. A list of what is shown, not of what is hidden: publishers add members.
+_IMPERSONAL: Final = frozenset(
+    {
+        "return_id",
+        "retailer",
+        "route",
+        "carrier",
+        "tracking_number",
+        "origin_country",
+        "destination_country",
+        "code",
+        "local_time",
+        "hub",
+        "connote",
+        "mawb",
+        "omnirps_tracking_number",
+        "source",
+        "id",
+    }
+)
+_OF_ITEMS: Final = frozenset({"sku", "quantity", "condition", "outcome"})
+_PLACE: Final = ("name", "code", "country")
+
+
+def state_within(bounds: Bounds, state: State) -> State | None:
+    """What is seen of a return; None where it is not seen. A return without its creation is nobody's."""
+    attributes = state.evidence.attributes
+    if attributes is None:
+        return state if bounds.everything else None
+    if not bounds.cover(attributes):
+        return None
+    if not bounds.is_impersonal:
+        return state
+    evidence = replace(
+        state.evidence,
+        earliest={milestone: _placed(sighting) for milestone, sighting in state.evidence.earliest.items()},
+        deliveries={connote: _placed(sighting) for connote, sighting in state.evidence.deliveries.items()},
+        attributes=attributes._replace(order_number=None),
+    )
+    return replace(state, evidence=evidence, timeline=decide(evidence))
+
+
+def row_within(bounds: Bounds, row: RecordedEvent) -> RecordedEvent:
+    """What is seen of an event of a return that is seen."""
+    return row._replace(data=data_within(bounds, row.data)) if bounds.is_impersonal else row
+
+
+def data_within(bounds: Bounds, data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is seen of an event's data."""
+    if not bounds.is_impersonal:
+        return data
+    seen: dict[str, Any] = _plain(data, _IMPERSONAL)
+    if isinstance(location := data.get("location"), dict) and (place := _impersonal_place(location)):
+        seen["location"] = place
+    if isinstance(items := data.get("items"), list):
+        seen["items"] = [_plain(item, _OF_ITEMS) for item in items if isinstance(item, dict)]
+    return seen
+
+
+def _plain(data: Mapping[str, Any], names: Container[str]) -> dict[str, Any]:
+    """These members, but no object or list in the place of a text, which may hold anything."""
+    return {name: value for name, value in data.items() if name in names and isinstance(value, str | int | float)}
+
+
+def _placed(sighting: Sighting) -> Sighting:
+    location = sighting.location
+    return sighting if location is None else sighting._replace(location=_impersonal_place(location))
+
+
+def _impersonal_place(location: Mapping[str, str]) -> dict[str, str] | None:
+    """A place by its name only if it is a facility, which has a code: it may be somebody's address."""
+    names = _PLACE if location.get("code") else ("country",)
+    return {name: value for name in names if isinstance(value := location.get(name), str) and value} or None
+
+
+def may_ask(bounds: Bounds, *, retailer: str | None, carrier: str | None, order_number: str | None) -> bool:
+    """Whether returns may be looked for by these: nobody finds by what is not shown, or not seen."""
+    if order_number is not None and bounds.is_impersonal:
+        return False
+    kinds = ((bounds.retailers, retailer), (bounds.carriers, carrier))
+    return all(not allowed or value is None or value in allowed for allowed, value in kinds)

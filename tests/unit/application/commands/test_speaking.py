@@ -1,0 +1,120 @@
+"""For whom a token may speak, and what a refusal says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from service.application.access.bounds import UNBOUND, Bounds
+from service.application.access.within import state_within
+from service.application.commands.speaking import Speaking, require_creation
+from service.domain.journey import State, replay
+from service.errors import InvalidEvent
+from service.wire.carriers import CarrierTables
+from service.wire.inbound import Parser, SubjectKind
+from tests.support.journals import DELIVERED, DS, RP, VOID, creation, event, scan
+from tests.unit.application.access.test_bounds import bounds
+from tests.unit.wire.events import record
+
+PARSER = Parser(CarrierTables.load())
+VOIDED = event(VOID, "v", "12:00", return_id="R-1001", source="/test", id="x", by="Ann", reason="r")
+TWO = event(DS, "d", "11:00", return_id="R-1001", hub="akl1")
+
+
+class Returns:
+    """R-1001 of retailer acme, carrier generic, and nothing else."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def states(self, bounds: Bounds, kind: SubjectKind, subject: str, limit: int) -> Sequence[tuple[str, State]]:
+        self.asked += 1
+        assert kind is not SubjectKind.CONNOTE
+        state = state_within(bounds, replay([PARSER.parse(record(creation())).event]))
+        found = [("R-1001", state)] if state is not None else []
+        return found[:limit] if subject in ("R-1001", "generic/TR-1001") else []
+
+
+def refused(bound: Bounds, said: dict[str, Any]) -> list[tuple[str, str]]:
+    """The faults of an event, by these bounds."""
+    try:
+        Speaking(Returns()).require(bound, PARSER.parse(record(said)))
+    except InvalidEvent as error:
+        return list(error.faults) if error.reason == "not_allowed" else [("reason", error.reason)]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("bound", "said"),
+    (
+        (bounds(carriers="generic"), scan("COLLECTED", "10:00", "R-9")),
+        (bounds(carriers="nzpost generic"), scan("WHAT", "10:00")),
+        (bounds(carriers="generic"), event(DELIVERED, "c", "10:00", connote="CN-1", carrier="generic")),
+        (bounds(carriers="generic"), creation("R-2")),
+        (bounds(carriers="generic"), VOIDED),
+        (bounds(hubs="akl1"), TWO),
+        (bounds(hubs="akl1"), event(RP, "p", "10:00", return_id="R-9", hub="akl1")),
+        (bounds(hubs="akl1"), VOIDED),
+        (bounds("acme"), creation()),
+        (bounds("acme"), creation("R-2")),
+        (bounds("acme"), scan("COLLECTED", "10:00")),
+        (bounds("acme"), TWO),
+        (bounds("acme"), VOIDED),
+        (bounds("acme", "generic"), scan("COLLECTED", "10:00")),
+        (bounds(carriers="generic", hubs="akl1"), scan("COLLECTED", "10:00")),
+        (bounds(carriers="generic", hubs="akl1"), TWO),
+    ),
+)
+def test_what_is_its_own_a_token_may_say(bound: Bounds, said: dict[str, Any]) -> None:
+    assert refused(bound, said) == []
+
+
+@pytest.mark.parametrize(
+    ("bound", "said", "where", "what"),
+    (
+        (bounds(carriers="nzpost"), scan("COLLECTED", "10:00"), "data.carrier", "the token is bound to nzpost"),
+        (bounds(carriers="a b"), event(DELIVERED, "c", "10:00", connote="CN-1"), "data.carrier", "bound to a, b"),
+        (bounds(carriers="nzpost"), creation("R-2"), "data.carrier", "bound to nzpost"),
+        (bounds(carriers="nzpost"), TWO, "type", "said by a hub, and the token is bound to nzpost"),
+        (bounds(carriers="nzpost"), VOIDED, "data.return_id", "bound to nzpost"),
+        (bounds(hubs="mel1"), TWO, "data.hub", "bound to mel1"),
+        (bounds(hubs="mel1"), scan("COLLECTED", "10:00"), "type", "said by a carrier, and the token is bound to mel1"),
+        (bounds(hubs="mel1"), event(DELIVERED, "c", "10:00", connote="CN-1", carrier="x"), "type", "bound to mel1"),
+        (bounds(hubs="mel1"), creation("R-2"), "type", "a hub creates no returns"),
+        (bounds("bravo"), creation("R-2"), "data.retailer", "bound to bravo"),
+        (bounds("bravo"), creation("R-1001", retailer="bravo"), "data.return_id", "the number is taken"),
+        (bounds("bravo"), scan("COLLECTED", "10:00"), "data.tracking_number", "bound to bravo"),
+        (bounds("bravo"), TWO, "data.return_id", "bound to bravo"),
+        (bounds("bravo"), VOIDED, "data.return_id", "bound to bravo"),
+        (bounds("acme"), event(DELIVERED, "c", "10:00", connote="CN-1"), "data.connote", "bound to acme"),
+    ),
+)
+def test_what_is_anothers_it_may_not_and_is_told_where_and_why(
+    bound: Bounds, said: dict[str, Any], where: str, what: str
+) -> None:
+    ((path, detail),) = refused(bound, said)
+
+    assert path == where
+    assert what in detail
+
+
+def test_a_return_that_is_not_seen_is_refused_as_one_that_is_not_there() -> None:
+    assert refused(bounds("bravo"), TWO) == refused(
+        bounds("bravo"), {**TWO, "data": {**TWO["data"], "return_id": "R-77"}}
+    )
+
+
+def test_who_is_not_bound_is_not_looked_up() -> None:
+    returns = Returns()
+
+    Speaking(returns).require(UNBOUND, PARSER.parse(record(TWO)))
+
+    assert returns.asked == 0
+
+
+def test_a_creation_is_judged_before_anything_is_known_of_its_numbers() -> None:
+    require_creation(bounds("acme", "generic"), creation()["data"])
+    with pytest.raises(InvalidEvent, match=r"data\.retailer: the token is bound to bravo"):
+        require_creation(bounds("bravo"), creation()["data"])
