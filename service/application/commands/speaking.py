@@ -89,7 +89,8 @@ def _named(
     data: Mapping[str, Any], member: str, allowed: Collection[str], others: Collection[str] = frozenset()
 ) -> None:
     """Raises InvalidEvent unless the member names one of those allowed; where there are none, `others` are what binds."""
-    if allowed and data.get(member) not in allowed:
+    value = data.get(member)
+    if allowed and not (isinstance(value, str) and value in allowed):  # a description may be of any kind
         raise _refusal(f"data.{member}", "the token is bound", allowed)
     if not allowed and others:
         raise _refusal("type", f"it is said by a {member}, and the token is bound", others)

@@ -100,6 +100,13 @@ def test_what_is_anothers_it_may_not_and_is_told_where_and_why(
     assert what in detail
 
 
+@pytest.mark.parametrize("carrier", (["generic"], {"generic": 1}, 7, None))
+def test_a_member_that_is_no_text_names_nobody(carrier: object) -> None:
+    said = event(DELIVERED, "c", "10:00", connote="CN-1", carrier=carrier)
+
+    assert refused(bounds(carriers="generic"), said) == [("data.carrier", "the token is bound to generic")]
+
+
 def test_a_return_that_is_not_seen_is_refused_as_one_that_is_not_there() -> None:
     assert refused(bounds("bravo"), TWO) == refused(
         bounds("bravo"), {**TWO, "data": {**TWO["data"], "return_id": "R-77"}}
