@@ -19,6 +19,7 @@ from service.domain.journey import State
 from service.domain.milestones import RANKED, Milestone
 from service.domain.timeline import Sighting
 from service.wire.carriers import CarrierTables
+from service.wire.judging.descriptions import country, location_of
 from service.wire.rows.reconciled import RECONCILED
 from service.wire.stored import to_micros
 
@@ -97,7 +98,7 @@ class RedactedReturn:
         zones: dict[tuple[Any, ...], set[ZoneInfo]] = {}
         for row in self.rows:
             zone = self.tables.zone(str(row.data.get("carrier"))) if row.zone_source == "carrier_table" else None
-            location = row.data.get("location")
+            location = location_of(row.type, row.data)
             if zone is not None and location and location.get("name"):
                 zones.setdefault(_where(location), set()).add(zone)
         return {place: found.pop() for place, found in zones.items() if len(found) == 1}
@@ -113,14 +114,14 @@ class RedactedReturn:
         row = self._by_event.get((sighting.source, sighting.id))
         location: Mapping[str, Any] = sighting.location or {}
         if not location and milestone is RC and row is not None:
-            location = {"country": row.data.get("origin_country")}
+            location = {"country": country(row.data.get("origin_country"))}
         elif not location and milestone in (DS, RP, RE, RR):
             location = self._door
         return self._local(sighting.at, row, location)
 
     def time_of_row(self, row: RecordedEvent) -> LocalTime:
         """The clock on the wall, for a scan."""
-        return self._local(to_micros(row.occurred_at), row, row.data.get("location") or {})
+        return self._local(to_micros(row.occurred_at), row, location_of(row.type, row.data) or {})
 
     def _local(self, at: int, row: RecordedEvent | None, location: Mapping[str, Any]) -> LocalTime:
         if row is not None and row.zone_source == "carrier_table":

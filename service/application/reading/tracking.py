@@ -11,6 +11,7 @@ from service.domain.events import key_digest
 from service.domain.journey import State
 from service.domain.milestones import Milestone
 from service.wire.documents import return_document
+from service.wire.judging.descriptions import location_of
 from service.wire.stored import to_micros
 from service.wire.times import rfc3339
 
@@ -89,7 +90,7 @@ def history_item(row: RecordedEvent, state: State) -> dict[str, Any]:
         "reason": row.reason,
         "counts": counts(row, state),
         "zone_source": row.zone_source,
-        "location": row.data.get("location"),
+        "location": location_of(row.type, row.data),
         "topic": row.topic,
         "partition": row.partition,
         "offset": row.offset,

@@ -11,6 +11,8 @@ from service.application.reading.desk import Delivery
 from service.application.reading.local_time import local_time
 from service.web.ops.desk import Desk, Visit, number
 from service.web.ops.return_detail import is_number
+from service.wire.judging.descriptions import location_of
+from service.wire.models import CONNOTE_DELIVERED
 from service.wire.stored import to_micros
 
 _ROWS: Final = 50
@@ -49,5 +51,4 @@ class ConnotePage:
 
 
 def _country(delivery: Delivery) -> str | None:
-    country: str | None = (delivery.data.get("location") or {}).get("country")
-    return country
+    return (location_of(CONNOTE_DELIVERED, delivery.data) or {}).get("country")
