@@ -204,6 +204,14 @@ def _own_position_believed() -> list[Any]:
     ]
 
 
+def _place_in_an_earlier_log_believed() -> list[Any]:
+    """As it was before the world found it: what a database that went back has stored is where the worker reads on."""
+    settled = "strange = self._assignment.settle({p: each.next for p, each in stored.items()})"
+    read = settled.replace("strange = ", "self.read_again(source, ") + ")\n    strange = set()"
+    epochs = "{p for p, each in stored.items() if each.epoch != source.epoch(p, each.next)}"
+    return [_rewritten(custody.Custody, "_look_again", (settled, read), (epochs, "set()"))]
+
+
 _LOSES: Final = frozenset({"server_loses"})
 
 MUTATIONS: Final = (
@@ -229,6 +237,12 @@ MUTATIONS: Final = (
     Mutation("the drain that ends one batch too early", _drain_too_early, seen=5),
     Mutation("the drain that ends before the last batch is swept", _drain_before_the_sweep),
     Mutation("a worker's own position in place of offsets that are gone", _own_position_believed, _LOSES, seen=145),
+    Mutation(
+        "a place in a log from before it was cut believed",
+        _place_in_an_earlier_log_believed,
+        frozenset({"server_loses", "log_cut"}),
+        seen=5672,
+    ),
 )
 
 

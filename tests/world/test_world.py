@@ -46,12 +46,27 @@ def test_what_a_history_once_showed_stays_mended(name: str) -> None:
     assert play(NAMED[name]).failure is None
 
 
-def test_the_named_histories_show_what_they_were_named_for() -> None:
-    [mutation] = [
-        each for each in MUTATIONS if each.name == "a worker's own position in place of offsets that are gone"
-    ]
+@pytest.mark.parametrize(
+    ("fault", "names"),
+    (
+        (
+            "a worker's own position in place of offsets that are gone",
+            (
+                "a database that goes back to before its partitions were first read",
+                "the same, with nothing else that goes wrong",
+                "the same, after a while without connections",
+            ),
+        ),
+        (
+            "a place in a log from before it was cut believed",
+            ("a database that goes back to before a log was cut",),
+        ),
+    ),
+)
+def test_the_named_histories_show_what_they_were_named_for(fault: str, names: tuple[str, ...]) -> None:
+    [mutation] = [each for each in MUTATIONS if each.name == fault]
     with planted(mutation):
-        failures = [play(each).failure or "" for each in NAMED.values()]
+        failures = [play(NAMED[name]).failure or "" for name in names]
     assert all("is lost" in failure for failure in failures), failures
 
 

@@ -242,7 +242,7 @@ class TestStall:
 
         bench.keep(100)
 
-        assert asked == [A, B] * 3
+        assert sorted(asked) == [A] * 3 + [B] * 3
 
     def test_behind_what_was_known_to_kafka_is_no_lag(self, bench: Bench) -> None:
         # The high water mark is of the last fetch; the position may be past it.
