@@ -51,24 +51,36 @@ def bound(net: Any, of_manager: Any) -> None:
     net.run = lambda what, *arguments: run(in_time, what, *arguments)
 
 
-class Silence:
-    """For how long no broker has said a word, to one who listened all the while.
+class Lasting:
+    """For how long something has lasted, to one who looked all the while.
 
-    A process that was frozen, or was busy elsewhere, did not listen; what came meanwhile may still be unread.
+    A process that was frozen, or was busy elsewhere, did not look; what came meanwhile may still be unread.
     """
 
-    def __init__(self, net: Any, clock: Callable[[], float] = time.monotonic) -> None:
-        self._net, self._clock = net, clock
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._looked_at = self._since = clock()
+
+    def seconds(self, *, is_over: bool) -> float:
+        """Look often; where it is over it begins anew."""
+        now = self._clock()
+        if is_over or now - self._looked_at > _LISTENED_SECONDS:
+            self._since = now
+        self._looked_at = now
+        return now - self._since
+
+
+class Silence:
+    """For how long no broker has said a word."""
+
+    def __init__(self, net: Any, clock: Callable[[], float] = time.monotonic) -> None:
+        self._net, self._lasts = net, Lasting(clock)
         self._heard_at = net.heard_at
 
     def seconds(self) -> float:
         """Ask often."""
-        now = self._clock()
-        if self._net.heard_at != self._heard_at or now - self._looked_at > _LISTENED_SECONDS:
-            self._heard_at, self._since = self._net.heard_at, now
-        self._looked_at = now
-        return now - self._since
+        before, self._heard_at = self._heard_at, self._net.heard_at
+        return self._lasts.seconds(is_over=self._heard_at != before)
 
     @property
     def is_too_long(self) -> bool:

@@ -10,13 +10,13 @@ from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 
 from service.adapters.kafka.options import connection_options, opened
+from service.adapters.kafka.silence import Lasting
 from service.config import Settings
 
 METADATA_MAX_AGE_MS: Final = 30_000  # added partitions are read within this time
 REQUEST_TIMEOUT_MS: Final = 10_000
 # A fellow that is in the middle of a batch is waited for; it notices within half a minute what does not answer it.
 JOIN_SECONDS: Final = 60.0
-_LOOKED_SECONDS: Final = 5.0  # who did not look for longer than this has not waited
 _RECEIVE_BUFFER_BYTES = 1024 * 1024
 _BOOTSTRAP_TIMEOUT_MS = 5_000  # the loop tries again, and reads the stop flag in between
 
@@ -54,16 +54,11 @@ class Joining:
 
     def __init__(self, consumer: Any, clock: Callable[[], float] = time.monotonic) -> None:
         self._coordinator = consumer._coordinator  # noqa: SLF001 - of a version that is pinned
-        self._clock = clock
-        self._looked_at = self._since = clock()
+        self._lasts = Lasting(clock)
 
     def seconds(self) -> float:
         """Ask often."""
-        now = self._clock()
-        if self._coordinator.stable() or now - self._looked_at > _LOOKED_SECONDS:
-            self._since = now
-        self._looked_at = now
-        return now - self._since
+        return self._lasts.seconds(is_over=self._coordinator.stable())
 
     @property
     def is_too_long(self) -> bool:
