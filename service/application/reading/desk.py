@@ -19,7 +19,7 @@ from service.domain.journey import State
 from service.domain.milestones import Milestone, Reason, Verdict
 from service.domain.timeline import Sighting
 from service.wire.carriers import CarrierCode, CarrierTables
-from service.wire.judging.descriptions import location_of, not_understood
+from service.wire.judging.descriptions import not_understood
 from service.wire.models import EVENT_VOIDED, RETURN_CREATED, SLUG_PATTERN, compiled
 from service.wire.rows.reconciled import RECONCILED
 from service.wire.stored import to_micros
@@ -206,7 +206,7 @@ def view_return_detail(
 
 def _event(redacted: RedactedReturn, row: RecordedEvent, understood: Container[tuple[str, str]]) -> EventView:
     milestone = None if row.milestone is None else Milestone(row.milestone)
-    location = location_of(row.type, row.data)
+    location = row.location
     state = redacted.state
     counting = counts(row, state)
     first = None if milestone is None else state.timeline.counts.get(milestone)

@@ -18,7 +18,6 @@ from service.domain.events import key_digest
 from service.domain.journey import State
 from service.domain.milestones import FIRST_MILE, RANKED, RANKS, Milestone, Route
 from service.wire.carriers import CarrierTables
-from service.wire.judging.descriptions import location_of
 from service.wire.models import CARRIER_SCANNED
 from service.wire.stored import to_micros
 
@@ -198,7 +197,7 @@ def _happenings(redacted: RedactedReturn) -> list[Happening]:
         if row.milestone != RT or first is None or (row.source, row.id) == (first.source, first.id):
             continue
         if counts(row, redacted.state) and (over is None or to_micros(row.occurred_at) <= over):
-            scan = Happening(RT, False, redacted.time_of_row(row), redacted.place(location_of(row.type, row.data)))
+            scan = Happening(RT, False, redacted.time_of_row(row), redacted.place(row.location))
             told.append((_order(row), scan))
     # Of one moment, the further milestone is the newer one.
     told.sort(key=lambda each: (each[0][0], RANKS[each[1].milestone], each[0]), reverse=True)
@@ -212,5 +211,5 @@ def _order(row: RecordedEvent) -> tuple[int, str, str]:
 def _scan(redacted: RedactedReturn, row: RecordedEvent) -> Scan:
     code = row.code or ""
     known = redacted.tables.lookup(str(row.data.get("carrier")), code)
-    place = redacted.place(location_of(row.type, row.data))
+    place = redacted.place(row.location)
     return Scan(code, None if known is None else known.description, redacted.time_of_row(row), place)

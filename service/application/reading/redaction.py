@@ -19,7 +19,7 @@ from service.domain.journey import State
 from service.domain.milestones import RANKED, Milestone
 from service.domain.timeline import Sighting
 from service.wire.carriers import CarrierTables
-from service.wire.judging.descriptions import country, location_of
+from service.wire.judging.descriptions import country
 from service.wire.rows.reconciled import RECONCILED
 from service.wire.stored import to_micros
 
@@ -98,7 +98,7 @@ class RedactedReturn:
         zones: dict[tuple[Any, ...], set[ZoneInfo]] = {}
         for row in self.rows:
             zone = self.tables.zone(str(row.data.get("carrier"))) if row.zone_source == "carrier_table" else None
-            location = location_of(row.type, row.data)
+            location = row.location
             if zone is not None and location and location.get("name"):
                 zones.setdefault(_where(location), set()).add(zone)
         return {place: found.pop() for place, found in zones.items() if len(found) == 1}
@@ -121,7 +121,7 @@ class RedactedReturn:
 
     def time_of_row(self, row: RecordedEvent) -> LocalTime:
         """The clock on the wall, for a scan."""
-        return self._local(to_micros(row.occurred_at), row, location_of(row.type, row.data) or {})
+        return self._local(to_micros(row.occurred_at), row, row.location or {})
 
     def _local(self, at: int, row: RecordedEvent | None, location: Mapping[str, Any]) -> LocalTime:
         if row is not None and row.zone_source == "carrier_table":

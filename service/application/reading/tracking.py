@@ -36,6 +36,11 @@ class RecordedEvent(NamedTuple):
     data: Mapping[str, Any]
     utc_offset: int | None = None  # minutes east of UTC that `time` came with; read where clocks are told
 
+    @property
+    def location(self) -> Mapping[str, str] | None:
+        """Where it happened, as far as that is understood; what stands in `data` may be anything."""
+        return location_of(self.type, self.data)
+
 
 class ReturnReading(Protocol):
     """One return, as the journal has it now. Every method may raise Retryable."""
@@ -90,7 +95,7 @@ def history_item(row: RecordedEvent, state: State) -> dict[str, Any]:
         "reason": row.reason,
         "counts": counts(row, state),
         "zone_source": row.zone_source,
-        "location": location_of(row.type, row.data),
+        "location": row.location,
         "topic": row.topic,
         "partition": row.partition,
         "offset": row.offset,
