@@ -30,7 +30,8 @@ unit: venv ## run the tests that need no server (half a minute)
 	@$(PY) -m pytest -n 2 --dist loadfile --hypothesis-profile=quick tests/unit $(ARGS)
 
 test: venv ## run the tests, three files at a time (starts the stack, and stops it if it did)
-	@$(PY) -m deploy.local.stack during $(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/faults --ignore=tests/benchmarks $(ARGS)
+	@TEST_PATIENCE=3 $(PY) -m deploy.local.stack during $(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder \
+		--timeout=360 -o faulthandler_timeout=330 --ignore=tests/faults --ignore=tests/benchmarks $(ARGS)
 	# Once more with values that are as frozen as the type checker thinks: ADR 13. Not where some tests were asked for.
 	@$(if $(ARGS),,$(PY) -m pytest -q -n 2 -p tests.support.frozen --hypothesis-profile=quick --durations=0 --durations-min=5 tests/unit/domain tests/unit/wire)
 

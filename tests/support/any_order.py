@@ -7,6 +7,7 @@ from service.simulator.options import Options, Topics
 from service.simulator.world import World
 from tests.support.returns import stored_timelines
 from tests.support.service import Service
+from tests.support.waiting import PATIENCE
 
 _NOW = 1_795_000_000.0
 
@@ -27,7 +28,7 @@ def in_any_order(service: Service, returns: int) -> None:
     service.publish(sent)
 
     workers = [service.start("ingest", "--drain") for _ in range(3)]
-    assert [worker.wait(240) for worker in workers] == [0, 0, 0], service.log_text()
+    assert [worker.wait(240 * PATIENCE) for worker in workers] == [0, 0, 0], service.log_text()
 
     assert stored_timelines(service.database) == answer.timelines()
     assert service.query("SELECT count(*) FROM dead_letters") == [(answer.invalid,)]

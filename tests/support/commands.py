@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from tests.support.topics import Topics
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).parents[2]
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
@@ -53,7 +53,13 @@ def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """A command from its start to its end, with these settings and no others."""
     command = [sys.executable, "-m", "service", *arguments]
     return subprocess.run(
-        command, cwd=ROOT, env=_environment(settings), capture_output=True, text=True, timeout=60, check=False
+        command,
+        cwd=ROOT,
+        env=_environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=60 * PATIENCE,
+        check=False,
     )
 
 
@@ -83,7 +89,7 @@ class Running:
 
     def end(self, timeout: float = 30.0) -> int:
         """Its exit status, once it has ended."""
-        return self.process.wait(timeout)
+        return self.process.wait(timeout * PATIENCE)
 
     def family(self) -> list[psutil.Process]:
         """It and its children."""

@@ -27,6 +27,7 @@ from service.config import Settings
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
 from service.runtime.relay import Relay, Servers
+from tests.support.waiting import PATIENCE
 
 CHECKOUT = Path(__file__).parents[2]
 _MARKER_SECONDS = 15.0
@@ -98,7 +99,7 @@ class RelayProcess:
     def kill(self) -> None:
         """SIGKILL, and wait for its end."""
         self.process.kill()
-        self.process.wait(30)
+        self.process.wait(30 * PATIENCE)
 
     def says(self, event: str) -> int:
         """How often its log holds an event."""

@@ -17,6 +17,7 @@ import psycopg
 
 from service.config import Settings
 from tests.support.topics import Clients, Topics
+from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 INPUTS = ("returns", "scans", "hub_events", "deliveries")
@@ -62,7 +63,7 @@ class Service:
             env={**os.environ, **self.variables, **variables},
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=timeout * PATIENCE,
             check=False,
         )
 
@@ -90,7 +91,7 @@ class Service:
     def stop(self, process: subprocess.Popen[bytes], timeout: float = 30) -> int:
         """Ask a process to stop, as a supervisor does; its exit status."""
         process.send_signal(signal.SIGTERM)
-        return process.wait(timeout)
+        return process.wait(timeout * PATIENCE)
 
     def publish(self, records: Iterable[tuple[str, bytes | None, bytes | None, Iterable[tuple[str, bytes]]]]) -> int:
         """Write (topic, key, value, headers) and wait until the broker has all; how many."""
@@ -99,9 +100,9 @@ class Service:
         rest = iter(records)
         # In pieces: under a steady load the client may leave a partition's batch behind until its time is up.
         while futures := [producer.send(t, key=k, value=v, headers=list(h)) for t, k, v, h in islice(rest, _PIECE)]:
-            producer.flush(timeout=60)
+            producer.flush(timeout=60 * PATIENCE)
             for future in futures:
-                future.get(timeout=30)
+                future.get(timeout=30 * PATIENCE)
             count += len(futures)
         producer.close()
         return count

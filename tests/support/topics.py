@@ -12,7 +12,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 
 class Topics:
@@ -101,6 +101,8 @@ class Clients:
             "isolation_level": "read_committed",
             "allow_auto_create_topics": False,
             "heartbeat_interval_ms": 500,
+            # It may subscribe with what it knew of the topics before they were made, and asks again only after this.
+            "metadata_max_age_ms": 2_000,
         }
         return self._keep(KafkaConsumer(*topics, **(defaults | settings)))
 
@@ -113,7 +115,7 @@ class Clients:
 
     def read(self, topic: str, count: int, timeout: float = 20.0) -> list[Any]:
         """The first `count` committed records of a topic; fails the test when they do not come in time."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * PATIENCE
         records: list[Any] = []
         with contextlib.closing(self.consumer(topic)) as consumer:
             while len(records) < count:

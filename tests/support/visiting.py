@@ -7,8 +7,10 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect
 
+from tests.support.waiting import PATIENCE
+
 _WINDOW: Final = {"width": 1280, "height": 900}
-_SECONDS: Final = 20
+_SECONDS: Final = 20 * PATIENCE
 # What a page answers to a number that leads nowhere is an error to the console alone.
 _NOT_FOUND: Final = re.compile(r"^Failed to load resource: the server responded with a status of 404")
 expect.set_options(timeout=_SECONDS * 1000)

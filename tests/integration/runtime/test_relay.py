@@ -23,7 +23,7 @@ from tests.support import relaying
 from tests.support.filling import NOW, Filler, world
 from tests.support.relaying import Order, RelayProcess, build
 from tests.support.topics import Topics
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 
 @pytest.fixture
@@ -239,7 +239,7 @@ def test_killed_at_random_points_relays_lose_repeat_and_swap_nothing(
     for relay in relays:
         eventually(partial(relay.says, "relay_starts"))
         relay.process.send_signal(signal.SIGTERM)
-    codes = [relay.process.wait(20) for relay in relays]
+    codes = [relay.process.wait(20 * PATIENCE) for relay in relays]
     build(order).run(drain=True)
 
     assert codes == [0, 0]
