@@ -190,8 +190,12 @@ def _drain_too_early() -> list[Any]:
 
 
 def _drain_before_the_sweep() -> list[Any]:
-    early = ("swept().upto >= self._batch", "swept().upto >= self._batch - 1")
+    early = ("swept.upto >= self._batch", "swept.upto >= self._batch - 1")
     return [_rewritten(progress.Drain, "is_done", early)]
+
+
+def _drain_before_the_second_sweep() -> list[Any]:
+    return [_rewritten(progress.Drain, "is_done", ("not self._is_last", "False"))]
 
 
 def _own_position_believed() -> list[Any]:
@@ -236,6 +240,7 @@ MUTATIONS: Final = (
     Mutation("a position believed by a journal that has another past", _another_past_believed, _LOSES, seen=102),
     Mutation("the drain that ends one batch too early", _drain_too_early, seen=5),
     Mutation("the drain that ends before the last batch is swept", _drain_before_the_sweep),
+    Mutation("the drain that ends before what a sweep recorded is swept", _drain_before_the_second_sweep, seen=5894),
     Mutation("a worker's own position in place of offsets that are gone", _own_position_believed, _LOSES, seen=145),
     Mutation(
         "a place in a log from before it was cut believed",
