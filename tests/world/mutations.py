@@ -16,7 +16,7 @@ from service.adapters.postgres.journal.transaction import PostgresTransaction
 from service.application.journal import ingest, sweep
 from service.application.ports import Stored
 from service.runtime import relay
-from service.runtime.ingest import assignment, custody, progress
+from service.runtime.ingest import assignment, custody, progress, taking_up
 from tests.world.play import plan, play
 from tests.world.postgres import Tx
 from tests.world.scheduler import Plan
@@ -199,6 +199,11 @@ def _another_past_believed() -> list[Any]:
     return [patch.object(relay, "believe", lambda *_: None)]
 
 
+def _cut_without_its_epoch() -> list[Any]:
+    bare = ("Stored(epoch_end.end, found, epoch_end.epoch)", "Stored(epoch_end.end, found)")
+    return [_rewritten(taking_up, "judge", bare)]
+
+
 def _drain_too_early() -> list[Any]:
     goal = "{p: each for p, each in bounds.items()"
     early = (goal, goal.replace("each for", "each._replace(end=each.end - 1) for"))
@@ -263,6 +268,12 @@ MUTATIONS: Final = (
         _place_in_an_earlier_log_believed,
         frozenset({"server_loses", "log_cut"}),
         seen=5672,
+    ),
+    Mutation(
+        "the place where a log was cut kept without its epoch",
+        _cut_without_its_epoch,
+        frozenset({"server_loses", "log_cut"}),
+        seen=15390,
     ),
 )
 
