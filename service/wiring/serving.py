@@ -23,6 +23,7 @@ from service.adapters.postgres.commands.accepting import PostgresSubjects
 from service.adapters.postgres.commands.creations import PostgresCreations
 from service.adapters.postgres.journal.letters import MendingJournal
 from service.adapters.postgres.reading.carriers import PostgresCarriers
+from service.adapters.postgres.reading.connotes import PostgresConnotes
 from service.adapters.postgres.reading.desk import PostgresDeskReading
 from service.adapters.postgres.reading.listing import PostgresListing
 from service.adapters.postgres.reading.public import PostgresPublicReading
@@ -147,6 +148,7 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
         )
         yield Services(
             PostgresListing(pool),
+            PostgresConnotes(pool),
             creating,
             replay_one,
             voiding,

@@ -43,11 +43,15 @@ END $$;
 CREATE INDEX CONCURRENTLY search_returns_travelling
     ON search_returns (connote, retailer, carrier, status, status_at, exported_at)
     WHERE connote IS NOT NULL AND status IN ('RE', 'RDBTC');
--- Under way, the longest first; delivered, the latest first.
+-- Under way, the longest first; delivered, the latest first. All of them, and those with returns of a retailer.
 CREATE INDEX CONCURRENTLY search_connotes_under_way ON search_connotes (exported_at, connote COLLATE "C")
     WHERE under_way > 0;
 CREATE INDEX CONCURRENTLY search_connotes_delivered ON search_connotes (delivered_at, connote COLLATE "C")
     WHERE delivered > 0;
+CREATE INDEX CONCURRENTLY search_connotes_retailer_under_way
+    ON search_connotes (retailer, exported_at, connote COLLATE "C") WHERE under_way > 0;
+CREATE INDEX CONCURRENTLY search_connotes_retailer_delivered
+    ON search_connotes (retailer, delivered_at, connote COLLATE "C") WHERE delivered > 0;
 -- Deliveries by when they were recorded, the latest first: those of connotes without members are among them.
 CREATE INDEX CONCURRENTLY connote_deliveries_recorded_at
     ON connote_deliveries (recorded_at, connote COLLATE "C", source COLLATE "C", id COLLATE "C");
