@@ -92,13 +92,16 @@ def test_those_under_way_come_first_the_longest_on_top_then_what_was_delivered(c
         "delivered_at": None,
         "days_under_way": days,
     }
-    assert items[3].items() >= {
-        "members": 1,
-        "delivered": 1,
-        "exported_at": "2026-11-20T11:00:00Z",
-        "delivered_at": "2026-11-20T15:00:00Z",
-        "days_under_way": 0,
-    }.items()
+    assert (
+        items[3].items()
+        >= {
+            "members": 1,
+            "delivered": 1,
+            "exported_at": "2026-11-20T11:00:00Z",
+            "delivered_at": "2026-11-20T15:00:00Z",
+            "days_under_way": 0,
+        }.items()
+    )
     assert items[4].items() >= {"members": 0, "exported_at": None, "days_under_way": None}.items()
 
 

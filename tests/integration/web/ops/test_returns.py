@@ -360,7 +360,10 @@ def test_connotes_under_way_are_listed_the_longest_first_and_what_came_without_m
     agent: Client, database: str
 ) -> None:
     for number, time in ((1, "13:00"), (2, "12:30")):
-        events = [hub(journals.RP, "12:00", f"R-{number}"), hub(journals.RE, time, f"R-{number}", connote=f"CN-{number}")]
+        events = [
+            hub(journals.RP, "12:00", f"R-{number}"),
+            hub(journals.RE, time, f"R-{number}", connote=f"CN-{number}"),
+        ]
         recorded(database, [creation(f"R-{number}"), *events])
     recorded(database, [delivery("CN-3")])
 
