@@ -7,7 +7,7 @@ from typing import Final
 
 from fastapi.responses import Response
 
-from service.application.reading.connotes.documents import connote_item, list_connotes, state_of, travels
+from service.application.reading.connotes.documents import head_item, list_connotes, travels
 from service.application.reading.connotes.listing import UNDER_WAY, Delivery
 from service.application.reading.filters import ConnoteFilter
 from service.application.reading.local_time import local_time
@@ -66,8 +66,7 @@ class ConnotePages:
         return visit.show(
             "ops/connote.html",
             connote=connote,
-            head=connote_item(found.head, services.now()),
-            state=state_of(found),
+            head=head_item(found, services.now()),
             members=[(member, travels(member, connote)) for member in members],
             deliveries=deliveries,
             statuses=found.statuses,

@@ -37,12 +37,12 @@ _SUMS: Final = (
     "max(delivered_at) AS delivered_at"
 )
 _FILLED: Final = {"sums": _SUMS, **BOUNDS}
-_QUERIES: Final = load_queries("connotes.sql", _FILLED)
-_UNDER_WAY: Final = load_queries(
+QUERIES: Final = load_queries("connotes.sql", _FILLED)
+UNDER_WAY_QUERIES: Final = load_queries(
     "connotes.sql",
     {**_FILLED, "time": "exported_at", "some": "under_way", "all": "true", "behind": ">", "down": "ASC"},
 )
-_DELIVERED: Final = load_queries(
+DELIVERED_QUERIES: Final = load_queries(
     "connotes.sql",
     {
         **_FILLED,
@@ -67,10 +67,10 @@ class PostgresConnotes:
         self._pool = pool
 
     def under_way(self, bounds: Bounds, wanted: ConnoteFilter, after: Key | None, limit: int) -> Window[ListedConnote]:
-        return self._listed(_UNDER_WAY, UNDER_WAY, bounds, wanted, after or (_NEVER, ""), limit)
+        return self._listed(UNDER_WAY_QUERIES, UNDER_WAY, bounds, wanted, after or (_NEVER, ""), limit)
 
     def delivered(self, bounds: Bounds, wanted: ConnoteFilter, after: Key | None, limit: int) -> Window[ListedConnote]:
-        return self._listed(_DELIVERED, DELIVERED, bounds, wanted, after or (_EVER, ""), limit)
+        return self._listed(DELIVERED_QUERIES, DELIVERED, bounds, wanted, after or (_EVER, ""), limit)
 
     def without_members(
         self, _: Everything, after: tuple[datetime, str, str, str] | None, limit: int
@@ -78,15 +78,15 @@ class PostgresConnotes:
         at, number, source, id_ = after or (_EVER, "", "", "")
         parameters = {"at": at, "number": number, "source": source, "id": id_, "limit": limit}
         with translated(), self._pool.connection() as connection, connection.transaction():
-            return _window(connection, _QUERIES, "without_members", WITHOUT_MEMBERS, parameters)
+            return _window(connection, QUERIES, "without_members", WITHOUT_MEMBERS, parameters)
 
     def connote(self, bounds: Bounds, connote: str, after: int, limit: int) -> Connote | None:
         parameters = {"connote": connote, "after": after, "limit": limit, "few": _MOST_DELIVERIES, **bound(bounds)}
         with translated(), self._pool.connection() as connection, connection.transaction():
-            head = connection.execute(_QUERIES["head"], parameters).fetchone()
-            members = _window(connection, _QUERIES, "members", MEMBERS, parameters)
+            head = connection.execute(QUERIES["head"], parameters).fetchone()
+            members = _window(connection, QUERIES, "members", MEMBERS, parameters)
             statuses, deliveries = (
-                connection.execute(_QUERIES[name], parameters).fetchall() for name in ("statuses", "deliveries")
+                connection.execute(QUERIES[name], parameters).fetchall() for name in ("statuses", "deliveries")
             )
         if not statuses and (not deliveries or bounds.everything is None):
             return None

@@ -119,13 +119,16 @@ def _days(row: ListedConnote, now: datetime) -> int | None:
     return max((until - row.exported_at).days, 0)
 
 
-def state_of(found: Connote) -> str:
-    """Where a connote is: as in lists, or NOT_EXPORTED."""
-    if found.head.under_way:
-        return ConnoteState.UNDER_WAY.value
-    if found.head.delivered:
-        return ConnoteState.DELIVERED.value
-    return NOT_EXPORTED if found.statuses else ConnoteState.WITHOUT_MEMBERS.value
+def head_item(found: Connote, now: datetime) -> dict[str, Any]:
+    """What is said of a connote as lists say it; its state may be NOT_EXPORTED, too."""
+    head = found.head
+    if head.under_way or head.delivered:
+        return connote_item(head, now)
+    if found.statuses:
+        return _head(head, NOT_EXPORTED, now)
+    delivery = found.deliveries[0] if found.deliveries else None
+    known = head._replace(delivered_at=None if delivery is None else delivery.occurred_at)
+    return _head(known, ConnoteState.WITHOUT_MEMBERS.value, now)
 
 
 def find_connote(
@@ -138,13 +141,7 @@ def find_connote(
     found = reading.connote(bounds, connote, return_no, limit + 1)
     if found is None:
         return None
-    head = found.head
-    if head.delivered_at is None and found.deliveries and not found.statuses:
-        head = head._replace(delivered_at=found.deliveries[0].occurred_at)
-    document = {
-        **_head(head, state_of(found), now),
-        "deliveries": [_delivery(each) for each in found.deliveries],
-    }
+    document = {**head_item(found, now), "deliveries": [_delivery(each) for each in found.deliveries]}
     return document, page_of(MEMBERS, found.members, limit, lambda member: _member(member, connote))
 
 

@@ -11,6 +11,7 @@ from httpx import Client
 
 from service.adapters.postgres.reading import connotes as reading
 from service.application.access.bounds import Bounds
+from service.web.api.connotes import Connote, ConnotesPage
 from tests.support.api import api, project, settings_for, token, walk
 from tests.support.journals import DELIVERED, RE, RP, RR, VOID, creation, event, ingest
 
@@ -71,8 +72,10 @@ def names(client: Client, **parameters: Any) -> list[str]:
 def test_those_under_way_come_first_the_longest_on_top_then_what_was_delivered(client: Client, database: str) -> None:
     fill(database)
 
-    items = client.get("/v1/connotes").json()["items"]
+    answer = client.get("/v1/connotes")
+    items = answer.json()["items"]
 
+    ConnotesPage.model_validate_json(answer.text)
     states = [(item["connote"], item["state"]) for item in items]
     assert states == [
         ("CN-EARLY", "under_way"),
@@ -146,7 +149,9 @@ def test_a_connote_has_its_members_page_by_page_and_its_deliveries(client: Clien
     )
     project(database)
 
-    first = client.get("/v1/connotes/CN-1", params={"limit": 2}).json()
+    answer = client.get("/v1/connotes/CN-1", params={"limit": 2})
+    Connote.model_validate_json(answer.text)
+    first = answer.json()
     second = client.get("/v1/connotes/CN-1", params={"limit": 2, "cursor": first["next_cursor"]}).json()
 
     head = {name: value for name, value in first.items() if name not in ("items", "next_cursor")}
