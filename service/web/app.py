@@ -16,7 +16,7 @@ from service.application.readiness import ReadinessCheck
 from service.application.reading.tracking import ReturnReading
 from service.metrics import Metrics
 from service.settings.servers import TOKEN_RATE
-from service.web.api import bulk, creating, events, feeds, labels, reference
+from service.web.api import bulk, connotes, creating, events, feeds, labels, reference
 from service.web.api import exceptions as desk
 from service.web.api import returns as api
 from service.web.api.models import Health
@@ -126,6 +126,7 @@ async def readyz(request: Request, response: Response) -> dict[str, Any]:
 
 _ROUTERS: Final = (
     api.router,
+    connotes.router,
     creating.router,
     bulk.router,
     labels.router,

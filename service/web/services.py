@@ -17,6 +17,7 @@ from service.application.commands.labelling import Labelling
 from service.application.commands.portal import Portals
 from service.application.commands.voiding import Voiding
 from service.application.journal.replay import Replayed
+from service.application.reading.connotes.listing import ConnoteReading
 from service.application.reading.listing import STUCK_HOURS, Listing
 from service.application.reading.pages import due_times
 from service.domain.milestones import Milestone
@@ -25,7 +26,7 @@ from service.domain.milestones import Milestone
 class Services(NamedTuple):
     """The use cases of the API and the desk, wired by `service.wiring.serving`.
 
-    `listing` reads the lists; `creating` and `voiding` publish events and answer once Kafka has them, `accepting` those that
+    `listing` reads the lists, `connotes` those of connotes; `creating` and `voiding` publish events and answer once Kafka has them, `accepting` those that
     publishers send as they are. `audit` keeps who did what. `replay` tries the dead letter of a number again, for who is not
     bound, and answers with what became of it; None: there is no such letter; it may raise Retryable.
     `feeding` takes in what carriers send in words of their own, `labelling` prints labels. `stuck_hours` is for how many hours a return may stay in a
@@ -35,6 +36,7 @@ class Services(NamedTuple):
     """
 
     listing: Listing
+    connotes: ConnoteReading
     creating: Creating
     replay: Callable[[Everything, int], Replayed | None]
     voiding: Voiding

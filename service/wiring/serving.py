@@ -23,6 +23,7 @@ from service.adapters.postgres.commands.accepting import PostgresSubjects
 from service.adapters.postgres.commands.creations import PostgresCreations
 from service.adapters.postgres.journal.letters import MendingJournal
 from service.adapters.postgres.reading.carriers import PostgresCarriers
+from service.adapters.postgres.reading.connotes import PostgresConnotes
 from service.adapters.postgres.reading.desk import PostgresDeskReading
 from service.adapters.postgres.reading.listing import PostgresListing
 from service.adapters.postgres.reading.public import PostgresPublicReading
@@ -120,6 +121,7 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
     connection_options(settings, "returns-web")  # Kafka is asked later; what is wrong with its settings is said now
     understood = parser(settings, tables)
     returns, hub_events = settings.topic_returns, settings.topic_hub_events
+    onto_topics = feeds.topics(settings)
 
     def replay_one(_: Everything, letter_no: int) -> Replayed | None:
         with closing(MendingJournal(settings.database_url.get_secret_value(), tables, "returns-web")) as letters:
@@ -131,7 +133,7 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
             return lambda key, event: publishing.publish_now(topic, key.encode(), event, list(STRUCTURED_HEADERS))
 
         def scans(found: Sequence[Scan]) -> None:
-            sent = [(settings.topic_scans, scan.key.encode(), scan.value) for scan in found]
+            sent = [(onto_topics[scan.onto], scan.key.encode(), scan.value) for scan in found]
             publishing.publish_all_now(sent, list(STRUCTURED_HEADERS))
 
         ranges = load_ranges(Path(settings.numbers_file) if settings.numbers_file else None)
@@ -147,6 +149,7 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
         )
         yield Services(
             PostgresListing(pool),
+            PostgresConnotes(pool),
             creating,
             replay_one,
             voiding,

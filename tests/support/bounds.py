@@ -48,6 +48,7 @@ QUERIES: Final = {
     "code": "NO-SUCH",
     "return_id": "R-1002",
     "open": "true",
+    "state": "delivered",
     "topic": "first-mile.scans",
     "since": "2026-01-01T00:00:00Z",
     "until": "2099-01-01T00:00:00Z",

@@ -795,6 +795,21 @@ def _miscounted_days(tx: Tx, params: Any) -> Iterator[Any]:
     yield from _differences(tx, "search_days", "returns", counted)
 
 
+@_does("verify.sql", "miscounted_connotes")
+def _miscounted_connotes(tx: Tx, params: Any) -> Iterator[Any]:
+    del params
+    counted: dict[Any, list[int]] = {}
+    for _, row in tx.rows("search_returns"):
+        if row["connote"] is not None and row["status"] in {"RE", "RDBTC"}:
+            numbers = counted.setdefault((row["connote"], row["retailer"], row["carrier"]), [0, 0])
+            numbers[row["status"] == "RDBTC"] += 1
+    held = {key: [row["under_way"], row["delivered"]] for key, row in tx.rows("search_connotes")}
+    for key in sorted(held.keys() | counted.keys()):
+        has, true = held.get(key, [0, 0]), counted.get(key, [0, 0])
+        if has != true:
+            yield (*key, has[0], true[0], has[1], true[1])
+
+
 @_does("verify.sql", "miscounted_minutes")
 def _miscounted_minutes(tx: Tx, params: Any) -> Iterator[Any]:
     del params
@@ -834,7 +849,7 @@ def _begin(tx: Tx, params: Any) -> Iterator[Any]:
 
 _SEARCH_RETURN: Final = _names(
     "return_no, return_id, retailer, route, carrier, tracking_number, order_number, connote, hub, status, status_at, "
-    "status_recorded_at, version, complete, created_at, updated_at, seq, reached"
+    "status_recorded_at, version, complete, created_at, updated_at, seq, reached, exported_at"
 )
 
 
@@ -869,7 +884,8 @@ def _touch_returns(tx: Tx, params: Any) -> Iterable[Any]:
 def _counted(tx: Tx, params: Any) -> Iterator[Any]:
     for return_no in params[0]:
         if (row := tx.get("search_returns", return_no)) is not None:
-            yield return_no, row["seq"], row["route"], row["status"], _days(row["reached"])
+            held = (row[name] for name in ("connote", "retailer", "carrier"))
+            yield return_no, row["seq"], row["route"], row["status"], _days(row["reached"]), *held
 
 
 @_does("search.sql", "count_returns", writes=True)
@@ -889,6 +905,39 @@ def _add(tx: Tx, table: str, key: Any, column: str, number: int) -> None:
 def _count_days(tx: Tx, params: Any) -> Iterable[Any]:
     for day, milestone, route, number in zip(*params, strict=True):
         _add(tx, "search_days", (day, milestone, route), "returns", number)
+    return ()
+
+
+@_does("search.sql", "count_connotes", writes=True)
+def _count_connotes(tx: Tx, params: Any) -> Iterable[Any]:
+    for *share, under_way, delivered in zip(*params, strict=True):
+        key = tuple(share)
+        tx.lock("search_connotes", key)
+        known = tx.get("search_connotes", key) or {"under_way": 0, "delivered": 0}
+        numbers = {"under_way": known["under_way"] + under_way, "delivered": known["delivered"] + delivered}
+        tx.update("search_connotes", key, known | numbers)
+    return ()
+
+
+@_does("search.sql", "time_connotes", writes=True)
+def _time_connotes(tx: Tx, params: Any) -> Iterable[Any]:
+    for key in zip(*params, strict=True):
+        shared = [r for _, r in tx.rows("search_returns") if (r["connote"], r["retailer"], r["carrier"]) == key]
+        waiting = [row["status_at"] for row in shared if row["status"] == "RE"]
+        arrived = [row for row in shared if row["status"] == "RDBTC"]
+        last = max((row["status_at"] for row in arrived), default=None)
+        exported = [row["exported_at"] for row in arrived if row["status_at"] == last]
+        times = {"exported_at": min(waiting or exported, default=None), "delivered_at": last}
+        tx.update("search_connotes", key, (tx.get("search_connotes", key) or {}) | times)
+    return ()
+
+
+@_does("search.sql", "forget_connotes", writes=True)
+def _forget_connotes(tx: Tx, params: Any) -> Iterable[Any]:
+    for key in zip(*params, strict=True):
+        known = tx.get("search_connotes", key)
+        if known is not None and known["under_way"] <= 0 and known["delivered"] <= 0:
+            tx.update("search_connotes", key, None)
     return ()
 
 

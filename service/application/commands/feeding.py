@@ -11,7 +11,7 @@ from service.application.commands.speaking import Speaking
 from service.errors import InvalidEvent, ServiceError
 from service.wire.feeds.definition import Feed
 from service.wire.feeds.enabled import Enabled
-from service.wire.feeds.reading import Reader, Scan, Source
+from service.wire.feeds.reading import Onto, Reader, Scan, Source
 from service.wire.feeds.signatures import Request
 
 
@@ -97,6 +97,6 @@ class Feeding:
             yield scan.path, "it is no event, so it is not known to be within what the token is bound to"
 
     def _taken(self, scans: list[Scan]) -> list[Scan]:
-        if scans:
-            self._publish(scans)
+        if published := [scan for scan in scans if scan.onto is not Onto.NOWHERE]:
+            self._publish(published)
         return scans

@@ -50,6 +50,7 @@ from service.wire.carriers import CarrierTables
 NAVIGATION: Final = (
     ("home", "/ops"),
     ("returns", "/ops/returns"),
+    ("connotes", "/ops/connotes"),
     ("queues", "/ops/queues"),
     ("letters", "/ops/dead-letters"),
     ("figures", "/ops/figures"),

@@ -8,6 +8,11 @@ feed = "omniparcel"
 carrier = "omniparcel-gb"
 secret = "..."
 
+[omniparcel-final-mile]           # the same feed for the connotes that leave the hubs
+feed = "omniparcel"
+numbers = "connotes"
+secret = "..."
+
 [aftership]
 secret = "..."
 carriers = { "royal-mail" = "royalmail" }    # what it calls carriers, and what we call them
@@ -26,12 +31,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from service.errors import SettingsError
-from service.wire.feeds.definition import Feed, is_slug
+from service.wire.feeds.definition import Feed, are_connotes, is_slug
 from service.wire.feeds.reading import Source
 from service.wire.feeds.signatures import Scheme, parse_signature
 
 SHORTEST_SECRET: Final = 8
-_MEMBERS: Final = frozenset({"feed", "carrier", "carriers", "secret", "secrets", "signature"})
+_MEMBERS: Final = frozenset({"feed", "carrier", "carriers", "secret", "secrets", "signature", "numbers"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,8 @@ def _enabled(where: str, name: str, entry: Mapping[str, Any], feeds: Mapping[str
         raise SettingsError(f"{where}.feed: there is no such feed; there are {', '.join(sorted(feeds))}")
     if "signature" in entry:
         feed = replace(feed, signature=parse_signature(f"{where}.signature", entry["signature"]))
+    if "numbers" in entry:
+        feed = replace(feed, of_connotes=are_connotes(f"{where}.numbers", entry["numbers"]))
     carrier, carriers = entry.get("carrier"), entry.get("carriers", {})
     if carrier is not None and (not isinstance(carrier, str) or not is_slug(carrier) or feed.carrier is None):
         raise SettingsError(f"{where}.carrier: the name of a carrier is expected, of a feed with one carrier")
