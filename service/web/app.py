@@ -16,7 +16,7 @@ from service.application.readiness import ReadinessCheck
 from service.application.reading.tracking import ReturnReading
 from service.metrics import Metrics
 from service.settings.servers import TOKEN_RATE
-from service.web.api import bulk, connotes, creating, events, feeds, labels, reference
+from service.web.api import bulk, connotes, creating, events, feeds, hub, labels, reference
 from service.web.api import exceptions as desk
 from service.web.api import returns as api
 from service.web.api.models import Health
@@ -27,6 +27,7 @@ from service.web.http.middleware import Access
 from service.web.http.problems import ProblemDetails
 from service.web.http.readiness import Known, Readiness
 from service.web.http.security import Tokens
+from service.web.hub.page import Station
 from service.web.ops.desk import Parts
 from service.web.ops.router import create_router
 from service.web.public.pages import Pages, Public
@@ -95,6 +96,7 @@ def create_app(
         app.include_router(router)
     if public is not None:
         app.include_router(Pages(public).router)
+        app.include_router(Station().router)
         if services is not None and services.portals is not None and services.labelling is not None:
             app.include_router(Returning(services.portals, services.labelling, public.limits.client).router)
     if desk_parts is not None:
@@ -132,6 +134,7 @@ _ROUTERS: Final = (
     labels.router,
     events.router,
     feeds.router,
+    hub.router,
     desk.router,
     health,
     reference.router,
