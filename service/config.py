@@ -85,7 +85,8 @@ class Settings(TopicSettings):
         default=0.9,
         gt=0,
         le=1,
-        description="A partition stops when this share of its last fuse_run records is invalid.",
+        description="When this share of a source's last fuse_run records is invalid, further letters of it are thin: kept by "
+        "coordinates and reason, without the body.",
     )
     fuse_run: int = Field(default=1000, ge=1, description="See fuse_ratio: so many records in a row are looked at.")
     stall_seconds: float = Field(

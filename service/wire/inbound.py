@@ -117,7 +117,15 @@ class Parser:
 
     def parse(self, record: Record) -> Inbound:
         """The record's event. Raises InvalidEvent, and nothing else, whatever the record holds."""
-        envelope = cloudevents.decode(record)
+        envelope: dict[str, Any] | None = None
+        try:
+            envelope = cloudevents.decode(record)
+            return self._understand(record, envelope)
+        except InvalidEvent as error:
+            error.source = cloudevents.source_of(record, envelope)
+            raise
+
+    def _understand(self, record: Record, envelope: dict[str, Any]) -> Inbound:
         event_type, validate = self._type(envelope, record.topic)
         ignored: tuple[str, ...] = ()
         try:
