@@ -85,7 +85,8 @@ class Settings(TopicSettings):
         default=0.9,
         gt=0,
         le=1,
-        description="A partition stops when this share of its last fuse_run records is invalid.",
+        description="When this share of a source's last fuse_run records is invalid, further letters of it are thin: kept by "
+        "coordinates and reason, without the body.",
     )
     fuse_run: int = Field(default=1000, ge=1, description="See fuse_ratio: so many records in a row are looked at.")
     stall_seconds: float = Field(
@@ -138,6 +139,16 @@ class Settings(TopicSettings):
     )
     carrier_tables: str | None = Field(
         default=None, description="Folder of further carrier tables (*.toml); one of the same name replaces ours."
+    )
+    publishers: str | None = Field(
+        default=None,
+        description="TOML file of who may say what on which input topic; without it everything is allowed.",
+    )
+    creation_age_days: int = Field(
+        default=400,
+        ge=1,
+        le=36_500,
+        description="A creation that is older than this when it comes is no event: an earlier time takes a return over.",
     )
     feeds_file: str | None = Field(
         default=None, description="TOML file of the feeds that are open and their secrets; without it none is."

@@ -8,7 +8,8 @@ from pathlib import Path
 from service.config import Settings
 from service.wire import models
 from service.wire.carriers import CarrierTables
-from service.wire.inbound import Parser
+from service.wire.inbound import MICROS_A_DAY, Parser
+from service.wire.judging.publishers import Publishers, load_publishers
 
 
 def database(settings: Settings) -> str:
@@ -30,7 +31,13 @@ def topics_by_type(settings: Settings) -> dict[str, str]:
     }
 
 
+def publishers(settings: Settings) -> Publishers | None:
+    """Who may say what; None where everything is allowed. Raises SettingsError."""
+    return load_publishers(Path(settings.publishers)) if settings.publishers else None
+
+
 def parser(settings: Settings, tables: CarrierTables) -> Parser:
     """Who may write a topic may assert what its types assert, and nothing else."""
     types = {getattr(settings, setting): types for setting, types in models.TYPES_BY_TOPIC_SETTING.items()}
-    return Parser(tables, types, lambda: time.time_ns() // 1000)
+    oldest = settings.creation_age_days * MICROS_A_DAY
+    return Parser(tables, types, lambda: time.time_ns() // 1000, publishers(settings), oldest)

@@ -16,6 +16,7 @@ from service import logs
 from service.adapters.kafka.ends import KafkaEnds
 from service.adapters.kafka.options import connection_options
 from service.adapters.kafka.publishing.producing import Publishing
+from service.adapters.kafka.retention import KafkaRetention
 from service.adapters.postgres.access.audit import PostgresAudit
 from service.adapters.postgres.access.sessions import PostgresSessions
 from service.adapters.postgres.access.token_use import token_use
@@ -36,6 +37,7 @@ from service.application.commands.accepting import Accepting
 from service.application.commands.creation import Creating
 from service.application.commands.labelling import Labelling
 from service.application.commands.portal import Portals
+from service.application.commands.resending import Changes, Correcting
 from service.application.commands.speaking import Speaking
 from service.application.commands.voiding import Voiding
 from service.application.journal.replay import Replayed, replay_letter
@@ -123,9 +125,10 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
     returns, hub_events = settings.topic_returns, settings.topic_hub_events
     onto_topics = feeds.topics(settings)
 
-    def replay_one(_: Everything, letter_no: int) -> Replayed | None:
+    def replay_one(_: Everything, letter_no: int, changes: Changes) -> Replayed | None:
+        read = Correcting(understood, changes) if changes else understood
         with closing(MendingJournal(settings.database_url.get_secret_value(), tables, "returns-web")) as letters:
-            return replay_letter(letters, understood, letter_no)
+            return replay_letter(letters, read, letter_no)
 
     with closing(Publishing(settings, "returns-web", patience_seconds=_CREATION_SECONDS)) as publishing:
 
@@ -198,6 +201,7 @@ def desk(settings: Settings, pool: Pool, services: Services, tables: CarrierTabl
             topics=settings.input_topics,
             export_rows=settings.ops_export_rows,
             carriers=PostgresCarriers(pool),
+            kept=KafkaRetention(settings),
         )
 
 

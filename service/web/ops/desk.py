@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 from urllib.parse import quote, urlencode
@@ -86,6 +86,9 @@ class Parts:
     public_url: str | None = None
     monotonic: Callable[[], float] = time.monotonic
     carriers: CarrierReading | None = None
+    kept: Callable[[str], timedelta | None] = lambda _: (
+        None
+    )  # for how long Kafka keeps what comes on a topic, where known
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,6 @@ signature = { scheme = "token", header = "X-Feed-Token" }   # in place of the fe
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +31,7 @@ from typing import Any, Final
 
 from service.errors import SettingsError
 from service.wire.feeds.definition import Feed, are_connotes, is_slug
+from service.wire.feeds.entries import entries_of
 from service.wire.feeds.reading import Source
 from service.wire.feeds.signatures import Scheme, parse_signature
 
@@ -63,20 +63,6 @@ def parse_enabled(text: str, feeds: Mapping[str, Feed], origin: str) -> dict[str
     """The open feeds that the TOML `text` names. Raises SettingsError that starts with `origin`."""
     entries = entries_of(text, origin, _MEMBERS)
     return {name: _enabled(f"{origin}: {name}", name, entry, feeds) for name, entry in entries.items()}
-
-
-def entries_of(text: str, origin: str, members: frozenset[str]) -> dict[str, dict[str, Any]]:
-    """The tables of the TOML `text`, which are named as slugs are and have these members. Raises SettingsError."""
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{origin}: {error}") from None
-    for name, entry in document.items():
-        if not is_slug(name) or not isinstance(entry, dict):
-            raise SettingsError(f"{origin}: {name}: a table is expected, named in lower case")
-        if unknown := entry.keys() - members:
-            raise SettingsError(f"{origin}: {name}: unknown key {min(unknown)!r}")
-    return document
 
 
 def _enabled(where: str, name: str, entry: Mapping[str, Any], feeds: Mapping[str, Feed]) -> Enabled:

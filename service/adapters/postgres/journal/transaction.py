@@ -10,7 +10,7 @@ import psycopg
 from psycopg import Connection
 
 from service.adapters.postgres.database import set_local
-from service.adapters.postgres.journal import offsets
+from service.adapters.postgres.journal import fuses, offsets
 from service.adapters.postgres.journal.batch_ids import new_batch_id
 from service.adapters.postgres.journal.columns import COPY_TYPES, LISTS, copied, sent
 from service.adapters.postgres.journal.memory import Memory
@@ -234,7 +234,9 @@ class PostgresTransaction:
         )
 
     def keep_dead_letters(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
-        return [letter for piece in pieces(letters) for letter in self._keep_piece(piece)]
+        kept = [letter for piece in pieces(letters) for letter in self._keep_piece(piece)]
+        fuses.count_thin(self._connection, kept)
+        return kept
 
     def _keep_piece(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         records = [letter.record for letter in letters]
