@@ -85,6 +85,7 @@ class Parts:
     public_url: str | None = None
     monotonic: Callable[[], float] = time.monotonic
     carriers: CarrierReading | None = None
+    token_hashes: Callable[[], frozenset[bytes]] = frozenset  # of all valid tokens
 
 
 @dataclass(frozen=True, slots=True)
