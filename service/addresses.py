@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Final
 from urllib.parse import parse_qsl, unquote
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _SCHEMES: Final = ("postgresql://", "postgres://")
 _WANTED: Final = ("any", "read-write", "read-only", "primary", "standby", "prefer-standby")
@@ -65,3 +68,16 @@ def wrong_together(protocol: str, *, cafile: str | None, mechanism: str | None, 
     if cafile is not None and not protocol.endswith("SSL"):
         return f"RETURNS_KAFKA_SSL_CAFILE: nothing would be encrypted, for {told}"
     return None
+
+
+def networks_in(text: str | None) -> tuple[Network, ...]:
+    """Addresses and networks, separated by commas. Raises ValueError; everybody is no network."""
+    try:
+        found = tuple(ipaddress.ip_network(each.strip()) for each in (text or "").split(",") if each.strip())
+    except ValueError:
+        found = None
+    if found is None or any(network.prefixlen == 0 for network in found):
+        raise ValueError(
+            "must be addresses or networks, separated by commas; whoever asks cannot be trusted to say who asks"
+        )
+    return found

@@ -7,10 +7,11 @@ from typing import Final, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from service.addresses import wrong_together, wrong_with
+from service.addresses import Network, networks_in, wrong_together, wrong_with
 
 PREFIX: Final = "RETURNS_"
 TOKEN_RATE: Final = 60_000
+TOKEN_FAILURES: Final = 60
 
 
 class ServerSettings(BaseSettings):
@@ -59,10 +60,25 @@ class ServerSettings(BaseSettings):
         description="Address that people reach `serve` under, for links. Without it answers, messages and labels have none.",
     )
 
-    http_trusted_proxies: str = Field(
-        default="127.0.0.1",
-        min_length=1,
-        description="Proxies in front of `serve`, addresses separated by commas, whose X-Forwarded-For names the client.",
+    http_trusted_proxies: str | None = Field(
+        default=None,
+        description="Proxies in front of `serve`, addresses or networks separated by commas, whose X-Forwarded-For names "
+        "the client and whose X-Forwarded-Proto the scheme. Without it nobody's does.",
+    )
+    http_connections: int = Field(
+        default=2000,
+        ge=10,
+        le=100_000,
+        description="Most connections to one web process; the one that waited longest for its client makes room for another.",
+    )
+    http_connections_per_client: int = Field(
+        default=200, ge=1, le=100_000, description="Most connections of one client that is no trusted proxy."
+    )
+    http_header_seconds: float = Field(
+        default=10, gt=0, le=600, description="A client gets this long to send the header of a request."
+    )
+    http_body_seconds: float = Field(
+        default=30, gt=0, le=3600, description="A client gets this long to send the body of a request."
     )
     public_client_rate: int = Field(
         default=60, ge=1, le=100_000, description="Public pages a minute that one client gets from one web process."
@@ -76,12 +92,18 @@ class ServerSettings(BaseSettings):
     public_streams: int = Field(
         default=1000, ge=0, le=100_000, description="Most pages that one web process keeps live at a time."
     )
+    public_streams_per_client: int = Field(
+        default=20, ge=0, le=100_000, description="Most pages that it keeps live for one client at a time."
+    )
 
     token_rate: int = Field(
         default=TOKEN_RATE,
         ge=1,
         le=10_000_000,
         description="Requests a minute that a token without a rate of its own may make of one web process.",
+    )
+    token_failures: int = Field(
+        default=TOKEN_FAILURES, ge=1, le=100_000, description="Wrong tokens a minute that are looked up for one client."
     )
 
     ops_export_rows: int = Field(
@@ -91,11 +113,26 @@ class ServerSettings(BaseSettings):
         default=30, ge=1, le=1440, description="A login to the operations desk ends when it is not used for this long."
     )
     ops_login_failures: int = Field(
-        default=10, ge=1, le=100_000, description="Logins a minute that may fail of one client, at one web process."
+        default=10,
+        ge=1,
+        le=100_000,
+        description="Logins a minute that may fail of one client, at one "
+        "web process. Then only tokens that were made are looked at.",
     )
     ops_session_hours: int = Field(
         default=12, ge=1, le=168, description="A login to the operations desk ends after this long in any case."
     )
+
+    @field_validator("http_trusted_proxies")
+    @classmethod
+    def _names_proxies(cls, value: str | None) -> str | None:
+        networks_in(value)
+        return value
+
+    @property
+    def trusted_proxies(self) -> tuple[Network, ...]:
+        """Whose word is taken for who asks."""
+        return networks_in(self.http_trusted_proxies)
 
     @field_validator("database_url")
     @classmethod

@@ -51,11 +51,13 @@ from service.web.app import Use, create_app
 from service.web.http.limits import Rate
 from service.web.ops.desk import Parts
 from service.web.public.pages import Public, PublicLimits
+from service.web.server.serving import server_config
 from service.web.services import Services
 from service.wire.cloudevents import STRUCTURED_HEADERS
 from service.wire.numbering.ranges import load_ranges
 from service.wire.omnireturns.portals import load_portals
 from service.wiring import feeds
+from service.wiring.door import connection_limits
 from service.wiring.monitors import processes
 from service.wiring.parts import carrier_tables, parser, topics_by_type
 
@@ -84,13 +86,14 @@ def web(
         client=Rate(settings.public_client_rate, settings.public_burst),
         number=Rate(settings.public_number_rate, settings.public_burst),
         streams=settings.public_streams,
+        streams_of_a_client=settings.public_streams_per_client,
     )
     with open_pool(settings.database_url.get_secret_value(), settings.database_pool_size) as pool:
         tables = carrier_tables(settings)
         public = Public(PostgresPublicReading(pool), tables, limits, lambda: bool(stop))
         reading = PostgresReading(pool)
         used = TokenUse(token_use(pool))
-        use = Use(settings.token_rate, used.used)
+        use = Use(settings.token_rate, used.used, settings.token_failures, reading.token_hashes)
         with (
             wire_services(settings, pool, tables) as services,
             desk(settings, pool, services, tables) as parts,
@@ -194,6 +197,7 @@ def desk(settings: Settings, pool: Pool, services: Services, tables: CarrierTabl
             tables=tables,
             public_url=settings.public_url,
             failures=Rate(settings.ops_login_failures, settings.ops_login_failures),
+            token_hashes=PostgresReading(pool).token_hashes,
             queues=PostgresQueues(pool),
             durations=DurationKeeper(PostgresPublicReading(pool), time.monotonic),
             ends=ends,
@@ -232,12 +236,10 @@ def serve(settings: Settings, metrics: Metrics, stop: Stop, monitor: Monitor) ->
         _listen(settings.http_host, settings.http_port) as listener,
         web(settings, metrics, stop, monitor, board) as application,
     ):
-        config = uvicorn.Config(
+        config = server_config(
             application,
-            log_config=None,
-            access_log=False,  # the application logs requests itself, without query strings
-            server_header=False,
-            forwarded_allow_ips=settings.http_trusted_proxies,
+            connection_limits(settings),
+            settings.trusted_proxies,
             timeout_graceful_shutdown=_STOP_SECONDS,
         )
         host, port = listener.getsockname()[:2]

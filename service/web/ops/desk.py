@@ -86,9 +86,9 @@ class Parts:
     public_url: str | None = None
     monotonic: Callable[[], float] = time.monotonic
     carriers: CarrierReading | None = None
-    kept: Callable[[str], timedelta | None] = lambda _: (
-        None
-    )  # for how long Kafka keeps what comes on a topic, where known
+    # For how long Kafka keeps what comes on a topic, where known.
+    kept: Callable[[str], timedelta | None] = lambda _: None
+    token_hashes: Callable[[], frozenset[bytes]] = frozenset  # of all valid tokens
 
 
 @dataclass(frozen=True, slots=True)

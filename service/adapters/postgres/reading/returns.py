@@ -154,6 +154,11 @@ class PostgresReading:
         with translated(), self._pool.connection() as connection:
             return tokens.find_caller(connection, token)
 
+    def token_hashes(self) -> frozenset[bytes]:
+        """Of all valid tokens. Raises Retryable."""
+        with translated(), self._pool.connection() as connection:
+            return tokens.valid_hashes(connection)
+
     def problems(self) -> list[str]:
         try:
             with translated(), self._pool.connection(timeout=_READINESS_SECONDS) as connection:
