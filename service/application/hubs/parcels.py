@@ -92,9 +92,9 @@ def _found(
 
 def _parcel(reading: ReturnReading, bounds: Bounds, return_id: str) -> dict[str, Any] | None:
     found = reading.history(bounds, return_id, 0, _MOST_ROWS)
-    if found is None or (attributes := found[0].evidence.attributes) is None:
+    if found is None or (attributes := found.state.evidence.attributes) is None:
         return None
-    state, rows = found
+    state, rows = found.state, found.rows
     created = _data(state, rows, Milestone.RC)
     status = state.timeline.status
     return {

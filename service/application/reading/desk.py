@@ -55,12 +55,16 @@ class Standing(NamedTuple):
 
 
 class ReturnDetail(NamedTuple):
-    """A return with a page of its history, the newest row first. `standing` may lag, or be missing, for a moment."""
+    """A return with a page of its history, the newest row first; `is_cut`: fewer than asked for, since they are large.
+
+    `standing` may lag, or be missing, for a moment.
+    """
 
     return_id: str
     state: State
     standing: Standing | None
     rows: Sequence[RecordedEvent]
+    is_cut: bool = False
 
 
 class DeskReading(Protocol):

@@ -11,6 +11,7 @@ from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.reading.bounds import BOUNDS, bound, state_seen
 from service.adapters.postgres.reading.returns import Pool
+from service.adapters.postgres.reading.rows import read_rows
 from service.application.access.bounds import Bounds
 from service.application.access.within import row_within
 from service.application.reading.desk import Match, ReturnDetail, SearchTerms, Standing
@@ -51,9 +52,13 @@ class PostgresDeskReading:
             if head is None:
                 return None
             return_no, state, standing = head
-            parameters = (return_no, _LAST_SEQ if before is None else before, limit)
-            rows = connection.execute(_QUERIES["rows"], parameters).fetchall()
-        return ReturnDetail(return_id, state, standing, [row_within(bounds, RecordedEvent(*each)) for each in rows])
+
+            def ask(seq: int, number: int) -> list[tuple[Any, ...]]:
+                return connection.execute(_QUERIES["rows"], (return_no, seq, number)).fetchall()
+
+            rows, is_cut = read_rows(ask, _LAST_SEQ if before is None else before, limit)
+        shown = [row_within(bounds, RecordedEvent(*each)) for each in rows]
+        return ReturnDetail(return_id, state, standing, shown, is_cut)
 
     def past(self, bounds: Bounds, return_id: str, limit: int) -> list[Event] | None:
         with translated(), self._pool.connection() as connection, connection.transaction():
