@@ -122,7 +122,9 @@ def test_a_feed_of_connotes_delivers_all_that_travels_under_one_and_ignores_its_
     ingest(database, [creation("R-1"), *exported])
     scans = [{"OmniCode": code, "EventDT": f"2026-11-22T1{at}:00:00"} for at, code in enumerate(("OP-33", "OP-72"))]
     content = json.dumps([{"ConsignmentNo": "CN-1", "Events": scans}]).encode()
-    signed = {name: value.encode() for name, value in headers(source("omniparcel").feed.signature, content).items()}
+    signed: Any = {
+        name: value.encode() for name, value in headers(source("omniparcel").feed.signature, content).items()
+    }
 
     answer = client.post("/v1/feeds/final-mile", content=content, headers=signed)
 
