@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum, unique
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from service.domain.events import Event
 from service.domain.milestones import Route
@@ -49,3 +50,9 @@ class Parcel(NamedTuple):
     carrier: cast.Carrier
     retailer: cast.Retailer
     items: tuple[dict[str, Any], ...]
+
+    def clock(self, place: cast.Location | None) -> ZoneInfo:
+        """The zone of a place where a carrier scans it: Perth is not Sydney, and Dallas not Los Angeles."""
+        if place is self.retailer.warehouse:
+            return self.retailer.zone
+        return cast.ZONES.get((place or {}).get("code", ""), self.country.zone)

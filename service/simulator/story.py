@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from random import Random
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from service.domain.events import Attributes, Event, Sense
 from service.domain.milestones import Milestone, Route
@@ -272,7 +271,7 @@ class Storyteller:
             data["location"] = place
         if signed_by is not None:
             data["signed_by"] = signed_by
-        time: str | None = clocks.with_offset(at, _clock(parcel, place))
+        time: str | None = clocks.with_offset(at, parcel.clock(place))
         if parcel.country.code in carrier.local_times:
             local = clocks.without_offset(at, parcel.country.zone)
             if local is not None:
@@ -297,10 +296,3 @@ class Storyteller:
 
     def _pick(self, choices: Any) -> Any:
         return choices[int(self._rng.random() * len(choices))]
-
-
-def _clock(parcel: Parcel, place: cast.Location | None) -> ZoneInfo:
-    """The zone of a place where a carrier scans the parcel: Perth is not Sydney, and Dallas not Los Angeles."""
-    if place is parcel.retailer.warehouse:
-        return parcel.retailer.zone
-    return cast.ZONES.get((place or {}).get("code", ""), parcel.country.zone)

@@ -52,7 +52,9 @@ def test_it_reports_which_share_of_what_it_sent_had_which_flaw() -> None:
 
     events, lines = tally.by_nature[Nature.EVENT], dict(line.split(maxsplit=1) for line in tally.report().splitlines())
     for flaw, asked in (("late", 0.2), ("repeated", 0.1), ("invalid", 0.05)):
-        number, share = re.fullmatch(rf"([0-9,]+)  ([0-9.]+)% of {events:,} events", lines[flaw]).groups()
+        found = re.fullmatch(rf"([0-9,]+)  ([0-9.]+)% of {events:,} events", lines[flaw])
+        assert found is not None
+        number, share = found.groups()
         assert float(share) / 100 == pytest.approx(int(number.replace(",", "")) / events, abs=0.0001)
         assert float(share) / 100 == pytest.approx(asked, rel=0.3)
     assert lines["invalid"].startswith(f"{tally.by_nature[Nature.INVALID]:,} ")
