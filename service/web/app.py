@@ -100,14 +100,19 @@ def create_app(
     for router in _ROUTERS:
         app.include_router(router)
     if public is not None:
-        app.include_router(Pages(public).router)
-        app.include_router(Station().router)
-        if services is not None and services.portals is not None and services.labelling is not None:
-            app.include_router(Returning(services.portals, services.labelling, public.limits.client).router)
+        _add_pages(app, public, services)
     if desk_parts is not None:
         app.include_router(create_router(desk_parts))
     _describe(app)
     return app
+
+
+def _add_pages(app: FastAPI, public: Public, services: Services | None) -> None:
+    """The pages that ask for no session: the public ones, the scan station, and where consumers make returns, that one."""
+    app.include_router(Pages(public).router)
+    app.include_router(Station().router)
+    if services is not None and services.portals is not None and services.labelling is not None:
+        app.include_router(Returning(services.portals, services.labelling, public.limits.client).router)
 
 
 @health.get("/livez", summary="Whether the process runs", response_model=Health)

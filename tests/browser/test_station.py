@@ -52,7 +52,7 @@ def returns(site: Site) -> None:
     def at_hub(type_: str, return_id: str, time: str, **data: Any) -> dict[str, Any]:
         return event(type_, f"{return_id}-{time}", time, return_id=return_id, hub="leeds", **data)
 
-    there = {"items": ITEMS, "destination_country": "NZ", "order_number": "ORDER-7"}
+    there: dict[str, Any] = {"items": ITEMS, "destination_country": "NZ", "order_number": "ORDER-7"}
     ingest(
         site.database,
         [

@@ -19,6 +19,7 @@ from service.web.api.lists import NEXT_CURSOR, PageQuery
 from service.web.api.models import Answer
 from service.web.api.returns import Store
 from service.web.http.cursors import invalid
+from service.web.http.problems import documented
 from service.web.http.security import Require
 from service.web.services import Wired
 
@@ -131,7 +132,7 @@ class WaitingQuery(Filter, PageQuery):
     hub: Slug | None = Field(default=None, description="One that the token is bound to, which may be left out.")
 
 
-@router.get("", summary="Whose token it is", response_model=Station)
+@router.get("", summary="Whose token it is", response_model=Station, responses=documented())
 async def get_station(caller: Hub) -> Response:
     """For a station that signs in."""
     return answer({"publisher": caller.publisher, "hubs": sorted(caller.bounds.hubs)})

@@ -44,7 +44,7 @@ export async function startCamera(button, view, scanned) {
     view.srcObject = stream;
     view.hidden = false;
     button.ariaPressed = "true";
-    await view.play();
+    view.play().catch(() => {}); // until there is a picture, nothing is read from it
     look();
   });
 }
