@@ -31,7 +31,7 @@ def definitions(settings: Settings) -> Mapping[str, Feed]:
 
 def reader(settings: Settings, parser: Parser) -> Reader:
     """What turns requests and rows into scans."""
-    return Reader(parser, settings.topic_scans, lambda: time.time_ns() // 1000)
+    return Reader(parser, settings.sent_to("topic_scans"), lambda: time.time_ns() // 1000)
 
 
 def feeding(
@@ -71,7 +71,7 @@ def import_file(settings: Settings, order: Order, stop: Stop, tell: Callable[[Ta
         headers = list(STRUCTURED_HEADERS)
 
         def publish(scan: Scan) -> None:
-            publishing.publish(settings.topic_scans, scan.key.encode(), scan.value, headers)
+            publishing.publish(settings.sent_to("topic_scans"), scan.key.encode(), scan.value, headers)
 
         return _tallied(found, tally, stop, tell, publish)
 

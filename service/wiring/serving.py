@@ -121,7 +121,8 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
     """What the API does beyond reading one return; neither server need be there yet. Raises SettingsError."""
     connection_options(settings, "returns-web")  # Kafka is asked later; what is wrong with its settings is said now
     understood = parser(settings, tables)
-    returns, hub_events = settings.topic_returns, settings.topic_hub_events
+    returns, hub_events = settings.sent_to("topic_returns"), settings.sent_to("topic_hub_events")
+    scan_topic = settings.sent_to("topic_scans")
 
     def replay_one(_: Everything, letter_no: int, changes: Changes) -> Replayed | None:
         read = Correcting(understood, changes) if changes else understood
@@ -134,7 +135,7 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
             return lambda key, event: publishing.publish_now(topic, key.encode(), event, list(STRUCTURED_HEADERS))
 
         def scans(found: Sequence[Scan]) -> None:
-            sent = [(settings.topic_scans, scan.key.encode(), scan.value) for scan in found]
+            sent = [(scan_topic, scan.key.encode(), scan.value) for scan in found]
             publishing.publish_all_now(sent, list(STRUCTURED_HEADERS))
 
         ranges = load_ranges(Path(settings.numbers_file) if settings.numbers_file else None)

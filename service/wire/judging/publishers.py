@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_type_hints
 
 from service.errors import InvalidEvent, SettingsError
+from service.topic_names import NAME, covers, overlap
 from service.wire import models
 from service.wire.feeds.entries import entries_of
 from service.wire.reasons import Invalid
@@ -44,7 +45,7 @@ _KEYS: Final[dict[str, str]] = {
     )
     for event_type in models.MODELS
 }
-_is_topic: Final = models.compiled(r"^[A-Za-z0-9._-]{1,249}\*?$")
+_is_topic: Final = models.compiled(rf"^{NAME}\*?$")
 _Fault = tuple[str, str]
 
 
@@ -95,8 +96,9 @@ class Publishers:
         self._of_topic: dict[str, list[Publisher]] = {}
 
     def unnamed(self, topics: Sequence[str]) -> list[str]:
-        """Those of the topics that nobody may write."""
-        return [topic for topic in topics if not any(each.writes(topic) for each in self._publishers)]
+        """Those of the topics, and prefixes of topics, that nobody may write."""
+        written = [entry for each in self._publishers for entry in each.topics]
+        return [topic for topic in topics if not any(overlap(entry, topic) for entry in written)]
 
     def require(self, record: Record, event_type: str, source: str, data: Mapping[str, Any], subject: str) -> None:
         """Raises InvalidEvent for what is outside of what the topic's publishers may say, and for a key that contradicts
@@ -132,15 +134,6 @@ def parse_publishers(text: str, origin: str) -> Publishers:
     """The publishers that the TOML `text` names. Raises SettingsError that starts with `origin`."""
     entries = entries_of(text, origin, _MEMBERS)
     return Publishers([_publisher(f"{origin}: {name}", name, entry) for name, entry in entries.items()])
-
-
-def covers(pattern: str, topic: str) -> bool:
-    """Whether a topic is meant by a name, or by a prefix that ends in an asterisk.
-
-    >>> covers("scans.*", "scans.nzpost"), covers("scans", "scans.nzpost")
-    (True, False)
-    """
-    return topic.startswith(pattern[:-1]) if pattern.endswith("*") else topic == pattern
 
 
 def _publisher(where: str, name: str, entry: Mapping[str, Any]) -> Publisher:
