@@ -196,7 +196,7 @@ def desk(settings: Settings, pool: Pool, services: Services, tables: CarrierTabl
             durations=DurationKeeper(PostgresPublicReading(pool), time.monotonic),
             ends=ends,
             parser=parser(settings, tables),
-            topics=settings.input_topics,
+            topics=settings.inputs,
             export_rows=settings.ops_export_rows,
             carriers=PostgresCarriers(pool),
             kept=KafkaRetention(settings),

@@ -18,8 +18,9 @@ takes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_type_hints
 
@@ -94,6 +95,7 @@ class Publishers:
     def __init__(self, publishers: Sequence[Publisher]) -> None:
         self._publishers = publishers
         self._of_topic: dict[str, list[Publisher]] = {}
+        self._owning: Callable[[str, str], list[Publisher]] = lru_cache(4096)(self._find_owning)
 
     def unnamed(self, topics: Sequence[str]) -> list[str]:
         """Those of the topics, and prefixes of topics, that nobody may write."""
@@ -104,21 +106,25 @@ class Publishers:
         """Raises InvalidEvent for what is outside of what the topic's publishers may say, and for a key that contradicts
         the data. A message without a key contradicts nothing.
         """
-        topic = record.topic
-        of_topic = self._of_topic.get(topic)
-        if of_topic is None:  # the topics of a worker, or of an API, are few
-            of_topic = self._of_topic[topic] = [each for each in self._publishers if each.writes(topic)]
         found: list[_Fault] | None = None
-        for publisher in of_topic:
-            if publisher.owns(source):
-                faults = publisher.faults(event_type, data)
-                if not faults:
-                    break
-                found = faults if found is None or len(faults) < len(found) else found
+        for publisher in self._owning(record.topic, source):
+            faults = publisher.faults(event_type, data)
+            if not faults:
+                break
+            found = faults if found is None or len(faults) < len(found) else found
         else:
-            raise _refused(Invalid.NOT_ALLOWED, found or [_stranger(of_topic)])
+            raise _refused(Invalid.NOT_ALLOWED, found or [_stranger(self._writing(record.topic))])
         if record.key and record.key != subject.encode():
             raise _refused(Invalid.KEY_MISMATCH, [("key", f"that of the data is expected: {_KEYS[event_type]}")])
+
+    def _writing(self, topic: str) -> list[Publisher]:
+        found = self._of_topic.get(topic)
+        if found is None:  # the topics of a worker, or of an API, are few
+            found = self._of_topic[topic] = [each for each in self._publishers if each.writes(topic)]
+        return found
+
+    def _find_owning(self, topic: str, source: str) -> list[Publisher]:
+        return [each for each in self._writing(topic) if each.owns(source)]
 
 
 def load_publishers(path: Path) -> Publishers:

@@ -440,8 +440,7 @@ def test_a_letter_is_corrected_at_the_desk_and_the_audit_log_says_what_was_set(a
 
 
 def test_the_desk_shows_whose_letters_are_thin_and_for_how_long_kafka_has_them(database: str, topics: Topics) -> None:
-    topic = topics.create("thin")
-    topics.alter(topic, {"retention.ms": str(30 * 86_400_000)})
+    topic = topics.create("thin", retention_ms=str(30 * 86_400_000))
     (letter_no,) = bury(database, None, topic=topic)
     execute(database, "UPDATE dead_letters SET reason = 'not_json', published_at = '2026-11-20T10:00:00Z'")
     execute(
