@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from itertools import product
 from typing import Any, Final, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -14,6 +15,7 @@ from service.domain.milestones import NAMES, Milestone
 from service.errors import SettingsError
 from service.settings.servers import PREFIX
 from service.settings.topics import TopicSettings
+from service.topic_names import overlap
 
 MAX_BATCH_BYTES: Final = (
     64 * 1024 * 1024
@@ -186,13 +188,14 @@ class Settings(TopicSettings):
         """Two topics of one name are one topic: each message of it would be wrong to somebody."""
         topics = [name for name in type(self).model_fields if name.startswith("topic_")]
         for kind in ([name for name in topics if isinstance(getattr(self, name), str)], ["group_id", "relay_group_id"]):
-            known: dict[str, str] = {}
+            known = list[tuple[str, str]]()
             for name in kind:
-                value = getattr(self, name)
-                if value in known:
-                    first = f"{PREFIX}{known[value]}".upper()
-                    raise ValueError(f"{first} and {PREFIX}{name.upper()}: must not have the same value")
-                known[value] = name
+                entries = self.entries(name) if name.startswith("topic_") else (getattr(self, name),)
+                for entry, (other, first) in product(entries, known):
+                    if overlap(entry, other):
+                        both = f"{PREFIX}{first.upper()} and {PREFIX}{name.upper()}"
+                        raise ValueError(f"{both}: must not have the same value, nor one that the other's prefix means")
+                known += [(entry, name) for entry in entries]
         return self
 
     @classmethod

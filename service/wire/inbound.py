@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from service.domain.events import Attributes, Event, Sense
 from service.domain.milestones import Milestone, Route
 from service.errors import InvalidEvent
+from service.topic_names import covers
 from service.wire import cloudevents, models
 from service.wire.carriers import WHITE_SPACE, CarrierTables
 from service.wire.judging.descriptions import forgiven, location_of, order_number
@@ -91,7 +92,7 @@ _CORE_ATTRIBUTES: Final = frozenset(
 class Parser:
     """Turns records into events; built once, with the carrier tables.
 
-    `types_by_topic` says which event types a topic may carry, because who may write a topic may assert what its
+    `types_by_topic` says which event types a topic, or all topics with a prefix, may carry, because who may write a topic may assert what its
     types assert. A topic that it does not name carries any. `now` is the clock of who receives, in microseconds since
     1970-01-01 UTC; without one Kafka's timestamp is all that the future is judged by. Without `publishers` whoever may
     write a topic may say anything that it takes. A creation that is older than `oldest_creation` microseconds when it comes
@@ -110,10 +111,11 @@ class Parser:
         self._now = now
         self._publishers = publishers
         self._oldest_creation = oldest_creation
-        self._validators = {
+        self._validators: dict[str, Mapping[str, Callable[..., Any]]] = {
             topic: {event_type: _VALIDATORS[event_type] for event_type in types}
             for topic, types in (types_by_topic or {}).items()
         }
+        self._named = dict(self._validators)  # names and prefixes; the former grows by the topics that are met
 
     def parse(self, record: Record) -> Inbound:
         """The record's event. Raises InvalidEvent, and nothing else, whatever the record holds."""
@@ -189,9 +191,13 @@ class Parser:
             raise InvalidEvent(
                 Invalid.UNKNOWN_TYPE, f"type: not one that this service takes in: {', '.join(_VALIDATORS)}"
             )
-        validate = self._validators.get(topic, _VALIDATORS).get(event_type)
+        taken = self._validators.get(topic)
+        if taken is None:
+            taken = next((types for entry, types in self._named.items() if covers(entry, topic)), _VALIDATORS)
+            self._validators[topic] = taken
+        validate = taken.get(event_type)
         if validate is None:
-            right = " or ".join(other for other, types in self._validators.items() if event_type in types)
+            right = " or ".join(other for other, types in self._named.items() if event_type in types)
             raise InvalidEvent(
                 Invalid.WRONG_TOPIC, f"type: {event_type} does not belong on this topic but on {right or 'none'}"
             )

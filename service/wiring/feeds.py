@@ -37,7 +37,7 @@ def reader(settings: Settings, parser: Parser) -> Reader:
 
 def topics(settings: Settings) -> Mapping[Onto, str]:
     """Where what feeds say is published."""
-    return {Onto.SCANS: settings.topic_scans, Onto.DELIVERIES: settings.topic_deliveries}
+    return {Onto.SCANS: settings.sent_to("topic_scans"), Onto.DELIVERIES: settings.sent_to("topic_deliveries")}
 
 
 def feeding(

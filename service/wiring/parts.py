@@ -23,9 +23,9 @@ def carrier_tables(settings: Settings) -> CarrierTables:
 
 
 def topics_by_type(settings: Settings) -> dict[str, str]:
-    """The input topic of each event type."""
+    """The input topic that each event type is sent to. Raises SettingsError."""
     return {
-        event_type: getattr(settings, setting)
+        event_type: settings.sent_to(setting)
         for setting, event_types in models.TYPES_BY_TOPIC_SETTING.items()
         for event_type in event_types
     }
@@ -38,6 +38,8 @@ def publishers(settings: Settings) -> Publishers | None:
 
 def parser(settings: Settings, tables: CarrierTables) -> Parser:
     """Who may write a topic may assert what its types assert, and nothing else."""
-    types = {getattr(settings, setting): types for setting, types in models.TYPES_BY_TOPIC_SETTING.items()}
+    types = {
+        entry: types for setting, types in models.TYPES_BY_TOPIC_SETTING.items() for entry in settings.entries(setting)
+    }
     oldest = settings.creation_age_days * MICROS_A_DAY
     return Parser(tables, types, lambda: time.time_ns() // 1000, publishers(settings), oldest)

@@ -125,7 +125,7 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
     """What the API does beyond reading one return; neither server need be there yet. Raises SettingsError."""
     connection_options(settings, "returns-web")  # Kafka is asked later; what is wrong with its settings is said now
     understood = parser(settings, tables)
-    returns, hub_events = settings.topic_returns, settings.topic_hub_events
+    returns, hub_events = settings.sent_to("topic_returns"), settings.sent_to("topic_hub_events")
     onto_topics = feeds.topics(settings)
 
     def replay_one(_: Everything, letter_no: int, changes: Changes) -> Replayed | None:
@@ -202,7 +202,7 @@ def desk(settings: Settings, pool: Pool, services: Services, tables: CarrierTabl
             durations=DurationKeeper(PostgresPublicReading(pool), time.monotonic),
             ends=ends,
             parser=parser(settings, tables),
-            topics=settings.input_topics,
+            topics=settings.inputs,
             export_rows=settings.ops_export_rows,
             carriers=PostgresCarriers(pool),
             kept=KafkaRetention(settings),

@@ -40,7 +40,7 @@ def ingest(
     )
     return IngestLoop(
         Ports(
-            lambda: KafkaSource(settings, settings.input_topics),
+            lambda: KafkaSource(settings, settings.inputs),
             PostgresJournal(database(settings), tables, remembered=settings.remembered_returns),
             parser(settings, tables),
         ),
@@ -67,7 +67,7 @@ def _say_who_may_speak(settings: Settings) -> None:
     if known is None:
         hint = "whoever may write an input topic may say anything in anybody's name: name a file in RETURNS_PUBLISHERS"
         log.warning("publishers_unbound", hint=hint)
-    elif closed := known.unnamed(settings.input_topics):
+    elif closed := known.unnamed(settings.inputs):
         log.warning("topics_without_publishers", topics=closed, hint="whatever comes there becomes a dead letter")
 
 

@@ -145,3 +145,33 @@ def test_what_is_wrong_with_an_address_is_said_without_repeating_it(url: str, sa
 def test_settings_of_kafka_that_do_not_go_together_are_named(settings: dict[str, str], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         load({f"RETURNS_KAFKA_{name}": value for name, value in settings.items()})
+
+
+def test_an_input_may_be_several_topics_and_a_prefix_and_what_is_sent_goes_to_the_first_that_is_none() -> None:
+    settings = load({"RETURNS_TOPIC_SCANS": "scans.*, own.scans,own.more", "RETURNS_TOPIC_RETURNS": "shop.*"})
+
+    assert settings.inputs == (
+        "shop.*",
+        "scans.*",
+        "own.scans",
+        "own.more",
+        "omnirps.hub-events",
+        "final-mile.deliveries",
+    )
+    assert settings.input_topics == ("own.scans", "own.more", "omnirps.hub-events", "final-mile.deliveries")
+    assert settings.sent_to("topic_scans") == "own.scans"
+    with pytest.raises(SettingsError, match="RETURNS_TOPIC_RETURNS: name a topic before the prefix"):
+        settings.sent_to("topic_returns")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    (
+        ("first-mile.*", "first-mile.scans"),
+        ("a,first-mile.scans*", "b,first-mile.s*"),
+        ("returns.*", "first-mile.scans"),  # the prefix means outputs
+    ),
+)
+def test_a_prefix_that_means_a_topic_of_another_setting_is_refused(one: str, other: str) -> None:
+    with pytest.raises(SettingsError, match="must not have the same value, nor one that the other's prefix means"):
+        load({"RETURNS_TOPIC_RETURNS": one, "RETURNS_TOPIC_SCANS": other})

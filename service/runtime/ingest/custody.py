@@ -54,9 +54,11 @@ class Custody:
         mended = self._intake.mended
         if not mended:
             return
-        sources = {"" if isinstance(key, tuple) else key for key in mended}
-        partitions = {key for key in mended if isinstance(key, tuple)}
-        self._journal.mend_fuses(self._assignment.positions.keys() if sources - {""} else partitions, sources)
+        partitions, sources = {p for p in mended if isinstance(p, tuple)}, {s for s in mended if isinstance(s, str)}
+        if sources:
+            self._journal.mend_fuses(self._assignment.positions.keys(), sources)
+        if partitions:
+            self._journal.mend_fuses(partitions, {""})
         mended.clear()
 
     def resume(self, source: Source) -> None:

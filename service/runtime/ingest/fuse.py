@@ -71,8 +71,11 @@ class Fuse:
     def forget(self, partition: Partition) -> None:
         """The partition has another owner now: what was counted in it counts for nothing here."""
         self._fed.pop(partition, None)
-        for key in [key for key, window in self._windows.items() if partition in window.partitions]:
-            self._drop(key)
+        for key, window in list(self._windows.items()):
+            if partition in window.partitions:
+                self._drop(key)
+                if window.is_blown and key != partition:
+                    self.mended.add(key)  # in the partitions that are left, it counts anew
         self._look()
 
     def _key(self, partition: Partition, source: str | None) -> Key:

@@ -81,7 +81,7 @@ class Parts:
     durations: DurationKeeper
     ends: Ends
     parser: Parser
-    topics: Sequence[str]  # the input topics
+    topics: Sequence[str]  # the input topics, and prefixes of them
     export_rows: int  # most rows of a file
     public_url: str | None = None
     monotonic: Callable[[], float] = time.monotonic

@@ -17,6 +17,7 @@ from service.application.reading.filters import LetterFilter, ReturnFilter
 from service.application.reading.letters import read_letter
 from service.application.reading.listing import LETTERS
 from service.application.reading.pages import Page, PageKey, list_letters
+from service.topic_names import is_prefix
 from service.web.html.desk_values import pretty, shown
 from service.web.ops.desk import Desk, Visit, number
 from service.web.ops.forms import Field, Form, options, values
@@ -64,7 +65,7 @@ class LetterPages:
             LetterFilter,
             (
                 Field("reason", "letters.reason", values(LetterFilter, "reason", "letter_reason.")),
-                Field("topic", "letters.topic", options(visit.parts.topics, None)),
+                Field("topic", "letters.topic", options(_topics(visit), None)),
                 Field("open", "letters.state", {"yes": "letters.open", "no": "letters.resolved"}),
             ),
         )
@@ -135,6 +136,15 @@ class LetterPages:
             is_event=event is not None,
             found=None if event is None else _whereabouts(visit, event),
         )
+
+
+def _topics(visit: Visit) -> list[str]:
+    """The input topics; where some are meant by a prefix, with those that were read."""
+    names = {topic for topic in visit.parts.topics if not is_prefix(topic)}
+    everything = visit.bounds.everything
+    if len(names) < len(visit.parts.topics) and everything is not None:
+        names.update(topic for topic, _ in visit.parts.queues.offsets(everything))
+    return sorted(names, key=lambda topic: (topic not in visit.parts.topics, topic))
 
 
 def _until(visit: Visit, topic: str, published_at: datetime) -> datetime | None:

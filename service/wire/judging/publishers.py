@@ -18,12 +18,14 @@ takes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_type_hints
 
 from service.errors import InvalidEvent, SettingsError
+from service.topic_names import NAME, covers, overlap
 from service.wire import models
 from service.wire.feeds.entries import entries_of
 from service.wire.reasons import Invalid
@@ -44,7 +46,7 @@ _KEYS: Final[dict[str, str]] = {
     )
     for event_type in models.MODELS
 }
-_is_topic: Final = models.compiled(r"^[A-Za-z0-9._-]{1,249}\*?$")
+_is_topic: Final = models.compiled(rf"^{NAME}\*?$")
 _Fault = tuple[str, str]
 
 
@@ -93,30 +95,36 @@ class Publishers:
     def __init__(self, publishers: Sequence[Publisher]) -> None:
         self._publishers = publishers
         self._of_topic: dict[str, list[Publisher]] = {}
+        self._owning: Callable[[str, str], list[Publisher]] = lru_cache(4096)(self._find_owning)
 
     def unnamed(self, topics: Sequence[str]) -> list[str]:
-        """Those of the topics that nobody may write."""
-        return [topic for topic in topics if not any(each.writes(topic) for each in self._publishers)]
+        """Those of the topics, and prefixes of topics, that nobody may write."""
+        written = [entry for each in self._publishers for entry in each.topics]
+        return [topic for topic in topics if not any(overlap(entry, topic) for entry in written)]
 
     def require(self, record: Record, event_type: str, source: str, data: Mapping[str, Any], subject: str) -> None:
         """Raises InvalidEvent for what is outside of what the topic's publishers may say, and for a key that contradicts
         the data. A message without a key contradicts nothing.
         """
-        topic = record.topic
-        of_topic = self._of_topic.get(topic)
-        if of_topic is None:  # the topics of a worker, or of an API, are few
-            of_topic = self._of_topic[topic] = [each for each in self._publishers if each.writes(topic)]
         found: list[_Fault] | None = None
-        for publisher in of_topic:
-            if publisher.owns(source):
-                faults = publisher.faults(event_type, data)
-                if not faults:
-                    break
-                found = faults if found is None or len(faults) < len(found) else found
+        for publisher in self._owning(record.topic, source):
+            faults = publisher.faults(event_type, data)
+            if not faults:
+                break
+            found = faults if found is None or len(faults) < len(found) else found
         else:
-            raise _refused(Invalid.NOT_ALLOWED, found or [_stranger(of_topic)])
+            raise _refused(Invalid.NOT_ALLOWED, found or [_stranger(self._writing(record.topic))])
         if record.key and record.key != subject.encode():
             raise _refused(Invalid.KEY_MISMATCH, [("key", f"that of the data is expected: {_KEYS[event_type]}")])
+
+    def _writing(self, topic: str) -> list[Publisher]:
+        found = self._of_topic.get(topic)
+        if found is None:  # the topics of a worker, or of an API, are few
+            found = self._of_topic[topic] = [each for each in self._publishers if each.writes(topic)]
+        return found
+
+    def _find_owning(self, topic: str, source: str) -> list[Publisher]:
+        return [each for each in self._writing(topic) if each.owns(source)]
 
 
 def load_publishers(path: Path) -> Publishers:
@@ -132,15 +140,6 @@ def parse_publishers(text: str, origin: str) -> Publishers:
     """The publishers that the TOML `text` names. Raises SettingsError that starts with `origin`."""
     entries = entries_of(text, origin, _MEMBERS)
     return Publishers([_publisher(f"{origin}: {name}", name, entry) for name, entry in entries.items()])
-
-
-def covers(pattern: str, topic: str) -> bool:
-    """Whether a topic is meant by a name, or by a prefix that ends in an asterisk.
-
-    >>> covers("scans.*", "scans.nzpost"), covers("scans", "scans.nzpost")
-    (True, False)
-    """
-    return topic.startswith(pattern[:-1]) if pattern.endswith("*") else topic == pattern
 
 
 def _publisher(where: str, name: str, entry: Mapping[str, Any]) -> Publisher:

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.support.ingesting import STRUCTURED, assert_verified, drain, hub, message
+from tests.support.ingesting import STRUCTURED, assert_verified, drain, hub, message, working
 from tests.support.journals import RC, RP, VOID, creation, event, scan
 from tests.support.service import Service
+from tests.support.waiting import eventually
 
 RR = "com.omnirps.hub.rejected.v1"
 
@@ -58,7 +59,6 @@ def test_what_a_publisher_may_not_say_is_a_dead_letter_and_changes_nothing(servi
     assert [reason for reason, _ in found] == ["key_mismatch", *["not_allowed"] * 3, "time_out_of_range"]
     assert [error.partition(":")[0] for _, error in found[1:4]] == ["data.hub", "data.hub", "data.source"]
     assert service.query("SELECT type, verdict FROM history ORDER BY seq") == [(RC, "advanced"), (RP, "advanced")]
-    assert service.query("SELECT retailer FROM returns") == [("acme",)]
     assert_verified(service)
 
 
@@ -125,9 +125,8 @@ def test_a_new_owner_of_a_partition_counts_anew_and_notes_that_the_fuse_is_whole
     drain(service, fuse_run=3, fuse_ratio=1.0)
     assert service.query("SELECT count(*) FROM fuses WHERE mended_at IS NULL AND source = ''")[0][0] > 0
 
-    drain(service)
-
-    assert service.query("SELECT count(*) FROM fuses WHERE mended_at IS NULL") == [(0,)]
+    with working(service):
+        eventually(lambda: service.query("SELECT count(*) FROM fuses WHERE mended_at IS NULL") == [(0,)], 20)
 
 
 def test_without_a_file_every_worker_says_once_that_everything_is_allowed(service: Service, tmp_path: Path) -> None:

@@ -79,6 +79,19 @@ def test_a_source_is_counted_over_all_partitions_that_it_comes_in() -> None:
     assert fuse.blown == {A, B, ("in", 2)}
 
 
+def test_a_source_counts_anew_in_the_partitions_that_are_left_and_says_so() -> None:
+    fuse = Fuse(2, 1.0)
+    fuse.feed(A, 0, HUB, invalid=True)
+    fuse.feed(B, 0, HUB, invalid=True)
+    feed(fuse, [True] * 2, 1, None)
+    assert fuse.blown == {A, B}
+
+    fuse.forget(A)
+
+    assert not fuse.is_blown(B, HUB)
+    assert fuse.mended == {HUB}  # of A itself its new owner says so
+
+
 def test_one_source_blows_no_others_fuse_and_not_that_of_what_names_none() -> None:
     fuse = Fuse(3, 1.0)
     feed(fuse, [True] * 9)

@@ -348,6 +348,18 @@ class TestFuse:
         assert bench.value("returns_fuse_tripped", topic="in", partition=0) is None
         assert bench.board.blown == set()
 
+    def test_a_source_that_is_mended_is_mended_wherever_it_came_and_a_partition_for_itself(self) -> None:
+        bench = Bench(A, B, fuse_run=2, fuse_ratio=1.0)
+        of_source = creation() | {"type": "of none"}
+        bench.kafka.put(A, of_source, of_source, b"broken", b"broken")
+        bench.kafka.put(B, b"broken", b"broken")
+        bench.tick(3)
+        bench.kafka.put(A, creation())
+        bench.tick(3)
+
+        assert bench.journal.mended_fuses[1:] == [({A, B}, {"/test"}), ({A}, {""})]
+        assert bench.board.blown == {B}
+
     def test_lets_some_invalid_records_pass(self) -> None:
         bench = Bench(fuse_run=10, fuse_ratio=0.9)
         for number in range(1, 21):

@@ -11,7 +11,7 @@ from service.errors import InvalidEvent, SettingsError
 from service.wire import models
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import MICROS_A_DAY, Parser
-from service.wire.judging.publishers import covers, load_publishers, parse_publishers
+from service.wire.judging.publishers import load_publishers, parse_publishers
 from service.wire.record import Record
 from tests.unit.wire.events import envelope, record, with_data
 
@@ -213,8 +213,3 @@ def test_a_file_is_read_from_its_place(tmp_path: Path) -> None:
     assert load_publishers(tmp_path / "publishers.toml").unnamed(["hub-events"]) == []
     with pytest.raises(SettingsError, match="cannot be read"):
         load_publishers(tmp_path / "none.toml")
-
-
-def test_only_an_asterisk_at_the_end_stands_for_more() -> None:
-    assert [covers("a.*", "a.b"), covers("a.*", "a."), covers("*", "x")] == [True] * 3
-    assert [covers("a.*", "a"), covers("a", "a.b"), covers("a", "A")] == [False] * 3
