@@ -33,6 +33,9 @@ _SHORTEST_LIFE: Final = 60.0  # seconds, of a token that does not say
 class NoToken(SaslAuthenticationFailedError):  # type: ignore[misc] # kafka-python has no types
     """There is no token to log in with; the text says which setting leads to none."""
 
+    def __str__(self) -> str:
+        return str(self.args[0])
+
 
 def security_options(settings: Settings) -> dict[str, Any]:
     """Keyword arguments for kafka-python's clients. Raises SettingsError."""
