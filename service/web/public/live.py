@@ -25,6 +25,7 @@ _LOOK_SECONDS: Final = 1.0
 _KEEP_ALIVE_SECONDS: Final = 15.0  # below the idle time-outs of common proxies
 _LONGEST_SECONDS: Final = 600.0  # then the client comes back, perhaps to another process
 _RETRY_MS: Final = 3000
+_CROWDED_RETRY_MS: Final = 30_000
 _ID: Final = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,9}))?")
 
 
@@ -53,6 +54,9 @@ class Watch:
 
     async def stream(self, client: str, numbers: tuple[str, ...], seen: Revision | None) -> AsyncIterator[bytes]:
         """The events of a return from `seen` on, as bytes of the stream, until it is time to come back."""
+        if not self.has_room(client):  # many were told at once that there is
+            yield format_sse_event(retry=_CROWDED_RETRY_MS)
+            return
         loop = asyncio.get_running_loop()
         until, alive = loop.time() + _LONGEST_SECONDS, loop.time()
         with self._watching(client, numbers):
