@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from service.application.reading.listing import STUCK_HOURS
 from service.domain.milestones import NAMES, Milestone
 from service.errors import SettingsError
-from service.settings.servers import PREFIX
+from service.settings.environment import PREFIX, FromEnvironment, secrets, unknown, variable
 from service.settings.topics import TopicSettings
 from service.topic_names import overlap
 
@@ -29,23 +29,6 @@ def _stuck(status: Milestone) -> Any:
         le=87_600,
         description=f"A return that stays at {NAMES[status]} ({status}) for longer is stuck; in hours.",
     )
-
-
-class _FromEnvironment(PydanticBaseSettingsSource):
-    """The variables of a given mapping, unparsed: every setting is a single value."""
-
-    def __init__(self, settings: type[BaseSettings], environment: Mapping[str, str]) -> None:
-        super().__init__(settings)
-        self._environment = environment
-
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        del field
-        return self._environment.get(PREFIX + field_name.upper()), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        values = {name: self._environment.get(PREFIX + name.upper()) for name in self.settings_cls.model_fields}
-        # An empty variable is how shells and compose files say "not set".
-        return {name: value for name, value in values.items() if value}
 
 
 class Settings(TopicSettings):
@@ -201,7 +184,7 @@ class Settings(TopicSettings):
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Like `load`, with pydantic's own error."""
-        return cls(**_FromEnvironment(cls, environment)())
+        return cls(**FromEnvironment(cls, environment)())
 
     @classmethod
     def settings_customise_sources(
@@ -235,6 +218,11 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         raise SettingsError("; ".join(_sentence(problem["loc"], problem["msg"]) for problem in problems)) from None
 
 
+def unknown_variables(environment: Mapping[str, str] | None = None) -> dict[str, str | None]:
+    """Variables RETURNS_* that nothing reads, each with the one that was perhaps meant."""
+    return unknown(Settings, os.environ if environment is None else environment)
+
+
 def _sentence(location: tuple[int | str, ...], message: str) -> str:
     said = message.removeprefix("Value error, ")
     if not location:
@@ -245,9 +233,11 @@ def _sentence(location: tuple[int | str, ...], message: str) -> str:
 def reference() -> str:
     """A Markdown table of every setting."""
     lines = ["| variable | default | meaning |", "|---|---|---|"]
+    hidden = set(secrets(Settings))
     for name, field in Settings.model_fields.items():
         default = field.get_default()
         shown = default.get_secret_value() if isinstance(default, SecretStr) else default
         cell = "" if shown is None else f"`{shown}`"
-        lines.append(f"| `{PREFIX}{name.upper()}` | {cell} | {field.description} |")
+        file = f" Or `{variable(name)}_FILE`, a file that holds it." if name in hidden else ""
+        lines.append(f"| `{variable(name)}` | {cell} | {field.description}{file} |")
     return "\n".join(lines)

@@ -1,38 +1,21 @@
-"""Where Kafka, PostgreSQL and the service itself are, and what people get of the pages."""
+"""Where PostgreSQL and the service itself are, and what people get of the pages."""
 
 from __future__ import annotations
 
-from typing import Final, Literal, Self
+from typing import Final
 
-from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
 
-from service.addresses import Network, networks_in, wrong_together, wrong_with
+from service.addresses import Network, is_address, networks_in, wrong_with
+from service.settings.kafka import KafkaSettings
 
-PREFIX: Final = "RETURNS_"
 TOKEN_RATE: Final = 60_000
 TOKEN_FAILURES: Final = 60
 
 
-class ServerSettings(BaseSettings):
+class ServerSettings(KafkaSettings):
     """Addresses, credentials and limits of what is served."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
-
-    kafka_bootstrap_servers: str = Field(
-        default="127.0.0.1:9092", min_length=1, description="Brokers to start from: host:port, separated by commas."
-    )
-    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        default="PLAINTEXT", description="How to talk to the brokers."
-    )
-    kafka_ssl_cafile: str | None = Field(
-        default=None, description="CA certificates (PEM) that sign the brokers'; the system's by default."
-    )
-    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
-        default=None, description="How to log in to the brokers, with SASL."
-    )
-    kafka_sasl_username: str | None = Field(default=None, description="User name for SASL.")
-    kafka_sasl_password: SecretStr | None = Field(default=None, description="Password for SASL.")
     database_url: SecretStr = Field(
         default=SecretStr("postgresql://127.0.0.1:5432/returns"),
         description="PostgreSQL: postgresql://user:password@host:port/database. With several hosts, "
@@ -113,15 +96,20 @@ class ServerSettings(BaseSettings):
         default=30, ge=1, le=1440, description="A login to the operations desk ends when it is not used for this long."
     )
     ops_login_failures: int = Field(
-        default=10,
-        ge=1,
-        le=100_000,
-        description="Logins a minute that may fail of one client, at one "
-        "web process. Then only tokens that were made are looked at.",
+        default=10, ge=1, le=100_000, description="Logins a minute that may fail of one client, at one web process."
     )
     ops_session_hours: int = Field(
         default=12, ge=1, le=168, description="A login to the operations desk ends after this long in any case."
     )
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        if value is not None and not is_address(value):
+            raise ValueError(
+                "must be like https://returns.example, without anything behind the host but a port or a path"
+            )
+        return value
 
     @field_validator("http_trusted_proxies")
     @classmethod
@@ -140,25 +128,3 @@ class ServerSettings(BaseSettings):
         if wrong := wrong_with(value.get_secret_value()):
             raise ValueError(wrong)
         return value
-
-    @field_validator("kafka_bootstrap_servers")
-    @classmethod
-    def _has_ports(cls, value: str) -> str:
-        servers = [server.strip() for server in value.split(",")]
-        for server in servers:
-            host, colon, port = server.rpartition(":")
-            if not (host and colon and port.isdecimal() and 0 < int(port) < 65536):
-                raise ValueError("must be host:port, several separated by commas")
-        return ",".join(servers)
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        wrong = wrong_together(
-            self.kafka_security_protocol,
-            cafile=self.kafka_ssl_cafile,
-            mechanism=self.kafka_sasl_mechanism,
-            has_credentials=bool(self.kafka_sasl_username) and self.kafka_sasl_password is not None,
-        )
-        if wrong is not None:
-            raise ValueError(wrong)
-        return self

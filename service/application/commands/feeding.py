@@ -49,6 +49,10 @@ class Feeding:
         self._enabled, self._defined, self._reader = enabled, defined, reader
         self._publish, self._speaking = publish, speaking
 
+    def is_open(self, name: str) -> bool:
+        """Whether there is a secret for it; whoever else sends it needs a token."""
+        return name in self._enabled
+
     def take(self, name: str, request: Request) -> list[Scan]:
         """Take in one request that is signed; none where it is about something else than scans.
 

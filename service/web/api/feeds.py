@@ -16,6 +16,7 @@ from service.application.access.audit import Action, Key
 from service.application.access.callers import Caller
 from service.application.commands.feeding import NoSuchFeed, NotAuthentic, OutOfBounds
 from service.errors import Retryable
+from service.web.http.bodies import CALLER
 from service.web.http.problems import Problem, documented, unavailable
 from service.web.http.security import caller_of
 from service.web.services import Services, services_of
@@ -111,16 +112,22 @@ async def take_feed_by_address(
 async def _take(request: Request, services: Services | None, feed: str, secret: str | None) -> FeedAnswer:
     if services is None or services.feeding is None:
         raise _no_such_feed()
+    sender = None
+    if not services.feeding.is_open(feed):  # nothing is read of who has no token for it either
+        sender = await _caller(request) if secret is None else None
+        if sender is None:
+            raise _no_such_feed()
+        request.scope[CALLER] = sender
     body = await request.body()
     # As the bytes that came: Starlette takes them for Latin-1, and a password may be anything.
     headers = {name.decode("latin-1"): value.decode(errors="surrogateescape") for name, value in request.headers.raw}
     came = signatures.Request(headers, body, secret, time.time())
     limiter = request.app.state.feeds
     try:
-        scans = await to_thread.run_sync(_scans, services, feed, came, None, limiter=limiter)
+        scans = await to_thread.run_sync(_scans, services, feed, came, sender, limiter=limiter)
     except Problem as problem:
-        is_unknown = problem.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
-        caller = await _caller(request) if secret is None and is_unknown else None
+        is_unsigned = sender is None and problem.status is HTTPStatus.UNAUTHORIZED
+        caller = await _caller(request) if secret is None and is_unsigned else None
         if caller is None:
             raise
         scans = await to_thread.run_sync(_scans, services, feed, came, caller, limiter=limiter)
