@@ -7,7 +7,8 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 
 from service.errors import SettingsError
-from service.settings.servers import PREFIX, ServerSettings
+from service.settings.environment import PREFIX
+from service.settings.servers import ServerSettings
 from service.topic_names import NAME, is_prefix, several
 
 _TOPIC: Final = rf"^{NAME}$"

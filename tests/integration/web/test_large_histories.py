@@ -21,11 +21,11 @@ LARGEST: Final = 256 * 1024
 
 def large() -> list[dict[str, Any]]:
     """What an event of a whole parcel's life would not have, and nothing forbids."""
-    more = {"more": [f"text {number:05}"[:9] for number in range(TEXTS)]}
-    place = {"name": "Leeds", "code": "LDS", "country": "GB"}
-    scans = [
-        scan("IN_TRANSIT", f"10:{n % 60:02}", location=place, **more) | {"id": f"large-{n:03}"} for n in range(SCANS)
-    ]
+    said: dict[str, Any] = {
+        "location": {"name": "Leeds", "code": "LDS", "country": "GB"},
+        "more": [f"text {number:05}"[:9] for number in range(TEXTS)],
+    }
+    scans = [scan("IN_TRANSIT", f"10:{n % 60:02}", **said) | {"id": f"large-{n:03}"} for n in range(SCANS)]
     return [creation(order_number="A-1"), *scans]
 
 
