@@ -14,7 +14,7 @@ from service.web.html.catalogue import LANGUAGES
 from tests.support.api import token
 from tests.support.axe import violations_in_both_lights
 from tests.support.codes import codes
-from tests.support.journals import DS, RE, RP, RR, VOID, creation, event, ingest
+from tests.support.journals import DELIVERED, DS, RE, RP, RR, VOID, creation, event, ingest
 from tests.support.site import Site
 from tests.support.visiting import Visitor, overflowing, torn
 from tests.support.waiting import eventually
@@ -56,7 +56,10 @@ def returns(site: Site) -> None:
     ingest(
         site.database,
         [
-            *(creation(name, **there) for name in ("R-1", "R-2", "R-3", "R-4", "R-5", "UNDO-1", "CAM-1")),
+            *(
+                creation(name, **there)
+                for name in ("R-1", "R-2", "R-3", "R-4", "R-5", "UNDO-1", "CAM-1", "REF-1", "REF-2")
+            ),
             *(creation(name) for name in FORTY),
             creation("STRAIGHT", route="first_mile_only"),
             *(
@@ -74,7 +77,7 @@ def returns(site: Site) -> None:
             *(each for name in ("OLD-1", "OLD-2") for each in (creation(name), at_hub(DS, name, "10:00"))),
         ],
     )
-    eventually(lambda: site.service.query("SELECT count(*) FROM search_returns")[0][0] == 57, 30)
+    eventually(lambda: site.service.query("SELECT count(*) FROM search_returns")[0][0] == 59, 30)
 
 
 @pytest.fixture(scope="module")
@@ -329,6 +332,51 @@ def test_parcels_are_consolidated_under_a_connote_and_exported_and_what_does_not
     scan(page, "CN-7", "stop", "Exported already")
     assert counted(page)["exported"] == "2"
 
+    carrier = {"authorization": f"Bearer {token(site.service.settings, 'scan')}"}
+    delivered = {**event(DELIVERED, "cn-7", "20:00", connote="CN-7"), "time": exported[0]["time"]}
+    assert page.request.post("/v1/events", data=delivered, headers=carrier).status == 200
+    eventually(lambda: [status(site, each) for each in ("P-1", "P-2", "P-3")] == ["RDBTC", "RDBTC", "RP"], 30)
+    page.goto("/track/P-1")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Return Delivered Back To Retailer")
+
+
+def test_what_the_service_refuses_is_shown_and_a_token_that_was_revoked_costs_no_scan(
+    site: Site, enter: Callable[..., Visitor], secret: str
+) -> None:
+    visitor = enter()
+    page = visitor.page
+    faults = [{"path": "data.hub", "detail": "nobody knows it"}]
+    page.route(
+        "**/v1/events",
+        lambda route: route.fulfill(status=207, json={"items": [{"status": "invalid", "faults": faults}]}),
+        times=1,
+    )
+    scan(page, "REF-1", "good", "Received")
+    expect(page.locator("#said")).to_have_text("A scan was not taken")
+    expect(page.locator("#look-rows")).to_contain_text("data.hub: nobody knows it")
+    assert counted(page)["received"] == "0"
+    page.get_by_role("button", name="Seen").click()
+    expect(page.locator("#look")).to_be_hidden()
+
+    page.route("**/v1/**", lambda route: route.fulfill(status=401, json={}))
+    scan(page, "REF-2", "kept", "Kept")
+    expect(page.locator("#link")).to_have_attribute("data-state", "denied")
+    scan(page, "REF-2", "look", "In already")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.locator("#token")).to_be_focused()
+    page.unroute_all()
+    other = token(site.service.settings, "hub", publisher="paris-hub", bounds=Bounds(hubs=frozenset({"paris"})))
+    page.locator("#token").fill(other)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("Scans of leeds still wait")
+    page.locator("#token").fill(secret)
+    page.keyboard.press("Enter")
+    expect(page.locator("#field")).to_be_focused()
+    sent(page)
+    eventually(lambda: status(site, "REF-2") == "DS", 30)
+    assert status(site, "REF-1") == "RC"
+    visitor.excuse("status of 401")
+
 
 def test_a_camera_is_a_scanner_where_the_browser_reads_codes(site: Site, enter: Callable[..., Visitor]) -> None:
     page = enter().page
@@ -374,7 +422,7 @@ def test_axe_finds_nothing_in_any_light_or_colour_and_nothing_is_cut_off(
             page.keyboard.press("Enter")
             page.wait_for_function("count => document.getElementById('signal').dataset.count > count", arg=count)
             page.evaluate("document.getElementById('reasons').hidden = false")
-            if language in ("en", "ar"):
+            if language == "en" or (language, mode) == ("ar", "process"):
                 found[f"{language} {mode}"] = violations_in_both_lights(page)
             for width in WIDTHS:
                 page.set_viewport_size({"width": width, "height": 900})

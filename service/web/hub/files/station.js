@@ -12,7 +12,7 @@ import { enter } from "./signin.js";
 import { ready, show, unlock } from "./signals.js";
 import { Store } from "./store.js";
 import { Side } from "./side.js";
-import { $, clock, has, number as bdi, t } from "./words.js";
+import { $, clock, has, number as bdi, t, when } from "./words.js";
 
 const NUMBER = /^[A-Za-z0-9][A-Za-z0-9._-]{2,63}$/;
 const INVISIBLE = /[\u0000-\u001f\u007f\u200b-\u200f\ufeff\s]/g;
@@ -166,7 +166,7 @@ class Station {
   say({ signal, say, parcel, values = {} }, number, label = null) {
     const shown = parcel?.return_id ?? number;
     const more = [];
-    if (values.at) more.push(t("more.since", { when: clock(values.at), hub: values.hub || "–" }));
+    if (values.at) more.push(t("more.since", { when: when(values.at), hub: values.hub || "–" }));
     else if (parcel?.status) more.push(t("more.was", { status: t(`status.${parcel.status}`) }));
     const own = { exported: "connote", packed_elsewhere: "connote", opened: "connote", packed: "count", exported_now: "count" };
     const detail = `more.${own[say] ?? (signal === KEPT ? "kept" : say)}`;

@@ -14,6 +14,10 @@ export const clock = (at) =>
 export const day = (at) =>
   new Intl.DateTimeFormat(lang, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }).format(new Date(at));
 
+const DAY_MS = 24 * 3600 * 1000;
+
+export const when = (at) => (Date.now() - Date.parse(at) < DAY_MS ? clock(at) : day(at));
+
 export const $ = (id) => document.getElementById(id);
 
 export function el(tag, properties = {}, ...children) {
