@@ -9,12 +9,21 @@ import pytest
 from deploy.acls import acls, main, script
 from service import config
 from service.errors import SettingsError
+from service.wire.judging.publishers import parse_publishers
 
 DOCUMENT = Path(__file__).parents[3] / "deploy" / "docs" / "acls.md"
 
 
 def test_the_document_has_the_script_of_the_defaults() -> None:
     assert f"```sh\n{script(config.load({}))}```" in DOCUMENT.read_text(encoding="utf-8")
+
+
+def test_the_publishers_in_the_document_are_some() -> None:
+    text = DOCUMENT.read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
+
+    publishers = parse_publishers(text, str(DOCUMENT))
+
+    assert publishers.unnamed(config.load({}).inputs) == ["final-mile.deliveries"]
 
 
 def test_a_prefix_is_one_in_kafka_too_and_nothing_is_sent_there() -> None:
