@@ -18,6 +18,7 @@ from tests.support.waiting import eventually
 
 _SECONDS = 40
 _ASKED_EVERY = 0.02  # seconds
+_P99, _ALONE = 0.2, 0.03  # seconds; what it is without strangers, where nobody else is at work on the machine
 _MOST_GROWN = 40 * 1024 * 1024  # what a thousand connections take, and the warmth of the first requests
 
 
@@ -36,16 +37,19 @@ def test_a_thousand_slow_or_silent_connections_and_endless_headers_slow_nobody_e
         [sys.executable, "-m", "tests.support.strangers", str(port), str(_SECONDS)], cwd=ROOT, stdout=subprocess.PIPE
     )
     eventually(lambda: len(server.net_connections("tcp")) > MANY * 0.9, 30, every=0.2)
-    took = _asked(port, token, _SECONDS - 10)
-    grown = server.memory_info().rss - before
+    took = _asked(port, token, (_SECONDS - 10) / 2)
+    midway = server.memory_info().rss
+    took += _asked(port, token, (_SECONDS - 10) / 2)
+    grown, still = server.memory_info().rss - before, server.memory_info().rss - midway
     count, cut_off = map(int, strangers.communicate(timeout=60)[0].split())
 
     p99 = _p99(took)
     print(
-        f"p99 {p99 * 1000:.0f} ms of {len(took)}, alone {alone * 1000:.0f} ms; grown by {grown / 1e6:.0f} MB; {cut_off} cut off, {count} open"
+        f"p99 {p99 * 1000:.0f} ms of {len(took)}, alone {alone * 1000:.0f} ms; grown by {grown / 1e6:.0f} MB, of late {still / 1e6:.1f}; {cut_off} cut off, {count} open"
     )
-    assert p99 < 0.2
+    assert p99 < _P99 * max(1.0, alone / _ALONE)
     assert grown < _MOST_GROWN
+    assert still < _MOST_GROWN / 4
     assert cut_off > MANY  # each within ten seconds
     assert process.poll() is None
 
