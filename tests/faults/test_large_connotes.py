@@ -109,9 +109,14 @@ def delivered(service: Service, client: httpx.Client, subscriber: Subscriber) ->
         "told": lambda: subscriber.has(4 * MEMBERS),
         "listed": lambda: connote(client)["delivered"] == MEMBERS,
     }
-    for name, goal in goals.items():
-        eventually(goal, MOST_SECONDS, every=0.1)
-        seconds[name] = round(time.monotonic() - begun, 2)
+
+    def all_reached() -> bool:
+        for name in [each for each in goals if each not in seconds]:
+            if goals[name]():
+                seconds[name] = round(time.monotonic() - begun, 2)
+        return goals.keys() <= seconds.keys()
+
+    eventually(all_reached, MOST_SECONDS, every=0.1)
     return seconds
 
 
