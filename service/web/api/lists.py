@@ -215,8 +215,14 @@ class LetterCorrection(BaseModel):
         min_length=1,
         max_length=MOST_CHANGES,
         description="Values by their path within the event, as in `data.items[0].quantity`; null takes an optional one away.",
+        json_schema_extra={"additionalProperties": False, "propertyNames": {"maxLength": LONGEST_PATH}},
     )
-    by: str = Field(min_length=1, max_length=LONGEST_NAME, description="Who corrects it, for the audit log.")
+    by: str = Field(
+        min_length=1,
+        max_length=LONGEST_NAME,
+        pattern=r"^[^\u0000-\u001f]*$",
+        description="Who corrects it, for the audit log.",
+    )
 
 
 class Replayed(Answer):
