@@ -6,7 +6,7 @@ import json
 import subprocess
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -104,10 +104,10 @@ def delivered(service: Service, client: httpx.Client, subscriber: Subscriber) ->
     seconds["accepted"] = round(time.monotonic() - begun, 2)
     begun = time.monotonic()
     recorded = "SELECT count(*) FROM history WHERE milestone = 'RDBTC'"
-    goals = {
+    goals: dict[str, Callable[[], bool]] = {
         "recorded": lambda: service.query(recorded) == [(MEMBERS,)],
         "told": lambda: subscriber.has(4 * MEMBERS),
-        "listed": lambda: connote(client)["delivered"] == MEMBERS,
+        "listed": lambda: bool(connote(client)["delivered"] == MEMBERS),
     }
 
     def all_reached() -> bool:
