@@ -9,7 +9,7 @@ from service.adapters.postgres.migrations import migrate, shipped
 
 pytestmark = pytest.mark.postgres
 
-CONNOTES = 21
+CONNOTES = 19
 # A return that was delivered, one that is under way, and one that is held at the hub. Of history only what is asked for.
 BEFORE = """
 INSERT INTO search_returns (return_no, return_id, retailer, route, carrier, tracking_number, connote, status, status_at,
