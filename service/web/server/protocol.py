@@ -7,7 +7,6 @@ sent ahead; ADR 30 says why it was not replaced. What is counted stands in `conn
 from __future__ import annotations
 
 import asyncio
-from enum import IntEnum
 from http import HTTPStatus
 from math import inf
 from typing import Any, Final
@@ -26,10 +25,10 @@ _SPARE_BYTES: Final = 64 * 1024  # of a body that nobody wants any more, or of c
 _CROWDED: Final = "There are too many connections. Come back later."
 
 
-class _Reading(IntEnum):
-    NOTHING = 0
-    HEAD = 1
-    BODY = 2
+# What of a request is being read; plain numbers, for each field of a header is looked at.
+_NOTHING: Final = 0
+_HEAD: Final = 1
+_BODY: Final = 2
 
 
 class _OverError(Exception):
@@ -76,7 +75,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(self, connections: Connections, **given: Any) -> None:
         super().__init__(**given)
         self._connections, self._limits = connections, connections.limits
-        self._reading = _Reading.NOTHING
+        self._reading = _NOTHING
         self._until = self._stalled = inf  # when the client, or the reading of an answer, has had its time
         self._head = self._fields = 0  # bytes of the header that came as fields, and their number
         self._raw = 0  # bytes since the header began, or since the body last had something in it
@@ -129,7 +128,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= _MOST_AHEAD:
             self._refuse("pipelined", HTTPStatus.BAD_REQUEST, "bad-request", "Too many requests are sent ahead.")
             raise _OverError
-        self._reading, self._head, self._fields, self._raw = _Reading.HEAD, 0, 0, 0
+        self._reading, self._head, self._fields, self._raw = _HEAD, 0, 0, 0
         self._until = self._connections.now + self._limits.head_seconds
         super().on_message_begin()
 
@@ -139,11 +138,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._reading is not _Reading.HEAD:
+        if self._reading != _HEAD:
             return  # a trailer: nobody asked for one, and it is not to be taken for a header
         self._head += len(name) + len(value) + 4
         self._fields += 1
-        self._check_head()
+        if self._head > self._limits.head_bytes or self._fields > _MOST_FIELDS:
+            self._check_head()
         name = name.lower()
         if name == b"expect":
             self.expect_100_continue = value.lower() == b"100-continue"
@@ -152,7 +152,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        self._reading, self._raw, self._spare = _Reading.BODY, 0, 0
+        self._reading, self._raw, self._spare = _BODY, 0, 0
         self._until = self._connections.now + self._limits.body_seconds
         self._connections.works(self)
         super().on_headers_complete()
@@ -169,7 +169,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._reading, self._until = _Reading.NOTHING, inf
+        self._reading, self._until = _NOTHING, inf
         super().on_message_complete()
         if self.cycle.response_complete:
             self._connections.waits(self)
@@ -177,7 +177,7 @@ class BoundedProtocol(HttpToolsProtocol):
     # What the answer calls.
 
     def on_response_complete(self) -> None:
-        is_next = not self.pipeline and self._reading is not _Reading.BODY
+        is_next = not self.pipeline and self._reading != _BODY
         super().on_response_complete()
         if is_next:
             self._connections.waits(self)
@@ -201,7 +201,7 @@ class BoundedProtocol(HttpToolsProtocol):
     @property
     def is_amid_request(self) -> bool:
         """Whether more may come of what the client is sending."""
-        return self._is_refused or self._reading is not _Reading.NOTHING
+        return self._is_refused or self._reading != _NOTHING
 
     def closes(self, *, gently: bool) -> None:
         """From now on the connection only ends: it has as long for that as reading an answer may take."""
@@ -216,28 +216,28 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.abort()
         elif self.flow.read_paused:
             self._until = self._connections.now + self._limits.body_seconds  # it is we who wait
-        elif self._reading is _Reading.NOTHING:
+        elif self._reading == _NOTHING:
             self._connections.ended("too_slow")
             self.transport.close()
         else:
-            part = "header" if self._reading is _Reading.HEAD else "body"
+            part = "header" if self._reading == _HEAD else "body"
             detail = f"The {part} of the request did not come in time."
             self._refuse("too_slow", HTTPStatus.REQUEST_TIMEOUT, "request-timeout", detail)
 
-    def _look_at_raw(self, before: _Reading, length: int) -> None:
+    def _look_at_raw(self, before: int, length: int) -> None:
         """Bounds what comes without becoming a field or a part of the body: the parser keeps half a field."""
         if self._is_refused:
             return
-        if self._reading is _Reading.NOTHING:
+        if self._reading == _NOTHING:
             if self._until == inf and (self.cycle is None or self.cycle.response_complete):
                 self._until = self._connections.now + self._limits.head_seconds  # line feeds, before a request
             return
-        if before is not self._reading:
+        if before != self._reading:
             return
         self._raw = 0 if self._body_came else self._raw + length
-        if self._reading is _Reading.HEAD and self._raw > self._limits.head_bytes:
+        if self._reading == _HEAD and self._raw > self._limits.head_bytes:
             self._too_large()
-        elif self._reading is _Reading.BODY and self._raw > _SPARE_BYTES:
+        elif self._reading == _BODY and self._raw > _SPARE_BYTES:
             self._refuse("chunks", HTTPStatus.BAD_REQUEST, "bad-request", "The chunks of the body hold nothing.")
 
     def _check_head(self) -> None:
@@ -257,7 +257,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._connections.ended(reason)
         cycle = self.cycle
         is_answering = cycle is not None and not cycle.response_complete
-        if self.pipeline or (is_answering and (self._reading is _Reading.HEAD or cycle.response_started)):
+        if self.pipeline or (is_answering and (self._reading == _HEAD or cycle.response_started)):
             self.transport.abort()
             return
         if is_answering:  # it waits for a body that will not come
