@@ -9,6 +9,7 @@ from service.adapters.kafka.admin import Topic, _drifted, ensure_topics
 from service.config import Settings, load
 from service.errors import Fatal
 from tests.support.topics import Clients, Topics
+from tests.support.waiting import eventually
 
 NAMES = (
     "returns",
@@ -39,6 +40,16 @@ def _partitions(topics: Topics) -> dict[str, int]:
     return {topic["name"].removeprefix(topics.prefix): len(topic["partitions"]) for topic in described}
 
 
+def await_partitions(topics: Topics, expected: dict[str, int]) -> None:
+    """What was asked for is there at once; each broker hears of it a moment later."""
+
+    def agree() -> bool:
+        assert _partitions(topics) == expected
+        return True
+
+    eventually(agree, 10)
+
+
 def _policy(topics: Topics, name: str) -> str:
     return _setting(topics, name, "cleanup.policy")
 
@@ -54,7 +65,7 @@ def test_all_topics_are_made_and_one_of_them_is_compacted(topics: Topics) -> Non
     done = ensure_topics(_settings(topics, 2))
 
     assert len(done) == 8
-    assert _partitions(topics) == dict.fromkeys(NAMES, 2)
+    await_partitions(topics, dict.fromkeys(NAMES, 2))
     assert {name: _policy(topics, name) for name in NAMES} == {
         name: "compact" if name == "current_status" else "delete" for name in NAMES
     }
@@ -68,7 +79,7 @@ def test_partitions_are_added_and_never_taken_away(topics: Topics) -> None:
     done = ensure_topics(_settings(topics, 3))
 
     assert f"raised {topics.name('returns')} from 1 to 3 partitions" in done
-    assert _partitions(topics) == {name: 5 if name == "scans" else 3 for name in NAMES}
+    await_partitions(topics, {name: 5 if name == "scans" else 3 for name in NAMES})
 
 
 def test_a_topic_of_statuses_that_is_not_compacted_is_mended(topics: Topics) -> None:
@@ -91,7 +102,7 @@ def test_an_output_topic_that_has_had_messages_keeps_its_partitions(topics: Topi
 
     left = topics.name("status_changes")
     assert f"left {left} at 1 partitions: its keys must stay where they are" in done
-    assert _partitions(topics) == {name: 1 if name == "status_changes" else 3 for name in NAMES}
+    await_partitions(topics, {name: 1 if name == "status_changes" else 3 for name in NAMES})
 
 
 def test_a_limit_that_somebody_raised_is_not_lowered(topics: Topics) -> None:
@@ -147,7 +158,7 @@ def test_many_at_once_agree(topics: Topics) -> None:
     with ThreadPoolExecutor(5) as pool:
         done = [line for lines in pool.map(ensure_topics, [settings] * 5) for line in lines]
 
-    assert _partitions(topics) == dict.fromkeys(NAMES, 3)
+    await_partitions(topics, dict.fromkeys(NAMES, 3))
     assert len([line for line in done if line.startswith("created")]) == 7
 
 
