@@ -24,7 +24,6 @@ name with the carrier's own codes: `aftership:Delivered_001`, where `aftership.t
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum, unique
@@ -38,6 +37,7 @@ from service.domain.events import Sense
 from service.domain.milestones import Milestone, Reason
 from service.errors import SettingsError
 from service.wire.models import SLUG_PATTERN, compiled
+from service.wire.toml_files import parse_toml, read_file
 
 WHITE_SPACE: Final = " \t\n\v\f\r\u00a0\u202f\ufeff"  # means nothing around a code
 
@@ -200,11 +200,7 @@ class CarrierTables:
 
 def read_named(text: str, origin: str, members: frozenset[str]) -> dict[str, Any]:
     """The TOML `text`, which has a `name` and no other members than these. Raises SettingsError that starts with `origin`."""
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        # Names the line, and so finds what stands twice in one list.
-        raise SettingsError(f"{origin}: {error}") from None
+    document = parse_toml(text, origin)
     unknown = document.keys() - members
     if unknown:
         raise SettingsError(f"{_at(origin, text, min(unknown))}: unknown key {min(unknown)!r}")
@@ -291,9 +287,5 @@ def _load_directory(directory: Traversable) -> list[CarrierTable]:
         carrier = file.name.removesuffix(".toml")
         if not is_slug(carrier):
             raise SettingsError(f"{file}: the file is named after its carrier: {SLUG_PATTERN}")
-        try:
-            text = file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            raise SettingsError(f"{file}: cannot be read as UTF-8 text") from None
-        tables.append(parse_table(carrier, text, str(file)))
+        tables.append(parse_table(carrier, read_file(file), str(file)))
     return tables

@@ -54,6 +54,7 @@ from service.errors import SettingsError
 from service.wire.carriers import read_named
 from service.wire.feeds.signatures import Signature, parse_signature
 from service.wire.models import SLUG_PATTERN, compiled
+from service.wire.toml_files import read_file
 
 _TOP: Final = frozenset(
     {"name", "sources", "carrier", "aggregator", "signature", "read", "time", "withheld", "carriers", "csv", "numbers"}
@@ -148,11 +149,7 @@ def _load_directory(directory: Traversable) -> dict[str, Feed]:
     feeds = {}
     for file in files:
         name = file.name.removesuffix(".toml")
-        try:
-            text = file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            raise SettingsError(f"{file}: cannot be read as UTF-8 text") from None
-        feeds[name] = parse_feed(name, text, str(file))
+        feeds[name] = parse_feed(name, read_file(file), str(file))
     return feeds
 
 

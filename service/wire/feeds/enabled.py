@@ -31,9 +31,9 @@ from typing import Any, Final
 
 from service.errors import SettingsError
 from service.wire.feeds.definition import Feed, are_connotes, is_slug
-from service.wire.feeds.entries import entries_of
 from service.wire.feeds.reading import Source
 from service.wire.feeds.signatures import Scheme, parse_signature
+from service.wire.toml_files import entries_of, read_file
 
 SHORTEST_SECRET: Final = 8
 _MEMBERS: Final = frozenset({"feed", "carrier", "carriers", "secret", "secrets", "signature", "numbers"})
@@ -52,11 +52,7 @@ class Enabled:
 
 def load_enabled(path: Path, feeds: Mapping[str, Feed]) -> dict[str, Enabled]:
     """The open feeds of the file. Raises SettingsError, which names the place and repeats no value."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise SettingsError(f"{path}: cannot be read as UTF-8 text") from None
-    return parse_enabled(text, feeds, str(path))
+    return parse_enabled(read_file(path), feeds, str(path))
 
 
 def parse_enabled(text: str, feeds: Mapping[str, Feed], origin: str) -> dict[str, Enabled]:

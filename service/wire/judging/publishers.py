@@ -27,9 +27,9 @@ from typing import Any, Final, Literal, get_args, get_type_hints
 from service.errors import InvalidEvent, SettingsError
 from service.topic_names import NAME, covers, overlap
 from service.wire import models
-from service.wire.feeds.entries import entries_of
 from service.wire.reasons import Invalid
 from service.wire.record import Record
+from service.wire.toml_files import entries_of, read_file
 
 Voids = Literal["own", "any"]
 
@@ -129,11 +129,7 @@ class Publishers:
 
 def load_publishers(path: Path) -> Publishers:
     """The publishers of the file. Raises SettingsError, which names the place."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise SettingsError(f"{path}: cannot be read as UTF-8 text") from None
-    return parse_publishers(text, str(path))
+    return parse_publishers(read_file(path), str(path))
 
 
 def parse_publishers(text: str, origin: str) -> Publishers:

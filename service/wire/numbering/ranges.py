@@ -15,7 +15,6 @@ database knows it. A range can be made longer, and a new one put behind it, whil
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Any, Final
 from service.errors import SettingsError
 from service.wire.models import NUMBER_PATTERN, SLUG_PATTERN, compiled
 from service.wire.numbering.check_digits import CHECK_DIGITS, S10_DIGITS, Check
+from service.wire.toml_files import parse_toml, read_file
 
 _MEMBERS: Final = frozenset({"carrier", "check", "prefix", "suffix", "first", "last"})
 _MOST_DIGITS: Final = 18  # a bigint holds them
@@ -84,19 +84,12 @@ def load_ranges(path: Path | None) -> NumberRanges:
     """The ranges of the file; none without one. Raises SettingsError, which names the place."""
     if path is None:
         return NumberRanges()
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise SettingsError(f"{path}: cannot be read as UTF-8 text") from None
-    return parse_ranges(text, str(path))
+    return parse_ranges(read_file(path), str(path))
 
 
 def parse_ranges(text: str, origin: str) -> NumberRanges:
     """The ranges that the TOML `text` names. Raises SettingsError that starts with `origin`."""
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{origin}: {error}") from None
+    document = parse_toml(text, origin)
     unknown = document.keys() - {"range"}
     entries = document.get("range", [])
     if unknown or not isinstance(entries, list):

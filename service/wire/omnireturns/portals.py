@@ -24,9 +24,9 @@ from typing import Any, Final
 from service.domain.milestones import Route
 from service.errors import SettingsError
 from service.wire.feeds.enabled import secrets_of
-from service.wire.feeds.entries import entries_of
 from service.wire.models import COUNTRY_PATTERN, compiled
 from service.wire.numbering.ranges import NumberRanges
+from service.wire.toml_files import entries_of, read_file
 
 SHORTEST_SECRET: Final = 16
 _MEMBERS: Final = frozenset(
@@ -56,11 +56,7 @@ def load_portals(path: Path | None, ranges: NumberRanges) -> dict[str, Portal]:
     """The portals of the file, by retailer; none without one. Raises SettingsError, which repeats no value."""
     if path is None:
         return {}
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise SettingsError(f"{path}: cannot be read as UTF-8 text") from None
-    return parse_portals(text, str(path), ranges)
+    return parse_portals(read_file(path), str(path), ranges)
 
 
 def parse_portals(text: str, origin: str, ranges: NumberRanges) -> dict[str, Portal]:
