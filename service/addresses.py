@@ -58,11 +58,12 @@ def _is_host(text: str) -> bool:
 def is_address(url: str) -> bool:
     """Whether pages can be found under it: http or https, a host, and no more than a port and a path."""
     try:
-        scheme, netloc, _, query, fragment = urlsplit(url)
-        host, port = urlsplit(url).hostname, urlsplit(url).port
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
     except ValueError:
         return False
-    return scheme in {"http", "https"} and bool(host) and port != 0 and "@" not in netloc and not (query or fragment)
+    has_more = "@" in parts.netloc or parts.query or parts.fragment
+    return parts.scheme in {"http", "https"} and bool(host) and port != 0 and not has_more
 
 
 def networks_in(text: str | None) -> tuple[Network, ...]:

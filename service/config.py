@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from service.application.reading.listing import STUCK_HOURS
 from service.domain.milestones import NAMES, Milestone
 from service.errors import SettingsError
-from service.settings.environment import PREFIX, FromEnvironment, secrets, unknown, variable
+from service.settings.environment import FromEnvironment, secrets, unknown, variable
 from service.settings.topics import TopicSettings
 from service.topic_names import overlap
 
@@ -176,7 +176,7 @@ class Settings(TopicSettings):
                 entries = self.entries(name) if name.startswith("topic_") else (getattr(self, name),)
                 for entry, (other, first) in product(entries, known):
                     if overlap(entry, other):
-                        both = f"{PREFIX}{first.upper()} and {PREFIX}{name.upper()}"
+                        both = f"{variable(first)} and {variable(name)}"
                         raise ValueError(f"{both}: must not have the same value, nor one that the other's prefix means")
                 known += [(entry, name) for entry in entries]
         return self
@@ -227,7 +227,7 @@ def _sentence(location: tuple[int | str, ...], message: str) -> str:
     said = message.removeprefix("Value error, ")
     if not location:
         return said  # of several settings, which it names
-    return f"{PREFIX}{str(location[0]).upper()}: {said}"
+    return f"{variable(str(location[0]))}: {said}"
 
 
 def reference() -> str:

@@ -35,6 +35,19 @@ def covers(entry: str, topic: str) -> bool:
     return topic.startswith(entry[:-1]) if is_prefix(entry) else topic == entry
 
 
+def meant(entries: Iterable[str], known: Iterable[str]) -> list[str]:
+    """The topics that the entries mean: all names, and of the known ones those with a prefix, in order.
+
+    >>> meant(["scans.*", "own"], ["own", "scans.b", "scans.a"])
+    ['own', 'scans.a', 'scans.b']
+    """
+    names, prefixes = list[str](), list[str]()
+    for entry in entries:
+        (prefixes if is_prefix(entry) else names).append(entry)
+    found = {topic for topic in known if any(covers(entry, topic) for entry in prefixes)}
+    return [*names, *sorted(found.difference(names))]
+
+
 def overlap(one: str, other: str) -> bool:
     """Whether a topic may be meant by both.
 

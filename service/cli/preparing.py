@@ -15,7 +15,8 @@ def migrate() -> None:
     """Bring the database to the wanted state.
 
     Applies the migrations that it lacks, each in a transaction, or outside one beside the workers; says what it waits
-    for. Moves the numbers of new rows behind those that are taken, which a logical copy needs. Safe to run again, after it was killed as well, and by many at once.
+    for. Moves the numbers of new rows behind those that are taken, which a logical copy needs. Safe to run again, after it
+    was killed as well, and by many at once.
     """
     from service.adapters.postgres import migrations
 

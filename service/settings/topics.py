@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 
 from service.errors import SettingsError
-from service.settings.environment import PREFIX
+from service.settings.environment import variable
 from service.settings.servers import ServerSettings
 from service.topic_names import NAME, is_prefix, several
 
@@ -74,7 +74,7 @@ class TopicSettings(ServerSettings):
         for entry in self.entries(setting):
             if not is_prefix(entry):
                 return entry
-        raise SettingsError(f"{PREFIX}{setting.upper()}: name a topic before the prefix: events are sent to it")
+        raise SettingsError(f"{variable(setting)}: name a topic before the prefix: events are sent to it")
 
     @property
     def output_topics(self) -> tuple[str, str, str, str]:

@@ -9,7 +9,7 @@ from typing import Final
 from service.config import Settings
 from service.runtime.lifecycle import Stop
 from service.runtime.supervisor import supervise
-from service.settings.environment import PREFIX
+from service.settings.environment import variable
 
 # What `run` starts. They get RETURNS_METRICS_PORT and the ports after it, in this order.
 PROCESSES: Final = ("ingest", "relay", "project", "serve")
@@ -21,5 +21,5 @@ def run_all(settings: Settings, stop: Stop) -> bool:
     environments = {name: dict(os.environ) for name in PROCESSES}
     if settings.metrics_port:
         for number, name in enumerate(PROCESSES):
-            environments[name][f"{PREFIX}METRICS_PORT"] = str(settings.metrics_port + number)
+            environments[name][variable("metrics_port")] = str(settings.metrics_port + number)
     return supervise(commands, stop, environments=environments)

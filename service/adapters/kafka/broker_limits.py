@@ -8,7 +8,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from service.adapters.kafka.options import asking
 from service.config import Settings
-from service.settings.environment import PREFIX
+from service.settings.environment import variable
 
 _TIMEOUT_MS: Final = 5_000
 
@@ -17,7 +17,7 @@ def refused(settings: Settings, setting: str, *limits: str) -> str:
     """A sentence that names the setting with its value, and the brokers' limits with theirs where they tell."""
     value = getattr(settings, setting)
     told = ", ".join(f"{name}={found}" for name, found in _configured(settings, limits).items()) or ", ".join(limits)
-    return f"{PREFIX}{setting.upper()}: Kafka refuses {value}; what it allows is set at the brokers: {told}"
+    return f"{variable(setting)}: Kafka refuses {value}; what it allows is set at the brokers: {told}"
 
 
 def _configured(settings: Settings, names: tuple[str, ...]) -> dict[str, str]:

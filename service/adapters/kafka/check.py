@@ -11,7 +11,7 @@ from kafka.errors import KafkaError, UnknownTopicOrPartitionError, for_code
 from service.adapters.kafka.admin import connected
 from service.application.safety import TOPIC_SETTINGS, Checked, Role, TopicFacts, check_topics
 from service.config import Settings
-from service.topic_names import covers, is_prefix
+from service.topic_names import is_prefix, meant
 
 _UNKNOWN: Final = UnknownTopicOrPartitionError.errno
 _INTERNAL: Final = ("__consumer_offsets", "__transaction_state")
@@ -21,8 +21,9 @@ _OUTPUTS: Final[tuple[Role, ...]] = ("status_changes", "current_status", "except
 def check(settings: Settings) -> Checked:
     """What endangers what is promised, and what could not be looked at. Raises Retryable if no broker answers."""
     with connected(settings) as admin:
+        known = admin.list_topics() if any(map(is_prefix, settings.inputs)) else ()
         roles: dict[str, Role] = {
-            **dict.fromkeys(_inputs(settings, admin), "input"),
+            **dict.fromkeys(meant(settings.inputs, known), "input"),
             **dict(zip(settings.output_topics, _OUTPUTS, strict=True)),
             **dict.fromkeys(_INTERNAL, "internal"),
         }
@@ -44,12 +45,6 @@ def check(settings: Settings) -> Checked:
         ]
         found = check_topics(facts, len(admin.describe_cluster()["brokers"]))
     return Checked(found.findings, [*unchecked, *why, *found.unchecked])
-
-
-def _inputs(settings: Settings, admin: Any) -> list[str]:
-    prefixes = [entry for entry in settings.inputs if is_prefix(entry)]
-    known = admin.list_topics() if prefixes else ()
-    return [*settings.input_topics, *sorted(t for t in known if any(covers(entry, t) for entry in prefixes))]
 
 
 def _configs(admin: Any, topics: list[str]) -> tuple[dict[str, Mapping[str, str]], list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from service.topic_names import covers, is_prefix, pattern
+from service.topic_names import is_prefix, meant, pattern
 
 
 def subscribe(consumer: Any, inputs: Sequence[str], listener: Any) -> None:
@@ -23,12 +23,8 @@ def know_all(consumer: Any, inputs: Iterable[str]) -> None:
         consumer._cluster.need_all_topic_metadata = True  # noqa: SLF001 - of a version that is pinned
 
 
-def topics_of(consumer: Any, inputs: Iterable[str]) -> list[str]:
+def topics_of(consumer: Any, inputs: Sequence[str]) -> list[str]:
     """The topics that these names and prefixes mean; of those with a prefix, as far as the consumer knows them."""
-    names, prefixes = list[str](), list[str]()
-    for entry in inputs:
-        (prefixes if is_prefix(entry) else names).append(entry)
     # Not the client's own `topics`, which asks the brokers each time.
-    known = consumer._cluster.topics() if prefixes else ()  # noqa: SLF001 - of a version that is pinned
-    found = {topic for topic in known if any(covers(entry, topic) for entry in prefixes)}
-    return [*names, *sorted(found.difference(names))]
+    known = consumer._cluster.topics() if any(map(is_prefix, inputs)) else ()  # noqa: SLF001 - of a version that is pinned
+    return meant(inputs, known)

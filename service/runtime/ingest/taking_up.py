@@ -36,8 +36,8 @@ def judge(stored: Stored, topic_id: bytes | None, bounds: Bounds, epoch_end: Epo
     """Where to read on in a topic of this id, with these bounds.
 
     `epoch_end` is where the records of the stored epoch, and of those before it, ended; None where the epoch goes on or that
-    is not known. In the latter case a log that was cut, and has grown again past the
-    stored offset, looks like one that was not.
+    is not known. In the latter case a log that was cut, and has grown again past the stored offset, looks like one that was
+    not.
     """
     found = topic_id if topic_id is not None else stored.topic_id
     afresh = Stored(bounds.begin, found)

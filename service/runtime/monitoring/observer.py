@@ -152,7 +152,9 @@ class Observer:
         """These are the partitions with letters of blown fuses: an alarm, because a person has to mend their publisher."""
         before, tripped = self._board.blown, self._metrics.tripped
         self._board.blown = blown
-        hint = "nearly everything of a source is invalid: its letters are kept without bodies, /ops/letters names it"
+        hint = (
+            "nearly everything of a source is invalid: its letters are kept without bodies, /ops/dead-letters names it"
+        )
         for topic, number in sorted(blown - before):
             tripped.labels(topic, number).set(1)
             self._log.error("fuse_blown", topic=topic, partition=number, hint=hint)

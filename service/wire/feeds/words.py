@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from service.wire.feeds.definition import Feed, is_slug
+from service.wire.judging.descriptions import country
 
 _LONGEST_TEXT: Final = 256  # of what describes an event and is no fact
 
@@ -39,11 +40,11 @@ def read_text(found: object) -> str:
 
 def read_location(said: Mapping[str, Any]) -> dict[str, str]:
     """The place, as far as one is told."""
-    country = read_text(said.get("country")).upper()
-    country = {"UK": "GB"}.get(country, country)
-    location = {"name": read_text(said.get("place")), "code": read_text(said.get("place_code"))[:64]}
-    if len(country) == 2 and country.isascii() and country.isalpha():
-        location["country"] = country
+    location = {
+        "name": read_text(said.get("place")),
+        "code": read_text(said.get("place_code"))[:64],
+        "country": country(read_text(said.get("country"))),
+    }
     return {member: text for member, text in location.items() if text}
 
 

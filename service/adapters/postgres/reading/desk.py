@@ -52,11 +52,7 @@ class PostgresDeskReading:
             if head is None:
                 return None
             return_no, state, standing = head
-
-            def ask(seq: int, number: int) -> list[tuple[Any, ...]]:
-                return connection.execute(_QUERIES["rows"], (return_no, seq, number)).fetchall()
-
-            rows, is_cut = read_rows(ask, _LAST_SEQ if before is None else before, limit)
+            rows, is_cut = read_rows(connection, "newest", return_no, _LAST_SEQ if before is None else before, limit)
         shown = [row_within(bounds, RecordedEvent(*each)) for each in rows]
         return ReturnDetail(return_id, state, standing, shown, is_cut)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
@@ -35,11 +35,7 @@ class PostgresPublicReading:
             if row is None:
                 return None
             return_no, number, seq, version, document = row
-
-            def ask(before: int, asked: int) -> list[tuple[Any, ...]]:
-                return connection.execute(_QUERIES["rows"], (return_no, before, asked)).fetchall()
-
-            rows, is_cut = read_rows(ask, seq + 1, _MOST_ROWS)
+            rows, is_cut = read_rows(connection, "newest", return_no, seq + 1, _MOST_ROWS)
         state = decode_state(document, seq, version, b"")
         told = [RecordedEvent(*each) for each in reversed(rows)]
         return Found(number, state, told, is_whole=not is_cut and len(told) < _MOST_ROWS)

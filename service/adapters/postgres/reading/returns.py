@@ -146,11 +146,7 @@ class PostgresReading:
             if found is None:
                 return None
             return_no, state = found
-
-            def ask(seq: int, number: int) -> list[tuple[Any, ...]]:
-                return connection.execute(_QUERIES["history"], (return_no, seq, number)).fetchall()
-
-            rows, is_cut = read_rows(ask, after, limit)
+            rows, is_cut = read_rows(connection, "history", return_no, after, limit)
         return HistoryPage(state, [row_within(bounds, RecordedEvent(*row)) for row in rows], is_cut)
 
     def caller_of(self, token: str) -> Caller | None:

@@ -6,10 +6,14 @@ asks, and the size of the answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
+
+from psycopg import Connection
+
+from service.adapters.postgres.queries import load_queries
 
 MOST_BYTES: Final = 1 << 20  # of the data of a page's events, as JSON; an event by itself has less
+_QUERIES: Final = load_queries("reading.sql")
 _FIRST: Final = 16  # rows; few returns have more, and no more than these are read in vain
 
 
@@ -20,17 +24,18 @@ class Rows(NamedTuple):
     is_cut: bool
 
 
-def read_rows(ask: Callable[[int, int], Sequence[tuple[Any, ...]]], start: int, limit: int) -> Rows:
-    """Up to `limit` rows, at least one where there are any.
-
-    `ask` is given the `seq` that they begin behind, and how many; the first column of a row is its `seq`, the last one how
-    many bytes its data has, which is left out here.
+def read_rows(
+    connection: Connection[Any], way: Literal["history", "newest"], return_no: int, start: int, limit: int
+) -> Rows:
+    """Up to `limit` rows, at least one where there are any: those with a `seq` above `start` in the order of recording, or of
+    those with one below it the newest first. Columns are those of `RecordedEvent`.
     """
     rows, left, piece = list[tuple[Any, ...]](), MOST_BYTES, _FIRST
     while len(rows) < limit:
         asked = min(piece, limit - len(rows))
-        found = ask(rows[-1][0] if rows else start, asked)
-        for *row, size in found:
+        behind = rows[-1][0] if rows else start
+        found = connection.execute(_QUERIES[way], (return_no, behind, asked)).fetchall()
+        for *row, size in found:  # of its data
             left -= size
             if left < 0 and rows:
                 return Rows(rows, is_cut=True)

@@ -59,15 +59,6 @@ CROSS JOIN LATERAL (
 LEFT JOIN search_returns s ON s.return_no = r.return_no
 WHERE r.return_id = %s
 
--- name: rows
--- history_pkey backwards, one range.
-SELECT seq, source, id, type, code, milestone, occurred_at, recorded_at, verdict, reason, zone_source,
-       topic, partition, "offset", data, utc_offset, octet_length(data::text)
-FROM history
-WHERE return_no = %s AND seq < %s
-ORDER BY seq DESC
-LIMIT %s
-
 -- name: past
 -- history_pkey, one range.
 SELECT source, id, type, occurred_at, milestone, data, verdict, reason

@@ -44,15 +44,6 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) state
 
--- name: rows
--- history_pkey backwards, one range.
-SELECT seq, source, id, type, code, milestone, occurred_at, recorded_at, verdict, reason, zone_source,
-       topic, partition, "offset", data, utc_offset, octet_length(data::text)
-FROM history
-WHERE return_no = %s AND seq < %s
-ORDER BY seq DESC
-LIMIT %s
-
 -- name: revisions
 -- For each of a list, what `find` does.
 SELECT asked.i, revision.version, revision.seq

@@ -51,7 +51,7 @@ ASKED: dict[str, tuple[str, Any, set[str]]] = {
     ),
     "connotes": ("desk.sql", {"numbers": ["CN-7"]}, {"connote_members_pkey", "connote_deliveries_pkey"}),
     "head": ("desk.sql", ("R-7",), {"returns_return_id_key", "history_pkey", "search_returns_pkey"}),
-    "rows": ("desk.sql", (7, 100, 50), {"history_pkey"}),
+    "newest": ("reading.sql", (7, 100, 50), {"history_pkey"}),
     "past": ("desk.sql", (7, 1001), {"history_pkey"}),
     "members": ("connotes.sql", {"connote": "CN-7", "after": 0, "limit": 51, "most": 10_000}, {"connote_members_pkey", "returns_pkey", "search_returns_pkey"}),
     "statuses": ("connotes.sql", {"connote": "CN-7"}, {"connote_members_pkey", "search_returns_pkey"}),
