@@ -17,12 +17,12 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from service.application.access.bounds import Bounds
 from service.wire.omnireturns.links import sign
 from tests.support import feeds
 from tests.support.api import token
 from tests.support.codes import codes
 from tests.support.site import Site
+from tests.support.stations import scan, sign_in, token_of
 from tests.support.visiting import Visitor
 from tests.support.waiting import eventually
 
@@ -35,12 +35,6 @@ SETTINGS: Final = {
     "RETURNS_FEEDS_FILE": str(_HERE / "journey-feeds.toml"),
 }
 FIRST_MILE, FINAL_MILE = "first mile of the tests", "final mile of the tests"
-# Prints nothing, and is as patient as the machine is busy.
-STATION: Final = """
-window.print = () => {};
-const patience = AbortSignal.timeout;
-AbortSignal.timeout = (ms) => patience.call(AbortSignal, 20 * ms);
-"""
 
 
 class Labelled(NamedTuple):
@@ -98,15 +92,6 @@ def carried(number: str, code: str) -> dict[str, Any]:
     return {"output": {"completeTrackResults": [result]}}
 
 
-def scan(page: Page, code: str, said: str) -> None:
-    """As a scanner does it; and what the whole screen says."""
-    count = int(page.locator("#signal").get_attribute("data-count") or 0)
-    page.keyboard.type(code)
-    page.keyboard.press("Enter")
-    page.wait_for_function("count => Number(document.getElementById('signal').dataset.count) > count", arg=count)
-    expect(page.locator("#said")).to_have_text(said)
-
-
 def mode(page: Page, name: str) -> None:
     page.locator(f"#modes [data-mode={name}]").click()
 
@@ -136,14 +121,7 @@ def test_from_the_consumers_page_to_the_retailers_door(site: Site, visit: Callab
             assert answer.status_code == 200, answer.text
     are(site, parcels, "RDTPF")
 
-    hub = token(site.service.settings, "hub", "scan", publisher="leeds-hub", bounds=Bounds(hubs=frozenset({"leeds"})))
-    station = visit()
-    page = station.page
-    page.add_init_script(STATION)
-    station.open("/hub")
-    page.locator("#token").fill(hub)
-    page.keyboard.press("Enter")
-    expect(page.locator("#field")).to_be_focused()
+    page = sign_in(visit(), token_of(site, "leeds", "hub", "scan"))
     scan(page, whole.barcode, "Received")
     expect(page.locator("#number")).to_have_text(whole.return_id)
     for each in (in_part, third, refused):

@@ -9,13 +9,13 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from service.application.access.bounds import Bounds
 from service.web.html.catalogue import LANGUAGES
 from tests.support.api import token
 from tests.support.axe import violations_in_both_lights
 from tests.support.codes import codes
 from tests.support.journals import DELIVERED, DS, RE, RP, RR, VOID, creation, event, ingest
 from tests.support.site import Site
+from tests.support.stations import scan, sign_in, token_of
 from tests.support.visiting import Visitor, overflowing, torn
 from tests.support.waiting import eventually
 
@@ -24,14 +24,11 @@ PROCESSES: Final = ("ingest", "project")
 WIDTHS: Final = (320, 1280)
 FORTY: Final = [f"OFF-{number:03}" for number in range(40)]
 ITEMS: Final = [{"sku": "SHOE-42", "quantity": 2, "description": "Ann's shoes"}, {"sku": "HAT-1", "quantity": 1}]
-# Hears what is played, prints nothing, and has more patience with a busy machine than people with a parcel in hand.
-QUIET: Final = """
-const patience = AbortSignal.timeout;
-AbortSignal.timeout = (ms) => patience.call(AbortSignal, 20 * ms);
+# Hears what is played.
+EARS: Final = """
 window.played = [];
 const start = OscillatorNode.prototype.start;
 OscillatorNode.prototype.start = function (at) { window.played.push(this.frequency.value); return start.call(this, at); };
-window.print = () => { window.printed = (window.printed ?? 0) + 1; };
 """
 # A browser that reads codes, and a camera that always sees the same one.
 CAMERA: Final = """
@@ -82,7 +79,7 @@ def returns(site: Site) -> None:
 
 @pytest.fixture(scope="module")
 def secret(site: Site) -> str:
-    return token(site.service.settings, "hub", "scan", publisher="leeds-hub", bounds=Bounds(hubs=frozenset({"leeds"})))
+    return token_of(site, "leeds", "hub", "scan")
 
 
 @pytest.fixture
@@ -91,25 +88,11 @@ def enter(visit: Callable[..., Visitor], secret: str) -> Callable[..., Visitor]:
 
     def start(path: str = "/hub", **options: Any) -> Visitor:
         visitor = visit(**options)
-        visitor.page.add_init_script(QUIET)
-        visitor.open(path)
-        visitor.page.locator("#token").fill(secret)
-        visitor.page.keyboard.press("Enter")
-        expect(visitor.page.locator("#field")).to_be_focused()
+        visitor.page.add_init_script(EARS)
+        sign_in(visitor, secret, path)
         return visitor
 
     return start
-
-
-def scan(page: Page, code: str, signal: str, said: str) -> None:
-    """As a scanner does it, whatever has the focus; and what the whole screen says."""
-    count = int(page.locator("#signal").get_attribute("data-count") or 0)
-    page.keyboard.type(code)
-    page.keyboard.press("Enter")
-    page.wait_for_function("count => Number(document.getElementById('signal').dataset.count) > count", arg=count)
-    expect(page.locator("#said")).to_have_text(said)
-    expect(page.locator("body")).to_have_attribute("data-signal", signal)
-    expect(page.locator("#field")).to_be_focused()
 
 
 def sent(page: Page) -> None:
@@ -139,23 +122,23 @@ def test_each_scan_says_what_the_parcel_was_and_whether_that_makes_sense(
 ) -> None:
     page = enter().page
 
-    scan(page, "R-1", "good", "Received")
+    scan(page, "R-1", "Received", "good")
     expect(page.locator("#more")).to_have_text("Was: Return Created")
     assert page.evaluate("window.played") == [988]
     sent(page)
     eventually(lambda: status(site, "R-1") == "DS", 30)
-    scan(page, "R-1", "look", "In already")
+    scan(page, "R-1", "In already", "look")
     expect(page.locator("#more")).to_contain_text("leeds")
-    scan(page, f"{site.url}/track/R-2?lang=de", "good", "Received")
-    scan(page, "TR-3", "good", "Received")
+    scan(page, f"{site.url}/track/R-2?lang=de", "Received", "good")
+    scan(page, "TR-3", "Received", "good")
     expect(page.locator("#number")).to_have_text("R-3")
-    scan(page, "STRAIGHT", "stop", "Not ours")
-    scan(page, "GONE", "stop", "Exported already")
-    scan(page, "REJECTED", "stop", "Rejected before")
-    scan(page, "P-0", "look", "Processed already")
-    scan(page, "(!)", "stop", "No number")
+    scan(page, "STRAIGHT", "Not ours", "stop")
+    scan(page, "GONE", "Exported already", "stop")
+    scan(page, "REJECTED", "Rejected before", "stop")
+    scan(page, "P-0", "Processed already", "look")
+    scan(page, "(!)", "No number", "stop")
     page.get_by_role("button", name="Undo last scan").focus()
-    scan(page, "NOBODY-1", "stop", "Unknown: park it")
+    scan(page, "NOBODY-1", "Unknown: park it", "stop")
     page.get_by_role("button", name="Print label").click()
     page.emulate_media(media="print")
     assert codes(page.locator(".label").screenshot()) == {"Code128": "NOBODY-1"}
@@ -176,26 +159,26 @@ def test_forty_scans_while_the_service_is_away_arrive_once_and_in_order(
 ) -> None:
     visitor = enter()
     page = visitor.page
-    scan(page, "OFF-000", "good", "Received")
+    scan(page, "OFF-000", "Received", "good")
     sent(page)
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     before = len(hub_events(site))
 
     site.stop_serving()
     for number in FORTY[1:20]:
-        scan(page, f"T{number}", "kept", "Kept")
-    scan(page, "OFF-000", "look", "In already")
-    scan(page, "TOFF-001", "look", "In already")
+        scan(page, f"T{number}", "Kept", "kept")
+    scan(page, "OFF-000", "In already", "look")
+    scan(page, "TOFF-001", "In already", "look")
     page.reload()
     expect(page.locator("#field")).to_be_focused()
     expect(page.locator("#unsent")).to_have_text("19 to send")
     for number in FORTY[20:]:
-        scan(page, number, "kept", "Kept")
+        scan(page, number, "Kept", "kept")
     page.close()
     page = visitor.context.new_page()
     page.goto("/hub")
     expect(page.locator("#unsent")).to_have_text("39 to send")
-    scan(page, "STRAIGHT", "kept", "Kept")
+    scan(page, "STRAIGHT", "Kept", "kept")
     lost: list[str] = []
 
     def lose_the_first_answer(route: Route) -> None:
@@ -230,12 +213,12 @@ def test_forty_scans_while_the_service_is_away_arrive_once_and_in_order(
 
 def test_the_last_scan_is_undone_by_a_void_and_counters_follow(site: Site, enter: Callable[..., Visitor]) -> None:
     page = enter().page
-    scan(page, "UNDO-1", "good", "Received")
+    scan(page, "UNDO-1", "Received", "good")
     sent(page)
     eventually(lambda: status(site, "UNDO-1") == "DS", 30)
     assert counted(page)["received"] == "1"
 
-    scan(page, "hub:undo", "look", "Undone")
+    scan(page, "hub:undo", "Undone", "look")
 
     assert counted(page)["received"] == "0"
     sent(page)
@@ -245,7 +228,7 @@ def test_the_last_scan_is_undone_by_a_void_and_counters_follow(site: Site, enter
     eventually(lambda: status(site, "UNDO-1") == "RC", 30)
     page.get_by_role("button", name="Undo last scan").click()
     expect(page.locator("#said")).to_have_text("Nothing to undo")
-    scan(page, "UNDO-1", "good", "Received")
+    scan(page, "UNDO-1", "Received", "good")
     page.get_by_role("button", name="New shift").click()
     expect(page.locator("#count-stopped")).to_have_text("0")
     expect(page.locator("#oldest li").first).to_contain_text("OLD-1")
@@ -258,25 +241,25 @@ def test_a_parcel_is_processed_by_what_is_in_it_or_rejected_for_a_reason(
     page = enter().page
     page.get_by_role("button", name="Process", exact=True).click()
 
-    scan(page, "R-4", "good", "Check the items")
+    scan(page, "R-4", "Check the items", "good")
     assert "Ann" not in page.locator("#process").inner_text()
-    scan(page, "R-4", "stop", "Count the items first")
-    scan(page, "SHOE-42", "good", "Counted")
-    scan(page, "SHOE-42", "good", "Counted")
-    scan(page, "BOOT-9", "stop", "Not in this parcel")
+    scan(page, "R-4", "Count the items first", "stop")
+    scan(page, "SHOE-42", "Counted", "good")
+    scan(page, "SHOE-42", "Counted", "good")
+    scan(page, "BOOT-9", "Not in this parcel", "stop")
     hat = page.locator("[data-sku='HAT-1']")
     hat.get_by_role("button", name="One more of HAT-1").click()
     hat.get_by_role("button", name="Damaged").click()
     hat.get_by_role("button", name="Rejected").click()
-    scan(page, "R-4", "stop", "Say why")
+    scan(page, "R-4", "Say why", "stop")
     hat.get_by_role("group", name="Reason for HAT-1").get_by_role("button", name="Worn or used").click()
-    scan(page, "R-4", "good", "Processed")
-    scan(page, "R-5", "good", "Check the items")
+    scan(page, "R-4", "Processed", "good")
+    scan(page, "R-5", "Check the items", "good")
     page.get_by_role("button", name="Reject the return").click()
     page.locator("#reasons").get_by_role("button", name="Wrong item").click()
     expect(page.locator("#said")).to_have_text("Rejected")
-    scan(page, "R-4", "look", "Processed already")
-    scan(page, "NOBODY-2", "stop", "Unknown: park it")
+    scan(page, "R-4", "Processed already", "look")
+    scan(page, "NOBODY-2", "Unknown: park it", "stop")
     sent(page)
 
     processed, rejected = [each for each in hub_events(site) if each["data"]["return_id"] in ("R-4", "R-5")]
@@ -296,23 +279,23 @@ def test_parcels_are_consolidated_under_a_connote_and_exported_and_what_does_not
     page = enter().page
     page.get_by_role("button", name="Consolidate").click()
 
-    scan(page, "R-3", "stop", "That is a return")
-    scan(page, "CN-7", "good", "Connote open")
+    scan(page, "R-3", "That is a return", "stop")
+    scan(page, "CN-7", "Connote open", "good")
     for number in ("P-1", "P-2", "P-3"):
-        scan(page, number, "good", "In the connote")
-    scan(page, "P-1", "look", "In it already")
-    scan(page, "P-AU", "stop", "Wrong destination")
+        scan(page, number, "In the connote", "good")
+    scan(page, "P-1", "In it already", "look")
+    scan(page, "P-AU", "Wrong destination", "stop")
     expect(page.locator("#more")).to_contain_text("It goes to acme · AU. This connote goes to acme · NZ.")
-    scan(page, "R-3", "stop", "Not processed")
-    scan(page, "REJECTED", "stop", "Rejected before")
-    scan(page, "GONE", "stop", "Exported already")
-    scan(page, "NOBODY-3", "stop", "Unknown: park it")
+    scan(page, "R-3", "Not processed", "stop")
+    scan(page, "REJECTED", "Rejected before", "stop")
+    scan(page, "GONE", "Exported already", "stop")
+    scan(page, "NOBODY-3", "Unknown: park it", "stop")
     page.get_by_role("button", name="Put aside").click()
-    scan(page, "CN-8", "good", "Connote open")
-    scan(page, "P-1", "stop", "In another connote")
+    scan(page, "CN-8", "Connote open", "good")
+    scan(page, "P-1", "In another connote", "stop")
     page.get_by_role("button", name="Put aside").click()
-    scan(page, "CN-7", "good", "Connote open")
-    scan(page, "hub:undo", "look", "Undone")
+    scan(page, "CN-7", "Connote open", "good")
+    scan(page, "hub:undo", "Undone", "look")
     expect(page.locator("#members li")).to_have_count(2)
     page.get_by_role("button", name="Print label").last.click()
     page.emulate_media(media="print")
@@ -320,7 +303,7 @@ def test_parcels_are_consolidated_under_a_connote_and_exported_and_what_does_not
     expect(page.locator(".label")).to_contain_text("acme · NZ")
     page.emulate_media(media="screen")
     page.get_by_role("button", name="Close").click()
-    scan(page, "P-3", "stop", "The connote is closed")
+    scan(page, "P-3", "The connote is closed", "stop")
     page.get_by_role("button", name="Export").click()
     expect(page.locator("#said")).to_have_text("Exported")
     sent(page)
@@ -329,7 +312,7 @@ def test_parcels_are_consolidated_under_a_connote_and_exported_and_what_does_not
     assert {each["type"] for each in exported} == {RE}
     assert [each["data"]["return_id"] for each in exported] == ["P-1", "P-2"]
     eventually(lambda: [status(site, each) for each in ("P-1", "P-2", "P-3")] == ["RE", "RE", "RP"], 30)
-    scan(page, "CN-7", "stop", "Exported already")
+    scan(page, "CN-7", "Exported already", "stop")
     assert counted(page)["exported"] == "2"
 
     carrier = {"authorization": f"Bearer {token(site.service.settings, 'scan')}"}
@@ -348,7 +331,7 @@ def test_what_the_service_refuses_is_shown_and_a_token_that_was_revoked_costs_no
     faults = [{"path": "data.hub", "detail": "nobody knows it"}]
     on_their_way: list[Route] = []
     page.route("**/v1/events", lambda route: on_their_way.append(route), times=1)  # noqa: PLW0108 - it has to be a function
-    scan(page, "REF-1", "good", "Received")
+    scan(page, "REF-1", "Received", "good")
     eventually(lambda: page.evaluate("1") and on_their_way, 30)
     on_their_way[0].fulfill(status=207, json={"items": [{"status": "invalid", "faults": faults}]})
     expect(page.locator("#said")).to_have_text("A scan was not taken")
@@ -358,13 +341,13 @@ def test_what_the_service_refuses_is_shown_and_a_token_that_was_revoked_costs_no
     expect(page.locator("#look")).to_be_hidden()
 
     page.route("**/v1/**", lambda route: route.fulfill(status=401, json={}))
-    scan(page, "REF-2", "kept", "Kept")
+    scan(page, "REF-2", "Kept", "kept")
     expect(page.locator("#link")).to_have_attribute("data-state", "denied")
-    scan(page, "REF-2", "look", "In already")
+    scan(page, "REF-2", "In already", "look")
     page.get_by_role("button", name="Sign out").click()
     expect(page.locator("#token")).to_be_focused()
     page.unroute_all()
-    other = token(site.service.settings, "hub", publisher="paris-hub", bounds=Bounds(hubs=frozenset({"paris"})))
+    other = token_of(site, "paris", "hub")
     page.locator("#token").fill(other)
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("Scans of leeds still wait")
