@@ -54,7 +54,7 @@ from service.wire.numbering.ranges import load_ranges
 from service.wire.omnireturns.portals import load_portals
 from service.wiring import feeds
 from service.wiring.monitors import processes
-from service.wiring.parts import carrier_tables, parser, topics_by_type
+from service.wiring.parts import carrier_tables, parser, rules, topics_by_type
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -122,7 +122,8 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
     returns, hub_events = settings.topic_returns, settings.topic_hub_events
 
     def replay_one(_: Everything, letter_no: int) -> Replayed | None:
-        with closing(MendingJournal(settings.database_url.get_secret_value(), tables, "returns-web")) as letters:
+        url = settings.database_url.get_secret_value()
+        with closing(MendingJournal(url, tables, "returns-web", rules=rules(settings))) as letters:
             return replay_letter(letters, understood, letter_no)
 
     with closing(Publishing(settings, "returns-web", patience_seconds=_CREATION_SECONDS)) as publishing:

@@ -18,7 +18,7 @@ from service.runtime.lifecycle import Stop
 from service.runtime.monitoring.board import Board
 from service.runtime.monitoring.health import Monitor
 from service.wiring.monitors import processes
-from service.wiring.parts import carrier_tables, database, parser
+from service.wiring.parts import carrier_tables, database, parser, rules
 
 _FULL_COLLECTION: Final = 20  # of so many collections of a worker one is full
 
@@ -40,7 +40,7 @@ def ingest(
     return IngestLoop(
         Ports(
             lambda: KafkaSource(settings, settings.input_topics),
-            PostgresJournal(database(settings), tables, remembered=settings.remembered_returns),
+            PostgresJournal(database(settings), tables, remembered=settings.remembered_returns, rules=rules(settings)),
             parser(settings, tables),
         ),
         stop,

@@ -22,7 +22,8 @@ _REFUSED: Final = (
     Reason.ALREADY_EXPORTED,
     Reason.ALREADY_REJECTED,
     Reason.ROUTE_ENDS_AT_FIRST_MILE,
-    Reason.OTHER_CONNOTE,
+    Reason.RETURNED_TO_SENDER,
+    Reason.BEFORE_EXPORT,
     Reason.VOIDED,
     Reason.NOT_VOIDABLE,
 )

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import from_json
 
+from service.domain.changes import Change
 from service.domain.events import Event, Sense
-from service.domain.journey import NEW, Change, Entry, State
+from service.domain.journey import NEW, Entry, State
 from service.domain.milestones import Kind, Milestone, Route
 from service.wire import models
 from service.wire.carriers import CarrierTables, parse_table
