@@ -3,6 +3,9 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
+# Where Python may not keep what it compiles, each of the hundreds of processes of a run would compile the service anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 PY := .venv/bin/python
 # Arguments for pytest: make test ARGS="-k timeline"
 ARGS ?=
@@ -26,8 +29,8 @@ down: venv ## stop Kafka and PostgreSQL
 demo: venv ## local stack, service and simulator; prints a tracking page to look at
 	@$(PY) -m deploy.local.demo
 
-unit: venv ## run the tests that need no server (half a minute)
-	@$(PY) -m pytest -n 2 --dist loadfile --hypothesis-profile=quick tests/unit $(ARGS)
+unit: venv ## run the tests that need no server and take no seconds (half a minute)
+	@$(PY) -m pytest -n 2 --dist loadfile --hypothesis-profile=quick -m "not slow" tests/unit $(ARGS)
 
 test: venv ## run the tests, three files at a time (starts the stack, and stops it if it did)
 	@TEST_PATIENCE=3 $(PY) -m deploy.local.stack during $(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder \

@@ -58,6 +58,16 @@ class Stored(NamedTuple):
     epoch: int = -1
 
 
+class EpochEnd(NamedTuple):
+    """Where the records of a leader epoch, and of those before it, ended: before the offset `end`; -1: before all records.
+
+    `epoch` is the last of those epochs that the log has: no later one wrote the record before `end`. -1: not known.
+    """
+
+    epoch: int
+    end: int
+
+
 class Move(NamedTuple):
     """A stored offset's way: from what this worker left there to the next record to read, in the topic of this id.
 
@@ -251,8 +261,8 @@ class Source(Protocol):
     def epoch(self, partition: Partition, offset: int) -> int:
         """The leader epoch of the record before `offset`, which was given last or is sought; -1: not known."""
 
-    def epoch_ends(self, epochs: Mapping[Partition, int]) -> dict[Partition, int]:
-        """Where the records of these leader epochs, and of those before them, ended; -1: before all records.
+    def epoch_ends(self, epochs: Mapping[Partition, int]) -> dict[Partition, EpochEnd]:
+        """Where the records of these leader epochs, and of those before them, ended.
 
         Left out are those that are not over, and what the broker does not tell.
         """

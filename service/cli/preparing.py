@@ -15,13 +15,22 @@ def migrate() -> None:
     """Bring the database to the wanted state.
 
     Applies the migrations that it lacks, each in a transaction, or outside one beside the workers; says what it waits
-    for. Safe to run again, after it was killed as well, and by many at once.
+    for. Moves the numbers of new rows behind those that are taken, which a logical copy needs. Safe to run again, after it was killed as well, and by many at once.
     """
     from service.adapters.postgres import migrations
 
     settings = load_settings("migrate", libraries=False)
-    applied = migrations.migrate(settings.database_url.get_secret_value(), say=show)
-    show(f"applied {', '.join(f'{number:04}' for number in applied)}" if applied else "nothing to do")
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        show(line)
+
+    applied = migrations.migrate(settings.database_url.get_secret_value(), say=say)
+    if applied:
+        show(f"applied {', '.join(f'{number:04}' for number in applied)}")
+    else:
+        show("nothing else to do" if said else "nothing to do")
 
 
 def topics(

@@ -19,6 +19,7 @@ from tests.support import dumping
 from tests.support.filling import NOW, world
 from tests.support.journals import as_bytes, creation
 from tests.support.reconciling import Bench, pieces
+from tests.support.replicating import cut_over, logical_copy
 from tests.support.returns import stored_timelines
 from tests.support.service import INPUTS, Service, create_topics, new_service
 from tests.support.standby import Standby, both
@@ -136,3 +137,28 @@ def test_reconciliation_waits_for_the_workers_and_says_so(bench: Bench) -> None:
     assert waiting.wait(60) == 0
     bench.relay()
     bench.all_agree()
+
+
+def test_a_logical_copy_goes_on_where_its_original_was(bench: Bench, private_stack: LocalStack, tmp_path: Path) -> None:
+    """Logical replication carries every row and no sequence: numbers of returns would be given a second time."""
+    first, second, third = pieces(world(150, seed=57, shuffle=True), 3)
+    original = private_stack.postgres
+    original.start()
+    migrate(original.database_url)
+    bench.move_to(original.database_url)
+    bench.fill(first, batch=15)
+    bench.relay()
+    with logical_copy(original, private_stack.home / "copy") as copy:
+        bench.fill(second, batch=15)
+        bench.relay()
+        cut_over(original, copy)
+        bench.move_to(copy.database_url)
+        refused = bench.service.run("ingest", "--drain")
+        assert refused.returncode == 1
+        assert "taken already, as in a copy by logical replication" in refused.stderr
+
+        bench.service.done("migrate")
+        bench.fill(third, batch=15)
+        bench.relay()
+
+        bench.all_agree()

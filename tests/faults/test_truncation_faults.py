@@ -71,6 +71,37 @@ def test_a_log_that_lost_its_end_is_read_from_there_however_far_it_has_grown_aga
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_log_that_loses_its_end_twice_with_nothing_written_between_is_read_from_the_second_cut(
+    own_broker: Service, private_stack: LocalStack
+) -> None:
+    """What: from 30 records to 20, where a worker takes it up, and to 10; then it grows past 20.
+
+    How: the place of the first cut is stored with the epoch of what stood before it. Found by the simulated world.
+    """
+    service, kafka = own_broker, private_stack.kafka
+    topic = service.topics.name("returns")
+    publish(service, *many(0, 10))
+    (log,) = (kafka.data / f"{topic}-0").glob("*.log")
+    sizes = [log.stat().st_size]
+    publish(service, *many(10, 10))
+    sizes.append(log.stat().st_size)
+    publish(service, *many(20, 10))
+    drained(service)
+    stored = "SELECT next, leader_epoch IS NOT NULL FROM offsets WHERE topic = %s"
+
+    cut(kafka, log, sizes[1])
+    drained(service)
+    assert service.query(stored, topic) == [(20, True)]
+    cut(kafka, log, sizes[0])
+    publish(service, *many(100, 40))
+    drained(service)
+
+    assert service.query(stored, topic) == [(50, True)]
+    assert recorded(service) == 30 + 40
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(200)
 def test_a_log_that_loses_its_end_under_a_worker_that_runs_is_read_from_there(
     own_broker: Service, private_stack: LocalStack

@@ -19,6 +19,7 @@ from service.application.ports import (
     Arrival,
     Bounds,
     DeadLetter,
+    EpochEnd,
     HistoryRow,
     Move,
     Partition,
@@ -98,7 +99,9 @@ class FakeKafka:
     def truncate(self, partition: Partition, end: int) -> None:
         """Lose what is behind this offset, as after an unclean election; another leader goes on."""
         del self.logs[partition][end - self.begin[partition] :]
-        self.epoch_ends[partition][self.epoch] = end
+        ends = self.epoch_ends[partition]
+        for epoch in (*ends, self.epoch):
+            ends[epoch] = min(end, ends.get(epoch, end))
         self.epoch += 1
 
     def end(self, partition: Partition) -> int:
@@ -216,10 +219,10 @@ class FakeSource:
     def epoch(self, partition: Partition, offset: int) -> int:
         return self._epochs.get((partition, offset), -1)
 
-    def epoch_ends(self, epochs: Mapping[Partition, int]) -> dict[Partition, int]:
+    def epoch_ends(self, epochs: Mapping[Partition, int]) -> dict[Partition, EpochEnd]:
         assert all(epoch >= 0 for epoch in epochs.values())
         ends = self.kafka.epoch_ends
-        return {p: ends[p][epoch] for p, epoch in epochs.items() if epoch in ends[p]}
+        return {p: EpochEnd(epoch, ends[p][epoch]) for p, epoch in epochs.items() if epoch in ends[p]}
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         self.kafka.story.append("tell Kafka")

@@ -7,5 +7,5 @@ from hypothesis import HealthCheck, settings
 # That a machine is busy says nothing of the code.
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("patient", _PATIENT)
-settings.register_profile("quick", _PATIENT, max_examples=40)
+settings.register_profile("quick", _PATIENT, max_examples=25)
 settings.load_profile("patient")

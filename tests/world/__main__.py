@@ -18,7 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from tests.world import glue
+from tests.world import glue, mutations
 from tests.world.mutations import MUTATIONS, hunt
 from tests.world.play import plan, play
 from tests.world.shrinking import shrunk, story
@@ -66,7 +66,11 @@ def _chunks(first: int, seeds: int) -> Iterator[tuple[int, int]]:
 
 def _code() -> str:
     """A digest of the service's code that the world plays, and of the world's own."""
-    files = {getattr(module, "__file__", None) for name, module in sys.modules.items() if name.startswith(_PLAYED)}
+    files = {
+        getattr(module, "__file__", None)
+        for name, module in sys.modules.items()
+        if name.startswith(_PLAYED) and module is not mutations
+    }
     digest = hashlib.sha256()
     for file in sorted(filter(None, files)):
         digest.update(Path(file).read_bytes())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 
-from service.application.ports import Bounds, Partition
+from service.application.ports import Bounds, EpochEnd, Partition
 from service.errors import BrokenSource, ChangedTopics
 from service.wire.record import Record
 from tests.world.kafka import Kafka, Log
@@ -87,7 +87,7 @@ class ModelSource:
                 raise BrokenSource("Kafka: OffsetOutOfRangeError")
             behind, epoch = self._epochs.get(partition, (-1, -1))
             ended = log.epoch_end(epoch) if behind == position and epoch >= 0 else None
-            if ended is not None and ended < position:
+            if ended is not None and ended.end < position:
                 self._world.saw("a consumer noticed that its log was cut")
                 raise BrokenSource("Kafka: LogTruncationError")
             stable = log.stable
@@ -160,7 +160,7 @@ class ModelSource:
         behind, epoch = self._epochs.get(partition, (-1, -1))
         return epoch if behind == offset else -1
 
-    def epoch_ends(self, epochs: Mapping[Partition, int]) -> dict[Partition, int]:
+    def epoch_ends(self, epochs: Mapping[Partition, int]) -> dict[Partition, EpochEnd]:
         self._world.step("asks where epochs ended")
         self._check_up()
         ends = {partition: self._log(partition).epoch_end(epoch) for partition, epoch in epochs.items()}

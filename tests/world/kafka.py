@@ -18,6 +18,7 @@ from uuid import UUID
 
 from kafka.structs import OffsetAndMetadata
 
+from service.application.ports import EpochEnd
 from tests.world.scheduler import Scheduler
 
 MAX_POLL_SECONDS: Final = 8.0
@@ -115,11 +116,12 @@ class Log:
         self.epoch_starts = [each for each in self.epoch_starts if each[1] < end or each[1] == 0]
         self.epoch_starts.append((self.epoch, end))
 
-    def epoch_end(self, epoch: int) -> int | None:
+    def epoch_end(self, epoch: int) -> EpochEnd | None:
         """Where the records of an epoch, and of those before it, ended; None: they go on."""
         if epoch >= self.epoch:
             return None
-        return min(start for number, start in self.epoch_starts if number > epoch)
+        last = max((number for number, _ in self.epoch_starts if number <= epoch), default=epoch)
+        return EpochEnd(last, min(start for number, start in self.epoch_starts if number > epoch))
 
     def retain_from(self, begin: int) -> None:
         del self.entries[: begin - self.begin]

@@ -6,6 +6,7 @@ import inspect
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from random import Random
 from typing import Any, Final, NamedTuple
 from unittest.mock import patch
 
@@ -15,7 +16,7 @@ from service.adapters.postgres.journal.transaction import PostgresTransaction
 from service.application.journal import ingest, sweep
 from service.application.ports import Stored
 from service.runtime import relay
-from service.runtime.ingest import assignment, custody, progress
+from service.runtime.ingest import assignment, custody, progress, taking_up
 from tests.world.play import plan, play
 from tests.world.postgres import Tx
 from tests.world.scheduler import Plan
@@ -32,13 +33,28 @@ class Mutation(NamedTuple):
     """What is wrong, and how it is planted: what `plant` gives are patches.
 
     Found in some seconds from `seen`; where the world draws otherwise by now, the first seeds are tried again.
-    It shows in no history without these kinds of `faults`: others need not be played to find it.
+    It shows in no history without these kinds of `faults`: others need not be played to find it. `draws` says what a seed stands
+    for; where much has to come together, other histories than those of `make world` have it more often.
     """
 
     name: str
     plant: Callable[[], list[Any]]
     faults: frozenset[str] = frozenset()
     seen: int | None = None  # the first seed that showed it, when that was looked for
+    draws: Callable[[int], Plan] = plan
+
+
+def _with_a_successor_that_dies(seed: int) -> Plan:
+    """A worker sleeps over its batch, the topic is made anew, who took over dies, and then the sleeper commits.
+
+    What else protects the new topic's offset (its id, epochs, the end of the log) hides all but this from most histories.
+    """
+    random = Random(seed * 7 + 3)
+    faults = {
+        ("zombie", random.randint(1, 10)): random.choice((12.0, 15.0, 20.0)),
+        ("topic_anew", random.randint(2, 12)): float(random.randrange(4)),
+    }
+    return Plan(seed, faults | {("kill", random.randint(100, 1500)): 20.0 for _ in range(5)})
 
 
 def _rewritten(owner: Any, name: str, *changes: tuple[str, str]) -> Any:
@@ -183,6 +199,11 @@ def _another_past_believed() -> list[Any]:
     return [patch.object(relay, "believe", lambda *_: None)]
 
 
+def _cut_without_its_epoch() -> list[Any]:
+    bare = ("Stored(epoch_end.end, found, epoch_end.epoch)", "Stored(epoch_end.end, found)")
+    return [_rewritten(taking_up, "judge", bare)]
+
+
 def _drain_too_early() -> list[Any]:
     goal = "{p: each for p, each in bounds.items()"
     early = (goal, goal.replace("each for", "each._replace(end=each.end - 1) for"))
@@ -190,8 +211,12 @@ def _drain_too_early() -> list[Any]:
 
 
 def _drain_before_the_sweep() -> list[Any]:
-    early = ("swept().upto >= self._batch", "swept().upto >= self._batch - 1")
+    early = ("swept.upto >= self._batch", "swept.upto >= self._batch - 1")
     return [_rewritten(progress.Drain, "is_done", early)]
+
+
+def _drain_before_the_second_sweep() -> list[Any]:
+    return [_rewritten(progress.Drain, "is_done", ("not self._is_last", "False"))]
 
 
 def _own_position_believed() -> list[Any]:
@@ -217,7 +242,7 @@ _LOSES: Final = frozenset({"server_loses"})
 MUTATIONS: Final = (
     Mutation("no re-read after a collision", _no_reading_again, seen=0),
     Mutation("offsets moved before the append", _offsets_first, seen=0),
-    Mutation("the compare-and-set dropped", _no_compare_and_set, frozenset({"zombie", "topic_anew"})),
+    Mutation("the compare-and-set dropped", _no_compare_and_set, seen=273, draws=_with_a_successor_that_dies),
     Mutation(
         "the relay reads its position before it fences",
         _position_before_fencing,
@@ -225,23 +250,30 @@ MUTATIONS: Final = (
         seen=507,
     ),
     Mutation("the position kept outside the transaction", _position_apart, seen=13),
-    Mutation("the sweep's cursor moved before placing", _cursor_before_placing),
-    Mutation("a parked event's race with its return's creation left open", _parking_race),
+    Mutation("the sweep's cursor moved before placing", _cursor_before_placing, seen=38),
+    Mutation("a parked event's race with its return's creation left open", _parking_race, seen=243),
     Mutation("a delivery's race with its members left open", _delivery_race, seen=1),
     Mutation("n taken without the lock", _number_without_the_lock, seen=4),
     Mutation("held records kept over a lost partition", _held_over_a_loss, seen=53),
     Mutation("a cached state believed after a collision", _cached_after_a_collision, seen=0),
-    Mutation("dead letters buried outside the transaction", _buried_apart),
+    Mutation("dead letters buried outside the transaction", _buried_apart, seen=108),
     Mutation("a worker's memory that outlives a database gone back", _memory_that_outlives, _LOSES, seen=145),
     Mutation("a position believed by a journal that has another past", _another_past_believed, _LOSES, seen=102),
     Mutation("the drain that ends one batch too early", _drain_too_early, seen=5),
-    Mutation("the drain that ends before the last batch is swept", _drain_before_the_sweep),
+    Mutation("the drain that ends before the last batch is swept", _drain_before_the_sweep, seen=0),
+    Mutation("the drain that ends before what a sweep recorded is swept", _drain_before_the_second_sweep, seen=5894),
     Mutation("a worker's own position in place of offsets that are gone", _own_position_believed, _LOSES, seen=145),
     Mutation(
         "a place in a log from before it was cut believed",
         _place_in_an_earlier_log_believed,
         frozenset({"server_loses", "log_cut"}),
         seen=5672,
+    ),
+    Mutation(
+        "the place where a log was cut kept without its epoch",
+        _cut_without_its_epoch,
+        frozenset({"server_loses", "log_cut"}),
+        seen=15390,
     ),
 )
 
@@ -259,11 +291,11 @@ def planted(mutation: Mutation) -> Iterator[None]:
             each.stop()
 
 
-def hunt(mutation: Mutation, seeds: Iterable[int], *, make: Callable[[int], Plan] = plan) -> tuple[int, str] | None:
+def hunt(mutation: Mutation, seeds: Iterable[int]) -> tuple[int, str] | None:
     """The first of these seeds whose history fails, and how."""
     with planted(mutation):
         for seed in seeds:
-            drawn = make(seed)
+            drawn = mutation.draws(seed)
             if not mutation.faults <= {kind for kind, _ in drawn.faults}:
                 continue
             failure = play(drawn).failure

@@ -390,6 +390,10 @@ class ModelConnection:
         if self.is_failed:
             raise psycopg.errors.InFailedSqlTransaction("in failed transaction")
         if self.world.fault("statement_timeout") is not None:
+            if self.tx is not None and self.world.opportunities["statement_timeout"] % 2:
+                # Its own transactions lock in one order. Somebody else's, at a terminal, need not.
+                self.world.saw("a deadlock")
+                self.fail(psycopg.errors.DeadlockDetected("deadlock"))
             self.fail(psycopg.errors.QueryCanceled("statement timeout"))
 
     def fail(self, error: psycopg.Error) -> None:

@@ -45,4 +45,14 @@ NAMED: Final[dict[str, Plan]] = {
             ("log_cut", 13): 0,
         },
     ),
+    # Of the place at which a log was cut the worker kept no epoch: when it was cut again and had grown to that place, that was the
+    # same place as far as anybody knew.
+    "a log that is cut twice, with nothing written between": Plan(
+        15390, {("log_cut", 8): 0, ("server_loses", 6): 10, ("log_cut", 10): 0}
+    ),
+    # A drain ended with another worker's sweep: the exports that this one recorded made members of a connote, whose delivery
+    # came with a sweep after it, which nobody was there for.
+    "a drain that ends with a sweep which leaves something to the next": Plan(
+        5894, {("freeze", 255): 5, ("statement_timeout", 5): 1, ("server_loses", 13): 1}
+    ),
 }

@@ -14,7 +14,7 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError, for_code
 from kafka.protocol.consumer import OffsetForLeaderEpochRequest
 
-from service.application.ports import Partition
+from service.application.ports import EpochEnd, Partition
 from service.errors import BrokenSource
 
 UNKNOWN: Final = -1
@@ -52,8 +52,8 @@ class Epochs:
         self._runs.pop(partition, None)
 
 
-def ask_ends(consumer: Any, epochs: Mapping[Partition, int], timeout_ms: int) -> dict[Partition, int]:
-    """Where the records of these epochs, and of those before, ended in each partition; -1: before its first record.
+def ask_ends(consumer: Any, epochs: Mapping[Partition, int], timeout_ms: int) -> dict[Partition, EpochEnd]:
+    """Where the records of these epochs, and of those before, ended in each partition.
 
     Left out are partitions of which the brokers do not tell (they are too old, or do not allow it), and those whose
     leader still writes in that epoch: where it will end nobody knows. Raises BrokenSource where a leader is away.
@@ -67,7 +67,7 @@ def ask_ends(consumer: Any, epochs: Mapping[Partition, int], timeout_ms: int) ->
         if node is None or node < 0:
             raise BrokenSource(f"Kafka: {partition[0]} {partition[1]} has no leader")
         by_node[node][partition] = epoch
-    ends: dict[Partition, int] = {}
+    ends: dict[Partition, EpochEnd] = {}
     for node, asked in by_node.items():
         try:
             answer = manager._net.run(_ask, manager, node, asked, timeout_ms)  # noqa: SLF001
@@ -87,13 +87,13 @@ async def _ask(manager: Any, node: int, epochs: Mapping[Partition, int], timeout
     return await manager.wait_for(manager.send(request, node_id=node), timeout_ms)
 
 
-def _ends(answer: Any) -> dict[Partition, int]:
-    ends: dict[Partition, int] = {}
+def _ends(answer: Any) -> dict[Partition, EpochEnd]:
+    ends: dict[Partition, EpochEnd] = {}
     for topic in answer.topics:
         for each in topic.partitions:
             error = for_code(each.error_code)
             if not each.error_code:
-                ends[topic.topic, each.partition] = each.end_offset
+                ends[topic.topic, each.partition] = EpochEnd(each.leader_epoch, each.end_offset)
             elif getattr(error, "retriable", False):
                 raise BrokenSource(f"Kafka: {error.__name__}")
     return ends

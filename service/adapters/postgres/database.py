@@ -35,6 +35,11 @@ _NO_ROOM: Final = (*_FULL, "no more connections")  # the last are a pooler's wor
 # A table, a column, a function that is not there: `migrate` was not run, or the wrong database or schema was named.
 _UNDEFINED: Final = ("42P01", "42703", "42883", "42704")
 
+# Their values are a sequence's: taken already, they are of a copy that does not have it (identities.py).
+_NUMBERED: Final = frozenset(
+    f"{table}_pkey" for table in ("returns", "dead_letters", "tokens", "ops_sessions", "audit")
+)
+
 _CONNECT_SECONDS: Final = 5  # for each host
 _ASK_SECONDS: Final = 4
 
@@ -151,6 +156,8 @@ def translate(error: psycopg.Error) -> ServiceError:
     where = " ".join(filter(None, (error.diag.table_name, error.diag.constraint_name)))
     text = f"PostgreSQL {state or type(error).__name__} {where}".rstrip()
     if isinstance(error, psycopg.errors.UniqueViolation):
+        if error.diag.constraint_name in _NUMBERED:
+            return Fatal(f"{text}: numbers of new rows are taken already: run `returns-status migrate`")
         return Conflict(text)
     if state is None:
         # No answer from the server: the connection is gone, or never came to be. A wrong URL looks the same to libpq.

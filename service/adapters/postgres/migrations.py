@@ -16,6 +16,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from service.adapters.postgres.database import connect, translate, translated
+from service.adapters.postgres.identities import advance_identities, identity_state
 from service.adapters.postgres.online import is_outside, run_outside
 from service.adapters.postgres.patience import LOCK_TIMEOUT, Patience
 from service.adapters.postgres.queries import load_queries
@@ -126,7 +127,7 @@ def refuse_unfit(database_url: str) -> None:
     """
     try:
         with connect(database_url, "returns-start", writes=False) as connection, translated():
-            unfit = migration_state(connection) or newer_state(connection)
+            unfit = migration_state(connection) or newer_state(connection) or identity_state(connection)
     except Retryable:
         return
     if unfit is not None:
@@ -146,7 +147,9 @@ def _migrate(
         connection.execute(_CREATE)
         known = _applied(connection)
         _refuse_changed(wanted, known)
-        return [_apply(connection, migration, patience, say) for migration in wanted if migration.number not in known]
+        applied = [_apply(connection, each, patience, say) for each in wanted if each.number not in known]
+        advance_identities(connection, say)
+        return applied
     finally:
         if not connection.closed:
             connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))

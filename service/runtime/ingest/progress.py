@@ -41,6 +41,7 @@ class Drain:
         self._goal: Mapping[Partition, Bounds] = {p: each for p, each in bounds.items() if each.end > each.begin}
         self._ids = {partition: source.topic_id(partition[0]) for partition in self._goal}
         self._batch: int | None = None  # once all is ingested: what the sweep must come to
+        self._is_last = False  # whether what that sweep records leaves nothing to another one
 
     def is_ingested(self, positions: Mapping[Partition, int], blown: Collection[Partition]) -> bool:
         """Whether a worker whose partitions stand there has nothing left to do for it, but to sweep."""
@@ -65,7 +66,12 @@ class Drain:
             if missing or self._leads_astray(source, stored):
                 return False
             self._batch = journal.swept().newest
-        return journal.swept().upto >= self._batch
+        swept = journal.swept()
+        if swept.upto >= self._batch and not self._is_last:
+            # A sweep records too: what was parked may be an export, and what its connote was delivered with comes with the
+            # next sweep, which leaves nothing more.
+            self._batch, self._is_last = swept.newest, True
+        return swept.upto >= self._batch
 
     def _leads_astray(self, source: Source, stored: Mapping[Partition, Stored]) -> bool:
         """Whether a stored offset is beyond the goal because it is beyond all there is, and not because work went on."""

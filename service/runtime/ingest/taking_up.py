@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Literal, NamedTuple
 
-from service.application.ports import Bounds, Journal, Partition, Rebinding, Source, Stored
+from service.application.ports import Bounds, EpochEnd, Journal, Partition, Rebinding, Source, Stored
 
 Reason = Literal["topic_made_anew", "truncated", "retention"]
 
@@ -32,11 +32,11 @@ class Strayed(NamedTuple):
     taken: Taken
 
 
-def judge(stored: Stored, topic_id: bytes | None, bounds: Bounds, epoch_end: int | None) -> Taken:
+def judge(stored: Stored, topic_id: bytes | None, bounds: Bounds, epoch_end: EpochEnd | None) -> Taken:
     """Where to read on in a topic of this id, with these bounds.
 
-    `epoch_end` is where the records of the stored epoch, and of those before it, ended (-1: before the first one); None
-    where the epoch goes on or that is not known. In the latter case a log that was cut, and has grown again past the
+    `epoch_end` is where the records of the stored epoch, and of those before it, ended; None where the epoch goes on or that
+    is not known. In the latter case a log that was cut, and has grown again past the
     stored offset, looks like one that was not.
     """
     found = topic_id if topic_id is not None else stored.topic_id
@@ -45,9 +45,11 @@ def judge(stored: Stored, topic_id: bytes | None, bounds: Bounds, epoch_end: int
         return Taken(afresh, "topic_made_anew")
     if stored.next < bounds.begin:
         return Taken(afresh, "retention", bounds.begin - stored.next)
-    if epoch_end is not None and epoch_end < stored.next:
-        cut = max(bounds.begin, epoch_end)
-        return Taken(Stored(cut, found), "truncated" if cut < stored.next else None)
+    if epoch_end is not None and epoch_end.end < stored.next:
+        # With the epoch of what is left before the cut: the log may be cut again before anything is written behind it.
+        left = Stored(epoch_end.end, found, epoch_end.epoch)
+        cut = left if left.next > bounds.begin else afresh
+        return Taken(cut, "truncated" if cut.next < stored.next else None)
     if epoch_end is None and stored.next > bounds.end:
         return Taken(afresh, "truncated")
     return Taken(stored._replace(topic_id=found))

@@ -12,6 +12,8 @@ from service.domain.milestones import RANKED, Milestone, Route
 from service.domain.timeline import Timeline, decide
 from tests.checks import diagram
 
+pytestmark = pytest.mark.slow  # all evidence there is; `make check` holds the diagram
+
 
 @pytest.mark.parametrize("route", Route)
 def test_the_drawn_steps_give_every_move_that_is_possible_in_order(route: Route) -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from tests.checks import schemas
 
+pytestmark = pytest.mark.slow  # every schema, again and again; `make check` holds them
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

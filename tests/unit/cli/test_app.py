@@ -86,6 +86,7 @@ def test_a_wrong_setting_is_said_in_a_line_that_names_it(here: Here, command: st
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_server_that_is_away_is_said_in_a_line() -> None:
     result = run("migrate", RETURNS_DATABASE_URL="postgresql://nobody:hush@127.0.0.1:1/none")
 
@@ -95,6 +96,7 @@ def test_a_server_that_is_away_is_said_in_a_line() -> None:
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_said_in_a_line() -> None:
     result = run("serve", RETURNS_HTTP_HOST="203.0.113.7", RETURNS_HTTP_PORT="0")
 

@@ -224,7 +224,7 @@ CROWDED = st.lists(
 )
 
 
-@settings(THOROUGH, max_examples=500)
+@settings(THOROUGH, max_examples=5 * settings().max_examples)
 @given(CROWDED)
 @example([happened(c, 4) for c in ("RP", "RE", "RDBTC")] + [happened("RE", 3, connote="CN-B")])
 def test_the_fast_way_to_the_changes_says_what_the_general_way_says(events: list[Event]) -> None:

@@ -5,6 +5,9 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +22,26 @@ LOOP = (
 )
 # Ends well on SIGTERM.
 OBEDIENT = ("/bin/sh", "-c", f"trap 'exit 0' TERM; {LOOP}")
-STUBBORN = ("/bin/sh", "-c", f"trap '' TERM; {LOOP}")
+
+
+def child(on_sigterm: str, ready: Path) -> Sequence[str]:
+    """What it does on SIGTERM holds once this file is there."""
+    return ("/bin/sh", "-c", f"trap '{on_sigterm}' TERM; : > {ready}; {LOOP}")
+
+
+@contextmanager
+def asked_once_there_are(*ready: Path) -> Iterator[Stop]:
+    """Somebody asks to stop as soon as these files are there."""
+    stop = Stop()
+
+    def ask() -> None:
+        eventually(lambda: all(path.exists() for path in ready), 20)
+        stop.set()
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    yield stop
+    asking.join()
 
 
 @pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT))
@@ -100,24 +122,22 @@ def test_a_process_that_was_asked_to_stop_and_hangs_says_where_and_fails() -> No
     assert "stop_takes_too_long" in done.stdout + done.stderr
 
 
-def test_children_are_stopped_when_asked_to_and_that_is_well() -> None:
-    stop = Stop()
-    threading.Timer(0.5, stop.set).start()
+def test_children_are_stopped_when_asked_to_and_that_is_well(tmp_path: Path) -> None:
+    a, b = tmp_path / "a", tmp_path / "b"
 
-    assert supervise({"a": OBEDIENT, "b": OBEDIENT}, stop)
+    with asked_once_there_are(a, b) as stop:
+        assert supervise({"a": child("exit 0", a), "b": child("exit 0", b)}, stop)
 
 
 def test_a_child_that_ends_takes_the_others_with_it_even_if_it_ended_well() -> None:
     assert not supervise({"a": OBEDIENT, "b": ["/bin/sh", "-c", "exit 0"]}, Stop())
 
 
-def test_a_child_that_does_not_stop_is_killed_after_its_grace() -> None:
-    stop = Stop()
-    threading.Timer(0.3, stop.set).start()
+def test_a_child_that_does_not_stop_is_killed_after_its_grace(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
 
-    ended_well = supervise({"a": STUBBORN}, stop, grace_seconds=0.3)
-
-    assert not ended_well
+    with asked_once_there_are(ready) as stop:
+        assert not supervise({"a": child("", ready)}, stop, grace_seconds=0.3)
 
 
 def test_a_command_that_cannot_be_started_leaves_no_other_behind() -> None:

@@ -23,6 +23,8 @@ from service.wire.carriers import CarrierTables
 from service.wire.inbound import Inbound, Parser
 from service.wire.record import Record
 
+pytestmark = pytest.mark.slow  # thousands of returns
+
 NOW = 1_795_000_000
 CLEAN: dict[str, Any] = {"late": 0, "repeated": 0, "skipped": 0, "wrong_code": 0, "invalid": 0}
 PARSER = Parser(CarrierTables.load())

@@ -26,7 +26,7 @@ from service.adapters.kafka.fetching.room import Room
 from service.adapters.kafka.fetching.subscribing import REQUEST_TIMEOUT_MS, Joining, Rebalances, opened_consumer
 from service.adapters.kafka.silence import Silence
 from service.adapters.kafka.trouble import CannotConnect
-from service.application.ports import Bounds, Partition
+from service.application.ports import Bounds, EpochEnd, Partition
 from service.config import Settings
 from service.errors import BrokenSource, ChangedTopics, Fatal
 from service.wire.record import Record
@@ -264,7 +264,7 @@ class KafkaSource:
         """The leader epoch of the record before `offset`; -1: not known."""
         return self._epochs.before(partition, offset)
 
-    def epoch_ends(self, epochs: Mapping[Partition, int]) -> dict[Partition, int]:
+    def epoch_ends(self, epochs: Mapping[Partition, int]) -> dict[Partition, EpochEnd]:
         """Where the records of these leader epochs, and of those before them, ended; without those that go on."""
         return ask_ends(self._consumer, epochs, REQUEST_TIMEOUT_MS) if epochs else {}
 

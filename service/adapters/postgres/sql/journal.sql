@@ -42,7 +42,8 @@ CROSS JOIN LATERAL (SELECT return_no FROM returns WHERE returns.return_id = want
 -- returns_return_id_key, continuations_pkey; in one order for all workers, or two of them could wait for each other
 INSERT INTO returns (return_id, batch_id)
 SELECT return_id, %b::text::xid8 FROM unnest(%b::text[]) AS new (return_id) ORDER BY return_id
-ON CONFLICT DO NOTHING
+-- Not where the number is taken: then the sequence is behind (identities.py).
+ON CONFLICT (return_id) DO NOTHING
 RETURNING return_id, return_no, EXISTS (SELECT FROM continuations WHERE continuations.return_id = returns.return_id)
 
 -- name: continuations
@@ -144,7 +145,7 @@ SELECT %b::text::xid8, topic, topic_id, partition, "offset",
 FROM unnest(%b::text[], %b::uuid[], %b::int4[], %b::int8[], %b::int8[], %b::bytea[], %b::bytea[], %b::text[],
     %b::text[], %b::text[])
     AS new (topic, topic_id, partition, "offset", published_at, key, value, headers, reason, error)
-ON CONFLICT DO NOTHING
+ON CONFLICT (topic, topic_id, partition, "offset", published_at, sha256(coalesce(value, ''))) DO NOTHING
 RETURNING topic, topic_id, partition, "offset"
 
 -- name: lock

@@ -22,6 +22,18 @@ FROM (
 -- name: numbers
 SELECT number FROM migrations
 
+-- name: numbered
+-- The columns whose numbers a sequence gives, where this user may read both. Catalogue, by the tables of the schema.
+SELECT found.schema, found.name, attname, of.relname, found.sequence::text
+FROM (
+    SELECT relnamespace::regnamespace::text AS schema, relname AS name, attname::text AS attname, owner.oid AS oid,
+        pg_get_serial_sequence(owner.oid::regclass::text, attname)::regclass AS sequence
+    FROM pg_class AS owner JOIN pg_attribute ON attrelid = owner.oid AND attidentity <> ''
+    WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+) AS found JOIN pg_class AS of ON of.oid = found.sequence
+WHERE has_column_privilege(found.oid, attname, 'SELECT') AND has_sequence_privilege(found.sequence, 'SELECT')
+ORDER BY found.name
+
 -- name: waits_for
 -- What a session waits for, and who holds it. Of locks there are few; no index.
 SELECT

@@ -22,6 +22,8 @@ from service.application.commands.labelling import (
 from service.web.html.label_words import words
 from tests.support.codes import codes, pages, size_mm, text
 
+pytestmark = pytest.mark.slow  # labels are set, drawn and read
+
 PRINTING = TypstPrinting()
 ENGLISH = words("en")
 URL = "https://returns.example/track/OR7Z3K9Q2M5D1X"

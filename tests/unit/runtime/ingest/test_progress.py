@@ -128,18 +128,25 @@ class TestDone:
 
         assert bench.is_done()
 
-    def test_is_once_the_sweep_has_come_to_the_batch_that_was_the_newest_when_all_was_stored(
+    def test_is_once_the_sweep_has_come_to_what_it_recorded_when_it_came_to_the_batch_that_was_the_newest(
         self, bench: Bench
     ) -> None:
+        """A parked export that a sweep records makes its return a member, and what was delivered comes with the next one."""
         tables = bench.journal.tables
-        tables.batches, tables.swept = 7, 5
-        assert not bench.is_done()
+        for batches, swept, is_done in (
+            (7, 5, False),  # all is stored
+            (9, 6, False),  # two more of what came later
+            (11, 7, False),  # of which this sweep recorded one, or both
+            (12, 10, False),
+            (13, 11, True),  # and that the next one recorded leaves nothing
+        ):
+            tables.batches, tables.swept = batches, swept
+            assert bench.is_done() is is_done
 
-        tables.batches = 9  # of what came later
-        tables.swept = 6
+    def test_is_at_once_where_the_sweep_left_nothing(self, bench: Bench) -> None:
+        bench.journal.tables.batches = 7
         assert not bench.is_done()
-
-        tables.swept = 7
+        bench.journal.tables.swept = 7
         assert bench.is_done()
 
     def test_cannot_be_where_what_is_missing_was_stopped_by_its_fuse(self, bench: Bench) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from structlog.testing import capture_logs
 
-from service.application.ports import Bounds, Stored
+from service.application.ports import Bounds, EpochEnd, Stored
 from service.errors import ChangedTopics
 from service.runtime.ingest.taking_up import Taken, judge
 from tests.support.fakes import FakeSource
@@ -18,8 +18,8 @@ ONE, TWO = b"1" * 16, b"2" * 16
 @pytest.mark.parametrize(
     ("stored", "topic_id", "bounds", "epoch_end", "taken"),
     (
-        (Stored(3, ONE, 0), ONE, (0, 9), 9, Taken(Stored(3, ONE, 0))),
-        (Stored(3, ONE, 0), ONE, (3, 3), 3, Taken(Stored(3, ONE, 0))),
+        (Stored(3, ONE, 0), ONE, (0, 9), EpochEnd(0, 9), Taken(Stored(3, ONE, 0))),
+        (Stored(3, ONE, 0), ONE, (3, 3), EpochEnd(0, 3), Taken(Stored(3, ONE, 0))),
         # Another topic of the name, shorter and longer than the one before it.
         (Stored(3, ONE, 0), TWO, (0, 1), None, Taken(Stored(0, TWO), "topic_made_anew")),
         (Stored(3, ONE, 0), TWO, (0, 9), None, Taken(Stored(0, TWO), "topic_made_anew")),
@@ -31,20 +31,20 @@ ONE, TWO = b"1" * 16, b"2" * 16
         (Stored(3), None, (0, 9), None, Taken(Stored(3))),
         (Stored(3, ONE, 0), None, (0, 9), None, Taken(Stored(3, ONE, 0))),
         (Stored(30, ONE, 0), None, (0, 9), None, Taken(Stored(0, ONE), "truncated")),
-        (Stored(3, ONE, 0), ONE, (7, 9), 9, Taken(Stored(7, ONE), "retention", 4)),
-        (Stored(3, ONE, 0), ONE, (7, 7), 7, Taken(Stored(7, ONE), "retention", 4)),
+        (Stored(3, ONE, 0), ONE, (7, 9), EpochEnd(0, 9), Taken(Stored(7, ONE), "retention", 4)),
+        (Stored(3, ONE, 0), ONE, (7, 7), EpochEnd(0, 7), Taken(Stored(7, ONE), "retention", 4)),
         # Cut below the stored offset: not grown again, grown again past it, cut below the first record that is left.
-        (Stored(6, ONE, 0), ONE, (0, 4), 4, Taken(Stored(4, ONE), "truncated")),
-        (Stored(6, ONE, 0), ONE, (0, 9), 4, Taken(Stored(4, ONE), "truncated")),
-        (Stored(6, ONE, 0), ONE, (2, 9), -1, Taken(Stored(2, ONE), "truncated")),
-        (Stored(6, ONE, 0), ONE, (6, 6), -1, Taken(Stored(6, ONE))),
+        (Stored(6, ONE, 0), ONE, (0, 4), EpochEnd(0, 4), Taken(Stored(4, ONE, 0), "truncated")),
+        (Stored(6, ONE, 0), ONE, (0, 9), EpochEnd(0, 4), Taken(Stored(4, ONE, 0), "truncated")),
+        (Stored(6, ONE, 0), ONE, (2, 9), EpochEnd(-1, -1), Taken(Stored(2, ONE), "truncated")),
+        (Stored(6, ONE, 0), ONE, (6, 6), EpochEnd(-1, -1), Taken(Stored(6, ONE))),
         (Stored(6, ONE, 0), ONE, (0, 4), None, Taken(Stored(0, ONE), "truncated")),
         # A new leader may not know yet up to where it may give records, but has them.
-        (Stored(6, ONE, 0), ONE, (0, 4), 9, Taken(Stored(6, ONE, 0))),
+        (Stored(6, ONE, 0), ONE, (0, 4), EpochEnd(0, 9), Taken(Stored(6, ONE, 0))),
     ),
 )
 def test_a_stored_offset_is_believed_of_its_own_topic_only_and_as_far_as_its_log_goes(
-    stored: Stored, topic_id: bytes | None, bounds: tuple[int, int], epoch_end: int | None, taken: Taken
+    stored: Stored, topic_id: bytes | None, bounds: tuple[int, int], epoch_end: EpochEnd | None, taken: Taken
 ) -> None:
     assert judge(stored, topic_id, Bounds(*bounds), epoch_end) == taken
 
@@ -192,6 +192,24 @@ class TestTruncated:
         assert facts.items() <= told.items()
         assert out_of_range(after, "truncated") == 1
         assert after.journal.tables.stored(A) == Stored(8, after.kafka.ids["in"], 1)
+
+    def test_a_log_that_was_cut_twice_with_nothing_written_between_is_read_from_the_second_cut(self) -> None:
+        # The place of the first cut was stored without its epoch, so nobody could tell it from the same place later.
+        bench = Bench()
+        bench.kafka.put(A, *returns(1, 5))
+        bench.tick(2)
+        bench.kafka.truncate(A, 3)
+        between = restarted(bench)
+        between.until(lambda: between.offsets == {A: 3})
+        assert between.journal.tables.stored(A) == Stored(3, between.kafka.ids["in"], 0)
+        between.kafka.truncate(A, 1)
+        between.kafka.put(A, *returns(11, 14))
+
+        after = restarted(between)
+        after.until(lambda: after.offsets == {A: 5})
+
+        assert len(after.journal.tables.history) == 9
+        assert out_of_range(after, "truncated") == 1
 
     def test_a_stored_offset_beyond_the_end_skips_nothing_that_comes_after(self) -> None:
         bench = Bench()

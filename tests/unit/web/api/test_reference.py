@@ -11,6 +11,8 @@ from service.metrics import Metrics
 from service.web.app import create_app
 from tests.support.web import served
 
+pytestmark = pytest.mark.slow  # the whole document, again and again
+
 
 class Page(HTMLParser):
     """What a page is made of."""

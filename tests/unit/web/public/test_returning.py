@@ -23,6 +23,8 @@ from tests.support.codes import codes, text
 from tests.support.portals import Consumers, link
 from tests.support.web import served
 
+pytestmark = pytest.mark.slow  # a site of its own for each, and labels
+
 TEMPLATES = Path(__file__).parents[4] / "service" / "web" / "html" / "templates" / "returns"
 CHOSEN = {"quantity.0": "1", "reason.0": "too_small"}
 

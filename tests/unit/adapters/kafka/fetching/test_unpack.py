@@ -64,6 +64,7 @@ def test_a_batch_over_the_bound_is_letters_by_coordinates_and_the_partition_goes
 
 
 @pytest.mark.parametrize("codec", ("none", "zstd"))
+@pytest.mark.slow
 def test_what_takes_memory_as_objects_counts_too(codec: str) -> None:
     # 7 bytes a record, 2 a header: as Python has them that is fifty times as much.
     many = b"".join(b"\x0c\0\0" + varint(n) + b"\x01\x01\0" for n in range(64))
