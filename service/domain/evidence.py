@@ -25,6 +25,16 @@ UNCLAIMED: Final = 8  # a delivery of a connote under which no export stands
 RETURNING: Final = 16  # a scan that says the parcel goes back to its sender
 SENT_BACK: Final = 32  # a delivered scan that is one at the sender's
 VOIDS_UNLISTED: Final = 64  # more voids than the state names
+UNKNOWN_CODE: Final = 128  # a scan whose code the carrier's table does not know
+UNKNOWN_CARRIER: Final = 256  # a scan of a carrier that has no table
+VAIN_VOID: Final = 512  # a void of what cannot be voided
+
+UNMAPPED: Final[Mapping[Reason | None, int]] = {
+    Reason.UNKNOWN_CODE: UNKNOWN_CODE,
+    Reason.UNKNOWN_CARRIER: UNKNOWN_CARRIER,
+    None: 0,
+}
+"""What is kept of a scan that no table knows, by why it is none."""
 
 Against = Reason | Literal[Verdict.INFORMATIONAL] | None
 """What other events' times say against one: a reason, or that it does not concern the return and so says nothing of it."""
@@ -93,7 +103,7 @@ def needs_past(evidence: Evidence, event: Event) -> bool:
         if milestone is RE:  # a second export may give the return another connote, and make a delivery its own
             return RE in evidence.earliest or RDBTC in evidence.earliest
         return event.effect is Effect.RETURNING and RDTPF in evidence.earliest
-    if flags & VOIDS_UNLISTED and milestone is not RC:
+    if flags & VOIDS_UNLISTED:
         return True
     if milestone is RE:
         return bool(flags & _STRAY) or RE in evidence.earliest or RDBTC in evidence.earliest
@@ -108,9 +118,11 @@ def add(evidence: Evidence, event: Event, rules: Rules) -> tuple[Evidence, Again
     """The evidence with one more event, the same object if it changes nothing; and what its own time has against it."""
     milestone = event.milestone
     if milestone is None:
-        if event.effect is not Effect.RETURNING:
+        flags, moved = evidence.flags | UNMAPPED[event.unmapped_because], evidence.moved
+        if event.effect is Effect.RETURNING:
+            flags, moved = flags | RETURNING, max(moved, event.at)
+        if (flags, moved) == (evidence.flags, evidence.moved):
             return evidence, None
-        flags, moved = evidence.flags | RETURNING, max(evidence.moved, event.at)
         return Evidence(evidence.earliest, evidence.attributes, evidence.connote, flags, moved), None
     if milestone is RDBTC:
         return _add_delivery(evidence, event, rules)

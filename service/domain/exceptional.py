@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from service.domain.evidence import EARLY, RDTPF, RE, RR, SENT_BACK, TWO_CONNOTES, UNCLAIMED, Evidence
+from service.domain.evidence import (
+    EARLY,
+    RDTPF,
+    RE,
+    RR,
+    SENT_BACK,
+    TWO_CONNOTES,
+    UNCLAIMED,
+    UNKNOWN_CARRIER,
+    UNKNOWN_CODE,
+    VAIN_VOID,
+    Evidence,
+)
 from service.domain.milestones import Reason, Route, Verdict
 from service.domain.timeline import Timeline
 
@@ -24,10 +36,18 @@ HELD_REASONS: Final[tuple[Reason, ...]] = (Reason.AWAITING_PROCESSED, Reason.AWA
 """What an event is held for: another one that is expected to come. Every other reason against one refuses it."""
 
 
+_BY_FLAG: Final = (
+    (SENT_BACK, Reason.RETURNED_TO_SENDER),
+    (UNKNOWN_CODE, Reason.UNKNOWN_CODE),
+    (UNKNOWN_CARRIER, Reason.UNKNOWN_CARRIER),
+    (VAIN_VOID, Reason.NOT_VOIDABLE),
+)
+
+
 def reasons(evidence: Evidence, timeline: Timeline) -> tuple[Reason, ...]:
     """Every reason that the set of a return's events gives now, each once, in the order of `Reason`.
 
-    Of scans that no table knows, and of labels in use, the state knows nothing.
+    Of labels in use the state knows nothing. A voided event gives none.
     """
     delivered = timeline.counts.get(RDTPF)
     is_moving = delivered is not None and evidence.moved > delivered.at
@@ -38,8 +58,9 @@ def reasons(evidence: Evidence, timeline: Timeline) -> tuple[Reason, ...]:
         found.add(Reason.RETURNING_AFTER_DELIVERED)
     if evidence.flags & TWO_CONNOTES and RE in timeline.counts:
         found.add(Reason.OTHER_CONNOTE)
-    if evidence.flags & SENT_BACK:
-        found.add(Reason.RETURNED_TO_SENDER)
+    for flag, reason in _BY_FLAG:
+        if evidence.flags & flag:
+            found.add(reason)
     for flag, reason in ((EARLY, Reason.BEFORE_EXPORT), (UNCLAIMED, Reason.AWAITING_EXPORTED)):
         if evidence.flags & flag:
             found.add(against_delivery_back(reason, timeline))
@@ -64,5 +85,9 @@ def is_exceptional(verdict: str, reason: str | None) -> bool:
     True
     >>> is_exceptional("repeated", None)
     False
+    >>> is_exceptional("refused", "voided")
+    False
     """
+    if reason == Reason.VOIDED:
+        return False
     return verdict in EXCEPTIONAL_VERDICTS or reason in EXCEPTIONAL_REASONS

@@ -110,7 +110,8 @@ def re_evaluate(state: State, event: Event, whole: Whole | None = None, rules: R
     marker = key_digest(event.source, event.id + _RE_EVALUATED)
     if event.sense is Sense.UNMAPPED or has_seen(state, marker):
         return None
-    return _record(state, event, event.key, state.seen + marker, whole, rules)
+    mark = VERSION if rules is DEFAULT else rules.mark
+    return _record_whole(state, event, state.seen + marker, _needed(whole), mark)  # others may be unmapped still
 
 
 def replay(events: Iterable[Event], rules: Rules = DEFAULT) -> State:
@@ -132,20 +133,17 @@ def continued(published: Published) -> State:
 def _record(state: State, event: Event, key: bytes, seen: bytes, whole: Whole | None, rules: Rules) -> Entry:
     mark = VERSION if rules is DEFAULT else rules.mark
     before, against = state.evidence, None
-    is_voided = key in state.voided and not is_firm(event)
-    if state.rules != mark and state.seq:  # what it knows was found by other rules
+    named = event.voids is not None and _names_known(state, key, key_digest(*event.voids))
+    # What it knows was found by other rules, or one of two events is void, or more is to be known.
+    if (state.rules != mark and state.seq) or named or key in state.voided or needs_past(before, event):
         return _record_whole(state, event, seen, _needed(whole), mark)
     voided, evidence = state.voided, before
     if event.voids is not None:
-        if has_seen(state, key_digest(*event.voids)):
-            return _record_whole(state, event, seen, _needed(whole), mark)
         voided, evidence = _with_void(state, event.voids)
-    elif not is_voided:
-        if needs_past(before, event):
-            return _record_whole(state, event, seen, _needed(whole), mark)
+    else:
         evidence, against = add(before, event, rules)
     after = state.timeline if evidence.earliest is before.earliest else decide(evidence)
-    return _entry(state, event, _Decided(evidence, after, voided, seen, mark, against, is_voided, is_plain=True))
+    return _entry(state, event, _Decided(evidence, after, voided, seen, mark, against, is_voided=False, is_plain=True))
 
 
 def _record_whole(state: State, event: Event, seen: bytes, whole: Whole, mark: int) -> Entry:
@@ -163,6 +161,11 @@ def _record_whole(state: State, event: Event, seen: bytes, whole: Whole, mark: i
     if after == state.timeline:
         after = state.timeline
     return _entry(state, event, _Decided(evidence, after, voided, seen, mark, against, is_voided, is_plain=False))
+
+
+def _names_known(state: State, key: bytes, target: bytes) -> bool:
+    """Whether a void names what is recorded, or itself."""
+    return target == key or has_seen(state, target)
 
 
 def _needed(whole: Whole | None) -> Whole:
@@ -236,14 +239,14 @@ def _moved_reasons(
 
 def _judge(event: Event, decided: _Decided, before: Timeline) -> tuple[Verdict, Reason | None]:
     milestone, after = event.milestone, decided.after
+    if decided.is_voided:
+        return Verdict.REFUSED, Reason.VOIDED
     if event.sense is Sense.UNMAPPED:
         return Verdict.UNMAPPED, event.unmapped_because
     if milestone is None:
         if decided.against is Reason.NOT_VOIDABLE:
             return Verdict.REFUSED, decided.against
         return Verdict.INFORMATIONAL, None
-    if decided.is_voided:
-        return Verdict.REFUSED, Reason.VOIDED
     if decided.against is Verdict.INFORMATIONAL:
         return Verdict.INFORMATIONAL, None
     reason = decided.against

@@ -5,7 +5,6 @@ One event more costs little, however many there are: what is sorted stays sorted
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final, NamedTuple
 
@@ -21,6 +20,8 @@ from service.domain.evidence import (
     SENT_BACK,
     STRAY,
     TWO_CONNOTES,
+    UNMAPPED,
+    VAIN_VOID,
     VOIDS_UNLISTED,
     Against,
     Evidence,
@@ -28,69 +29,12 @@ from service.domain.evidence import (
     in_rank_order,
     sighting_of,
 )
+from service.domain.lines import Line
 from service.domain.milestones import Milestone, Reason, Verdict
 from service.domain.rules import DEFAULT, Rules
 
 MAX_VOIDS: Final = 16
 """So many names of voided events stand in a state; with more, the past is asked."""
-
-_Order = tuple[int, str, str]
-
-
-class _Line:
-    """Events in their order."""
-
-    def __init__(self) -> None:
-        self._events: list[Event] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._events)
-
-    def __len__(self) -> int:
-        return len(self._events)
-
-    def __iter__(self) -> Iterator[Event]:
-        return iter(self._events)
-
-    def put(self, event: Event) -> None:
-        insort(self._events, event, key=_order)
-
-    def drop(self, event: Event) -> None:
-        at = bisect_left(self._events, event.order, key=_order)
-        while self._events[at] is not event:  # of one name in one order there are few
-            at += 1
-        del self._events[at]
-
-    @property
-    def first(self) -> Event:
-        return self._events[0]
-
-    @property
-    def last(self) -> Event:
-        return self._events[-1]
-
-    def after(self, order: _Order) -> Event | None:
-        """The next one behind it."""
-        at = bisect_right(self._events, order, key=_order)
-        return self._events[at] if at < len(self._events) else None
-
-    def before(self, order: _Order) -> Event | None:
-        """The last one before it."""
-        at = bisect_left(self._events, order, key=_order)
-        return self._events[at - 1] if at else None
-
-    def within(self, earliest: int, latest: int) -> bool:
-        """Whether one is from between these times, both included."""
-        at = bisect_left(self._events, earliest, key=_time)
-        return at < len(self._events) and self._events[at].at <= latest
-
-
-def _order(event: Event) -> _Order:
-    return event.order
-
-
-def _time(event: Event) -> int:
-    return event.at
 
 
 class _Connote:
@@ -98,7 +42,7 @@ class _Connote:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self.exports, self.deliveries = _Line(), _Line()
+        self.exports, self.deliveries = Line(), Line()
         self._found: _Found | None = None
 
     def put(self, event: Event) -> None:
@@ -155,10 +99,12 @@ class Whole:
         self._rules = rules
         self.voided: set[bytes] = set(voided)
         self._named: dict[bytes, list[Event]] = {}
-        self._seen: dict[Milestone, _Line] = {}
-        self._collected, self._returning = _Line(), _Line()
+        self._seen: dict[Milestone, Line] = {}
+        self._collected, self._returning = Line(), Line()
         self._connotes: dict[str, _Connote] = {}
-        self._exports = _Line()
+        self._exports = Line()
+        self._unmapped: dict[bytes, Reason] = {}
+        self._vain: set[bytes] = set()
         for event in events:
             self.add(event)
 
@@ -166,15 +112,23 @@ class Whole:
         """One event more."""
         key = event.key
         self._named.setdefault(key, []).append(event)
+        if event.unmapped_because is None:
+            self._unmapped.pop(key, None)  # should it be understood by now
+        elif key not in self.voided:
+            self._unmapped[key] = event.unmapped_because
         if event.voids is not None:
             target = key_digest(*event.voids)
             if target not in self.voided:
                 self.voided.add(target)
+                self._unmapped.pop(target, None)
                 for voided in self._named.get(target, ()):
                     if not is_firm(voided):
                         self._drop(voided)
+                self._note_vain(target)
         elif key not in self.voided or is_firm(event):
             self._put(event)
+        if key in self.voided:
+            self._note_vain(key)
 
     def names(self, voids: tuple[str, str]) -> list[Event]:
         """The events of this name."""
@@ -203,7 +157,15 @@ class Whole:
         return Evidence(in_rank_order(earliest), attributes, connote, flags, max(moving, default=0))
 
     def _voids(self) -> int:
-        return VOIDS_UNLISTED if len(self.voided) > MAX_VOIDS else 0
+        flags = VOIDS_UNLISTED if len(self.voided) > MAX_VOIDS else 0
+        for because in set(self._unmapped.values()):
+            flags |= UNMAPPED[because]
+        return flags | (VAIN_VOID if self._vain else 0)
+
+    def _note_vain(self, target: bytes) -> None:
+        """Whether the voids of this name found nothing but what stays."""
+        events = self._named.get(target, ())
+        (self._vain.add if events and all(map(is_firm, events)) else self._vain.discard)(target)
 
     def _delivered_at(self, earliest: dict[Milestone, Sighting]) -> int:
         """Put the delivery at the first-mile destination in its place; flags of those at the sender's."""
@@ -256,7 +218,7 @@ class Whole:
         for line in self._lines(event):
             line.drop(event)
 
-    def _lines(self, event: Event) -> Iterator[_Line | _Connote]:
+    def _lines(self, event: Event) -> Iterator[Line | _Connote]:
         """Where an event stands."""
         if event.effect is Effect.RETURNING:
             yield self._returning
@@ -266,7 +228,7 @@ class Whole:
         if event.effect is Effect.COLLECTED:
             yield self._collected
         if milestone is not RDBTC:
-            yield self._seen.setdefault(milestone, _Line())
+            yield self._seen.setdefault(milestone, Line())
         if milestone is RE:
             yield self._exports
         if milestone in (RE, RDBTC):

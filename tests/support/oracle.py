@@ -179,17 +179,17 @@ def told_status(counting: Collection[str]) -> str | None:
 def verdict(event: Event, before: Collection[Event], after: Collection[Event]) -> tuple[str, str | None]:
     """The verdict and the reason for `event`, the last of `after`, of a return whose creation is known by then."""
     if event.voids is not None:
-        known = [other for other in before if (other.source, other.id) == event.voids]
+        known = [other for other in (*before, event) if (other.source, other.id) == event.voids]
         if any(other.milestone == "RC" or other.sense == "voids" for other in known):
             return ("refused", "not_voidable")
         return ("informational", None)
+    if is_voided(event, after):
+        return ("refused", "voided")
     if event.sense == "unmapped":
         return ("unmapped", event.unmapped_because)
     if event.sense == "informs":
         return ("informational", None)
     assert event.milestone is not None
-    if is_voided(event, after):
-        return ("refused", "voided")
     then, now = truth(before), truth(after)
     assert now.status is not None
     if event.milestone == "RDTPF" and is_returned_to_sender(event, after):
@@ -226,12 +226,14 @@ def ends_at_first_mile(events: Collection[Event]) -> bool:
 
 
 def exceptions(events: Collection[Event]) -> set[str]:
-    """The reasons for which the return is to be looked at, but for scans that no table knows."""
+    """The reasons for which the return is to be looked at; of a scan that is understood by now, as it is now."""
     now = truth(events)
     if now.status is None:
         return set()
     found = set[str]()
-    for event in valid(events):
+    for event in events:
+        if is_voided(event, events):
+            continue
         reason = verdict(event, [each for each in events if each is not event], events)[1]
         if reason is not None:
             found.add(reason)

@@ -28,7 +28,7 @@ _KEEPS_BATCH: Final = (
 )
 _ORDER: Final = ("RC", "RT", "RDTPF", "DS", "RP", "RE", "RDBTC", "RR")
 # Nobody is told yet that these are over.
-_FOR_GOOD: Final = {"voided", "not_voidable", "unknown_code", "unknown_carrier", "tracking_number_in_use"}
+_FOR_GOOD: Final = {"tracking_number_in_use"}
 Told = tuple[str, str, str, str | None, bool]
 
 
@@ -117,10 +117,9 @@ class Checks:
                 self._world.saw(f"verdict {row['verdict']}")
                 if row["reason"] is not None:
                     self._world.saw(f"reason {row['reason']}")
-                    if (
-                        str(row["verdict"]) in {"held", "refused", "unmapped"}
-                        or row["reason"] == "tracking_number_in_use"
-                    ):
+                    if (str(row["verdict"]) in {"held", "refused", "unmapped"} and row["reason"] != "voided") or row[
+                        "reason"
+                    ] == "tracking_number_in_use":
                         self._raised.add(f"{return_id}/exception/{row['seq']}")
                 for moved in json.loads(row["exceptions"] or b"[]"):
                     self._world.saw(f"{'raised' if moved[0] == '+' else 'settled'} {moved[1:]}")
@@ -265,7 +264,8 @@ class Checks:
                 found = self.published.get((return_id, version))
                 must(found == tuple(change[:5]), f"{return_id}/{version} is published as {found}, not {change[:5]}")
             id_ = f"{return_id}/exception/{seq}"
-            if row["reason"] is not None and str(row["verdict"]) in {"held", "refused", "unmapped"}:
+            is_refused = str(row["verdict"]) in {"held", "refused", "unmapped"} and row["reason"] != "voided"
+            if row["reason"] is not None and is_refused:
                 must(("exceptions", id_) in self._once, f"{id_} is not published")
         for key in tables["dead_letters"]:
             must((key[0], key[2], key[3]) in self._letters, f"the letter {key} is not published")

@@ -16,7 +16,7 @@ from service.wire.models import EVENT_VOIDED
 from service.wire.rows.logged import Given, LogRow
 from service.wire.stored import from_micros
 
-_NOT_OF_THE_STATE: Final = frozenset({Reason.TRACKING_NUMBER_IN_USE, Reason.VOIDED, Reason.NOT_VOIDABLE})
+_NOT_OF_THE_STATE: Final = frozenset({Reason.TRACKING_NUMBER_IN_USE, Reason.VOIDED})
 # Of these there may be events that do not count beside those that do.
 _OF_SEVERAL: Final = frozenset({Milestone.RDTPF, Milestone.RDBTC})
 _AT_HUB: Final = frozenset({Milestone.DS, Milestone.RP, Milestone.RE, Milestone.RR})
@@ -253,7 +253,7 @@ def _is_over(exception: ExceptionRow, row: LogRow, state: State) -> bool:
         if voided == (exception.source, exception.id):
             return True
     reason = Reason(exception.reason)
-    if exception.verdict == Verdict.UNMAPPED or reason in _NOT_OF_THE_STATE:
+    if reason in _NOT_OF_THE_STATE:
         return False  # some are resolved by rows of which nobody is told, see `SearchTransaction.end`
     if reason not in reasons(state.evidence, state.timeline):
         return True

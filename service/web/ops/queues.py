@@ -25,7 +25,6 @@ _REFUSED: Final = (
     Reason.ROUTE_ENDS_AT_FIRST_MILE,
     Reason.RETURNED_TO_SENDER,
     Reason.BEFORE_EXPORT,
-    Reason.VOIDED,
     Reason.NOT_VOIDABLE,
 )
 

@@ -14,6 +14,7 @@ from service.domain.events import Attributes, Event, Sense
 from service.domain.evidence import PastNeeded
 from service.domain.journey import NEW, Entry, State, re_evaluate, record, replay
 from service.domain.milestones import ASSERTED_BY, NAMES, RANKED, Milestone, Reason
+from service.domain.whole import Whole
 from tests.unit.domain.histories import (
     ACME,
     DOMESTIC,
@@ -439,11 +440,12 @@ def test_the_eight_milestones_are_named_ranked_and_asserted_as_told() -> None:
 
 def test_two_sources_may_use_one_id_for_what_is_understood_later() -> None:
     one, other = happened("RT", 2, source="s", id="1"), happened("DS", 3, source="t", id="1")
-    state = replay([happened("RC", 1), not_understood(one), not_understood(other)])
+    recorded = [happened("RC", 1), not_understood(one), not_understood(other)]
+    state = replay(recorded)
 
-    first = re_evaluate(state, one)
+    first = re_evaluate(state, one, Whole([*recorded, one]))
     assert first is not None
-    second = re_evaluate(first.state, other)
+    second = re_evaluate(first.state, other, Whole([*recorded, one, other]))
 
     assert second is not None
     assert counting(second.state) == "RC@1 RT@2 DS@3"

@@ -95,7 +95,7 @@ JOIN returns AS r ON r.return_no = h.return_no
 JOIN batches AS b ON b.batch_id = h.batch_id
 WHERE b.n <= %(n)s AND (%(since)s::timestamptz IS NULL OR h.recorded_at >= %(since)s::timestamptz) AND (
     (
-        (h.verdict IN ('held', 'refused', 'unmapped') OR h.reason = 'tracking_number_in_use')
+        (h.verdict IN ('held', 'refused', 'unmapped') AND h.reason IS DISTINCT FROM 'voided' OR h.reason = 'tracking_number_in_use')
         AND NOT EXISTS (
             SELECT FROM raised WHERE raised.return_id = r.return_id AND raised.source = h.source AND raised.id = h.id
                 AND raised.reason = h.reason
