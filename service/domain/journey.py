@@ -86,7 +86,8 @@ def record(state: State, event: Event, whole: Whole | None = None, rules: Rules 
     every event recorded of the return, and of this one. Raises PastNeeded where it is needed and not given.
 
     >>> from service.domain.events import Attributes
-    >>> from service.domain.milestones import Route
+    >>> from service.domain.evidence import RC
+    >>> from service.domain.milestones import Milestone, Route
     >>> label = Attributes("acme", Route.OMNIRPS, "generic", "GX-1")
     >>> created = record(NEW, Event("/portal", "1", 10, Sense.ASSERTS, RC, attributes=label))
     >>> scanned = record(created.state, Event("/carrier", "7", 20, Sense.ASSERTS, Milestone.RT))
