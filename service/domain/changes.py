@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
 
 from service.domain.events import Event
 from service.domain.evidence import RC, RE, Evidence
@@ -32,7 +31,8 @@ class Change:
     complete: bool
 
 
-class Told(NamedTuple):
+@value(frozen=True, slots=True)
+class Told:
     """What subscribers hold before an event: the timeline, its version, and the connote."""
 
     timeline: Timeline

@@ -8,13 +8,14 @@ history row; where that does not suffice, `PastNeeded` asks for the whole set of
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 from service.domain.changes import Change, Told, changes
 from service.domain.events import KEY_DIGEST_BYTES, Event, Published, Sense, key_digest
 from service.domain.evidence import (
     NO_EVIDENCE,
     RDBTC,
+    RDTPF,
     VOIDS_UNLISTED,
     Against,
     Evidence,
@@ -144,7 +145,7 @@ def _record(state: State, event: Event, key: bytes, seen: bytes, whole: Whole | 
     else:
         evidence, against = add(before, event, rules)
     after = state.timeline if evidence.earliest is before.earliest else decide(evidence)
-    return _entry(state, event, _Decided(evidence, after, voided, seen, mark, against, is_voided=False, is_plain=True))
+    return _entry(state, event, _Decided(evidence, after, voided, seen, mark, against, False, True))
 
 
 def _record_whole(state: State, event: Event, seen: bytes, whole: Whole, mark: int) -> Entry:
@@ -199,7 +200,8 @@ def _record_published(state: State, event: Event, published: Published, seen: by
     return Entry(event, Verdict.INFORMATIONAL, None, moved, after)
 
 
-class _Decided(NamedTuple):
+@value(frozen=True, slots=True)
+class _Decided:
     """What was found of an event: the evidence and the timeline with it, and what is against it by itself."""
 
     evidence: Evidence
@@ -217,11 +219,14 @@ def _entry(state: State, event: Event, decided: _Decided) -> Entry:
     evidence, after = decided.evidence, decided.after
     verdict, reason = _judge(event, decided, state.timeline)
     moved: tuple[Change, ...] = ()
-    raised = settled = tuple[Reason, ...]()
-    if evidence is not state.evidence:
-        told = Told(state.timeline, state.version, state.evidence.connote)
-        moved = changes(told, event, evidence, after, is_plain=decided.is_plain)
-        raised, settled = _moved_reasons(state, evidence, after, reason)
+    raised: tuple[Reason, ...] = ()
+    settled: tuple[Reason, ...] = ()
+    before, then = state.evidence, state.timeline
+    if evidence is not before:
+        moved = changes(Told(then, state.version, before.connote), event, evidence, after, is_plain=decided.is_plain)
+        # Most returns give no reason ever, which is seen at once.
+        if evidence.flags or before.flags or after.denied or then.denied or RDTPF in after.counts:
+            raised, settled = _moved_reasons(state, evidence, after, reason)
     version = state.version + len(moved)
     new = State(state.seq + 1, version, evidence, decided.seen, decided.voided, after, decided.rules)
     return Entry(event, verdict, reason, moved, new, raised, settled)
