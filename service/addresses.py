@@ -1,9 +1,12 @@
-"""How servers are reached: addresses of PostgreSQL as libpq reads them, and what Kafka's settings say together."""
+"""How servers are reached: addresses of PostgreSQL as libpq reads them, and of proxies in front of us."""
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Final
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _SCHEMES: Final = ("postgresql://", "postgres://")
 _WANTED: Final = ("any", "read-write", "read-only", "primary", "standby", "prefer-standby")
@@ -52,16 +55,24 @@ def _is_host(text: str) -> bool:
     return not colon or not port or (port.isdecimal() and 0 < int(port) < 65536)
 
 
-def wrong_together(protocol: str, *, cafile: str | None, mechanism: str | None, has_credentials: bool) -> str | None:
-    """What is wrong with the settings of Kafka's connections between themselves; None if nothing is."""
-    told = f"RETURNS_KAFKA_SECURITY_PROTOCOL is {protocol}"
-    if protocol.startswith("SASL"):
-        if mechanism is None:
-            return f"RETURNS_KAFKA_SASL_MECHANISM: must be set where {told}"
-        if not has_credentials:
-            return f"RETURNS_KAFKA_SASL_USERNAME, RETURNS_KAFKA_SASL_PASSWORD: must be set where {told}"
-    elif mechanism is not None:
-        return f"RETURNS_KAFKA_SASL_MECHANISM: nobody would log in, for {told}"
-    if cafile is not None and not protocol.endswith("SSL"):
-        return f"RETURNS_KAFKA_SSL_CAFILE: nothing would be encrypted, for {told}"
-    return None
+def is_address(url: str) -> bool:
+    """Whether pages can be found under it: http or https, a host, and no more than a port and a path."""
+    try:
+        scheme, netloc, _, query, fragment = urlsplit(url)
+        host, port = urlsplit(url).hostname, urlsplit(url).port
+    except ValueError:
+        return False
+    return scheme in {"http", "https"} and bool(host) and port != 0 and "@" not in netloc and not (query or fragment)
+
+
+def networks_in(text: str | None) -> tuple[Network, ...]:
+    """Addresses and networks, separated by commas. Raises ValueError; everybody is no network."""
+    try:
+        found = tuple(ipaddress.ip_network(each.strip()) for each in (text or "").split(",") if each.strip())
+    except ValueError:
+        found = None
+    if found is None or any(network.prefixlen == 0 for network in found):
+        raise ValueError(
+            "must be addresses or networks, separated by commas; whoever asks cannot be trusted to say who asks"
+        )
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from itertools import product
 from typing import Any, Final, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -13,8 +14,9 @@ from service.application.reading.listing import STUCK_HOURS
 from service.domain.milestones import NAMES, Milestone
 from service.domain.rules import DEFAULT
 from service.errors import SettingsError
-from service.settings.servers import PREFIX
+from service.settings.environment import PREFIX, FromEnvironment, secrets, unknown, variable
 from service.settings.topics import TopicSettings
+from service.topic_names import overlap
 
 MAX_BATCH_BYTES: Final = (
     64 * 1024 * 1024
@@ -28,23 +30,6 @@ def _stuck(status: Milestone) -> Any:
         le=87_600,
         description=f"A return that stays at {NAMES[status]} ({status}) for longer is stuck; in hours.",
     )
-
-
-class _FromEnvironment(PydanticBaseSettingsSource):
-    """The variables of a given mapping, unparsed: every setting is a single value."""
-
-    def __init__(self, settings: type[BaseSettings], environment: Mapping[str, str]) -> None:
-        super().__init__(settings)
-        self._environment = environment
-
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        del field
-        return self._environment.get(PREFIX + field_name.upper()), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        values = {name: self._environment.get(PREFIX + name.upper()) for name in self.settings_cls.model_fields}
-        # An empty variable is how shells and compose files say "not set".
-        return {name: value for name, value in values.items() if value}
 
 
 class Settings(TopicSettings):
@@ -86,7 +71,8 @@ class Settings(TopicSettings):
         default=0.9,
         gt=0,
         le=1,
-        description="A partition stops when this share of its last fuse_run records is invalid.",
+        description="When this share of a source's last fuse_run records is invalid, further letters of it are thin: kept by "
+        "coordinates and reason, without the body.",
     )
     fuse_run: int = Field(default=1000, ge=1, description="See fuse_ratio: so many records in a row are looked at.")
     stall_seconds: float = Field(
@@ -147,6 +133,16 @@ class Settings(TopicSettings):
     carrier_tables: str | None = Field(
         default=None, description="Folder of further carrier tables (*.toml); one of the same name replaces ours."
     )
+    publishers: str | None = Field(
+        default=None,
+        description="TOML file of who may say what on which input topic; without it everything is allowed.",
+    )
+    creation_age_days: int = Field(
+        default=400,
+        ge=1,
+        le=36_500,
+        description="A creation that is older than this when it comes is no event: an earlier time takes a return over.",
+    )
     feeds_file: str | None = Field(
         default=None, description="TOML file of the feeds that are open and their secrets; without it none is."
     )
@@ -183,19 +179,20 @@ class Settings(TopicSettings):
         """Two topics of one name are one topic: each message of it would be wrong to somebody."""
         topics = [name for name in type(self).model_fields if name.startswith("topic_")]
         for kind in ([name for name in topics if isinstance(getattr(self, name), str)], ["group_id", "relay_group_id"]):
-            known: dict[str, str] = {}
+            known = list[tuple[str, str]]()
             for name in kind:
-                value = getattr(self, name)
-                if value in known:
-                    first = f"{PREFIX}{known[value]}".upper()
-                    raise ValueError(f"{first} and {PREFIX}{name.upper()}: must not have the same value")
-                known[value] = name
+                entries = self.entries(name) if name.startswith("topic_") else (getattr(self, name),)
+                for entry, (other, first) in product(entries, known):
+                    if overlap(entry, other):
+                        both = f"{PREFIX}{first.upper()} and {PREFIX}{name.upper()}"
+                        raise ValueError(f"{both}: must not have the same value, nor one that the other's prefix means")
+                known += [(entry, name) for entry in entries]
         return self
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Like `load`, with pydantic's own error."""
-        return cls(**_FromEnvironment(cls, environment)())
+        return cls(**FromEnvironment(cls, environment)())
 
     @classmethod
     def settings_customise_sources(
@@ -229,6 +226,11 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         raise SettingsError("; ".join(_sentence(problem["loc"], problem["msg"]) for problem in problems)) from None
 
 
+def unknown_variables(environment: Mapping[str, str] | None = None) -> dict[str, str | None]:
+    """Variables RETURNS_* that nothing reads, each with the one that was perhaps meant."""
+    return unknown(Settings, os.environ if environment is None else environment)
+
+
 def _sentence(location: tuple[int | str, ...], message: str) -> str:
     said = message.removeprefix("Value error, ")
     if not location:
@@ -239,9 +241,11 @@ def _sentence(location: tuple[int | str, ...], message: str) -> str:
 def reference() -> str:
     """A Markdown table of every setting."""
     lines = ["| variable | default | meaning |", "|---|---|---|"]
+    hidden = set(secrets(Settings))
     for name, field in Settings.model_fields.items():
         default = field.get_default()
         shown = default.get_secret_value() if isinstance(default, SecretStr) else default
         cell = "" if shown is None else f"`{shown}`"
-        lines.append(f"| `{PREFIX}{name.upper()}` | {cell} | {field.description} |")
+        file = f" Or `{variable(name)}_FILE`, a file that holds it." if name in hidden else ""
+        lines.append(f"| `{variable(name)}` | {cell} | {field.description}{file} |")
     return "\n".join(lines)

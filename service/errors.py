@@ -20,8 +20,11 @@ class InvalidEvent(ServiceError):
     """The message itself is wrong: keep it as a dead letter and go on with the next.
 
     `reason` is a stable machine word, `detail` a sentence that names the field and never echoes its value. `faults` is
-    everything that is wrong, not only the first: where it is, and what was expected there.
+    everything that is wrong, not only the first: where it is, and what was expected there. `source` is the event's, where
+    it can be read.
     """
+
+    source: str | None = None
 
     def __init__(self, reason: str, detail: str, faults: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(f"{reason}: {detail}")

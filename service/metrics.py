@@ -72,6 +72,7 @@ class Metrics:
         self.invalid = self._counter(
             "returns_invalid", "Messages that became dead letters, by topic and reason.", "topic", "reason"
         )
+        self.thin_letters = self._counter("returns_thin_letters", "Dead letters kept without their bodies.", "topic")
         self.not_understood = self._counter(
             "returns_members_not_understood",
             "Optional members of events that are wrong and so ignored, by the event's type and the member.",
@@ -168,10 +169,7 @@ class Metrics:
             "server",
         )
         self.tripped = self._gauge(
-            "returns_fuse_tripped",
-            "1 where an input partition stands still because nearly all of it was invalid.",
-            "topic",
-            "partition",
+            "returns_fuse_tripped", "1 where letters of an input partition are thin.", "topic", "partition"
         )
 
     def _declare_relay(self) -> None:

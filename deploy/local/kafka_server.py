@@ -18,7 +18,7 @@ from deploy.local import packages
 from deploy.local.process import Identity, StackError, free_port, is_free, kill, spawn, stop, tail, wait_until
 from deploy.local.state import State
 
-START_SECONDS = 60
+START_SECONDS = 120
 STOP_SECONDS = 20
 # Two cores and a few gigabytes are shared with PostgreSQL and the service itself.
 HEAP = "1g"

@@ -20,7 +20,7 @@ from deploy.local import packages
 from deploy.local.process import Identity, StackError, free_port, is_free, kill_all, spawn, stop, tail, wait_until
 from deploy.local.state import State
 
-START_SECONDS = 60
+START_SECONDS = 120
 STOP_SECONDS = 20
 USER = "returns"
 DATABASE = "returns"

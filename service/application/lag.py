@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from service.application.ports import Bounds, Partition, Stored
+from service.topic_names import covers, is_prefix
 
 
 class Ends(Protocol):
@@ -39,7 +40,7 @@ class Lag(NamedTuple):
 def lag_by_topic(
     topics: Iterable[str], bounds: Mapping[Partition, Bounds] | None, stored: Mapping[Partition, int]
 ) -> list[Lag]:
-    """The lag of each topic; a partition that nobody has read yet lags by all that is in it."""
+    """The lag of each topic, and of all that have a prefix; a partition that nobody has read yet lags by all that is in it."""
     if bounds is None:
         return [Lag(topic, None) for topic in topics]
     lags: dict[str, int] = {}
@@ -47,4 +48,7 @@ def lag_by_topic(
         topic = partition[0]
         # What Kafka has deleted cannot be ingested any more.
         lags[topic] = lags.get(topic, 0) + max(0, end - max(begin, stored.get(partition, begin)))
-    return [Lag(topic, lags.get(topic)) for topic in topics]
+    return [
+        Lag(topic, sum(n for other, n in lags.items() if covers(topic, other)) if is_prefix(topic) else lags.get(topic))
+        for topic in topics
+    ]

@@ -29,11 +29,17 @@ class Arrival(Struct, frozen=True, gc=False):
 
 
 class DeadLetter(Struct, frozen=True, gc=False):
-    """A message that is no event, why (a stable word), and in a sentence."""
+    """A message that is no event, why (a stable word), and in a sentence.
+
+    `source` is what it calls its publisher, where that can be read. One that `is_thin` is kept by its coordinates alone: the
+    fuse of its publisher is blown.
+    """
 
     record: Record
     reason: str
     error: str
+    source: str | None = None
+    is_thin: bool = False
 
 
 Item = Arrival | DeadLetter  # what a record turned out to be
@@ -204,6 +210,9 @@ class Journal(Protocol):
 
     def extend(self) -> None:
         """Make room for the returns to come."""
+
+    def mend_fuses(self, partitions: Collection[Partition], sources: Collection[str] | None = None) -> None:
+        """Note that fuses in these partitions are whole again: of these sources ("": of none), None: of all."""
 
     def close(self) -> None:
         """Let go of the connection; the next call makes a new one."""

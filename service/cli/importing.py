@@ -24,7 +24,8 @@ def import_file(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and judge; publish nothing.")] = False,
 ) -> None:
-    """Publish the scans of a file as a feed would, on the topic of carrier scans.
+    """Publish the scans of a file as a feed would, on the topic of carrier scans; of a feed whose numbers are connotes their
+    deliveries, on that of deliveries.
 
     CSV has the columns that the feed's definition names under [csv]; of JSON lines each is a payload as the feed's
     sender posts it. Safe to repeat, and to stop: the same scan has the same id. A line that cannot be read is named with
@@ -62,6 +63,10 @@ def _summary(tally: Tally, *, dry_run: bool) -> Iterator[str]:
     if tally.wrong > len(tally.faults):
         yield f"... and {tally.wrong - len(tally.faults):,} more faults"
     done = "would be published" if dry_run else "published"
-    yield f"{tally.lines:,} lines: {tally.scans:,} scans {done}, {tally.unmapped:,} of them unmapped; {tally.wrong:,} faults"
+    ignored = f"{tally.ignored:,} that say of a connote no delivery; " if tally.ignored else ""
+    yield (
+        f"{tally.lines:,} lines: {tally.scans:,} scans {done}, {tally.unmapped:,} of them unmapped; {ignored}"
+        f"{tally.wrong:,} faults"
+    )
     if tally.stopped_at is not None:
         yield f"stopped before line {tally.stopped_at:,}; import the file again for the rest"

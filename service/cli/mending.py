@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,11 @@ from service.cli.exits import EXIT_FAILED
 from service.cli.start import load_settings, process
 from service.errors import Retryable, ServiceError
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from service.application.commands.resending import Correction
+
 
 def replay(
     *,
@@ -33,35 +38,60 @@ def replay(
     limit: Annotated[int | None, typer.Option(min=1, help="Try so many letters at most.")] = None,
     rate: Annotated[float | None, typer.Option(min=0.01, help="Try so many letters a second at most.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be understood now.")] = False,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Correct a member: PATH=TEXT, or PATH:=JSON. Repeatable; needs --id and --by."),
+    ] = None,
+    by: Annotated[str | None, typer.Option(help="Who corrects, for the audit log.")] = None,
 ) -> None:
     """Send dead letters through again, once each, oldest first.
 
     Today's rules read the stored bytes. What is an event now is recorded with its original topic, partition, offset and
     timestamp, and its letter is resolved; what is not stays the same letter with one more attempt. --since and --until
     are of when the service kept the letter, in UTC where no offset is given. Safe to repeat, by many at once, beside
-    workers. An example: returns-status replay --reason no_zone --since 2026-11-20 --dry-run
+    workers. Bodies of thin letters are fetched from Kafka. --set corrects what goes through; the letter stays as it came.
+    An example: returns-status replay --id 12 --set data.hub=akl-1 --set 'data.items[0].quantity:=2' --by "J. Doe"
     """
     from service.application.journal.replay import Pace, Selection, Tally
 
-    try:
-        from_, to = moment(since), moment(until)
-    except ValueError:
-        raise typer.BadParameter(
-            "a date or time as ISO 8601 has it is expected", param_hint="--since, --until"
-        ) from None
-    selection, tally = Selection(reason or (), topic or (), number or (), from_, to), Tally()
-    pace = Pace(limit, rate, dry_run)
+    correction = _correction(assignments, number, by)
+    selection = Selection(reason or (), topic or (), number or (), *_moments(since, until))
+    tally, pace = Tally(), Pace(limit, rate, dry_run)
     with process("replay", with_metrics_server=False) as (settings, _, stop):
         from service.wiring.mending import replay_letters
 
         try:
             with progress() as tell:
-                replay_letters(settings, selection, pace, tally, stop, lambda so_far: tell(replay_progress(so_far)))
+                replay_letters(settings, selection, pace, tally, stop, lambda n: tell(replay_progress(n)), correction)
         except ServiceError:
             if tally.tried:  # what was done stays done
                 show(*replay_summary(tally, dry_run=dry_run))
             raise
         show(*replay_summary(tally, dry_run=dry_run))
+
+
+def _moments(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    try:
+        return moment(since), moment(until)
+    except ValueError:
+        raise typer.BadParameter(
+            "a date or time as ISO 8601 has it is expected", param_hint="--since, --until"
+        ) from None
+
+
+def _correction(assignments: list[str] | None, numbers: list[int] | None, by: str | None) -> Correction | None:
+    from service.application.commands.resending import LONGEST_NAME, Correction, changes_of
+
+    if not assignments:
+        return None
+    if not numbers:
+        raise typer.BadParameter("name the letters that are corrected: --id", param_hint="--set")
+    if not by or len(by) > LONGEST_NAME:
+        raise typer.BadParameter("say who corrects: --by NAME", param_hint="--set")
+    try:
+        return Correction(changes_of(assignments), by)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--set") from None
 
 
 def remap(

@@ -26,6 +26,9 @@ def simulate(
     invalid: Annotated[float, _share("messages whose publisher first sends something broken")] = 0.005,
     binary: Annotated[float, _share("messages in binary mode")] = 0.3,
     shuffle: Annotated[bool, typer.Option("--shuffle", help="Send everything in random order.")] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Say at the end which share of what was sent had which flaw.")
+    ] = False,
 ) -> None:
     """Play carriers, hubs and retailers on the input topics.
 
@@ -51,4 +54,5 @@ def simulate(
     with process("simulate", with_metrics_server=False, with_database=False) as (settings, _, stop):
         from service.wiring.simulating import play_world
 
-        show(play_world(settings, options, stop))
+        tally = play_world(settings, options, stop)
+        show(tally.summary(), *([tally.report()] if report else []))

@@ -60,6 +60,8 @@ def load_settings(name: str, *, libraries: bool = True, with_database: bool = Fa
 
     settings = config.load()
     logs.configure(settings.log_level, settings.log_format, process=name, libraries=libraries)
+    for variable, meant in config.unknown_variables().items():
+        logs.get("settings").warning("unknown_setting", variable=variable, perhaps=meant)
     if with_database:
         from service.adapters.postgres import migrations
 

@@ -1,37 +1,21 @@
-"""Where Kafka, PostgreSQL and the service itself are, and what people get of the pages."""
+"""Where PostgreSQL and the service itself are, and what people get of the pages."""
 
 from __future__ import annotations
 
-from typing import Final, Literal, Self
+from typing import Final
 
-from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
 
-from service.addresses import wrong_together, wrong_with
+from service.addresses import Network, is_address, networks_in, wrong_with
+from service.settings.kafka import KafkaSettings
 
-PREFIX: Final = "RETURNS_"
 TOKEN_RATE: Final = 60_000
+TOKEN_FAILURES: Final = 60
 
 
-class ServerSettings(BaseSettings):
+class ServerSettings(KafkaSettings):
     """Addresses, credentials and limits of what is served."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
-
-    kafka_bootstrap_servers: str = Field(
-        default="127.0.0.1:9092", min_length=1, description="Brokers to start from: host:port, separated by commas."
-    )
-    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        default="PLAINTEXT", description="How to talk to the brokers."
-    )
-    kafka_ssl_cafile: str | None = Field(
-        default=None, description="CA certificates (PEM) that sign the brokers'; the system's by default."
-    )
-    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
-        default=None, description="How to log in to the brokers, with SASL."
-    )
-    kafka_sasl_username: str | None = Field(default=None, description="User name for SASL.")
-    kafka_sasl_password: SecretStr | None = Field(default=None, description="Password for SASL.")
     database_url: SecretStr = Field(
         default=SecretStr("postgresql://127.0.0.1:5432/returns"),
         description="PostgreSQL: postgresql://user:password@host:port/database. With several hosts, "
@@ -59,10 +43,25 @@ class ServerSettings(BaseSettings):
         description="Address that people reach `serve` under, for links. Without it answers, messages and labels have none.",
     )
 
-    http_trusted_proxies: str = Field(
-        default="127.0.0.1",
-        min_length=1,
-        description="Proxies in front of `serve`, addresses separated by commas, whose X-Forwarded-For names the client.",
+    http_trusted_proxies: str | None = Field(
+        default=None,
+        description="Proxies in front of `serve`, addresses or networks separated by commas, whose X-Forwarded-For names "
+        "the client and whose X-Forwarded-Proto the scheme. Without it nobody's does.",
+    )
+    http_connections: int = Field(
+        default=2000,
+        ge=10,
+        le=100_000,
+        description="Most connections to one web process; the one that waited longest for its client makes room for another.",
+    )
+    http_connections_per_client: int = Field(
+        default=200, ge=1, le=100_000, description="Most connections of one client that is no trusted proxy."
+    )
+    http_header_seconds: float = Field(
+        default=10, gt=0, le=600, description="A client gets this long to send the header of a request."
+    )
+    http_body_seconds: float = Field(
+        default=30, gt=0, le=3600, description="A client gets this long to send the body of a request."
     )
     public_client_rate: int = Field(
         default=60, ge=1, le=100_000, description="Public pages a minute that one client gets from one web process."
@@ -76,12 +75,18 @@ class ServerSettings(BaseSettings):
     public_streams: int = Field(
         default=1000, ge=0, le=100_000, description="Most pages that one web process keeps live at a time."
     )
+    public_streams_per_client: int = Field(
+        default=20, ge=0, le=100_000, description="Most pages that it keeps live for one client at a time."
+    )
 
     token_rate: int = Field(
         default=TOKEN_RATE,
         ge=1,
         le=10_000_000,
         description="Requests a minute that a token without a rate of its own may make of one web process.",
+    )
+    token_failures: int = Field(
+        default=TOKEN_FAILURES, ge=1, le=100_000, description="Wrong tokens a minute that are looked up for one client."
     )
 
     ops_export_rows: int = Field(
@@ -97,31 +102,29 @@ class ServerSettings(BaseSettings):
         default=12, ge=1, le=168, description="A login to the operations desk ends after this long in any case."
     )
 
+    @field_validator("public_url")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        if value is not None and not is_address(value):
+            raise ValueError(
+                "must be like https://returns.example, without anything behind the host but a port or a path"
+            )
+        return value
+
+    @field_validator("http_trusted_proxies")
+    @classmethod
+    def _names_proxies(cls, value: str | None) -> str | None:
+        networks_in(value)
+        return value
+
+    @property
+    def trusted_proxies(self) -> tuple[Network, ...]:
+        """Whose word is taken for who asks."""
+        return networks_in(self.http_trusted_proxies)
+
     @field_validator("database_url")
     @classmethod
     def _is_postgresql(cls, value: SecretStr) -> SecretStr:
         if wrong := wrong_with(value.get_secret_value()):
             raise ValueError(wrong)
         return value
-
-    @field_validator("kafka_bootstrap_servers")
-    @classmethod
-    def _has_ports(cls, value: str) -> str:
-        servers = [server.strip() for server in value.split(",")]
-        for server in servers:
-            host, colon, port = server.rpartition(":")
-            if not (host and colon and port.isdecimal() and 0 < int(port) < 65536):
-                raise ValueError("must be host:port, several separated by commas")
-        return ",".join(servers)
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        wrong = wrong_together(
-            self.kafka_security_protocol,
-            cafile=self.kafka_ssl_cafile,
-            mechanism=self.kafka_sasl_mechanism,
-            has_credentials=bool(self.kafka_sasl_username) and self.kafka_sasl_password is not None,
-        )
-        if wrong is not None:
-            raise ValueError(wrong)
-        return self

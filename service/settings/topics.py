@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from service.errors import SettingsError
+from service.settings.environment import PREFIX
 from service.settings.servers import ServerSettings
+from service.topic_names import NAME, is_prefix, several
 
-_TOPIC: Final = r"^[A-Za-z0-9._-]{1,249}$"
+_TOPIC: Final = rf"^{NAME}$"
+INPUTS: Final = ("topic_returns", "topic_scans", "topic_hub_events", "topic_deliveries")
+Inputs = Annotated[str, AfterValidator(several)]
 
 
 class TopicSettings(ServerSettings):
     """Inputs and outputs."""
 
-    topic_returns: str = Field(
-        default="omnireturns.returns", pattern=_TOPIC, description="Input: creations of returns, keyed by return_id."
+    topic_returns: Inputs = Field(
+        default="omnireturns.returns",
+        description="Input: creations of returns, keyed by return_id. This, as all inputs: several topics, separated by "
+        "commas, and prefixes that end in *; what the service sends itself goes to the first that is no prefix.",
     )
-    topic_scans: str = Field(
-        default="first-mile.scans",
-        pattern=_TOPIC,
-        description="Input: carrier scans, keyed by carrier/tracking_number.",
+    topic_scans: Inputs = Field(
+        default="first-mile.scans", description="Input: carrier scans, keyed by carrier/tracking_number."
     )
-    topic_hub_events: str = Field(
-        default="omnirps.hub-events", pattern=_TOPIC, description="Input: hub events and voids, keyed by return_id."
+    topic_hub_events: Inputs = Field(
+        default="omnirps.hub-events", description="Input: hub events and voids, keyed by return_id."
     )
-    topic_deliveries: str = Field(
-        default="final-mile.deliveries", pattern=_TOPIC, description="Input: deliveries of connotes, keyed by connote."
+    topic_deliveries: Inputs = Field(
+        default="final-mile.deliveries", description="Input: deliveries of connotes, keyed by connote."
     )
     topic_status_changes: str = Field(
         default="returns.status-changes", pattern=_TOPIC, description="Output: one message per milestone that moved."
@@ -51,9 +56,25 @@ class TopicSettings(ServerSettings):
     )
 
     @property
-    def input_topics(self) -> tuple[str, str, str, str]:
-        """The topics that ingestion consumes."""
-        return (self.topic_returns, self.topic_scans, self.topic_hub_events, self.topic_deliveries)
+    def inputs(self) -> tuple[str, ...]:
+        """What ingestion consumes: names of topics, and prefixes of names."""
+        return tuple(entry for setting in INPUTS for entry in self.entries(setting))
+
+    @property
+    def input_topics(self) -> tuple[str, ...]:
+        """Those of `inputs` that are names."""
+        return tuple(entry for entry in self.inputs if not is_prefix(entry))
+
+    def entries(self, setting: str) -> tuple[str, ...]:
+        """The names and prefixes that a setting of inputs has."""
+        return tuple(getattr(self, setting).split(","))
+
+    def sent_to(self, setting: str) -> str:
+        """The topic that the service itself sends to. Raises SettingsError where there are only prefixes."""
+        for entry in self.entries(setting):
+            if not is_prefix(entry):
+                return entry
+        raise SettingsError(f"{PREFIX}{setting.upper()}: name a topic before the prefix: events are sent to it")
 
     @property
     def output_topics(self) -> tuple[str, str, str, str]:

@@ -9,7 +9,9 @@ Location = dict[str, str]
 
 
 class Country(NamedTuple):
-    """Where consumers send from: its clocks, its hub, the depots that a parcel passes and who carries it."""
+    """Where consumers send from: its clocks where no place says otherwise, its hub, the depots that a parcel passes and who
+    carries it.
+    """
 
     code: str
     zone: ZoneInfo
@@ -19,12 +21,13 @@ class Country(NamedTuple):
 
 
 class Retailer(NamedTuple):
-    """Who gets the returns back, and what it sells: SKUs of this prefix."""
+    """Who gets the returns back, and what it sells: SKUs of this prefix. `zone` is that of its warehouse."""
 
     name: str
     country: str
     sku: str
     warehouse: Location
+    zone: ZoneInfo
 
 
 class Carrier(NamedTuple):
@@ -44,6 +47,15 @@ class Carrier(NamedTuple):
 def _depots(country: str, *towns: tuple[str, str]) -> tuple[Location, ...]:
     return tuple({"name": f"{name} depot", "code": code, "country": country} for code, name in towns)
 
+
+# The clocks of places, by their codes, where they are not their country's.
+ZONES: Final = {
+    "PER": ZoneInfo("Australia/Perth"),
+    "BNE": ZoneInfo("Australia/Brisbane"),
+    "DFW": ZoneInfo("America/Chicago"),
+    "ORD": ZoneInfo("America/Chicago"),
+    "EWR": ZoneInfo("America/New_York"),
+}
 
 COUNTRIES: Final = {
     "NZ": Country(
@@ -84,16 +96,16 @@ HUBS: Final[dict[str, Location]] = {
 }
 
 RETAILERS: Final = tuple(
-    Retailer(name, country, sku, {"name": f"{town} returns dock", "country": country})
-    for name, country, sku, town in (
-        ("harbour-and-pine", "NZ", "HP", "Tauranga"),
-        ("southern-thread", "AU", "ST", "Geelong"),
-        ("northlight", "GB", "NL", "Leeds"),
-        ("mason-vale", "GB", "MV", "Bristol"),
-        ("copper-canyon", "US", "CC", "Reno"),
-        ("atelier-lune", "US", "AL", "Columbus"),
-        ("tidewear", "AU", "TW", "Newcastle"),
-        ("little-fern", "NZ", "LF", "Dunedin"),
+    Retailer(name, country, sku, {"name": f"{town} returns dock", "country": country}, ZoneInfo(zone))
+    for name, country, sku, town, zone in (
+        ("harbour-and-pine", "NZ", "HP", "Tauranga", "Pacific/Auckland"),
+        ("southern-thread", "AU", "ST", "Geelong", "Australia/Melbourne"),
+        ("northlight", "GB", "NL", "Leeds", "Europe/London"),
+        ("mason-vale", "GB", "MV", "Bristol", "Europe/London"),
+        ("copper-canyon", "US", "CC", "Reno", "America/Los_Angeles"),
+        ("atelier-lune", "US", "AL", "Columbus", "America/New_York"),
+        ("tidewear", "AU", "TW", "Newcastle", "Australia/Sydney"),
+        ("little-fern", "NZ", "LF", "Dunedin", "Pacific/Auckland"),
     )
 )
 

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from enum import StrEnum, unique
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from service.domain.events import Event
 from service.domain.milestones import Route
 from service.simulator import cast
+
+
+@unique
+class Oddity(StrEnum):
+    """What is odd about a fact, though it is told as it was."""
+
+    MOVED_AFTER_DELIVERY = "moved_after_delivery"  # a movement that is stamped after the delivery
+    DELIVERED_ELSEWHERE = "delivered_elsewhere"  # to a locker, or in part
+    AT_A_HUB_BY_MISTAKE = "at_a_hub_by_mistake"  # it was to go straight to the retailer
+    MISTAKEN_SCAN = "mistaken_scan"  # of another parcel, taken back later
 
 
 class Fact(NamedTuple):
@@ -24,6 +36,7 @@ class Fact(NamedTuple):
     data: dict[str, Any]
     event: Event
     is_scan: bool = False
+    oddity: Oddity | None = None
 
 
 class Parcel(NamedTuple):
@@ -37,3 +50,9 @@ class Parcel(NamedTuple):
     carrier: cast.Carrier
     retailer: cast.Retailer
     items: tuple[dict[str, Any], ...]
+
+    def clock(self, place: cast.Location | None) -> ZoneInfo:
+        """The zone of a place where a carrier scans it: Perth is not Sydney, and Dallas not Los Angeles."""
+        if place is self.retailer.warehouse:
+            return self.retailer.zone
+        return cast.ZONES.get((place or {}).get("code", ""), self.country.zone)

@@ -13,6 +13,7 @@ from pydantic_core import to_json
 from service.domain.events import Event
 from service.simulator.facts import Fact
 from service.simulator.options import Topics
+from service.wire.models import CARRIER_SCANNED
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -32,7 +33,8 @@ class Message(NamedTuple):
     """One message for Kafka, and the truth about it.
 
     `moment` is when it is sent, in seconds of virtual time. `subject` is the return_id, for a delivery the connote;
-    `event` what a reader must understand, None where nature is INVALID.
+    `event` what a reader must understand, None where nature is INVALID. `flaws` are what went wrong with it, by the names of
+    options and of oddities.
     """
 
     moment: float
@@ -43,9 +45,11 @@ class Message(NamedTuple):
     nature: Nature
     subject: str
     event: Event | None
+    is_carriers: bool = False
+    flaws: tuple[str, ...] = ()
 
 
-def encode(fact: Fact, topics: Topics, moment: float, *, binary: bool) -> Message:
+def encode(fact: Fact, topics: Topics, moment: float, *, binary: bool, flaws: tuple[str, ...] = ()) -> Message:
     """The fact as its publisher sends it."""
     event = fact.event
     if binary:
@@ -61,7 +65,8 @@ def encode(fact: Fact, topics: Topics, moment: float, *, binary: bool) -> Messag
     else:
         value, headers = to_json(envelope(fact)), _STRUCTURED
     topic, key = topics[fact.kind], fact.key.encode()
-    return Message(moment, topic, key, value, headers, Nature.EVENT, fact.subject, event)
+    is_carriers = fact.type is CARRIER_SCANNED
+    return Message(moment, topic, key, value, headers, Nature.EVENT, fact.subject, event, is_carriers, flaws)
 
 
 def envelope(fact: Fact) -> dict[str, Any]:
@@ -84,7 +89,7 @@ def spoil(fact: Fact, topics: Topics, moment: float, rng: Random) -> Message:
     document["data"] = dict(fact.data)
     value = _WAYS[int(rng.random() * len(_WAYS))](document)
     topic, key = topics[fact.kind], fact.key.encode()
-    return Message(moment, topic, key, value, _STRUCTURED, Nature.INVALID, fact.subject, None)
+    return Message(moment, topic, key, value, _STRUCTURED, Nature.INVALID, fact.subject, None, flaws=("invalid",))
 
 
 def _truncated(document: dict[str, Any]) -> bytes:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from service.simulator.messages import Message, Nature
+from service.simulator.messages import Message
 from service.simulator.options import Options, Topics
+from service.simulator.report import Tally
 from service.simulator.world import World
 
 # Sending a little early is cheaper than sleeping before every message.
@@ -23,36 +22,6 @@ class Publish(Protocol):
     """Hands one message to Kafka; may return before Kafka has it."""
 
     def __call__(self, topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> object: ...
-
-
-@dataclass(slots=True)
-class Tally:
-    """What was sent."""
-
-    seconds: float = 0.0
-    by_nature: Counter[Nature] = field(default_factory=Counter)
-    by_topic: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def messages(self) -> int:
-        """All that was sent."""
-        return self.by_nature.total()
-
-    def count(self, message: Message) -> None:
-        """One more."""
-        self.by_nature[message.nature] += 1
-        self.by_topic[message.topic] += 1
-
-    def summary(self) -> str:
-        """A few lines for people."""
-        rate = self.messages / self.seconds if self.seconds else 0.0
-        natures = self.by_nature
-        kinds = (
-            f"{natures[Nature.EVENT]:,} events, {natures[Nature.REPEAT]:,} repeats, {natures[Nature.INVALID]:,} invalid"
-        )
-        lines = [f"sent {self.messages:,} messages in {self.seconds:.1f} s ({rate:,.0f}/s): {kinds}"]
-        lines += [f"  {topic:<24}{sent:>12,}" for topic, sent in sorted(self.by_topic.items())]
-        return "\n".join(lines)
 
 
 def play(
@@ -70,12 +39,12 @@ def play(
     `now` is the wall clock, which places the world in time, `clock` measures durations; both in seconds. What
     `publish` raises ends the play. Flushing is the caller's.
     """
-    tally = Tally()
+    tally, world = Tally(), World(options, now, topics)
     begun = clock()
-    for message in _paced(World(options, now, topics).messages(), options.rate, should_stop, clock, sleep):
+    for message in _paced(world.messages(), options.rate, should_stop, clock, sleep):
         publish(message.topic, message.key, message.value, list(message.headers))
         tally.count(message)
-    tally.seconds = clock() - begun
+    tally.seconds, tally.skipped = clock() - begun, world.skipped
     return tally
 
 

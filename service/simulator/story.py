@@ -13,7 +13,7 @@ from service.domain.events import Attributes, Effect, Event, Sense
 from service.domain.milestones import Milestone, Route
 from service.simulator import cast, clocks
 from service.simulator.consignments import Consignments
-from service.simulator.facts import Fact, Parcel
+from service.simulator.facts import Fact, Oddity, Parcel
 from service.wire import models
 
 MINUTE: Final = 60
@@ -67,6 +67,7 @@ class Storyteller:
         if parcel.route is Route.FIRST_MILE_ONLY:
             if rng.random() < STRAY_HUB_SCAN:
                 self._depot_scan(facts, parcel, arrived + self._between(HOUR, DAY))
+                facts[-1] = facts[-1]._replace(oddity=Oddity.AT_A_HUB_BY_MISTAKE)
         elif rng.random() >= LOST_AT_THE_DOOR:
             self._hub(facts, parcel, arrived, batch)
         return facts
@@ -143,6 +144,7 @@ class Storyteller:
         if carrier.elsewhere and rng.random() < 0.06:
             at += self._between(HOUR, 8 * HOUR)
             self._scan(facts, parcel, at, self._pick(carrier.elsewhere), Sense.INFORMS, None, self._pick(depots))
+            facts[-1] = facts[-1]._replace(oddity=Oddity.DELIVERED_ELSEWHERE)
         at += self._between(HOUR, DAY)
         door = self._door(parcel)
         code = self._pick(carrier.delivered)
@@ -151,6 +153,7 @@ class Storyteller:
             # A depot that empties its scanners in the evening: a movement stamped after the delivery.
             late = at + self._between(MINUTE, 6 * HOUR)
             self._scan(facts, parcel, late, self._pick(carrier.moving), Sense.ASSERTS, Milestone.RT, here)
+            facts[-1] = facts[-1]._replace(oddity=Oddity.MOVED_AFTER_DELIVERY)
         return at
 
     def _door(self, parcel: Parcel) -> cast.Location:
@@ -205,7 +208,7 @@ class Storyteller:
         event = Event(
             "urn:final-mile:linehaul", self._id(), at * 1_000_000, Sense.ASSERTS, Milestone.RDBTC, dock, connote=connote
         )
-        time = clocks.with_offset(at, cast.COUNTRIES[parcel.retailer.country].zone)
+        time = clocks.with_offset(at, parcel.retailer.zone)
         facts.append(Fact(3, connote, connote, models.CONNOTE_DELIVERED, time, data, event))
 
     def _depot_scan(self, facts: list[Fact], parcel: Parcel, at: int) -> None:
@@ -216,7 +219,7 @@ class Storyteller:
     def _mistake(self, facts: list[Fact], parcel: Parcel, at: int) -> None:
         self._depot_scan(facts, parcel, at)
         wrong = facts[-1].event
-        facts[-1] = facts[-1]._replace(is_scan=False)
+        facts[-1] = facts[-1]._replace(is_scan=False, oddity=Oddity.MISTAKEN_SCAN)
         data = {
             "return_id": parcel.return_id,
             "source": wrong.source,
@@ -268,7 +271,7 @@ class Storyteller:
             data["location"] = place
         if signed_by is not None:
             data["signed_by"] = signed_by
-        time: str | None = clocks.with_offset(at, parcel.country.zone)
+        time: str | None = clocks.with_offset(at, parcel.clock(place))
         if parcel.country.code in carrier.local_times:
             local = clocks.without_offset(at, parcel.country.zone)
             if local is not None:

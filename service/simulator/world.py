@@ -58,6 +58,7 @@ class World:
         self._shuffler = Random(f"shuffle {options.seed}")
         block = base64.b32encode(Random(f"block {options.seed}").randbytes(5)).decode()[:4]
         self._storyteller = Storyteller(self._stories, block)
+        self.skipped = 0  # scans that never happened, of the returns that were made up so far
 
     def messages(self) -> Iterator[Message]:
         """Every message once, in the order of sending. To be iterated once."""
@@ -104,22 +105,28 @@ class World:
         """What becomes of the facts on their way to Kafka."""
         options, chance, sent = self._options, self._mishaps.random, list[Message]()
         for told in facts:
-            fact = told
+            fact, flaws = told, [] if told.oddity is None else [told.oddity.value]
             if fact.is_scan and chance() < options.skipped:
+                self.skipped += 1
                 continue
             if fact.type is models.CARRIER_SCANNED and chance() < options.wrong_code:
                 fact = self._miscode(fact)
+                flaws.append("wrong_code")
             moment: float = fact.event.at // 1_000_000 + shift
             if chance() < options.late:
                 moment += HOUR + chance() * 6 * DAY
+                flaws.append("late")
             if chance() < options.invalid:
                 sent.append(spoil(fact, self._topics, moment, self._mishaps))
                 moment += 30
-            message = encode(fact, self._topics, moment, binary=chance() < options.binary)
+            binary = chance() < options.binary
+            if binary:
+                flaws.append("binary")
+            message = encode(fact, self._topics, moment, binary=binary, flaws=tuple(flaws))
             sent.append(message)
             if chance() < options.repeated:
                 again = moment + 1 + chance() ** 4 * 2 * DAY
-                sent.append(message._replace(moment=again, nature=Nature.REPEAT))
+                sent.append(message._replace(moment=again, nature=Nature.REPEAT, flaws=("repeated",)))
         return sent
 
     def _miscode(self, fact: Fact) -> Fact:

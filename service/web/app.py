@@ -15,8 +15,8 @@ from service.application.access.callers import Callers
 from service.application.readiness import ReadinessCheck
 from service.application.reading.tracking import ReturnReading
 from service.metrics import Metrics
-from service.settings.servers import TOKEN_RATE
-from service.web.api import bulk, creating, events, feeds, labels, reference
+from service.settings.servers import TOKEN_FAILURES, TOKEN_RATE
+from service.web.api import bulk, connotes, creating, events, feeds, hub, labels, reference
 from service.web.api import exceptions as desk
 from service.web.api import returns as api
 from service.web.api.models import Health
@@ -26,7 +26,8 @@ from service.web.http.limits import Limiter, Rate
 from service.web.http.middleware import Access
 from service.web.http.problems import ProblemDetails
 from service.web.http.readiness import Known, Readiness
-from service.web.http.security import Tokens
+from service.web.http.security import Guesses, Tokens
+from service.web.hub.page import Station
 from service.web.ops.desk import Parts
 from service.web.ops.router import create_router
 from service.web.public.pages import Pages, Public
@@ -42,10 +43,15 @@ health = APIRouter(tags=["health"])
 
 
 class Use(NamedTuple):
-    """Of tokens: how many requests a minute each may make that has no rate of its own, and who wants to know of each."""
+    """Of tokens: how many requests a minute each may make that has no rate of its own, and who wants to know of each.
+
+    `failures`: how many a minute may turn out not to be valid, of one client; `hashes`: of all that are.
+    """
 
     rate: int
     used: Callable[[int], None]
+    failures: int = TOKEN_FAILURES
+    hashes: Callable[[], frozenset[bytes]] = frozenset
 
 
 _ANY_USE: Final = Use(TOKEN_RATE, lambda _: None)
@@ -78,9 +84,9 @@ def create_app(
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
-    app.state.reading = store
-    app.state.tokens = Tokens(store)
+    app.state.reading, app.state.tokens = store, Tokens(store)
     app.state.rates, app.state.used = Limiter(Rate(use.rate, use.rate), time.monotonic), use.used
+    app.state.guesses = Guesses(Rate(use.failures, use.failures), use.hashes)
     app.state.services = services
     app.state.public_url = None if services is None else services.public_url
     # A store may be missing where the API is only described.
@@ -89,18 +95,24 @@ def create_app(
     for name, most in _AT_A_TIME.items():
         setattr(app.state, name, CapacityLimiter(most))
     app.add_middleware(Bodies)
-    app.add_middleware(Access, metrics=metrics)
+    app.add_middleware(Access, metrics=metrics, public_url=app.state.public_url)
     problem_details.install(app)
     for router in _ROUTERS:
         app.include_router(router)
     if public is not None:
-        app.include_router(Pages(public).router)
-        if services is not None and services.portals is not None and services.labelling is not None:
-            app.include_router(Returning(services.portals, services.labelling, public.limits.client).router)
+        _add_pages(app, public, services)
     if desk_parts is not None:
         app.include_router(create_router(desk_parts))
     _describe(app)
     return app
+
+
+def _add_pages(app: FastAPI, public: Public, services: Services | None) -> None:
+    """The pages that ask for no session: the public ones, the scan station, and where consumers make returns, that one."""
+    app.include_router(Pages(public).router)
+    app.include_router(Station().router)
+    if services is not None and services.portals is not None and services.labelling is not None:
+        app.include_router(Returning(services.portals, services.labelling, public.limits.client).router)
 
 
 @health.get("/livez", summary="Whether the process runs", response_model=Health)
@@ -126,11 +138,13 @@ async def readyz(request: Request, response: Response) -> dict[str, Any]:
 
 _ROUTERS: Final = (
     api.router,
+    connotes.router,
     creating.router,
     bulk.router,
     labels.router,
     events.router,
     feeds.router,
+    hub.router,
     desk.router,
     health,
     reference.router,

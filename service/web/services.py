@@ -15,8 +15,10 @@ from service.application.commands.creation import Creating
 from service.application.commands.feeding import Feeding
 from service.application.commands.labelling import Labelling
 from service.application.commands.portal import Portals
+from service.application.commands.resending import Changes
 from service.application.commands.voiding import Voiding
 from service.application.journal.replay import Replayed
+from service.application.reading.connotes.listing import ConnoteReading
 from service.application.reading.listing import STUCK_HOURS, Listing
 from service.application.reading.pages import due_times
 from service.domain.milestones import Milestone
@@ -25,9 +27,9 @@ from service.domain.milestones import Milestone
 class Services(NamedTuple):
     """The use cases of the API and the desk, wired by `service.wiring.serving`.
 
-    `listing` reads the lists; `creating` and `voiding` publish events and answer once Kafka has them, `accepting` those that
-    publishers send as they are. `audit` keeps who did what. `replay` tries the dead letter of a number again, for who is not
-    bound, and answers with what became of it; None: there is no such letter; it may raise Retryable.
+    `listing` reads the lists, `connotes` those of connotes; `creating` and `voiding` publish events and answer once Kafka has them,
+    `accepting` those that publishers send as they are. `audit` keeps who did what. `replay` tries the dead letter of a number again, with
+    these members set, for who is not bound, and answers with what became of it; None: there is no such letter; it may raise Retryable.
     `feeding` takes in what carriers send in words of their own, `labelling` prints labels. `stuck_hours` is for how many hours a return may stay in a
     status before it counts as stuck, `now` the clock that this is judged by.
 
@@ -35,8 +37,9 @@ class Services(NamedTuple):
     """
 
     listing: Listing
+    connotes: ConnoteReading
     creating: Creating
-    replay: Callable[[Everything, int], Replayed | None]
+    replay: Callable[[Everything, int, Changes], Replayed | None]
     voiding: Voiding
     accepting: Accepting
     audit: Audit

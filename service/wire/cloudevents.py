@@ -30,6 +30,7 @@ _STRUCTURED_ALONE: Final = frozenset(("content-type", content_type.encode()) for
 _JSON: Final = frozenset("application/json" + parameter for parameter in _UTF8)
 _FEW: Final = 4096  # characters in headers, four bytes each at most: well below what is too large
 _SHALLOW: Final = 150  # brackets; with so few nothing is nested too deep
+_LONGEST_SOURCE: Final = 512  # characters
 _decode: Final = msgspec.json.Decoder().decode
 
 
@@ -68,6 +69,18 @@ def decode(record: Record) -> dict[str, Any]:
     if content_type is not None:
         attributes["datacontenttype"] = content_type
     return attributes
+
+
+def source_of(record: Record, envelope: Mapping[str, Any] | None) -> str | None:
+    """Whom a message that is no event says that it is of, so far as it can be read: the source of its envelope, if there is
+    one, or of its headers. None for one that is longer than a source may be.
+    """
+    if envelope is not None:
+        source = envelope.get("source")
+    else:
+        raw = next((value for name, value in record.headers if name == f"{_PREFIX}source"), None)
+        source = None if raw is None else raw.decode(errors="replace")
+    return source if isinstance(source, str) and 0 < len(source) <= _LONGEST_SOURCE and "\0" not in source else None
 
 
 def encode(attributes: Mapping[str, Any], data: Mapping[str, Any]) -> bytes:

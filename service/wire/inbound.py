@@ -15,9 +15,11 @@ from pydantic import TypeAdapter
 from service.domain.events import Attributes, Event, Sense
 from service.domain.milestones import Milestone, Route
 from service.errors import InvalidEvent
+from service.topic_names import covers
 from service.wire import cloudevents, models
 from service.wire.carriers import WHITE_SPACE, CarrierTables
 from service.wire.judging.descriptions import forgiven, location_of, order_number
+from service.wire.judging.publishers import Publishers
 from service.wire.reasons import Invalid
 from service.wire.record import Record
 from service.wire.times import instant, local_micros
@@ -26,6 +28,7 @@ FUTURE_LIMIT_HOURS: Final = 48
 _FUTURE_LIMIT: Final = FUTURE_LIMIT_HOURS * 3_600_000_000  # microseconds
 # So far ahead of the worker's clock a publisher's timestamp is believed, in case it is that clock which is slow.
 _TRUST: Final = _FUTURE_LIMIT
+MICROS_A_DAY: Final = 86_400_000_000
 _YEAR_2000: Final = 946_684_800_000_000  # microseconds
 
 
@@ -89,9 +92,11 @@ _CORE_ATTRIBUTES: Final = frozenset(
 class Parser:
     """Turns records into events; built once, with the carrier tables.
 
-    `types_by_topic` says which event types a topic may carry, because who may write a topic may assert what its
+    `types_by_topic` says which event types a topic, or all topics with a prefix, may carry, because who may write a topic may assert what its
     types assert. A topic that it does not name carries any. `now` is the clock of who receives, in microseconds since
-    1970-01-01 UTC; without one Kafka's timestamp is all that the future is judged by.
+    1970-01-01 UTC; without one Kafka's timestamp is all that the future is judged by. Without `publishers` whoever may
+    write a topic may say anything that it takes. A creation that is older than `oldest_creation` microseconds when it comes
+    is none: who names an earlier time takes a return over.
     """
 
     def __init__(
@@ -99,17 +104,30 @@ class Parser:
         tables: CarrierTables,
         types_by_topic: Mapping[str, Collection[str]] | None = None,
         now: Callable[[], int] | None = None,
+        publishers: Publishers | None = None,
+        oldest_creation: int | None = None,
     ) -> None:
         self._tables = tables
         self._now = now
-        self._validators = {
+        self._publishers = publishers
+        self._oldest_creation = oldest_creation
+        self._validators: dict[str, Mapping[str, Callable[..., Any]]] = {
             topic: {event_type: _VALIDATORS[event_type] for event_type in types}
             for topic, types in (types_by_topic or {}).items()
         }
+        self._named = dict(self._validators)  # names and prefixes; the former grows by the topics that are met
 
     def parse(self, record: Record) -> Inbound:
         """The record's event. Raises InvalidEvent, and nothing else, whatever the record holds."""
-        envelope = cloudevents.decode(record)
+        envelope: dict[str, Any] | None = None
+        try:
+            envelope = cloudevents.decode(record)
+            return self._understand(record, envelope)
+        except InvalidEvent as error:
+            error.source = cloudevents.source_of(record, envelope)
+            raise
+
+    def _understand(self, record: Record, envelope: dict[str, Any]) -> Inbound:
         event_type, validate = self._type(envelope, record.topic)
         ignored: tuple[str, ...] = ()
         try:
@@ -132,7 +150,11 @@ class Parser:
             raise InvalidEvent(Invalid.TIME_OUT_OF_RANGE, f"time: over {FUTURE_LIMIT_HOURS} h after its receipt")
         if at < _YEAR_2000:
             raise InvalidEvent(Invalid.TIME_OUT_OF_RANGE, "time: before the year 2000")
+        if event_type == models.RETURN_CREATED:
+            self._require_recent(at, record)
         kind, subject, event = self._event(event_type, envelope, data, at)
+        if self._publishers is not None:
+            self._publishers.require(record, event_type, event.source, data, subject)
         extensions = None
         if not _CORE_ATTRIBUTES.issuperset(envelope):
             kept = {k: v for k, v in envelope.items() if k not in _CORE_ATTRIBUTES and v is not None}
@@ -140,6 +162,12 @@ class Parser:
         code = _code(data) if kind is SubjectKind.LABEL else None
         said = _compact(data)
         return Inbound(kind, subject, event, event_type, said, code, zone_source, utc_offset, extensions, ignored)
+
+    def _require_recent(self, at: int, record: Record) -> None:
+        oldest = self._oldest_creation
+        if oldest is not None and at < self._received(record) - oldest:
+            days = oldest // MICROS_A_DAY
+            raise InvalidEvent(Invalid.TIME_OUT_OF_RANGE, f"time: of a creation, over {days} days before its receipt")
 
     def _received(self, record: Record) -> int:
         """When the message came: the later of Kafka's timestamp and the clock, as far as the first is to be believed.
@@ -163,9 +191,13 @@ class Parser:
             raise InvalidEvent(
                 Invalid.UNKNOWN_TYPE, f"type: not one that this service takes in: {', '.join(_VALIDATORS)}"
             )
-        validate = self._validators.get(topic, _VALIDATORS).get(event_type)
+        taken = self._validators.get(topic)
+        if taken is None:
+            taken = next((types for entry, types in self._named.items() if covers(entry, topic)), _VALIDATORS)
+            self._validators[topic] = taken
+        validate = taken.get(event_type)
         if validate is None:
-            right = " or ".join(other for other, types in self._validators.items() if event_type in types)
+            right = " or ".join(other for other, types in self._named.items() if event_type in types)
             raise InvalidEvent(
                 Invalid.WRONG_TOPIC, f"type: {event_type} does not belong on this topic but on {right or 'none'}"
             )

@@ -24,12 +24,13 @@ class Invalid(StrEnum):
     UNKNOWN_TYPE = "unknown_type"  # a CloudEvent of a type that the service does not take in
     WRONG_TOPIC = "wrong_topic"  # a known type on a topic where its publishers do not write
     NOT_ALLOWED = "not_allowed"  # its publisher may not say this
+    KEY_MISMATCH = "key_mismatch"  # its key is not the one that its data has
     MISSING_FIELD = "missing_field"
     WRONG_TYPE = "wrong_type"  # a field has another JSON type than it should
     BAD_VALUE = "bad_value"  # a field's value breaks its pattern, list or length
     BAD_TIME = "bad_time"  # not RFC 3339 with an offset, an impossible date, or two times at once
     NO_ZONE = "no_zone"  # a local time, but the carrier's table names no zone
-    TIME_OUT_OF_RANGE = "time_out_of_range"  # over 48 h after its receipt, or before the year 2000
+    TIME_OUT_OF_RANGE = "time_out_of_range"  # over 48 h after its receipt, before 2000, or an old creation
     BATCH_TOO_LARGE = "batch_too_large"  # it came in a batch that takes too much memory unpacked; known by coordinates
     UNREADABLE_BATCH = "unreadable_batch"  # it came in a batch that is damaged as its producer wrote it; likewise
     REJECTED_VALUE = "rejected_value"  # passed every check here, and PostgreSQL refused it all the same
@@ -50,12 +51,13 @@ DESCRIPTIONS: Final[dict[Invalid, str]] = {
     Invalid.UNKNOWN_TYPE: "The event's type is not known.",
     Invalid.WRONG_TOPIC: "The event's type does not belong on this topic.",
     Invalid.NOT_ALLOWED: "The publisher may not send this.",
+    Invalid.KEY_MISMATCH: "The message's key contradicts its data.",
     Invalid.MISSING_FIELD: "A required field is missing.",
     Invalid.WRONG_TYPE: "A field has the wrong JSON type.",
     Invalid.BAD_VALUE: "A field's value is not allowed.",
     Invalid.BAD_TIME: "A time is not RFC 3339 with an offset, or impossible.",
     Invalid.NO_ZONE: "A local time came from a carrier whose table names no zone.",
-    Invalid.TIME_OUT_OF_RANGE: "The event's time lies too far in the future or before 2000.",
+    Invalid.TIME_OUT_OF_RANGE: "The event's time lies too far in the future, or too far back.",
     Invalid.BATCH_TOO_LARGE: "The batch it came in is too large once it is unpacked; nothing of it is kept.",
     Invalid.UNREADABLE_BATCH: "The batch it came in is damaged, as its producer wrote it; nothing of it is kept.",
     Invalid.REJECTED_VALUE: "The database refused a value.",

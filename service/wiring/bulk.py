@@ -27,7 +27,7 @@ _CONNECTIONS = 8
 def bulk(settings: Settings) -> Iterator[Bulk]:
     """What checks and creates; no server is asked before something is created. Raises SettingsError."""
     ranges = load_ranges(Path(settings.numbers_file) if settings.numbers_file else None)
-    topic, headers = settings.topic_returns, list(STRUCTURED_HEADERS)
+    topic, headers = settings.sent_to("topic_returns"), list(STRUCTURED_HEADERS)
     publishing = Publishing(settings, "returns-create")
     with open_pool(settings.database_url.get_secret_value(), _CONNECTIONS) as pool:
         try:

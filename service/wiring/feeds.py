@@ -15,7 +15,7 @@ from service.wire.cloudevents import STRUCTURED_HEADERS
 from service.wire.feeds.definition import Feed, load_feeds
 from service.wire.feeds.enabled import load_enabled
 from service.wire.feeds.files import Line, kind_of, lines
-from service.wire.feeds.reading import Reader, Scan, Source
+from service.wire.feeds.reading import Onto, Reader, Scan, Source
 from service.wiring.parts import carrier_tables, parser
 
 if TYPE_CHECKING:
@@ -31,7 +31,13 @@ def definitions(settings: Settings) -> Mapping[str, Feed]:
 
 def reader(settings: Settings, parser: Parser) -> Reader:
     """What turns requests and rows into scans."""
-    return Reader(parser, settings.topic_scans, lambda: time.time_ns() // 1000)
+    onto = topics(settings)
+    return Reader(parser, onto[Onto.SCANS], lambda: time.time_ns() // 1000, deliveries=onto[Onto.DELIVERIES])
+
+
+def topics(settings: Settings) -> Mapping[Onto, str]:
+    """Where what feeds say is published."""
+    return {Onto.SCANS: settings.sent_to("topic_scans"), Onto.DELIVERIES: settings.sent_to("topic_deliveries")}
 
 
 def feeding(
@@ -68,10 +74,10 @@ def import_file(settings: Settings, order: Order, stop: Stop, tell: Callable[[Ta
     if order.dry_run:
         return _tallied(found, tally, stop, tell, lambda _: None)
     with Publishing(settings, "returns-import", lingering_ms=50) as publishing:
-        headers = list(STRUCTURED_HEADERS)
+        headers, onto = list(STRUCTURED_HEADERS), topics(settings)
 
         def publish(scan: Scan) -> None:
-            publishing.publish(settings.topic_scans, scan.key.encode(), scan.value, headers)
+            publishing.publish(onto[scan.onto], scan.key.encode(), scan.value, headers)
 
         return _tallied(found, tally, stop, tell, publish)
 
@@ -85,7 +91,7 @@ def _tallied(
             break
         tally.count(line)
         for scan in line.scans:
-            if scan.fault is None:
+            if scan.fault is None and scan.onto is not Onto.NOWHERE:
                 publish(scan)
         stop.watchdog.beat()
         tell(tally)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Final, NamedTuple
 
+from service.adapters.kafka.fetching.bodies import KafkaBodies
 from service.adapters.kafka.publishing.outputs import KafkaOutputs
 from service.adapters.kafka.publishing.sink import KafkaSink
 from service.adapters.kafka.publishing.standing import read_position
@@ -18,7 +19,9 @@ from service.adapters.postgres.journal.histories import open_histories
 from service.adapters.postgres.journal.letters import MendingJournal
 from service.adapters.postgres.journal.sides import open_sides
 from service.application.access.audit import Action
+from service.application.commands.resending import Correcting, Correction, Fetching
 from service.application.journal import reconcile
+from service.application.journal.ingest import Parser
 from service.application.journal.reassess import Reassessed, reassess
 from service.application.journal.reconcile import Summary
 from service.application.journal.remap import Order, Remapped, remap
@@ -102,16 +105,36 @@ def reconcile_topics(
 
 
 def replay_letters(
-    settings: Settings, selection: Selection, pace: Pace, tally: Tally, stop: Stop, tell: Callable[[Tally], object]
+    settings: Settings,
+    selection: Selection,
+    pace: Pace,
+    tally: Tally,
+    stop: Stop,
+    tell: Callable[[Tally], object],
+    correction: Correction | None = None,
 ) -> None:
     """Send dead letters through again, counting in `tally`, until all are tried or asked to stop."""
     tables = carrier_tables(settings)
     if not pace.dry_run:
-        with connect(database(settings), "returns-replay") as connection:
-            numbers = selection.letter_nos
+        _note_replay(settings, selection, correction)
+    understood: Parser = parser(settings, tables)
+    if correction is not None:
+        understood = Correcting(understood, correction.changes)
+    with (
+        closing(KafkaBodies(settings)) as bodies,
+        closing(MendingJournal(database(settings), tables, "returns-replay", rules=rules(settings))) as letters,
+    ):
+        replay(letters, Fetching(understood, bodies), selection, pace, tally, StopClock(stop), tell)
+
+
+def _note_replay(settings: Settings, selection: Selection, correction: Correction | None) -> None:
+    numbers = selection.letter_nos
+    with connect(database(settings), "returns-replay") as connection:
+        if correction is None:
             note_command(connection, Action.REPLAY, str(numbers[0]) if len(numbers) == 1 else None)
-    with closing(MendingJournal(database(settings), tables, "returns-replay", rules=rules(settings))) as letters:
-        replay(letters, parser(settings, tables), selection, pace, tally, StopClock(stop), tell)
+            return
+        for number in numbers:
+            note_command(connection, Action.REPLAY, str(number), correction.noted())
 
 
 def reassess_returns(

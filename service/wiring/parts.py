@@ -9,7 +9,8 @@ from service.config import Settings
 from service.domain.rules import DEFAULT, Rules
 from service.wire import models
 from service.wire.carriers import CarrierTables
-from service.wire.inbound import Parser
+from service.wire.inbound import MICROS_A_DAY, Parser
+from service.wire.judging.publishers import Publishers, load_publishers
 
 
 def database(settings: Settings) -> str:
@@ -29,15 +30,23 @@ def rules(settings: Settings) -> Rules:
 
 
 def topics_by_type(settings: Settings) -> dict[str, str]:
-    """The input topic of each event type."""
+    """The input topic that each event type is sent to. Raises SettingsError."""
     return {
-        event_type: getattr(settings, setting)
+        event_type: settings.sent_to(setting)
         for setting, event_types in models.TYPES_BY_TOPIC_SETTING.items()
         for event_type in event_types
     }
 
 
+def publishers(settings: Settings) -> Publishers | None:
+    """Who may say what; None where everything is allowed. Raises SettingsError."""
+    return load_publishers(Path(settings.publishers)) if settings.publishers else None
+
+
 def parser(settings: Settings, tables: CarrierTables) -> Parser:
     """Who may write a topic may assert what its types assert, and nothing else."""
-    types = {getattr(settings, setting): types for setting, types in models.TYPES_BY_TOPIC_SETTING.items()}
-    return Parser(tables, types, lambda: time.time_ns() // 1000)
+    types = {
+        entry: types for setting, types in models.TYPES_BY_TOPIC_SETTING.items() for entry in settings.entries(setting)
+    }
+    oldest = settings.creation_age_days * MICROS_A_DAY
+    return Parser(tables, types, lambda: time.time_ns() // 1000, publishers(settings), oldest)

@@ -16,6 +16,7 @@ from service import logs
 from service.adapters.kafka.ends import KafkaEnds
 from service.adapters.kafka.options import connection_options
 from service.adapters.kafka.publishing.producing import Publishing
+from service.adapters.kafka.retention import KafkaRetention
 from service.adapters.postgres.access.audit import PostgresAudit
 from service.adapters.postgres.access.sessions import PostgresSessions
 from service.adapters.postgres.access.token_use import token_use
@@ -23,6 +24,7 @@ from service.adapters.postgres.commands.accepting import PostgresSubjects
 from service.adapters.postgres.commands.creations import PostgresCreations
 from service.adapters.postgres.journal.letters import MendingJournal
 from service.adapters.postgres.reading.carriers import PostgresCarriers
+from service.adapters.postgres.reading.connotes import PostgresConnotes
 from service.adapters.postgres.reading.desk import PostgresDeskReading
 from service.adapters.postgres.reading.listing import PostgresListing
 from service.adapters.postgres.reading.public import PostgresPublicReading
@@ -35,6 +37,7 @@ from service.application.commands.accepting import Accepting
 from service.application.commands.creation import Creating
 from service.application.commands.labelling import Labelling
 from service.application.commands.portal import Portals
+from service.application.commands.resending import Changes, Correcting
 from service.application.commands.speaking import Speaking
 from service.application.commands.voiding import Voiding
 from service.application.journal.replay import Replayed, replay_letter
@@ -48,13 +51,15 @@ from service.web.app import Use, create_app
 from service.web.http.limits import Rate
 from service.web.ops.desk import Parts
 from service.web.public.pages import Public, PublicLimits
+from service.web.server.serving import server_config
 from service.web.services import Services
 from service.wire.cloudevents import STRUCTURED_HEADERS
 from service.wire.numbering.ranges import load_ranges
 from service.wire.omnireturns.portals import load_portals
 from service.wiring import feeds
+from service.wiring.door import connection_limits
 from service.wiring.monitors import processes
-from service.wiring.parts import carrier_tables, parser, rules, topics_by_type
+from service.wiring.parts import carrier_tables, database, parser, rules, topics_by_type
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -81,13 +86,14 @@ def web(
         client=Rate(settings.public_client_rate, settings.public_burst),
         number=Rate(settings.public_number_rate, settings.public_burst),
         streams=settings.public_streams,
+        streams_of_a_client=settings.public_streams_per_client,
     )
     with open_pool(settings.database_url.get_secret_value(), settings.database_pool_size) as pool:
         tables = carrier_tables(settings)
         public = Public(PostgresPublicReading(pool), tables, limits, lambda: bool(stop))
         reading = PostgresReading(pool)
         used = TokenUse(token_use(pool))
-        use = Use(settings.token_rate, used.used)
+        use = Use(settings.token_rate, used.used, settings.token_failures, reading.token_hashes)
         with (
             wire_services(settings, pool, tables) as services,
             desk(settings, pool, services, tables) as parts,
@@ -119,12 +125,13 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
     """What the API does beyond reading one return; neither server need be there yet. Raises SettingsError."""
     connection_options(settings, "returns-web")  # Kafka is asked later; what is wrong with its settings is said now
     understood = parser(settings, tables)
-    returns, hub_events = settings.topic_returns, settings.topic_hub_events
+    returns, hub_events = settings.sent_to("topic_returns"), settings.sent_to("topic_hub_events")
+    onto_topics = feeds.topics(settings)
 
-    def replay_one(_: Everything, letter_no: int) -> Replayed | None:
-        url = settings.database_url.get_secret_value()
-        with closing(MendingJournal(url, tables, "returns-web", rules=rules(settings))) as letters:
-            return replay_letter(letters, understood, letter_no)
+    def replay_one(_: Everything, letter_no: int, changes: Changes) -> Replayed | None:
+        read = Correcting(understood, changes) if changes else understood
+        with closing(MendingJournal(database(settings), tables, "returns-web", rules=rules(settings))) as letters:
+            return replay_letter(letters, read, letter_no)
 
     with closing(Publishing(settings, "returns-web", patience_seconds=_CREATION_SECONDS)) as publishing:
 
@@ -132,7 +139,7 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
             return lambda key, event: publishing.publish_now(topic, key.encode(), event, list(STRUCTURED_HEADERS))
 
         def scans(found: Sequence[Scan]) -> None:
-            sent = [(settings.topic_scans, scan.key.encode(), scan.value) for scan in found]
+            sent = [(onto_topics[scan.onto], scan.key.encode(), scan.value) for scan in found]
             publishing.publish_all_now(sent, list(STRUCTURED_HEADERS))
 
         ranges = load_ranges(Path(settings.numbers_file) if settings.numbers_file else None)
@@ -148,6 +155,7 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
         )
         yield Services(
             PostgresListing(pool),
+            PostgresConnotes(pool),
             creating,
             replay_one,
             voiding,
@@ -189,13 +197,15 @@ def desk(settings: Settings, pool: Pool, services: Services, tables: CarrierTabl
             tables=tables,
             public_url=settings.public_url,
             failures=Rate(settings.ops_login_failures, settings.ops_login_failures),
+            token_hashes=PostgresReading(pool).token_hashes,
             queues=PostgresQueues(pool),
             durations=DurationKeeper(PostgresPublicReading(pool), time.monotonic),
             ends=ends,
             parser=parser(settings, tables),
-            topics=settings.input_topics,
+            topics=settings.inputs,
             export_rows=settings.ops_export_rows,
             carriers=PostgresCarriers(pool),
+            kept=KafkaRetention(settings),
         )
 
 
@@ -226,12 +236,10 @@ def serve(settings: Settings, metrics: Metrics, stop: Stop, monitor: Monitor) ->
         _listen(settings.http_host, settings.http_port) as listener,
         web(settings, metrics, stop, monitor, board) as application,
     ):
-        config = uvicorn.Config(
+        config = server_config(
             application,
-            log_config=None,
-            access_log=False,  # the application logs requests itself, without query strings
-            server_header=False,
-            forwarded_allow_ips=settings.http_trusted_proxies,
+            connection_limits(settings),
+            settings.trusted_proxies,
             timeout_graceful_shutdown=_STOP_SECONDS,
         )
         host, port = listener.getsockname()[:2]

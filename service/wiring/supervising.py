@@ -9,7 +9,7 @@ from typing import Final
 from service.config import Settings
 from service.runtime.lifecycle import Stop
 from service.runtime.supervisor import supervise
-from service.settings.servers import PREFIX
+from service.settings.environment import PREFIX
 
 # What `run` starts. They get RETURNS_METRICS_PORT and the ports after it, in this order.
 PROCESSES: Final = ("ingest", "relay", "project", "serve")

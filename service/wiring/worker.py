@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from itertools import count
 from typing import Final
 
+from service import logs
 from service.adapters.kafka.fetching.source import KafkaSource
 from service.adapters.postgres.journal.journal import PostgresJournal
 from service.config import Settings
@@ -18,7 +19,7 @@ from service.runtime.lifecycle import Stop
 from service.runtime.monitoring.board import Board
 from service.runtime.monitoring.health import Monitor
 from service.wiring.monitors import processes
-from service.wiring.parts import carrier_tables, database, parser, rules
+from service.wiring.parts import carrier_tables, database, parser, publishers, rules
 
 _FULL_COLLECTION: Final = 20  # of so many collections of a worker one is full
 
@@ -39,7 +40,7 @@ def ingest(
     )
     return IngestLoop(
         Ports(
-            lambda: KafkaSource(settings, settings.input_topics),
+            lambda: KafkaSource(settings, settings.inputs),
             PostgresJournal(database(settings), tables, remembered=settings.remembered_returns, rules=rules(settings)),
             parser(settings, tables),
         ),
@@ -61,10 +62,20 @@ def _collector() -> Callable[[], object]:
     return lambda: gc.collect(0 if next(turns) % _FULL_COLLECTION else 2)
 
 
+def _say_who_may_speak(settings: Settings) -> None:
+    log, known = logs.get("ingest"), publishers(settings)
+    if known is None:
+        hint = "whoever may write an input topic may say anything in anybody's name: name a file in RETURNS_PUBLISHERS"
+        log.warning("publishers_unbound", hint=hint)
+    elif closed := known.unnamed(settings.inputs):
+        log.warning("topics_without_publishers", topics=closed, hint="whatever comes there becomes a dead letter")
+
+
 def run_ingest(settings: Settings, metrics: Metrics, stop: Stop, monitor: Monitor, *, drain: bool = False) -> None:
     """Be an ingest worker for the rest of the process."""
     board = Board(watchdog=stop.watchdog)
     loop = ingest(settings, metrics, stop, drain=drain, board=board)
+    _say_who_may_speak(settings)
     # A batch makes some hundred thousand objects without a cycle among them; collections in its middle cost a third
     # of the time. The loop collects between batches.
     gc.collect()

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from service.adapters.postgres.reading.returns import open_pool
 from service.config import Settings
+from service.web.server.serving import server_config
 
 
 def select(port: int) -> None:
@@ -29,7 +30,7 @@ def select(port: int) -> None:
                 ((answer,),) = connection.execute("SELECT 1").fetchall()
             return {"one": answer}
 
-        uvicorn.run(app, port=port, log_config=None, access_log=False, server_header=False)
+        uvicorn.Server(server_config(app, port=port)).run()
 
 
 class _Fixed(asyncio.Protocol):

@@ -105,6 +105,11 @@ _FINISH: Final[LiteralString] = """
 UPDATE cursors SET n = (SELECT max(n) FROM batches) WHERE name <> 'figures';
 UPDATE search_counts SET returns = returns * {copies};
 UPDATE search_days SET returns = returns * {copies};
+DELETE FROM search_connotes;
+INSERT INTO search_connotes
+SELECT connote, retailer, carrier, count(*) FILTER (WHERE status = 'RE'), count(*) FILTER (WHERE status = 'RDBTC'),
+    coalesce(min(exported_at) FILTER (WHERE status = 'RE'), min(exported_at)), max(status_at) FILTER (WHERE status = 'RDBTC')
+FROM search_returns WHERE connote IS NOT NULL AND status IN ('RE', 'RDBTC') GROUP BY connote, retailer, carrier;
 UPDATE batches SET events = own.events FROM (SELECT batch_id, count(*) AS events FROM history GROUP BY batch_id) AS own
 WHERE own.batch_id = batches.batch_id;
 DELETE FROM search_minutes;

@@ -34,6 +34,7 @@ PAGES: Final = (
     "/ops/returns/R-DONE",
     "/ops/returns/R-REJECTED",
     "/ops/returns/R-UNKNOWN",
+    "/ops/connotes",
     "/ops/connotes/C-1",
     "/ops/queues",
     "/ops/queues/stuck?status=RT",

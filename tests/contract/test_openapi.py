@@ -73,7 +73,10 @@ def client(database: str, topics: Topics) -> Iterator[Client]:
     filler.write([Record("first-mile.scans", 0, 10**6, 1_795_600_000_000, None, b"\xff\x00", (("a", None),))])
     filler.close()
     project(database)
-    settings = settings_for(database, topics.bootstrap_servers, topic_returns=topics.create("returns"))
+    # Wrong tokens are to be told that they are, each time.
+    settings = settings_for(
+        database, topics.bootstrap_servers, topic_returns=topics.create("returns"), token_failures=100_000
+    )
     with api(settings, "read", "create", "hub", "ops") as client:
         yield client
 

@@ -87,10 +87,10 @@ FAULTS: Final = (
     Fault(
         "fuse",
         "A blown fuse: 1,500 invalid messages in one partition",
-        "has their publisher mended; starts the workers with a `RETURNS_FUSE_RUN` larger than the number of invalid messages,"
-        " which become letters; later without",
+        "has their publisher mended; `replay` once a version understands the messages",
         injected.fuse,
-        {"ingest": "nearly everything in it is invalid"},
+        {},
+        0,
     ),
     Fault(
         "stuck-partition",

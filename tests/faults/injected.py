@@ -164,11 +164,7 @@ def fuse(bed: Bed, _: Kafka) -> Iterator[None]:
     producer.flush(timeout=30)
     producer.close()
     yield
-    bed.crew.stop("ingest")
-    bed.crew.start("ingest", RETURNS_FUSE_RUN="100000")
     yield
-    bed.crew.stop("ingest")
-    bed.crew.start("ingest")
 
 
 def stuck_partition(bed: Bed, _: Kafka) -> Iterator[None]:

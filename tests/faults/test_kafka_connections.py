@@ -18,7 +18,7 @@ from service.adapters.kafka.trouble import CannotConnect
 from service.config import Settings, load
 from service.errors import BrokenSource, SettingsError
 from tests.support.commands import run
-from tests.support.secured import PASSWORD, USER, Certificates, SecuredKafka, certificates
+from tests.support.secured import PASSWORD, USER, Certificates, SecuredKafka, certificates, unsigned_token
 
 # kafka-python leaves the sockets of refused connections to the collector.
 pytestmark = [
@@ -95,6 +95,7 @@ def settings_for(
     return {
         "RETURNS_KAFKA_BOOTSTRAP_SERVERS": broker.address(listener),
         "RETURNS_KAFKA_SECURITY_PROTOCOL": protocol,
+        **({"RETURNS_DEVELOPMENT": "true"} if protocol == "SASL_PLAINTEXT" else {}),
         **{name: files.get(value, value) for name, value in more.items()},
     }
 
@@ -117,6 +118,41 @@ def test_what_is_right_connects(broker: SecuredKafka, signed: Certificates, prot
     settings = load(settings_for(broker, protocol, protocol, more, signed.ca, signed.ca))
 
     opened(KafkaConsumer, **connection_options(settings, "test"), bootstrap_timeout_ms=10_000).close()
+
+
+def test_with_a_certificate_of_ours_mutual_tls_connects_and_else_it_is_told(
+    broker: SecuredKafka, signed: Certificates, private_folder: Path
+) -> None:
+    def connect(**files: Path) -> None:
+        more = {f"RETURNS_KAFKA_SSL_{name.upper()}": str(file) for name, file in files.items()}
+        settings = load(settings_for(broker, "MUTUAL", "SSL", more, signed.ca, signed.ca))
+        opened(KafkaConsumer, **connection_options(settings, "test"), bootstrap_timeout_ms=5000).close()
+
+    connect(cafile=signed.ca, certfile=signed.server)
+    for wrong in ({}, {"certfile": certificates(private_folder, "stranger").server}):
+        with pytest.raises(CannotConnect, match=r"does not take our certificate .*RETURNS_KAFKA_SSL_CERTFILE"):
+            connect(cafile=signed.ca, **wrong)
+
+
+def test_with_a_token_oauthbearer_connects_and_else_it_is_told(broker: SecuredKafka, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    more = {"RETURNS_KAFKA_SASL_MECHANISM": "OAUTHBEARER", "RETURNS_KAFKA_OAUTH_TOKEN_PATH": str(file)}
+    settings = load(settings_for(broker, "SASL_PLAINTEXT", "SASL_PLAINTEXT", more, file, file))
+
+    def connect() -> None:
+        opened(KafkaConsumer, **connection_options(settings, "test"), bootstrap_timeout_ms=3000).close()
+
+    with pytest.raises(
+        CannotConnect, match="asks for a token, and there is none: RETURNS_KAFKA_OAUTH_TOKEN_PATH: the f"
+    ):
+        connect()
+    file.write_text(unsigned_token(-5))
+    with pytest.raises(
+        CannotConnect, match="does not take the token for SASL: RETURNS_KAFKA_OAUTH_URL, RETURNS_KAFKA_O"
+    ):
+        connect()
+    file.write_text(unsigned_token(300))
+    connect()
 
 
 def test_a_command_says_it_and_ends_with_1_and_a_worker_is_told_with_each_try(

@@ -32,6 +32,7 @@ PATHS: Final = {
     "feed": "omniparcel",
     "secret": "secret",
     "rest": "no-page",
+    "number": "R-1001",
 }
 QUERIES: Final = {
     "status": "RDBTC",
@@ -48,6 +49,7 @@ QUERIES: Final = {
     "code": "NO-SUCH",
     "return_id": "R-1002",
     "open": "true",
+    "state": "delivered",
     "topic": "first-mile.scans",
     "since": "2026-01-01T00:00:00Z",
     "until": "2099-01-01T00:00:00Z",
@@ -56,7 +58,7 @@ QUERIES: Final = {
 }
 ANY_QUERY: Final = {"limit", "cursor"}  # say nothing of what is found
 # A reason, and not a verdict, is what letters have.
-QUERY_OF: Final = {("/v1/dead-letters", "reason"): "not_cloudevent"}
+QUERY_OF: Final = {("/v1/dead-letters", "reason"): "not_cloudevent", ("/v1/hub/returns", "status"): "DS"}
 # Of everybody: health, and what is the same for all.
 PUBLIC: Final = {"/livez", "/readyz", "/ops/login"}
 # Show figures, or that there is nothing; of who is not bound it is tried that they change with what there is.
@@ -71,7 +73,7 @@ FIGURES: Final = {
     "/v1/returns/{return_id}/label.pdf",
     "/v1/returns/{return_id}/label.png",
 }
-EMPTY: Final = {"/ops/{rest}"}
+EMPTY: Final = {"/ops/{rest}", "/v1/hub"}  # the second tells of the token alone
 SEARCHED: Final = ("R-1001", "TR-1001", "A-4711", "CN-1", "acme")
 
 _EVENTS: Final = (
@@ -144,6 +146,8 @@ def world() -> Sequence[dict[str, Any]]:
         creation("R-1004", tracking_number="TR-1001"),
         scan("COLLECTED", "10:00", "R-9001"),
         event(journals.DS, "ds-9", "11:00", return_id="R-9001", **hub),
+        creation("R-1005"),
+        event(journals.DS, "ds-5", "11:00", return_id="R-1005", **hub),
     )
 
 

@@ -275,6 +275,7 @@ class MemoryJournal:
         self.commits: list[dict[Partition, Moved]] = []
         self.story = [] if story is None else story
         self.closed = 0
+        self.mended_fuses: list[tuple[set[Partition], set[str] | None]] = []
         self.while_committing: deque[Callable[[], object]] = deque()  # what happens meanwhile, one an append
 
     @contextmanager
@@ -316,6 +317,9 @@ class MemoryJournal:
 
     def extend(self) -> None:
         self.story.append("extend")
+
+    def mend_fuses(self, partitions: Collection[Partition], sources: Collection[str] | None = None) -> None:
+        self.mended_fuses.append((set(partitions), None if sources is None else set(sources)))
 
     def close(self) -> None:
         self.closed += 1

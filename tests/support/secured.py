@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+import time
+from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,11 +49,24 @@ def _openssl(*arguments: str | Path) -> None:
     subprocess.run(["openssl", *arguments], check=True, capture_output=True)
 
 
+# It takes a token that nobody has signed (`unsigned_token`): whether its signer is known is the broker's business.
+_TOKENS = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;"
+
+
+def unsigned_token(seconds: float) -> str:
+    """A token of somebody's for so many seconds from now on."""
+    now = time.time()
+    parts = ({"alg": "none"}, {"sub": USER, "iat": now - 10, "exp": now + seconds})
+    return ".".join(urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts) + "."
+
+
 class SecuredKafka:
-    """The broker; `address` leads to its listener for a protocol, `elsewhere` to one with a certificate of another host."""
+    """The broker; `address` leads to its listener for a protocol, that of ELSEWHERE shows a certificate of another host, and
+    that of MUTUAL wants to see one of the client's.
+    """
 
     def __init__(self, home: Path, shown: Certificates) -> None:
-        self._ports = {protocol: free_port() for protocol in (*_PROTOCOLS, "ELSEWHERE")}
+        self._ports = {protocol: free_port() for protocol in (*_PROTOCOLS, "ELSEWHERE", "MUTUAL")}
         controller = free_port()
         listeners = ",".join(f"{name}://127.0.0.1:{port}" for name, port in self._ports.items())
         jaas = (
@@ -58,7 +74,9 @@ class SecuredKafka:
             f'username="admin" password="{PASSWORD}" user_admin="{PASSWORD}" user_{USER}="{PASSWORD}";'
         )
         stores = {}
-        for name, store in (("ssl", shown.server), ("sasl_ssl", shown.server), ("elsewhere", shown.elsewhere)):
+        for name, store in (
+            ("ssl", shown.server), ("sasl_ssl", shown.server), ("elsewhere", shown.elsewhere), ("mutual", shown.server)
+        ):  # fmt: skip
             stores[f"listener.name.{name}.ssl.keystore.type"] = "PEM"
             stores[f"listener.name.{name}.ssl.keystore.location"] = str(store.resolve())
         self.server = KafkaServer(
@@ -68,9 +86,14 @@ class SecuredKafka:
                 "listeners": f"{listeners},CONTROLLER://127.0.0.1:{controller}",
                 "advertised.listeners": listeners,
                 "listener.security.protocol.map": ",".join(f"{name}:{name}" for name in _PROTOCOLS)
-                + ",ELSEWHERE:SSL,CONTROLLER:PLAINTEXT",
+                + ",ELSEWHERE:SSL,MUTUAL:SSL,CONTROLLER:PLAINTEXT",
                 "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-                "sasl.enabled.mechanisms": "PLAIN",
+                "listener.name.mutual.ssl.client.auth": "required",
+                "listener.name.mutual.ssl.truststore.type": "PEM",
+                "listener.name.mutual.ssl.truststore.location": str(shown.ca.resolve()),
+                "sasl.enabled.mechanisms": "PLAIN,OAUTHBEARER",
+                "listener.name.sasl_plaintext.oauthbearer.sasl.jaas.config": _TOKENS,
+                "listener.name.sasl_ssl.oauthbearer.sasl.jaas.config": _TOKENS,
                 "listener.name.sasl_plaintext.plain.sasl.jaas.config": jaas,
                 "listener.name.sasl_ssl.plain.sasl.jaas.config": jaas,
                 **stores,

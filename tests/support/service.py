@@ -45,6 +45,7 @@ class Service:
             "RETURNS_RELAY_TRANSACTIONAL_ID": topics.name("relay"),
             "RETURNS_SESSION_TIMEOUT_MS": "6000",
             "RETURNS_HTTP_PORT": "0",
+            "RETURNS_CREATION_AGE_DAYS": "36500",  # tests tell of the year in which they were written
             "RETURNS_TOPIC_PARTITIONS": str(partitions),
             **{f"RETURNS_TOPIC_{name.upper()}": topics.name(name) for name in (*INPUTS, *OUTPUTS)},
         }

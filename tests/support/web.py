@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import httpx
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
+from service.addresses import Network
+from service.web.server.connections import ConnectionLimits
+from service.web.server.serving import server_config
 from tests.support.waiting import eventually
 
 
 @contextmanager
-def served(app: FastAPI, token: str | None = None) -> Iterator[httpx.Client]:
-    """Serve the application in a thread, for the length of the block."""
+def served(
+    app: ASGIApp,
+    token: str | None = None,
+    limits: ConnectionLimits | None = None,
+    proxies: Sequence[Network] = (),
+) -> Iterator[httpx.Client]:
+    """Serve the application in a thread, for the length of the block, as `serve` does."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False, ws="none"))
+    server = uvicorn.Server(server_config(app, limits, proxies))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="uvicorn")
     thread.start()
     headers = {} if token is None else {"authorization": f"Bearer {token}"}
@@ -31,3 +39,13 @@ def served(app: FastAPI, token: str | None = None) -> Iterator[httpx.Client]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+def behind_tls(client: httpx.Client) -> None:
+    """Let the client send back what belongs to https: a proxy in front of the server would see to that."""
+
+    def keep(_: httpx.Response) -> None:
+        for cookie in client.cookies.jar:
+            cookie.secure = False
+
+    client.event_hooks["response"].append(keep)

@@ -57,6 +57,15 @@ def _with_a_successor_that_dies(seed: int) -> Plan:
     return Plan(seed, faults | {("kill", random.randint(100, 1500)): 20.0 for _ in range(5)})
 
 
+def _with_logs_that_are_cut(seed: int) -> Plan:
+    """Logs lose their ends, and the database its last commits."""
+    random = Random(seed * 11 + 5)
+    cuts = [(float(random.randrange(4)), random.randint(1, 20)) for _ in range(3)]
+    losses = [(random.choice((3.0, 6.0, 10.0)), random.randint(1, 12)) for _ in range(2)]
+    faults = {("log_cut", at): topic for topic, at in cuts} | {("server_loses", at): many for many, at in losses}
+    return Plan(seed, faults)
+
+
 def _rewritten(owner: Any, name: str, *changes: tuple[str, str]) -> Any:
     """A patch: the function with these pieces of its text replaced."""
     function = inspect.getattr_static(owner, name)
@@ -241,39 +250,39 @@ _LOSES: Final = frozenset({"server_loses"})
 
 MUTATIONS: Final = (
     Mutation("no re-read after a collision", _no_reading_again, seen=0),
-    Mutation("offsets moved before the append", _offsets_first, seen=0),
-    Mutation("the compare-and-set dropped", _no_compare_and_set, seen=273, draws=_with_a_successor_that_dies),
+    Mutation("offsets moved before the append", _offsets_first, seen=1),
+    Mutation("the compare-and-set dropped", _no_compare_and_set, seen=777, draws=_with_a_successor_that_dies),
     Mutation(
         "the relay reads its position before it fences",
         _position_before_fencing,
         frozenset({"zombie_relay", "hesitate"}),
-        seen=507,
+        seen=846,
     ),
     Mutation("the position kept outside the transaction", _position_apart, seen=13),
-    Mutation("the sweep's cursor moved before placing", _cursor_before_placing, seen=38),
-    Mutation("a parked event's race with its return's creation left open", _parking_race, seen=243),
+    Mutation("the sweep's cursor moved before placing", _cursor_before_placing, seen=59),
+    Mutation("a parked event's race with its return's creation left open", _parking_race, seen=1146),
     Mutation("a delivery's race with its members left open", _delivery_race, seen=1),
     Mutation("n taken without the lock", _number_without_the_lock, seen=4),
-    Mutation("held records kept over a lost partition", _held_over_a_loss, seen=53),
+    Mutation("held records kept over a lost partition", _held_over_a_loss, seen=0),
     Mutation("a cached state believed after a collision", _cached_after_a_collision, seen=0),
-    Mutation("dead letters buried outside the transaction", _buried_apart, seen=108),
+    Mutation("dead letters buried outside the transaction", _buried_apart, seen=165),
     Mutation("a worker's memory that outlives a database gone back", _memory_that_outlives, _LOSES, seen=145),
     Mutation("a position believed by a journal that has another past", _another_past_believed, _LOSES, seen=102),
-    Mutation("the drain that ends one batch too early", _drain_too_early, seen=5),
+    Mutation("the drain that ends one batch too early", _drain_too_early, seen=18),
     Mutation("the drain that ends before the last batch is swept", _drain_before_the_sweep, seen=0),
-    Mutation("the drain that ends before what a sweep recorded is swept", _drain_before_the_second_sweep, seen=5894),
+    Mutation("the drain that ends before what a sweep recorded is swept", _drain_before_the_second_sweep),
     Mutation("a worker's own position in place of offsets that are gone", _own_position_believed, _LOSES, seen=145),
     Mutation(
         "a place in a log from before it was cut believed",
         _place_in_an_earlier_log_believed,
-        frozenset({"server_loses", "log_cut"}),
-        seen=5672,
+        seen=66,
+        draws=_with_logs_that_are_cut,
     ),
     Mutation(
         "the place where a log was cut kept without its epoch",
         _cut_without_its_epoch,
-        frozenset({"server_loses", "log_cut"}),
-        seen=15390,
+        seen=484,
+        draws=_with_logs_that_are_cut,
     ),
 )
 

@@ -37,6 +37,7 @@ TABLES: Final = (
     "search_exceptions",  # by return_no, seq
     "search_counts",  # by route, status
     "search_days",  # by day, milestone, route
+    "search_connotes",  # by connote, retailer, carrier
     "search_minutes",  # by minute
 )
 _LOCK_SECONDS: Final = 15.0

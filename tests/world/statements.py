@@ -16,7 +16,7 @@ from service.wire.stored import from_micros, to_micros
 from tests.world.postgres import ModelConnection, Row, Tx
 
 _PG_EPOCH: Final = 946_684_800_000_000
-_FILES: Final = ("journal.sql", "batch_log.sql", "search.sql", "letters.sql", "verify.sql")
+_FILES: Final = ("journal.sql", "batch_log.sql", "search.sql", "letters.sql", "verify.sql", "fuses.sql")
 _LISTED: Final = ("journal.sql", "batch_log.sql", "letters.sql")
 _TEXTS: Final = {file: load_queries(file, LISTS) if file in _LISTED else load_queries(file) for file in _FILES}
 _COLUMNS: Final = re.compile(r"AS new \(([^)]*)\)", re.DOTALL)
@@ -299,6 +299,12 @@ def _bury(tx: Tx, params: Any) -> Iterator[Any]:
         if tx.insert("dead_letters", key, row | kept | {"recorded_at": _now(tx)}):
             tx.server.world.saw("buried")
             yield place
+
+
+@_does("fuses.sql", "mend_fuses", writes=True)
+def _mend_fuses(tx: Tx, params: Any) -> Iterable[Any]:
+    del tx, params
+    return ()  # no fuse blows here: so few are invalid
 
 
 @_does("journal.sql", "lock", writes=True)
@@ -814,6 +820,21 @@ def _miscounted_days(tx: Tx, params: Any) -> Iterator[Any]:
     yield from _differences(tx, "search_days", "returns", counted)
 
 
+@_does("verify.sql", "miscounted_connotes")
+def _miscounted_connotes(tx: Tx, params: Any) -> Iterator[Any]:
+    del params
+    counted: dict[Any, list[int]] = {}
+    for _, row in tx.rows("search_returns"):
+        if row["connote"] is not None and row["status"] in {"RE", "RDBTC"}:
+            numbers = counted.setdefault((row["connote"], row["retailer"], row["carrier"]), [0, 0])
+            numbers[row["status"] == "RDBTC"] += 1
+    held = {key: [row["under_way"], row["delivered"]] for key, row in tx.rows("search_connotes")}
+    for key in sorted(held.keys() | counted.keys()):
+        has, true = held.get(key, [0, 0]), counted.get(key, [0, 0])
+        if has != true:
+            yield (*key, has[0], true[0], has[1], true[1])
+
+
 @_does("verify.sql", "miscounted_minutes")
 def _miscounted_minutes(tx: Tx, params: Any) -> Iterator[Any]:
     del params
@@ -853,7 +874,7 @@ def _begin(tx: Tx, params: Any) -> Iterator[Any]:
 
 _SEARCH_RETURN: Final = _names(
     "return_no, return_id, retailer, route, carrier, tracking_number, order_number, connote, hub, status, status_at, "
-    "status_recorded_at, version, complete, created_at, updated_at, seq, reached"
+    "status_recorded_at, version, complete, created_at, updated_at, seq, reached, exported_at"
 )
 
 
@@ -888,7 +909,8 @@ def _touch_returns(tx: Tx, params: Any) -> Iterable[Any]:
 def _counted(tx: Tx, params: Any) -> Iterator[Any]:
     for return_no in params[0]:
         if (row := tx.get("search_returns", return_no)) is not None:
-            yield return_no, row["seq"], row["route"], row["status"], _days(row["reached"])
+            held = (row[name] for name in ("connote", "retailer", "carrier"))
+            yield return_no, row["seq"], row["route"], row["status"], _days(row["reached"]), *held
 
 
 @_does("search.sql", "count_returns", writes=True)
@@ -908,6 +930,39 @@ def _add(tx: Tx, table: str, key: Any, column: str, number: int) -> None:
 def _count_days(tx: Tx, params: Any) -> Iterable[Any]:
     for day, milestone, route, number in zip(*params, strict=True):
         _add(tx, "search_days", (day, milestone, route), "returns", number)
+    return ()
+
+
+@_does("search.sql", "count_connotes", writes=True)
+def _count_connotes(tx: Tx, params: Any) -> Iterable[Any]:
+    for *share, under_way, delivered in zip(*params, strict=True):
+        key = tuple(share)
+        tx.lock("search_connotes", key)
+        known = tx.get("search_connotes", key) or {"under_way": 0, "delivered": 0}
+        numbers = {"under_way": known["under_way"] + under_way, "delivered": known["delivered"] + delivered}
+        tx.update("search_connotes", key, known | numbers)
+    return ()
+
+
+@_does("search.sql", "time_connotes", writes=True)
+def _time_connotes(tx: Tx, params: Any) -> Iterable[Any]:
+    for key in zip(*params, strict=True):
+        shared = [r for _, r in tx.rows("search_returns") if (r["connote"], r["retailer"], r["carrier"]) == key]
+        waiting = [row["status_at"] for row in shared if row["status"] == "RE"]
+        arrived = [row for row in shared if row["status"] == "RDBTC"]
+        last = max((row["status_at"] for row in arrived), default=None)
+        exported = [row["exported_at"] for row in arrived if row["status_at"] == last]
+        times = {"exported_at": min(waiting or exported, default=None), "delivered_at": last}
+        tx.update("search_connotes", key, (tx.get("search_connotes", key) or {}) | times)
+    return ()
+
+
+@_does("search.sql", "forget_connotes", writes=True)
+def _forget_connotes(tx: Tx, params: Any) -> Iterable[Any]:
+    for key in zip(*params, strict=True):
+        known = tx.get("search_connotes", key)
+        if known is not None and known["under_way"] <= 0 and known["delivered"] <= 0:
+            tx.update("search_connotes", key, None)
     return ()
 
 

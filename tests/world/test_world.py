@@ -61,6 +61,10 @@ def test_what_a_history_once_showed_stays_mended(name: str) -> None:
             "a place in a log from before it was cut believed",
             ("a database that goes back to before a log was cut",),
         ),
+        (
+            "the place where a log was cut kept without its epoch",
+            ("a log that is cut twice, with nothing written between",),
+        ),
     ),
 )
 def test_the_named_histories_show_what_they_were_named_for(fault: str, names: tuple[str, ...]) -> None:

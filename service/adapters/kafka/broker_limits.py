@@ -8,7 +8,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from service.adapters.kafka.options import asking
 from service.config import Settings
-from service.settings.servers import PREFIX
+from service.settings.environment import PREFIX
 
 _TIMEOUT_MS: Final = 5_000
 

@@ -11,6 +11,7 @@ from kafka.errors import KafkaError, UnknownTopicOrPartitionError, for_code
 from service.adapters.kafka.admin import connected
 from service.application.safety import TOPIC_SETTINGS, Checked, Role, TopicFacts, check_topics
 from service.config import Settings
+from service.topic_names import covers, is_prefix
 
 _UNKNOWN: Final = UnknownTopicOrPartitionError.errno
 _INTERNAL: Final = ("__consumer_offsets", "__transaction_state")
@@ -19,12 +20,12 @@ _OUTPUTS: Final[tuple[Role, ...]] = ("status_changes", "current_status", "except
 
 def check(settings: Settings) -> Checked:
     """What endangers what is promised, and what could not be looked at. Raises Retryable if no broker answers."""
-    roles: dict[str, Role] = {
-        **dict.fromkeys(settings.input_topics, "input"),
-        **dict(zip(settings.output_topics, _OUTPUTS, strict=True)),
-        **dict.fromkeys(_INTERNAL, "internal"),
-    }
     with connected(settings) as admin:
+        roles: dict[str, Role] = {
+            **dict.fromkeys(_inputs(settings, admin), "input"),
+            **dict(zip(settings.output_topics, _OUTPUTS, strict=True)),
+            **dict.fromkeys(_INTERNAL, "internal"),
+        }
         described = {topic["name"]: topic for topic in admin.describe_topics(list(roles))}
         for name in _INTERNAL:  # made by Kafka when it needs them, and not everybody may look at them
             if described[name]["error_code"]:
@@ -43,6 +44,12 @@ def check(settings: Settings) -> Checked:
         ]
         found = check_topics(facts, len(admin.describe_cluster()["brokers"]))
     return Checked(found.findings, [*unchecked, *why, *found.unchecked])
+
+
+def _inputs(settings: Settings, admin: Any) -> list[str]:
+    prefixes = [entry for entry in settings.inputs if is_prefix(entry)]
+    known = admin.list_topics() if prefixes else ()
+    return [*settings.input_topics, *sorted(t for t in known if any(covers(entry, t) for entry in prefixes))]
 
 
 def _configs(admin: Any, topics: list[str]) -> tuple[dict[str, Mapping[str, str]], list[str]]:

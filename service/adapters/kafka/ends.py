@@ -12,6 +12,7 @@ from typing import Any, Final
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
+from service.adapters.kafka.named import know_all, topics_of
 from service.adapters.kafka.options import connection_options, opened
 from service.application.ports import Bounds, Partition
 from service.config import Settings
@@ -42,7 +43,7 @@ class KafkaEnds:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
-        self._topics: Sequence[str] = settings.input_topics if topics is None else topics
+        self._topics: Sequence[str] = settings.inputs if topics is None else topics
         self._metadata_ms = metadata_ms
         self.brokers: int | None = None  # how many Kafka said there are, when it was asked last
         self.topic_ids: Mapping[str, bytes | None] = {}
@@ -104,16 +105,18 @@ class KafkaEnds:
             if not self._listens():
                 return None
             self._consumer = self._open()
+            know_all(self._consumer, self._topics)
         consumer = self._consumer
-        numbers = {topic: consumer.partitions_for_topic(topic) or () for topic in self._topics}
-        absent = frozenset(topic for topic in self._topics if not numbers[topic])
+        topics = topics_of(consumer, self._topics)
+        numbers = {topic: consumer.partitions_for_topic(topic) or () for topic in topics}
+        absent = frozenset(topic for topic in topics if not numbers[topic])
         self.missing, self._absent = absent & self._absent, absent
-        partitions = [TopicPartition(topic, number) for topic in self._topics for number in numbers[topic]]
+        partitions = [TopicPartition(topic, number) for topic in topics for number in numbers[topic]]
         begin = consumer.beginning_offsets(partitions, timeout_ms=_REQUEST_MS) if partitions else {}
         end = consumer.end_offsets(partitions, timeout_ms=_REQUEST_MS) if partitions else {}
         cluster = consumer._cluster  # noqa: SLF001 - of a version that is pinned
         self.brokers = len(cluster.brokers())
-        ids = {topic: cluster.topic_id(topic) for topic in self._topics}
+        ids = {topic: cluster.topic_id(topic) for topic in topics}
         self.topic_ids = {topic: None if id_ is None else id_.bytes for topic, id_ in ids.items()}
         return {(each.topic, each.partition): Bounds(begin[each], end[each]) for each in partitions}
 

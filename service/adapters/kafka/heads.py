@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from struct import Struct
 from typing import Any, Final, NamedTuple
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.consumer.fetcher import Fetcher
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 from kafka.record import MemoryRecords
 
-from service.adapters.kafka.options import connection_options, opened
+from service.adapters.kafka.groupless import opened_reader
 from service.application.ports import Partition
 from service.config import Settings
 from service.errors import Retryable
@@ -87,18 +87,14 @@ class KafkaHeads:
 
     def _open(self) -> Any:
         if self._consumer is None:
-            self._consumer = opened(
-                KafkaConsumer,
-                **connection_options(self._settings, "returns-health-heads"),
-                group_id=None,
-                enable_auto_commit=False,
-                auto_offset_reset="none",
-                allow_auto_create_topics=False,
+            self._consumer = opened_reader(
+                self._settings,
+                "returns-health-heads",
+                _BatchHeads,
                 max_partition_fetch_bytes=1024,
                 fetch_max_bytes=1024,
                 bootstrap_timeout_ms=_BOOTSTRAP_MS,
                 request_timeout_ms=_REQUEST_MS,
                 metrics_enabled=False,
             )
-            self._consumer._fetcher.PartitionRecords = _BatchHeads  # noqa: SLF001 - there is no public way
         return self._consumer

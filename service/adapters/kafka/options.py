@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,10 +12,10 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.net.compat import KafkaNetClient
 from kafka.net.selector import NetworkSelector
 
+from service.adapters.kafka.security import security_options
 from service.adapters.kafka.silence import CONNECTING, bound
 from service.adapters.kafka.trouble import CannotConnect, NotingManager
 from service.config import Settings
-from service.errors import SettingsError
 
 
 def connection_options(settings: Settings, client_id: str) -> dict[str, Any]:
@@ -26,25 +25,7 @@ def connection_options(settings: Settings, client_id: str) -> dict[str, Any]:
         "client_id": client_id,
         "security_protocol": settings.kafka_security_protocol,
     }
-    if settings.kafka_ssl_cafile is not None:
-        options["ssl_cafile"] = _readable(settings.kafka_ssl_cafile)
-    if settings.kafka_sasl_mechanism is not None:
-        options["sasl_mechanism"] = settings.kafka_sasl_mechanism
-        options["sasl_plain_username"] = settings.kafka_sasl_username
-        if settings.kafka_sasl_password is not None:
-            options["sasl_plain_password"] = settings.kafka_sasl_password.get_secret_value()
-    return options
-
-
-def _readable(cafile: str) -> str:
-    """The file, if it holds certificates: by itself each connection would fail on it, and be tried again."""
-    try:
-        ssl.create_default_context(cafile=cafile)
-    except ssl.SSLError:
-        raise SettingsError("RETURNS_KAFKA_SSL_CAFILE: the file holds no certificates in PEM") from None
-    except OSError as error:
-        raise SettingsError(f"RETURNS_KAFKA_SSL_CAFILE: the file cannot be read: {error.strerror}") from None
-    return cafile
+    return options | security_options(settings)
 
 
 class _Client(KafkaNetClient):  # type: ignore[misc] # kafka-python has no types

@@ -6,6 +6,7 @@ not take a password. Private parts of kafka-python are used here, which is pinne
 
 from __future__ import annotations
 
+import re
 import ssl
 from typing import Any, Final
 
@@ -19,7 +20,11 @@ from kafka.errors import (
 )
 from kafka.net.manager import KafkaConnectionManager
 
+from service.adapters.kafka.security import NoToken
+
 _CREDENTIALS: Final = "RETURNS_KAFKA_SASL_USERNAME, RETURNS_KAFKA_SASL_PASSWORD"
+# What OpenSSL calls it when the other side is not content with our certificate, or wants to see one.
+_ALERT: Final = re.compile(r"\[SSL: \w+?_ALERT_(\w*CERTIFICATE\w*|UNKNOWN_CA|ACCESS_DENIED)\]")
 _OTHER_HOST: Final = (62, 64)  # OpenSSL's codes: the name, the address in the certificate is another
 _EXPIRED: Final = (9, 10)
 
@@ -69,6 +74,10 @@ def explained(error: Exception, protocol: str, mechanism: str | None) -> tuple[s
     """What a broker did, and which setting to look at; and whether it is certain."""
     told = f"RETURNS_KAFKA_SECURITY_PROTOCOL is {protocol}"
     cause = error.__context__
+    if isinstance(error, NoToken) or isinstance(cause, NoToken):
+        return f"asks for a token, and there is none: {error if isinstance(error, NoToken) else cause}", True
+    if isinstance(error, SaslAuthenticationFailedError) and mechanism == "OAUTHBEARER":
+        return "does not take the token for SASL: RETURNS_KAFKA_OAUTH_URL, RETURNS_KAFKA_OAUTH_TOKEN_PATH", True
     if isinstance(error, SaslAuthenticationFailedError):
         return f"does not take the user name and password for SASL: {_CREDENTIALS}", True
     if isinstance(error, UnsupportedSaslMechanismError):
@@ -78,6 +87,9 @@ def explained(error: Exception, protocol: str, mechanism: str | None) -> tuple[s
     if isinstance(cause, ssl.SSLCertVerificationError):
         return _of_certificate(cause), True
     text = " ".join(str(error).split())
+    if (alert := _ALERT.search(text)) is not None:
+        why = alert[1].lower().replace("_", " ")
+        return f"does not take our certificate ({why}): RETURNS_KAFKA_SSL_CERTFILE, RETURNS_KAFKA_SSL_KEYFILE", True
     if "Handshake failed" in text:
         return f"does not speak TLS at this port: {told}", isinstance(cause, ssl.SSLError)
     if isinstance(error, InvalidReceiveError):

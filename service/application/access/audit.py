@@ -44,6 +44,8 @@ class Key(StrEnum):
     ROWS = "rows"
     EVENTS = "events"  # how many were sent
     FEED = "feed"  # the name of the feed
+    CHANGED = "changed"  # which members of a dead letter were corrected
+    BY = "by"  # who says that they did it, where the caller may be anybody
 
 
 class AuditEntry(NamedTuple):

@@ -11,7 +11,7 @@ from service.application.commands.speaking import Speaking
 from service.errors import InvalidEvent, ServiceError
 from service.wire.feeds.definition import Feed
 from service.wire.feeds.enabled import Enabled
-from service.wire.feeds.reading import Reader, Scan, Source
+from service.wire.feeds.reading import Onto, Reader, Scan, Source
 from service.wire.feeds.signatures import Request
 
 
@@ -48,6 +48,10 @@ class Feeding:
     ) -> None:
         self._enabled, self._defined, self._reader = enabled, defined, reader
         self._publish, self._speaking = publish, speaking
+
+    def is_open(self, name: str) -> bool:
+        """Whether there is a secret for it; whoever else sends it needs a token."""
+        return name in self._enabled
 
     def take(self, name: str, request: Request) -> list[Scan]:
         """Take in one request that is signed; none where it is about something else than scans.
@@ -97,6 +101,6 @@ class Feeding:
             yield scan.path, "it is no event, so it is not known to be within what the token is bound to"
 
     def _taken(self, scans: list[Scan]) -> list[Scan]:
-        if scans:
-            self._publish(scans)
+        if published := [scan for scan in scans if scan.onto is not Onto.NOWHERE]:
+            self._publish(published)
         return scans

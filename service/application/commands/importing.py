@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from service.wire.feeds.files import FileKind, Line
-from service.wire.feeds.reading import Fault
+from service.wire.feeds.reading import Fault, Onto
 
 MOST_FAULTS: Final = 100  # that are told of one by one; the rest is counted
 
@@ -30,6 +30,7 @@ class Tally:
     lines: int = 0
     scans: int = 0
     unmapped: int = 0
+    ignored: int = 0  # of connotes, and no delivery: not published
     wrong: int = 0
     stopped_at: int | None = None
     faults: list[tuple[int, Fault]] = field(default_factory=list)
@@ -40,7 +41,8 @@ class Tally:
         faults = [scan.fault for scan in line.scans if scan.fault is not None]
         if line.fault is not None:
             faults.append(line.fault)
-        self.scans += len([scan for scan in line.scans if scan.fault is None])
+        self.scans += len([scan for scan in line.scans if scan.fault is None and scan.onto is not Onto.NOWHERE])
+        self.ignored += sum(scan.onto is Onto.NOWHERE for scan in line.scans)
         self.unmapped += sum(scan.meaning == "unmapped" for scan in line.scans)
         self.wrong += len(faults)
         self.faults += [(line.number, fault) for fault in faults[: MOST_FAULTS - len(self.faults)]]

@@ -18,7 +18,6 @@ from service.wire.inbound import Inbound, SubjectKind
 from service.wire.reasons import Invalid
 
 _HUBS: Final = frozenset({models.HUB_DEPOT_SCANNED, models.HUB_PROCESSED, models.HUB_EXPORTED, models.HUB_REJECTED})
-_CARRIERS: Final = frozenset({models.CARRIER_SCANNED, models.CONNOTE_DELIVERED})
 _decode: Final = Decoder().decode
 
 
@@ -41,8 +40,10 @@ def require_speaker(bounds: Bounds, event_type: str, data: Mapping[str, Any]) ->
     """Raises InvalidEvent for what a carrier or a hub says, where it is none of those that bind."""
     if not bounds.carriers and not bounds.hubs:
         return
-    if event_type in _CARRIERS:
+    if event_type == models.CARRIER_SCANNED:
         _named(data, "carrier", bounds.carriers, bounds.hubs)
+    elif event_type == models.CONNOTE_DELIVERED:
+        _named(data, "carrier", bounds.carriers)  # a hub may know as well that its connote arrived
     elif event_type in _HUBS:
         _named(data, "hub", bounds.hubs, bounds.carriers)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Final, NamedTuple, Protocol
 
-from service.domain.milestones import RANKS
+from service.domain.milestones import RANKS, Milestone
 from service.domain.timeline import Timeline
 
 _MICROS_A_DAY: Final = 86_400_000_000
@@ -24,12 +24,34 @@ Reached = Sequence[date | None]
 
 
 class Counted(NamedTuple):
-    """What the figures hold of a return: as of its history row `seq`; without `reached` nothing."""
+    """What the figures hold of a return: as of its history row `seq`; without `reached` nothing by route and day."""
 
     seq: int
     route: str
     status: str
     reached: Reached | None
+    connote: str | None = None
+    retailer: str = ""
+    carrier: str = ""
+
+
+class Share(NamedTuple):
+    """The returns of one retailer and first-mile carrier that travel under a connote."""
+
+    connote: str
+    retailer: str
+    carrier: str
+
+
+class Travelling(NamedTuple):
+    """How many returns of a share are under way, and how many were delivered; or by how many those change."""
+
+    under_way: int = 0
+    delivered: int = 0
+
+
+# A return travels under its connote while its export counts, by its status.
+_TRAVELLING: Final = {Milestone.RE.value: Travelling(under_way=1), Milestone.RDBTC.value: Travelling(delivered=1)}
 
 
 class Countable(Protocol):
@@ -45,6 +67,12 @@ class Countable(Protocol):
     def status(self) -> str: ...
     @property
     def reached(self) -> Reached: ...
+    @property
+    def connote(self) -> str | None: ...
+    @property
+    def retailer(self) -> str: ...
+    @property
+    def carrier(self) -> str: ...
 
 
 class Figures:
@@ -53,6 +81,7 @@ class Figures:
     def __init__(self) -> None:
         self.returns: Counter[tuple[str, str]] = Counter()  # by route and status
         self.days: Counter[tuple[date, str, str]] = Counter()  # by day, milestone and route
+        self.connotes: dict[Share, Travelling] = {}  # of 0 and 0, too: a time may have moved
 
     def move(self, known: Mapping[int, Counted], returns: Iterable[Countable]) -> None:
         """Let go of what was held of these returns, and hold what is true now."""
@@ -63,13 +92,25 @@ class Figures:
                     continue
                 if before.reached is not None:
                     self._add(before.route, before.status, before.reached, -1)
+                self._travel(before, -1)
             self._add(now.route, now.status, now.reached, 1)
+            self._travel(now, 1)
 
     def _add(self, route: str, status: str, reached: Reached, number: int) -> None:
         self.returns[route, status] += number
         for milestone, day in zip(MILESTONES, reached, strict=True):
             if day is not None:
                 self.days[day, milestone.value, route] += number
+
+    def _travel(self, held: Counted | Countable, number: int) -> None:
+        moved = _TRAVELLING.get(held.status)
+        if held.connote is None or moved is None:
+            return
+        share = Share(held.connote, held.retailer, held.carrier)
+        known = self.connotes.get(share, Travelling())
+        self.connotes[share] = Travelling(
+            known.under_way + number * moved.under_way, known.delivered + number * moved.delivered
+        )
 
 
 def reached_days(timeline: Timeline) -> tuple[date | None, ...]:

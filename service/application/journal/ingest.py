@@ -87,7 +87,7 @@ def decode(parser: Parser, records: Iterable[Record]) -> list[Item]:
         try:
             items.append(Arrival(parser.parse(item), item))
         except InvalidEvent as error:
-            items.append(DeadLetter(item, error.reason, error.detail))
+            items.append(DeadLetter(item, error.reason, error.detail, error.source))
     return items
 
 

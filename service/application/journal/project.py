@@ -43,6 +43,7 @@ class SearchReturn(NamedTuple):
     updated_at: datetime
     seq: int
     reached: tuple[date | None, ...]  # see `figures`
+    exported_at: datetime | None
 
 
 class ExceptionRow(NamedTuple):
@@ -196,6 +197,7 @@ def _return(row: LogRow, state: State, before: SearchReturn | None) -> SearchRet
         raise ValueError("a history begins with the creation of its return")
     moved = any(change[2] != change[3] for change in row.changes or ())
     hub = _hub(row) if row.changes and row.milestone in _AT_HUB else None
+    exported = timeline.counts.get(Milestone.RE)
     return SearchReturn(
         row.return_no,
         row.return_id,
@@ -215,6 +217,7 @@ def _return(row: LogRow, state: State, before: SearchReturn | None) -> SearchRet
         row.recorded_at,
         row.seq,
         reached_days(timeline),
+        None if exported is None else from_micros(exported.at),
     )
 
 

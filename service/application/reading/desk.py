@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from service.application.access.bounds import Bounds
 from service.application.reading.local_time import LocalTime
@@ -55,48 +55,16 @@ class Standing(NamedTuple):
 
 
 class ReturnDetail(NamedTuple):
-    """A return with a page of its history, the newest row first. `standing` may lag, or be missing, for a moment."""
+    """A return with a page of its history, the newest row first; `is_cut`: fewer than asked for, since they are large.
+
+    `standing` may lag, or be missing, for a moment.
+    """
 
     return_id: str
     state: State
     standing: Standing | None
     rows: Sequence[RecordedEvent]
-
-
-class Member(NamedTuple):
-    """A return that an export put under a connote; None where the search table does not know it yet."""
-
-    return_no: int
-    return_id: str
-    status: str | None
-    retailer: str | None
-    connote: str | None  # under which it travels: another one where this connote's export does not count
-    complete: bool | None
-    since: datetime | None
-
-
-class Delivery(NamedTuple):
-    """A delivery of a connote."""
-
-    source: str
-    id: str
-    type: str
-    occurred_at: datetime
-    recorded_at: datetime
-    zone_source: str
-    topic: str
-    partition: int
-    offset: int
-    data: Mapping[str, Any]
-    utc_offset: int | None
-
-
-class Connote(NamedTuple):
-    """A connote, a page of its members, how many of all there are in each status, and its deliveries, the newest first."""
-
-    members: Sequence[Member]
-    statuses: Sequence[tuple[str | None, int, bool]]  # how many members, and whether all of them are complete
-    deliveries: Sequence[Delivery]
+    is_cut: bool = False
 
 
 class DeskReading(Protocol):
@@ -117,13 +85,6 @@ class DeskReading(Protocol):
     def past(self, bounds: Bounds, return_id: str, limit: int) -> Sequence[Event] | None:
         """All events of the return in the order of recording; None where there are more than `limit`, or
         it is outside of the bounds.
-        """
-
-    def connote(self, bounds: Bounds, connote: str, after: int, limit: int) -> Connote | None:
-        """The connote with up to `limit` members whose `return_no` is above `after` (0: from the first), in that order.
-
-        None where neither an export nor a delivery names it. Within bounds nothing is told of other members, and a connote
-        without any that is seen is none.
         """
 
 

@@ -58,10 +58,10 @@ def letter_item(row: KeptLetter) -> dict[str, Any]:
         "topic": row.topic,
         "partition": row.partition,
         "offset": row.offset,
-        "published_at": _text(row.published_at),
-        "recorded_at": _text(row.recorded_at),
+        "published_at": text_of(row.published_at),
+        "recorded_at": text_of(row.recorded_at),
         "attempts": row.attempts,
-        "resolved_at": _text(row.resolved_at),
+        "resolved_at": text_of(row.resolved_at),
         "key": None if row.key is None else _bytes(row.key),
         "value": None if row.size is None else {**_bytes(row.value), "size": row.size},
         "headers": [{"name": name, "base64": encoded} for name, encoded in row.headers],
@@ -90,7 +90,7 @@ def _members(row: Mapping[str, Any], *, after: str, more: Mapping[str, Any]) -> 
     document: dict[str, Any] = {}
     for name, value in row.items():
         if name not in _KEYS:
-            document[name] = _text(value) if isinstance(value, datetime) else value
+            document[name] = text_of(value) if isinstance(value, datetime) else value
         if name == after:
             document |= more
     return document
@@ -107,5 +107,6 @@ def _bytes(value: bytes | None) -> dict[str, Any]:
     return {"base64": b64encode(value).decode(), "text": text}
 
 
-def _text(moment: datetime | None) -> str | None:
+def text_of(moment: datetime | None) -> str | None:
+    """A moment as documents have it."""
     return None if moment is None else rfc3339(to_micros(moment))

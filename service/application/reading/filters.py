@@ -9,6 +9,7 @@ filter on a column that the list has is to add a field, and its words at the des
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum, unique
 from typing import Annotated, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
@@ -92,6 +93,26 @@ class ExceptionFilter(Filter):
     def wants_recorded(self) -> bool:
         """Whether others than parked events are wanted."""
         return self.verdict != PARKED
+
+
+@unique
+class ConnoteState(StrEnum):
+    """Where a connote is."""
+
+    UNDER_WAY = "under_way"
+    DELIVERED = "delivered"
+    WITHOUT_MEMBERS = "without_members"
+
+
+class ConnoteFilter(Filter):
+    """Which connotes. Of one retailer: those with returns of it, and what is told of them is told of those alone."""
+
+    state: ConnoteState | None = Field(
+        default=None,
+        description="under_way: some return is exported under it and not delivered. delivered: none is, any more. "
+        "without_members: a delivery names it, and no export does.",
+    )
+    retailer: Slug | None = None
 
 
 class LetterFilter(Filter):

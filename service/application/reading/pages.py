@@ -64,10 +64,12 @@ def list_returns(
     `due_times`. Raises WrongPageKey where no page of this list ends there, and Retryable.
     """
     if wanted.stuck:
-        key = None if after is None else _key_of(after, STUCK_RETURNS)
-        return _page(STUCK_RETURNS, listing.stuck_returns(bounds, wanted, due, key, limit + 1), limit, return_item(due))
-    (return_no,) = (None,) if after is None else _key_of(after, RETURNS)
-    return _page(RETURNS, listing.returns(bounds, wanted, due, return_no, limit + 1), limit, return_item(due))
+        key = None if after is None else key_of(after, STUCK_RETURNS)
+        return page_of(
+            STUCK_RETURNS, listing.stuck_returns(bounds, wanted, due, key, limit + 1), limit, return_item(due)
+        )
+    (return_no,) = (None,) if after is None else key_of(after, RETURNS)
+    return page_of(RETURNS, listing.returns(bounds, wanted, due, return_no, limit + 1), limit, return_item(due))
 
 
 def list_exceptions(
@@ -109,10 +111,10 @@ def list_letters(
 
     Raises WrongPageKey and Retryable, as `list_returns` does.
     """
-    key = None if after is None else _key_of(after, LETTERS)
+    key = None if after is None else key_of(after, LETTERS)
     if bounds.everything is None:
         return Page([], None)
-    return _page(LETTERS, listing.letters(bounds.everything, wanted, key, limit + 1, value_bytes), limit, letter_item)
+    return page_of(LETTERS, listing.letters(bounds.everything, wanted, key, limit + 1, value_bytes), limit, letter_item)
 
 
 def read_on(read: Callable[[PageKey | None], Page], after: PageKey | None) -> Page:
@@ -137,8 +139,8 @@ def due_times(stuck_hours: Mapping[Milestone, float], now: datetime) -> dict[str
     return {status.value: now - timedelta(hours=hours) for status, hours in stuck_hours.items()}
 
 
-def _page(spec: ListSpec[_Row], found: Window[_Row], limit: int, item: Callable[[_Row], dict[str, Any]]) -> Page:
-    """One row more than the page holds tells that there is another page."""
+def page_of(spec: ListSpec[_Row], found: Window[_Row], limit: int, item: Callable[[_Row], dict[str, Any]]) -> Page:
+    """A page of up to `limit` items: one row more than it holds tells that there is another page."""
     rows = found.rows
     end = spec.key_of(rows[limit - 1]) if len(rows) > limit else found.upto
     return Page([item(row) for row in rows[:limit]], None if end is None else _page_key(spec, end))
@@ -161,13 +163,13 @@ def _exception_keys(
     if after is None:
         return None, None
     if after[:1] == (EXCEPTIONS.mark,):
-        at, return_no, seq = _key_of(after, EXCEPTIONS)
+        at, return_no, seq = key_of(after, EXCEPTIONS)
         return (at, return_no, seq), (at, "~", "", "", "")  # all of that moment
-    at, kind, subject, source, id_ = _key_of(after, PARKED_EVENTS)
+    at, kind, subject, source, id_ = key_of(after, PARKED_EVENTS)
     return (at, 0, 0), (at, kind, subject, source, id_)  # none of that moment
 
 
-def _key_of(after: PageKey, spec: ListSpec[Any]) -> tuple[Any, ...]:
+def key_of(after: PageKey, spec: ListSpec[Any]) -> tuple[Any, ...]:
     """The key of the last row of a page of this list. Raises WrongPageKey: whoever sends a cursor may have made it up."""
     if len(after) != len(spec.key) + 1 or after[0] != spec.mark:
         raise WrongPageKey

@@ -11,6 +11,7 @@ from service.application.ports import Partition, Stored
 
 MOST_COUNTED: Final = 10_000  # a queue is counted up to here: nobody works through more, and millions take time
 MOST_GROUPS: Final = 200  # of unmapped codes, in the order of their names
+MOST_FUSES: Final = 50
 CODE_COLUMNS: Final = ("carrier", "code", "reason", "scans", "oldest", "newest", "example")  # of their file
 
 
@@ -74,6 +75,24 @@ class ProjectionLag(NamedTuple):
     is_complete: bool
 
 
+class FuseState(NamedTuple):
+    """A source whose letters are thin, in one partition, or were; `source` is empty where none can be read.
+
+    `letters` is how many since it was blown; `mended_at` is None while it is. The last one of them came to Kafka at
+    `last_published_at`.
+    """
+
+    topic: str
+    partition: int
+    source: str
+    letters: int
+    blown_at: datetime
+    last_at: datetime
+    mended_at: datetime | None
+    last_published_at: datetime
+    reason: str
+
+
 class Queues(Protocol):
     """What the desk reads of the database besides lists. Every method may raise Retryable.
 
@@ -103,6 +122,9 @@ class Queues(Protocol):
 
     def offsets(self, _: Everything) -> dict[Partition, Stored]:
         """The next offset to be ingested, by partition."""
+
+    def fuses(self, _: Everything) -> list[FuseState]:
+        """Those that are blown first, MOST_FUSES at most."""
 
     def projection_lag(self, _: Everything) -> ProjectionLag:
         """How far the tables behind lists and figures are."""

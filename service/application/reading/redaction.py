@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum, unique
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -30,11 +30,15 @@ _LONGEST_PLACE: Final = 60
 
 
 class Found(NamedTuple):
-    """A return that a number leads to; `number` is the return_id or tracking number that was asked for."""
+    """A return that a number leads to; `number` is the return_id or tracking number that was asked for.
+
+    `is_whole`: these are all of its rows. Else there are further back more, or larger ones, than a page looks at.
+    """
 
     number: str
     state: State
     rows: Sequence[RecordedEvent]
+    is_whole: bool = True
 
 
 @unique
@@ -87,7 +91,8 @@ class RedactedReturn:
         self._by_event = {(row.source, row.id): row for row in found.rows}
         self.rows = list(self._by_event.values())
         self.tables = tables
-        self._private = _private_texts(found)
+        # Of what was not read nobody knows whether it says that name of a person, too.
+        self._private = _private_texts(found) if found.is_whole else None
         counting = found.state.timeline.counts
         doors = (counting[milestone].location for milestone in (DS, RDTPF) if milestone in counting)
         self._door: Mapping[str, Any] = next((door for door in doors if door), {})
@@ -144,7 +149,8 @@ class RedactedReturn:
             len(name) <= _LONGEST_PLACE
             and all(c.isalpha() or c in " -'’.,()" or unicodedata.category(c) in {"Mn", "Mc"} for c in name)
             and not (len(name) <= 4 and name.isupper())
-            and not any(text in words for text in self._private)
+            and self._private is not None
+            and not any(run in self._private for run in _runs(words))
         )
 
     def rejection(self, sighting: Sighting) -> Rejection:
@@ -195,6 +201,14 @@ def _told(row: RecordedEvent) -> Mapping[str, Any]:
     document: Mapping[str, Any] = row.data["published"] or {}
     said = {name: document.get(name) for name in ("retailer", "order_number", "connote")}
     return {**said, "locations": [step["location"] for step in document.get("timeline", ()) if "location" in step]}
+
+
+def _runs(words: str) -> Iterator[str]:
+    """Every run of words in a short text, as `_words` writes it: one of them is each text that stands in it."""
+    each = words.split()
+    for first in range(len(each)):
+        for last in range(first, len(each)):
+            yield f" {' '.join(each[first : last + 1])} "
 
 
 def _words(text: str) -> str:

@@ -42,16 +42,22 @@ class RecordedEvent(NamedTuple):
         return location_of(self.type, self.data)
 
 
+class HistoryPage(NamedTuple):
+    """Rows of one moment with the state. `is_cut`: there are more of those that were asked for; a page has a bound in bytes."""
+
+    state: State
+    rows: Sequence[RecordedEvent]
+    is_cut: bool = False
+
+
 class ReturnReading(Protocol):
     """One return, as the journal has it now. Every method may raise Retryable."""
 
     def state(self, bounds: Bounds, return_id: str) -> State | None:
         """The return's state within the bounds; None for a return whose creation has not come, or that is outside of them."""
 
-    def history(
-        self, bounds: Bounds, return_id: str, after: int, limit: int
-    ) -> tuple[State, Sequence[RecordedEvent]] | None:
-        """The state, and at most `limit` rows with a `seq` above `after` (0: from the first), both of one moment.
+    def history(self, bounds: Bounds, return_id: str, after: int, limit: int) -> HistoryPage | None:
+        """At most `limit` rows with a `seq` above `after` (0: from the first), and fewer where they are large.
 
         None for a return whose creation has not come, or that is outside of the bounds.
         """
@@ -76,9 +82,9 @@ def find_history(
     found = reading.history(bounds, return_id, after, limit + 1)  # one more tells whether there is a next page
     if found is None:
         return None
-    state, rows = found
-    items = [history_item(row, state) for row in rows[:limit]]
-    return items, rows[limit - 1].seq if len(rows) > limit else 0
+    shown = found.rows[:limit]
+    items = [history_item(row, found.state) for row in shown]
+    return items, shown[-1].seq if found.is_cut or len(found.rows) > limit else 0
 
 
 def history_item(row: RecordedEvent, state: State) -> dict[str, Any]:

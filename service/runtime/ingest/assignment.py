@@ -5,9 +5,9 @@ journal. At any time
 
 * a partition is either `gained`, and where it stands is still to be read, or it has a position: the offset that is stored
   for it, as far as this worker knows;
-* `uncertain` and `blown` are some of those with a position;
-* held are records of partitions that have a position and are not blown, in the order of each partition, all of them at
-  or behind its position.
+* `uncertain` are some of those with a position;
+* held are records of partitions that have a position, in the order of each partition, all of them at or behind its
+  position.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ class Assignment:
         self._positions: dict[Partition, int] = {}
         self._gained: set[Partition] = set()
         self._uncertain: set[Partition] = set()
-        self._blown: set[Partition] = set()
         self._held: list[Item] = []
 
     @property
@@ -41,16 +40,6 @@ class Assignment:
     def uncertain(self) -> Collection[Partition]:
         """Those whose position may have been moved by a transaction of which it is not known what became of it."""
         return self._uncertain
-
-    @property
-    def blown(self) -> Collection[Partition]:
-        """Those that were stopped, nearly everything in them being invalid."""
-        return self._blown
-
-    @property
-    def open(self) -> Collection[Partition]:
-        """Those that are read: with a position, and not stopped."""
-        return self._positions.keys() - self._blown
 
     @property
     def held(self) -> Sequence[Item]:
@@ -74,8 +63,8 @@ class Assignment:
         self._gained -= taken
 
     def hold(self, items: Sequence[Item]) -> None:
-        """These are to be committed after what is held already. Those of partitions that are not read are left out."""
-        strange = ends_of(items).keys() - self.open
+        """These are to be committed after what is held already. Those of partitions without a position are left out."""
+        strange = ends_of(items).keys() - self._positions.keys()
         self._held += [item for item in items if partition_of(item) not in strange] if strange else items
 
     def give_back(self, partitions: Collection[Partition]) -> None:
@@ -109,12 +98,6 @@ class Assignment:
         self._forget(known)
         self._gained |= known
 
-    def blow(self, partition: Partition) -> None:
-        """Stop this partition, if it is read: hold nothing of it, and take nothing of it, until it is gained anew."""
-        if partition in self._positions:
-            self._blown.add(partition)
-            self.give_back({partition})
-
     def clear(self) -> None:
         """Out of the group: nothing is this worker's."""
         self._forget({*self._positions, *self._gained})
@@ -124,7 +107,6 @@ class Assignment:
         for partition in partitions:
             self._positions.pop(partition, None)
         self._uncertain.difference_update(partitions)
-        self._blown.difference_update(partitions)
         self.give_back(partitions)
 
 

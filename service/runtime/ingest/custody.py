@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from service import logs
 from service.application.ports import Journal, Partition, Source
-from service.runtime.ingest.assignment import Assignment, ends_of
+from service.runtime.ingest.assignment import Assignment
 from service.runtime.ingest.intake import Intake
 from service.runtime.ingest.taking_up import take_up
 from service.runtime.ingest.upkeep import Upkeep
@@ -49,18 +49,22 @@ class Custody:
         for partition in partitions:
             source.seek(partition, self._assignment.positions[partition])
 
-    def stop_blown(self, source: Source) -> None:
-        """Stop partitions in which nearly everything is invalid; what is held of them is not recorded."""
-        for partition in self._intake.blown(ends_of(self._assignment.held)):
-            self._assignment.blow(partition)
-            source.pause([partition])
-            self.read_again(source, [partition])
-            self._observer.blown(partition)
+    def mend_fuses(self) -> None:
+        """Note which fuses are whole again, once what came before that is recorded. Raises Retryable."""
+        mended = self._intake.mended
+        if not mended:
+            return
+        partitions, sources = {p for p in mended if isinstance(p, tuple)}, {s for s in mended if isinstance(s, str)}
+        if sources:
+            self._journal.mend_fuses(self._assignment.positions.keys(), sources)
+        if partitions:
+            self._journal.mend_fuses(partitions, {""})
+        mended.clear()
 
     def resume(self, source: Source) -> None:
-        """Read on in all that are not stopped: they stood still for a known reason."""
+        """Read on in all: they stood still for a known reason."""
         self._upkeep.clear()
-        source.resume(self._assignment.open)
+        source.resume(self._assignment.positions)
 
     def clear(self) -> None:
         """Out of the group: forget everything."""
@@ -83,6 +87,7 @@ class Custody:
     def _take_up(self, source: Source) -> None:
         source.pause(self._assignment.gained)
         taken = take_up(source, self._journal, self._assignment.gained, self._observer.strayed)
+        self._journal.mend_fuses(taken.keys())  # here they count anew
         self._observer.took_up(source, taken)
         for partition, (offset, _, epoch) in taken.items():
             source.seek(partition, offset, epoch)
@@ -92,5 +97,5 @@ class Custody:
     def _forget(self, partitions: Collection[Partition]) -> None:
         self._intake.drop(partitions)
         for partition in partitions:
-            for memory in (self._intake, self._upkeep, self._observer):
+            for memory in (self._intake, self._upkeep):
                 memory.forget(partition)

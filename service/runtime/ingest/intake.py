@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from math import ceil
+from typing import Final
+
+from msgspec.structs import replace
 
 from service.application.journal import ingest
-from service.application.ports import DeadLetter, Item, Partition, Source
+from service.application.ports import Arrival, DeadLetter, Item, Partition, Source
 from service.runtime.ingest.assignment import partition_of
-from service.runtime.ingest.fuse import Fuse
+from service.runtime.ingest.fuse import Fuse, Key
 from service.runtime.ingest.prefetch import Prefetch
 from service.runtime.ingest.worker import LoopOptions
 from service.runtime.monitoring.observer import Observer
 from service.wire.record import Record
+
+_THIN_ERROR: Final = 200  # characters
 
 
 class Intake:
@@ -38,8 +43,7 @@ class Intake:
         """All of it, decoded."""
         with self._observer.timed("decode"):
             items = self._prefetch.take()
-        self._feed_fuse(items)
-        return items
+        return self._through_fuse(items)
 
     def work(self) -> bool:
         """`ports.WhileWaiting`: decode a little of it."""
@@ -53,23 +57,40 @@ class Intake:
     def forget(self, partition: Partition) -> None:
         """The partition has another owner now."""
         self._fuse.forget(partition)
+        self._observer.fuses(self._fuse.blown)
 
     def clear(self) -> None:
         """Forget all that was read."""
         self._prefetch.clear()
 
-    def blown(self, partitions: Iterable[Partition]) -> list[Partition]:
-        """Those of the partitions in which nearly everything is invalid."""
-        return [each for each in partitions if self._fuse.is_blown(each)] if self._fuse.is_watching else []
+    @property
+    def mended(self) -> set[Key]:
+        """The fuses that are whole again; whoever notes that in the journal empties it."""
+        return self._fuse.mended
 
     def _decode(self, records: Iterable[Record]) -> list[Item]:
         return ingest.decode(self._parser, records)
 
-    def _feed_fuse(self, items: Sequence[Item]) -> None:
+    def _through_fuse(self, items: list[Item]) -> list[Item]:
+        """Count them; letters of a publisher whose fuse is blown become thin."""
         if not self._fuse.is_watching and not any(isinstance(item, DeadLetter) for item in items):
-            return
+            return items
+        through = list[Item]()
         for item in items:
-            unread = item.record.unread
-            if unread is not None and unread.first != item.record.offset:
-                continue  # one batch that cannot be read is one mishap
-            self._fuse.feed(partition_of(item), item.record.offset, invalid=isinstance(item, DeadLetter))
+            record, partition = item.record, partition_of(item)
+            if isinstance(item, Arrival):
+                self._fuse.feed(partition, record.offset, item.inbound.event.source, invalid=False)
+                through.append(item)
+                continue
+            # One batch that cannot be read is one mishap.
+            if record.unread is None or record.unread.first == record.offset:
+                self._fuse.feed(partition, record.offset, item.source, invalid=True)
+            through.append(_thin(item) if self._fuse.is_blown(partition, item.source) else item)
+        self._observer.fuses(self._fuse.blown)
+        return through
+
+
+def _thin(letter: DeadLetter) -> DeadLetter:
+    """The letter by its coordinates and reason; Kafka has the rest for as long as it keeps it."""
+    record = replace(letter.record, key=None, value=None, headers=())
+    return replace(letter, record=record, error=letter.error[:_THIN_ERROR], is_thin=True)

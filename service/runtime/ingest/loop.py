@@ -90,6 +90,7 @@ class IngestLoop:
                 return
             self._custody.settle(source)
             self._record(source)
+            self._custody.mend_fuses()
             self._carry_on(source)
             self._upkeep.sweep(self._intake.work, is_behind=self._behind, at_once=self._nears_the_end)
             self._upkeep.keep_house(source, self._assignment)
@@ -122,7 +123,6 @@ class IngestLoop:
         return waits
 
     def _record(self, source: Source) -> None:
-        self._custody.stop_blown(source)
         self._behind = len(self._assignment.held) * 2 >= self._options.batch_size
         if self._assignment.held:
             self._pace.begin()
@@ -186,7 +186,7 @@ class IngestLoop:
     @property
     def _nears_the_end(self) -> bool:
         """Whether what is left of a drain is the sweep, or other workers' part."""
-        return self._drain is not None and self._drain.is_ingested(self._assignment.positions, self._assignment.blown)
+        return self._drain is not None and self._drain.is_ingested(self._assignment.positions)
 
     def _is_drained(self) -> bool:
         drain, source, is_done = self._drain, self._source, False
@@ -194,5 +194,5 @@ class IngestLoop:
             return False
         if self._idle or self._nears_the_end:  # publishers may go on, so that it is never idle
             with self._whatever_goes_wrong():
-                is_done = drain.is_done(self._journal, source, self._assignment.blown)
+                is_done = drain.is_done(self._journal, source)
         return is_done

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 
 from service.application.ports import Bounds, Journal, Partition, Source, Stored
-from service.errors import Fatal
 
 
 class Progress:
@@ -43,15 +42,14 @@ class Drain:
         self._batch: int | None = None  # once all is ingested: what the sweep must come to
         self._is_last = False  # whether what that sweep records leaves nothing to another one
 
-    def is_ingested(self, positions: Mapping[Partition, int], blown: Collection[Partition]) -> bool:
+    def is_ingested(self, positions: Mapping[Partition, int]) -> bool:
         """Whether a worker whose partitions stand there has nothing left to do for it, but to sweep."""
         return bool(positions) and not any(
-            partition in positions and positions[partition] < each.end and partition not in blown
-            for partition, each in self._goal.items()
+            partition in positions and positions[partition] < each.end for partition, each in self._goal.items()
         )
 
-    def is_done(self, journal: Journal, source: Source, blown: Collection[Partition]) -> bool:
-        """Whether it is all there. Raises Fatal if a partition that is missing was stopped by its fuse."""
+    def is_done(self, journal: Journal, source: Source) -> bool:
+        """Whether it is all there."""
         if self._batch is None:
             starts = {partition: Stored(each.begin, self._ids[partition]) for partition, each in self._goal.items()}
             stored = journal.stored_offsets(starts)
@@ -61,8 +59,6 @@ class Drain:
                 # What was read of another topic of the name counts for nothing.
                 if stored[partition].next < each.end or self._ids[partition] not in {None, stored[partition].topic_id}
             }
-            for topic, partition in sorted(missing & set(blown)):
-                raise Fatal(f"{topic} {partition} cannot be drained: nearly everything in it is invalid")
             if missing or self._leads_astray(source, stored):
                 return False
             self._batch = journal.swept().newest

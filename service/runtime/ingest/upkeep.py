@@ -98,7 +98,7 @@ class Upkeep:
             return
         lag = max(0, high_water - position)
         seconds = self._progress.seconds(partition, position, lag)
-        if seconds <= self._stall_seconds or partition in assignment.blown:
+        if seconds <= self._stall_seconds:
             return
         self._progress.forget(partition)
         # What it lags behind may be a publisher's open transaction, which nobody may read yet.

@@ -44,7 +44,7 @@ class Writing:
     def skip_markers(self, source: Source) -> bool:
         """Move stored offsets past transaction markers at the end of partitions, so that lag is told right."""
         ends = {}
-        for partition in self._assignment.open:
+        for partition in self._assignment.positions:
             position = source.position(partition)
             if position is not None and position > self._assignment.positions[partition]:
                 ends[partition] = position

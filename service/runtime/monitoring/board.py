@@ -27,7 +27,7 @@ class Board:
         self._watchdog = Watchdog(clock=clock) if watchdog is None else watchdog
         self._made_at = clock()
         self.trouble: Trouble | None = None
-        self.blown: frozenset[Partition] = frozenset()  # partitions stopped by their fuse
+        self.blown: frozenset[Partition] = frozenset()  # partitions with letters of blown fuses
 
     def beat(self) -> None:
         """A turn begins."""

@@ -81,7 +81,10 @@ class Observer:
             ms={step: round(seconds * 1000, 1) for step, seconds in self._seconds.items()},
         )
         self._seconds, self._next_seconds = self._next_seconds, defaultdict(float)
+        self._tell_thin(letters)
         for letter in letters:
+            if letter.is_thin:
+                continue
             record = letter.record
             self._log.warning(
                 "dead_letter",
@@ -90,6 +93,15 @@ class Observer:
                 offset=record.offset,
                 reason=letter.reason,
                 error=letter.error,
+            )
+
+    def _tell_thin(self, letters: Sequence[DeadLetter]) -> None:
+        thin = Counter(letter.record.topic for letter in letters if letter.is_thin)
+        for topic, number in thin.items():
+            self._metrics.thin_letters.labels(topic).inc(number)
+        if thin:
+            self._log.warning(
+                "thin_letters", topics=dict(thin), hint="their bodies are in Kafka alone: `replay` has them"
             )
 
     def _count(self, items: Sequence[Item], letters: Sequence[DeadLetter], outcome: Outcome) -> None:
@@ -136,12 +148,17 @@ class Observer:
         """Another worker moved an offset that was this one's to move."""
         self._metrics.conflicts.labels("offset").inc()
 
-    def blown(self, partition: Partition) -> None:
-        """A partition is stopped: an alarm, because only a person can go on from here."""
-        topic, number = partition
-        self._metrics.tripped.labels(topic, number).set(1)
-        self._board.blown |= {partition}
-        self._log.error("fuse_blown", topic=topic, partition=number, hint="nearly everything in it is invalid")
+    def fuses(self, blown: frozenset[Partition]) -> None:
+        """These are the partitions with letters of blown fuses: an alarm, because a person has to mend their publisher."""
+        before, tripped = self._board.blown, self._metrics.tripped
+        self._board.blown = blown
+        hint = "nearly everything of a source is invalid: its letters are kept without bodies, /ops/letters names it"
+        for topic, number in sorted(blown - before):
+            tripped.labels(topic, number).set(1)
+            self._log.error("fuse_blown", topic=topic, partition=number, hint=hint)
+        for topic, number in sorted(before - blown):
+            tripped.remove(topic, number)
+            self._log.info("fuse_mended", topic=topic, partition=number)
 
     def took_up(self, source: Source, partitions: Iterable[Partition]) -> None:
         """Say once if the brokers do not tell which topic has a name."""
@@ -161,10 +178,3 @@ class Observer:
             self._log.warning("topic_made_anew", **facts)
         else:
             self._log.error("stored_offset_out_of_range", **facts, reason=reason, reads_on_at=at.next, lost=lost)
-
-    def forget(self, partition: Partition) -> None:
-        """The partition is another worker's to tell of."""
-        self._board.blown -= {partition}
-        tripped = self._metrics.tripped
-        if (partition[0], str(partition[1])) in tripped._metrics:  # noqa: SLF001 - remove() warns of what is not there
-            tripped.remove(*partition)

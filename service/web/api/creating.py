@@ -27,12 +27,12 @@ from service.web.api.answers import answer, linked
 from service.web.api.models import Return
 from service.web.http.cursors import invalid
 from service.web.http.problems import Problem, documented, unavailable
-from service.web.http.security import Require, bearer
+from service.web.http.security import Require, TokenFirst, bearer
 from service.web.services import Services, Wired
 from service.wire import models
 from service.wire.reasons import Invalid
 
-router = APIRouter(prefix="/v1", tags=["returns"])
+router = APIRouter(prefix="/v1", tags=["returns"], route_class=TokenFirst)
 
 AT_A_TIME: Final = 8  # waits for Kafka must not use up the threads that everything else is answered on
 _EXAMPLES: Final = {

@@ -11,10 +11,19 @@ from fastapi.responses import Response
 
 from service.application.access.audit import Action
 from service.application.access.callers import Caller
+from service.application.commands.resending import Correction
 from service.application.reading.documents import letter_item
 from service.application.reading.pages import list_exceptions, list_letters
 from service.web.api.answers import ITEM_RESPONSES, LIST_RESPONSES, IfNoneMatch, answer, list_page
-from service.web.api.lists import DeadLetter, ExceptionsPage, ExceptionsQuery, LettersPage, LettersQuery, Replayed
+from service.web.api.lists import (
+    DeadLetter,
+    ExceptionsPage,
+    ExceptionsQuery,
+    LetterCorrection,
+    LettersPage,
+    LettersQuery,
+    Replayed,
+)
 from service.web.http.problems import Problem, documented
 from service.web.http.security import Require
 from service.web.services import Wired
@@ -84,13 +93,23 @@ def get_dead_letter(
     response_model=Replayed,
     responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
-def replay_dead_letter(letter_no: Annotated[LetterId, Path(alias="id")], services: Wired, caller: Operator) -> Response:
-    """Today's rules read its bytes. What is an event now is recorded, and the letter is resolved; safe to repeat."""
+def replay_dead_letter(
+    letter_no: Annotated[LetterId, Path(alias="id")],
+    services: Wired,
+    caller: Operator,
+    correction: LetterCorrection | None = None,
+) -> Response:
+    """Today's rules read its bytes. What is an event now is recorded, and the letter is resolved; safe to repeat.
+
+    With a body it is read as corrected: the letter stays as it came, the history has the event as it is then, and the audit
+    log who set which members.
+    """
     everything = caller.bounds.everything
     if everything is None:  # nobody who is bound is told whose a letter is
         raise _unknown(letter_no)
-    services.audit.note(caller.who, Action.REPLAY, str(letter_no))
-    replayed = services.replay(everything, letter_no)
+    said = None if correction is None else Correction(correction.set, correction.by)
+    services.audit.note(caller.who, Action.REPLAY, str(letter_no), None if said is None else said.noted())
+    replayed = services.replay(everything, letter_no, {} if said is None else said.changes)
     if replayed is None:
         raise _unknown(letter_no)
     document = replayed._asdict()

@@ -16,11 +16,12 @@ from service.application.access.audit import Action, Key
 from service.application.access.callers import Caller
 from service.application.commands.feeding import NoSuchFeed, NotAuthentic, OutOfBounds
 from service.errors import Retryable
+from service.web.http.bodies import CALLER
 from service.web.http.problems import Problem, documented, unavailable
 from service.web.http.security import caller_of
 from service.web.services import Services, services_of
 from service.wire.feeds import signatures
-from service.wire.feeds.reading import Scan, Unreadable
+from service.wire.feeds.reading import Onto, Scan, Unreadable
 
 router = APIRouter(prefix="/v1", tags=["feeds"])
 
@@ -55,17 +56,18 @@ class FeedItem(BaseModel):
     """What became of one event of the request."""
 
     path: str
-    state: Literal["accepted", "invalid"] = Field(
-        description="invalid: Kafka has it all the same, and ingestion keeps it as a dead letter, for people to see."
+    state: Literal["accepted", "invalid", "ignored"] = Field(
+        description="invalid: Kafka has it all the same, and ingestion keeps it as a dead letter, for people to see. "
+        "ignored: of a feed whose numbers are connotes, and no delivery; nothing of it is recorded."
     )
     meaning: str | None = Field(
-        description="The milestone that its code asserts, `informational`, or `unmapped`: no table knows the code."
+        description="The milestone that its code asserts (of a connote's delivery `RDBTC`), `informational`, or `unmapped`: no table knows the code."
     )
     fault: FeedFault | None = None
 
 
 class FeedAnswer(BaseModel):
-    """Kafka has all of these events; none where the request is about something else than scans."""
+    """Kafka has all of these events but those that are ignored; none where the request is about something else than scans."""
 
     items: list[FeedItem]
 
@@ -81,7 +83,7 @@ async def take_feed(
     request: Request, feed: FeedName, services: Annotated[Services | None, Depends(services_of)]
 ) -> FeedAnswer:
     """Authenticated by the feed's own signature, with the secret of the feeds file, or by a token with the scope `scan`.
-    Publishes each event as `carrier.scanned` and answers once Kafka has them all, in every copy that is in sync.
+    Publishes each event as `carrier.scanned`, or the deliveries of connotes where the feed's numbers are those, and answers once Kafka has them all, in every copy that is in sync.
 
     With a token the events come from its publisher, and one that is bound to carriers brings only theirs.
 
@@ -110,16 +112,22 @@ async def take_feed_by_address(
 async def _take(request: Request, services: Services | None, feed: str, secret: str | None) -> FeedAnswer:
     if services is None or services.feeding is None:
         raise _no_such_feed()
+    sender = None
+    if not services.feeding.is_open(feed):  # nothing is read of who has no token for it either
+        sender = await _caller(request) if secret is None else None
+        if sender is None:
+            raise _no_such_feed()
+        request.scope[CALLER] = sender
     body = await request.body()
     # As the bytes that came: Starlette takes them for Latin-1, and a password may be anything.
     headers = {name.decode("latin-1"): value.decode(errors="surrogateescape") for name, value in request.headers.raw}
     came = signatures.Request(headers, body, secret, time.time())
     limiter = request.app.state.feeds
     try:
-        scans = await to_thread.run_sync(_scans, services, feed, came, None, limiter=limiter)
+        scans = await to_thread.run_sync(_scans, services, feed, came, sender, limiter=limiter)
     except Problem as problem:
-        is_unknown = problem.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
-        caller = await _caller(request) if secret is None and is_unknown else None
+        is_unsigned = sender is None and problem.status is HTTPStatus.UNAUTHORIZED
+        caller = await _caller(request) if secret is None and is_unsigned else None
         if caller is None:
             raise
         scans = await to_thread.run_sync(_scans, services, feed, came, caller, limiter=limiter)
@@ -163,7 +171,8 @@ def _scans(services: Services, feed: str, came: signatures.Request, caller: Call
 
 def _item(scan: Scan) -> FeedItem:
     if scan.fault is None:
-        return FeedItem(path=scan.path, state="accepted", meaning=scan.meaning)
+        state: Literal["accepted", "ignored"] = "ignored" if scan.onto is Onto.NOWHERE else "accepted"
+        return FeedItem(path=scan.path, state=state, meaning=scan.meaning)
     fault = FeedFault(path=scan.fault.path, reason=scan.fault.reason, detail=scan.fault.detail)
     return FeedItem(path=scan.path, state="invalid", meaning=None, fault=fault)
 

@@ -26,11 +26,11 @@ from service.web.api.returns import ReturnId, Store, unknown_return
 from service.web.html.label_words import country_name, words
 from service.web.http.cursors import invalid
 from service.web.http.problems import documented, unavailable
-from service.web.http.security import Require
+from service.web.http.security import Require, TokenFirst
 from service.web.services import Services, Wired
 from service.wire.models import Country
 
-router = APIRouter(prefix="/v1", tags=["returns"])
+router = APIRouter(prefix="/v1", tags=["returns"], route_class=TokenFirst)
 
 Creator = Annotated[Caller, Depends(Require("create"))]
 

@@ -5,11 +5,12 @@ The filters are declared in service.application.reading.filters; pages are made 
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.config import JsonValue
 
+from service.application.commands.resending import LONGEST_NAME, LONGEST_PATH, MOST_CHANGES, PATH_PATTERN
 from service.application.reading.filters import ExceptionFilter, LetterFilter, ReturnFilter
 from service.domain.milestones import NAMES, Milestone, Reason, Verdict
 from service.web.api.models import EXAMPLE_HEAD, Answer, ReturnHead
@@ -201,6 +202,27 @@ class LettersPage(Answer):
 
     items: list[DeadLetter]
     next_cursor: str | None = Field(description=NEXT_CURSOR)
+
+
+class LetterCorrection(BaseModel):
+    """How a dead letter is read in place of what it says."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"set": {"data.hub": "akl-1"}, "by": "J. Doe"}]}
+    )
+
+    set: dict[Annotated[str, Field(pattern=PATH_PATTERN, max_length=LONGEST_PATH)], Any] = Field(
+        min_length=1,
+        max_length=MOST_CHANGES,
+        description="Values by their path within the event, as in `data.items[0].quantity`; null takes an optional one away.",
+        json_schema_extra={"additionalProperties": False, "propertyNames": {"maxLength": LONGEST_PATH}},
+    )
+    by: str = Field(
+        min_length=1,
+        max_length=LONGEST_NAME,
+        pattern=r"^[^\u0000-\u001f]*$",
+        description="Who corrects it, for the audit log.",
+    )
 
 
 class Replayed(Answer):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from hashlib import sha256
-from typing import Final
+from typing import Final, TypedDict
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -25,14 +25,20 @@ _YEAR_SECONDS: Final = 365 * 24 * 3600
 _LOGIN_SECONDS: Final = 3600
 
 
+class _Kept(TypedDict):
+    path: str
+    httponly: bool
+    secure: bool
+
+
 def new_id() -> str:
     """A name that nobody guesses."""
     return secrets.token_urlsafe(_RANDOM_BYTES)
 
 
 def id_of(request: Request, name: str = SESSION) -> str | None:
-    """The id in a cookie."""
-    value = request.cookies.get(name)
+    """The id in a cookie; where people come over https, in no other than one that only this host can have set there."""
+    value = request.cookies.get(_cookie(request, name))
     return value if value and len(value) <= _LONGEST_ID else None
 
 
@@ -68,38 +74,43 @@ def set_session(request: Request, response: Response, session_id: str) -> None:
     Lax, not Strict: who follows a link from a ticket or a mail is to find the return, not a login. What changes
     anything is a POST, with which Lax sends no cookie from another site either.
     """
-    response.set_cookie(SESSION, session_id, path=PATH, httponly=True, samesite="lax", secure=_is_secure(request))
-    response.delete_cookie(BEFORE_LOGIN, path=f"{PATH}/login", httponly=True, samesite="strict")
+    response.set_cookie(_cookie(request, SESSION), session_id, samesite="lax", **_kept(request, PATH))
+    response.delete_cookie(_cookie(request, BEFORE_LOGIN), samesite="strict", **_kept(request, f"{PATH}/login"))
 
 
-def forget_session(response: Response) -> None:
-    response.delete_cookie(SESSION, path=PATH, httponly=True, samesite="lax")
+def forget_session(request: Request, response: Response) -> None:
+    response.delete_cookie(_cookie(request, SESSION), samesite="lax", **_kept(request, PATH))
 
 
 def set_before_login(request: Request, response: Response, id_: str) -> None:
-    response.set_cookie(
-        BEFORE_LOGIN,
-        id_,
-        max_age=_LOGIN_SECONDS,
-        path=f"{PATH}/login",
-        httponly=True,
-        samesite="strict",
-        secure=_is_secure(request),
-    )
+    name, kept = _cookie(request, BEFORE_LOGIN), _kept(request, f"{PATH}/login")
+    response.set_cookie(name, id_, max_age=_LOGIN_SECONDS, samesite="strict", **kept)
 
 
 def set_language(request: Request, response: Response, language: str) -> None:
     """The language that was chosen on a page; it holds for the login too, so it is not the session's."""
+    secure = is_secure(request)
     response.set_cookie(
-        LANGUAGE,
-        language,
-        max_age=_YEAR_SECONDS,
-        path=PATH,
-        httponly=True,
-        samesite="lax",
-        secure=_is_secure(request),
+        LANGUAGE, language, max_age=_YEAR_SECONDS, path=PATH, httponly=True, samesite="lax", secure=secure
     )
 
 
-def _is_secure(request: Request) -> bool:
-    return request.url.scheme == "https"
+def is_secure(request: Request) -> bool:
+    """Whether people come over https: a proxy that is believed says so, or the address that they come under."""
+    app = request.scope.get("app")
+    return request.url.scheme == "https" or is_https(getattr(getattr(app, "state", None), "public_url", None))
+
+
+def is_https(public_url: str | None) -> bool:
+    """Whether the address is one of https."""
+    return public_url is not None and urlsplit(public_url).scheme == "https"
+
+
+def _cookie(request: Request, name: str) -> str:
+    return f"__Host-{name}" if is_secure(request) else name
+
+
+def _kept(request: Request, path: str) -> _Kept:
+    """To the host, and to the pages that need it: with the prefix, browsers take a cookie for nothing less than all."""
+    secure = is_secure(request)
+    return {"path": "/" if secure else path, "httponly": True, "secure": secure}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -10,7 +11,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
@@ -27,6 +28,8 @@ _TITLES: Final = {
     416: "Range Not Satisfiable",
     422: "Unprocessable Content",
 }
+LONGEST_BODY: Final = 512 * 1024  # of a request; an event may be half of that once it is written compactly
+MOST_BYTES: Final = 256 * 1024  # of an answer that says what is wrong: half of what a request may be
 _RETRY_AFTER_SECONDS: Final = "5"
 _PROTECTED: Final = (
     HTTPStatus.UNAUTHORIZED,
@@ -67,6 +70,9 @@ class ProblemDetails(BaseModel):
     status: int
     detail: str
     errors: list[FieldError] | None = Field(default=None, description="With 422: each thing that is wrong.")
+    left_out: dict[str, int] | None = Field(
+        default=None, description="Of a list that would be very long, by its name: how many more there are."
+    )
 
 
 def unavailable(detail: str) -> Problem:
@@ -80,8 +86,14 @@ def title(status: HTTPStatus) -> str:
     return _TITLES.get(status.value, status.phrase)
 
 
-def response(problem: Problem) -> JSONResponse:
+def response(problem: Problem) -> Response:
     """The answer that a problem is."""
+    headers = {"cache-control": "no-store", **problem.headers}
+    return Response(body_of(problem), problem.status, headers, media_type=MEDIA_TYPE)
+
+
+def body_of(problem: Problem) -> bytes:
+    """The problem as JSON. Of lists that would make it longer than MOST_BYTES the end is left out, and told of."""
     body = {
         "type": _TYPE + problem.word,
         "title": title(problem.status),
@@ -89,8 +101,31 @@ def response(problem: Problem) -> JSONResponse:
         "detail": problem.detail,
         **problem.members,
     }
-    headers = {"cache-control": "no-store", **problem.headers}
-    return JSONResponse(body, problem.status, headers, media_type=MEDIA_TYPE)
+    lists = {name: value for name, value in problem.members.items() if isinstance(value, list)}
+    room = MOST_BYTES - len(_json({**body, **dict.fromkeys(lists, ()), "left_out": dict.fromkeys(lists, 10**9)}))
+    left_out = {}
+    for number, (name, value) in enumerate(sorted(lists.items(), key=lambda each: len(each[1]))):
+        # What a short list does not need, the longer ones have.
+        fitting, taken = _fitting(value, room // (len(lists) - number))
+        room -= taken
+        if fitting < len(value):
+            body[name], left_out[name] = value[:fitting], len(value) - fitting
+    return _json({**body, "left_out": left_out} if left_out else body)
+
+
+def _fitting(elements: Sequence[Any], room: int) -> tuple[int, int]:
+    """How many of the elements fit into so many bytes, and how many bytes they take."""
+    taken = 0
+    for number, element in enumerate(elements):
+        size = len(_json(element)) + 1
+        if taken + size > room:
+            return number, taken
+        taken += size
+    return len(elements), taken
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
@@ -106,17 +141,19 @@ def install(app: FastAPI) -> None:
     """Make every error of the application a problem."""
 
     @app.exception_handler(Problem)
-    def own(_: Request, problem: Problem) -> JSONResponse:
+    def own(_: Request, problem: Problem) -> Response:
         return response(problem)
 
     @app.exception_handler(HTTPException)
-    def of_framework(request: Request, error: HTTPException) -> JSONResponse:
+    def of_framework(request: Request, error: HTTPException) -> Response:
         status = HTTPStatus(error.status_code)
         word = title(status).lower().replace(" ", "-")
         detail = {
             HTTPStatus.BAD_REQUEST: "The body cannot be read: JSON in UTF-8 is expected.",
             HTTPStatus.NOT_FOUND: "There is nothing at this address.",
             HTTPStatus.METHOD_NOT_ALLOWED: "This address does not know that method.",
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE: f"The body is longer than {LONGEST_BODY} bytes.",
+            HTTPStatus.SERVICE_UNAVAILABLE: "There is too much to do at the moment. Ask again.",
         }.get(status, title(status) + ".")
         headers = {name.lower(): value for name, value in (error.headers or {}).items()}
         if status is HTTPStatus.METHOD_NOT_ALLOWED:
@@ -124,7 +161,7 @@ def install(app: FastAPI) -> None:
         return response(Problem(status, word, detail, headers))
 
     @app.exception_handler(RequestValidationError)
-    def of_request(_: Request, error: RequestValidationError) -> JSONResponse:
+    def of_request(_: Request, error: RequestValidationError) -> Response:
         # pydantic's messages say what is expected, not what came.
         errors = [{"field": _field(each["loc"]), "detail": each["msg"]} for each in error.errors()]
         problem = Problem(
@@ -133,7 +170,7 @@ def install(app: FastAPI) -> None:
         return response(problem)
 
     @app.exception_handler(ServiceError)
-    def of_service(request: Request, error: ServiceError) -> JSONResponse:
+    def of_service(request: Request, error: ServiceError) -> Response:
         if isinstance(error, Retryable):
             request.app.state.metrics.retries.labels(error.cause).inc()
             logs.get("web").warning("request_failed", cause=str(error))

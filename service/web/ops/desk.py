@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 from urllib.parse import quote, urlencode
@@ -50,6 +50,7 @@ from service.wire.carriers import CarrierTables
 NAVIGATION: Final = (
     ("home", "/ops"),
     ("returns", "/ops/returns"),
+    ("connotes", "/ops/connotes"),
     ("queues", "/ops/queues"),
     ("letters", "/ops/dead-letters"),
     ("figures", "/ops/figures"),
@@ -80,11 +81,14 @@ class Parts:
     durations: DurationKeeper
     ends: Ends
     parser: Parser
-    topics: Sequence[str]  # the input topics
+    topics: Sequence[str]  # the input topics, and prefixes of them
     export_rows: int  # most rows of a file
     public_url: str | None = None
     monotonic: Callable[[], float] = time.monotonic
     carriers: CarrierReading | None = None
+    # For how long Kafka keeps what comes on a topic, where known.
+    kept: Callable[[str], timedelta | None] = lambda _: None
+    token_hashes: Callable[[], frozenset[bytes]] = frozenset  # of all valid tokens
 
 
 @dataclass(frozen=True, slots=True)

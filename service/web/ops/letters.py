@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
 from fastapi.responses import Response
 
-from service.application.access.audit import Action
+from service.application.access.audit import Action, Key
+from service.application.commands.resending import Correction, changes_of
 from service.application.journal.replay import Fate, Replayed
 from service.application.reading.filters import LetterFilter, ReturnFilter
 from service.application.reading.letters import read_letter
 from service.application.reading.listing import LETTERS
 from service.application.reading.pages import Page, PageKey, list_letters
+from service.topic_names import is_prefix
 from service.web.html.desk_values import pretty, shown
 from service.web.ops.desk import Desk, Visit, number
 from service.web.ops.forms import Field, Form, options, values
@@ -24,6 +27,7 @@ from service.wire.rows.letters import KeptLetter
 
 _MOST_SHOWN: Final = 16 * 1024  # bytes of a value; of a longer one the beginning
 _HEX_ROW: Final = 16
+_MOST_TYPED: Final = 8000  # characters of corrections
 
 
 class Shown(NamedTuple):
@@ -61,16 +65,20 @@ class LetterPages:
             LetterFilter,
             (
                 Field("reason", "letters.reason", values(LetterFilter, "reason", "letter_reason.")),
-                Field("topic", "letters.topic", options(visit.parts.topics, None)),
+                Field("topic", "letters.topic", options(_topics(visit), None)),
                 Field("open", "letters.state", {"yes": "letters.open", "no": "letters.resolved"}),
             ),
         )
         listing = visit.parts.services.listing
 
+        everything = visit.bounds.everything
+        fuses = [] if everything is None else visit.parts.queues.fuses(everything)
+        shown_fuses = [(fuse, _until(visit, fuse.topic, fuse.last_published_at)) for fuse in fuses]
+
         def read(wanted: LetterFilter, after: PageKey | None, limit: int) -> Page:
             return list_letters(listing, visit.bounds, wanted, limit, after, value_bytes=0)
 
-        return narrowed(visit, form, read)
+        return narrowed(visit, form, read, {"fuses": shown_fuses})
 
     def show(self, visit: Visit) -> Response:
         """One letter as it came."""
@@ -85,10 +93,18 @@ class LetterPages:
         letter = self._find(visit)
         if letter is None:
             return visit.trouble(HTTPStatus.NOT_FOUND, "nowhere")
-        visit.note(Action.REPLAY, str(letter.letter_no))
+        typed = visit.form.get("set", "")
+        try:
+            changes = changes_of(line for line in typed.splitlines() if line.strip())
+        except ValueError as error:
+            return self._page(visit, letter, None, typed=typed, wrong=str(error))
+        if changes:
+            visit.note(Action.REPLAY, str(letter.letter_no), changed=Correction(changes, "").noted()[Key.CHANGED])
+        else:
+            visit.note(Action.REPLAY, str(letter.letter_no))
         everything = visit.bounds.everything
-        replayed = None if everything is None else visit.parts.services.replay(everything, letter.letter_no)
-        return self._page(visit, self._find(visit) or letter, replayed)
+        replayed = None if everything is None else visit.parts.services.replay(everything, letter.letter_no, changes)
+        return self._page(visit, self._find(visit) or letter, replayed, typed=typed)
 
     def _find(self, visit: Visit) -> KeptLetter | None:
         letter_no = number(visit.request.path_params["letter"])
@@ -97,12 +113,21 @@ class LetterPages:
             return None
         return visit.parts.services.listing.letter(everything, letter_no)
 
-    def _page(self, visit: Visit, letter: KeptLetter, replayed: Replayed | None) -> Response:
+    def _page(
+        self, visit: Visit, letter: KeptLetter, replayed: Replayed | None, *, typed: str = "", wrong: str | None = None
+    ) -> Response:
+        is_thin = letter.record().unread is not None
         event = read_letter(visit.parts.parser, letter)
         headers = [(shown(str(name)), _header(value)) for name, value in letter.headers]
         return visit.show(
             "ops/letter.html",
+            HTTPStatus.OK if wrong is None else HTTPStatus.UNPROCESSABLE_ENTITY,
             letter=letter,
+            is_thin=is_thin,
+            until=_until(visit, letter.topic, letter.published_at) if is_thin else None,
+            typed=typed,
+            wrong=wrong,
+            longest=_MOST_TYPED,
             replayed=replayed,
             is_good=replayed is not None and replayed.fate is not Fate.FAILED,
             key=None if letter.key is None else show_bytes(letter.key),
@@ -111,6 +136,24 @@ class LetterPages:
             is_event=event is not None,
             found=None if event is None else _whereabouts(visit, event),
         )
+
+
+def _topics(visit: Visit) -> list[str]:
+    """The input topics; where some are meant by a prefix, with those that were read."""
+    names = {topic for topic in visit.parts.topics if not is_prefix(topic)}
+    everything = visit.bounds.everything
+    if len(names) < len(visit.parts.topics) and everything is not None:
+        names.update(topic for topic, _ in visit.parts.queues.offsets(everything))
+    return sorted(names, key=lambda topic: (topic not in visit.parts.topics, topic))
+
+
+def _until(visit: Visit, topic: str, published_at: datetime) -> datetime | None:
+    """About when Kafka deletes what came to it then, where that is known."""
+    kept = visit.parts.kept(topic)
+    try:
+        return None if kept is None else published_at + kept
+    except OverflowError:
+        return None
 
 
 def show_bytes(value: bytes) -> Shown:

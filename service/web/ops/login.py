@@ -12,7 +12,8 @@ from fastapi.responses import Response
 from service.application.access.audit import Action, Key
 from service.application.access.callers import NOBODY
 from service.web.http import guard
-from service.web.http.limits import Limiter, client_of
+from service.web.http.limits import client_of
+from service.web.http.security import Guesses
 from service.web.ops.desk import Desk, Form, Visit, redirect
 
 _MOST_CHARACTERS: Final = 256  # no token is longer; a longer one is not worth a look-up
@@ -25,7 +26,7 @@ class Login:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._failures = Limiter(desk.parts.failures, desk.parts.monotonic)
+        self._guesses = Guesses(desk.parts.failures, desk.parts.token_hashes, desk.parts.monotonic)
         desk.route("/ops/login", self.ask, "GET", "HEAD")
         desk.route("/ops/login", self.enter, "POST")
         desk.act("/ops/logout", self.leave)
@@ -50,7 +51,7 @@ class Login:
         visit.note(Action.LOGOUT)
         visit.parts.sessions.end(visit.session_id)
         response = redirect("/ops/login")
-        guard.forget_session(response)
+        guard.forget_session(visit.request, response)
         return response
 
     def _enter(self, request: Request, form: Form) -> Response:
@@ -59,16 +60,16 @@ class Login:
         if not guard.is_own_form(request, before, form.get("form"), parts.public_url):
             return self._page(request, HTTPStatus.FORBIDDEN, goal, "login.again")
         client = client_of(request.client.host if request.client else None)
-        waiting = self._failures.wait(client, take=False)
-        if waiting:
+        token, session_id = form.get("token", "").strip(), guard.new_id()
+        known = 0 < len(token) <= _MOST_CHARACTERS
+        # Who guesses waits, and nobody else who comes from there.
+        if (waiting := self._guesses.wait(client)) and not (known and self._guesses.is_token(token)):
             response = self._page(request, HTTPStatus.TOO_MANY_REQUESTS, goal, "login.limited")
             response.headers["retry-after"] = str(waiting)
             return response
-        token, session_id = form.get("token", "").strip(), guard.new_id()
-        known = 0 < len(token) <= _MOST_CHARACTERS
         agent = parts.sessions.open(token, session_id) if known else None
         if agent is None:
-            self._failures.wait(client)
+            self._guesses.failed(client)
             who = parts.sessions.whose(token) if known else NOBODY
             parts.audit.note(who, Action.LOGIN_FAILED, None, {Key.CLIENT: client})
             return self._page(request, HTTPStatus.FORBIDDEN, goal, "login.wrong")

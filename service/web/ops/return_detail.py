@@ -59,8 +59,9 @@ class ReturnDetailPage:
         if found is None:
             return _unknown(visit, return_id)
         visit.note(Action.HISTORY, return_id)
-        more = found.rows[_ROWS - 1].seq if len(found.rows) > _ROWS else None
-        shown = view_of(visit, found._replace(rows=found.rows[:_ROWS]))
+        rows = found.rows[:_ROWS]
+        more = rows[-1].seq if found.is_cut or len(found.rows) > _ROWS else None
+        shown = view_of(visit, found._replace(rows=rows))
         return visit.show(
             "ops/return_detail.html", view=shown, types=TYPES, before=before, more=more, **_sent(visit, found)
         )

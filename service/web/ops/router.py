@@ -11,7 +11,7 @@ from fastapi.responses import Response
 
 from service.web.ops.audit import AuditPages
 from service.web.ops.carriers import CarrierPages
-from service.web.ops.connotes import ConnotePage
+from service.web.ops.connotes import ConnotePages
 from service.web.ops.desk import Desk, Parts, Visit
 from service.web.ops.figures import FiguresPage
 from service.web.ops.home import HomePage
@@ -28,7 +28,7 @@ PAGES: Final[tuple[Callable[[Desk], object], ...]] = (
     HomePage,
     ReturnsPage,
     ReturnDetailPage,
-    ConnotePage,
+    ConnotePages,
     VoidPages,
     QueuePages,
     CarrierPages,

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from fastapi.sse import format_sse_event
 from starlette.concurrency import run_in_threadpool
 
 from service import logs
@@ -24,6 +25,7 @@ _LOOK_SECONDS: Final = 1.0
 _KEEP_ALIVE_SECONDS: Final = 15.0  # below the idle time-outs of common proxies
 _LONGEST_SECONDS: Final = 600.0  # then the client comes back, perhaps to another process
 _RETRY_MS: Final = 3000
+_CROWDED_RETRY_MS: Final = 30_000
 _ID: Final = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,9}))?")
 
 
@@ -52,18 +54,22 @@ class Watch:
 
     async def stream(self, client: str, numbers: tuple[str, ...], seen: Revision | None) -> AsyncIterator[bytes]:
         """The events of a return from `seen` on, as bytes of the stream, until it is time to come back."""
+        if not self.has_room(client):  # many were told at once that there is
+            yield format_sse_event(retry=_CROWDED_RETRY_MS)
+            return
         loop = asyncio.get_running_loop()
         until, alive = loop.time() + _LONGEST_SECONDS, loop.time()
         with self._watching(client, numbers):
-            yield f"retry: {_RETRY_MS}\n\n".encode()
+            yield format_sse_event(retry=_RETRY_MS)
             while loop.time() < until and not self._stopping():
                 revision = self._revisions.get(numbers)
                 if revision is not None and not _is_seen(revision, seen):
                     seen, alive = revision, loop.time()
-                    yield f"id: {revision.version}.{revision.seq}\nevent: moved\ndata: {revision.version}\n\n".encode()
+                    id_ = f"{revision.version}.{revision.seq}"
+                    yield format_sse_event(id=id_, event="moved", data_str=str(revision.version))
                 elif loop.time() - alive >= _KEEP_ALIVE_SECONDS:
                     alive = loop.time()
-                    yield b": nothing new\n\n"
+                    yield format_sse_event(comment="nothing new")
                 await self._looked.wait()
 
     @contextmanager

@@ -16,7 +16,8 @@ from typing import Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
+from fastapi.sse import EventSourceResponse
 
 from service import logs
 from service.application.reading.durations import DurationKeeper
@@ -136,9 +137,9 @@ class Pages:
         seen = parse_id(request.headers.get("last-event-id") or request.query_params.get("after"))
         headers = {**PAGE_HEADERS, "x-accel-buffering": "no"}  # a proxy is not to collect the events
         if request.method == "HEAD":
-            return Response(media_type="text/event-stream", headers=headers)
+            return Response(media_type=EventSourceResponse.media_type, headers=headers)
         stream = self._watch.stream(client, numbers_of(request.path_params["number"]), seen)
-        return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+        return EventSourceResponse(stream, headers=headers)
 
     def _show(self, request: Request, page: str, show: Callable[[Found, PageLanguage], str]) -> Response:
         typed = request.path_params["number"]

@@ -31,6 +31,8 @@ An aggregator's has, in place of `carrier`:
     from = "parcel.carrier"              # what it calls the carrier
     "royal-mail" = "royalmail"           # and what we call that; a name that is not here is taken in lower case
 
+A final-mile carrier's has, besides, `numbers = "connotes"`: its numbers are those of connotes, see `deliveries`.
+
 A file that the same carrier writes has its columns under [csv], with the members of [read], asked of {event}: one row.
 """
 
@@ -54,7 +56,7 @@ from service.wire.feeds.signatures import Signature, parse_signature
 from service.wire.models import SLUG_PATTERN, compiled
 
 _TOP: Final = frozenset(
-    {"name", "sources", "carrier", "aggregator", "signature", "read", "time", "withheld", "carriers", "csv"}
+    {"name", "sources", "carrier", "aggregator", "signature", "read", "time", "withheld", "carriers", "csv", "numbers"}
 )
 _REQUIRED: Final = ("number", "code", "time")
 _OPTIONAL: Final = ("description", "place", "place_code", "country", "signed_by", "carrier_code")
@@ -62,6 +64,7 @@ _ROW: Final = frozenset({*_REQUIRED, *_OPTIONAL, "key"})
 _BODY: Final = frozenset({"only", "parcels", "events"})
 _LONGEST_EXPRESSION: Final = 500
 _NAIVE: Final = ("table", "utc")
+_NUMBERS: Final = ("labels", "connotes")
 is_slug: Final = compiled(SLUG_PATTERN)
 
 
@@ -123,6 +126,7 @@ class Feed:
     csv: Columns | None
     times: Times
     withheld: frozenset[str]
+    of_connotes: bool = False
 
 
 def load_feeds(*directories: Path) -> dict[str, Feed]:
@@ -182,7 +186,15 @@ def parse_feed(feed: str, text: str, origin: str) -> Feed:
         csv,
         _times(origin, _table(origin, document, "time", frozenset({"format", "naive", "offset"}))),
         _withheld(origin, _table(origin, document, "withheld", frozenset({"members"}))),
+        are_connotes(f"{origin}: numbers", document.get("numbers")),
     )
+
+
+def are_connotes(where: str, numbers: object) -> bool:
+    """What the numbers of a feed are: those of labels, or of connotes. Raises SettingsError that begins with `where`."""
+    if numbers not in (None, *_NUMBERS):
+        raise SettingsError(f"{where}: one of {', '.join(_NUMBERS)} is expected")
+    return numbers == "connotes"
 
 
 def _whose(

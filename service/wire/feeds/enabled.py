@@ -8,6 +8,11 @@ feed = "omniparcel"
 carrier = "omniparcel-gb"
 secret = "..."
 
+[omniparcel-final-mile]           # the same feed for the connotes that leave the hubs
+feed = "omniparcel"
+numbers = "connotes"
+secret = "..."
+
 [aftership]
 secret = "..."
 carriers = { "royal-mail" = "royalmail" }    # what it calls carriers, and what we call them
@@ -19,19 +24,19 @@ signature = { scheme = "token", header = "X-Feed-Token" }   # in place of the fe
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from service.errors import SettingsError
-from service.wire.feeds.definition import Feed, is_slug
+from service.wire.feeds.definition import Feed, are_connotes, is_slug
+from service.wire.feeds.entries import entries_of
 from service.wire.feeds.reading import Source
 from service.wire.feeds.signatures import Scheme, parse_signature
 
 SHORTEST_SECRET: Final = 8
-_MEMBERS: Final = frozenset({"feed", "carrier", "carriers", "secret", "secrets", "signature"})
+_MEMBERS: Final = frozenset({"feed", "carrier", "carriers", "secret", "secrets", "signature", "numbers"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +65,14 @@ def parse_enabled(text: str, feeds: Mapping[str, Feed], origin: str) -> dict[str
     return {name: _enabled(f"{origin}: {name}", name, entry, feeds) for name, entry in entries.items()}
 
 
-def entries_of(text: str, origin: str, members: frozenset[str]) -> dict[str, dict[str, Any]]:
-    """The tables of the TOML `text`, which are named as slugs are and have these members. Raises SettingsError."""
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{origin}: {error}") from None
-    for name, entry in document.items():
-        if not is_slug(name) or not isinstance(entry, dict):
-            raise SettingsError(f"{origin}: {name}: a table is expected, named in lower case")
-        if unknown := entry.keys() - members:
-            raise SettingsError(f"{origin}: {name}: unknown key {min(unknown)!r}")
-    return document
-
-
 def _enabled(where: str, name: str, entry: Mapping[str, Any], feeds: Mapping[str, Feed]) -> Enabled:
     feed = feeds.get(entry.get("feed", name))
     if feed is None:
         raise SettingsError(f"{where}.feed: there is no such feed; there are {', '.join(sorted(feeds))}")
     if "signature" in entry:
         feed = replace(feed, signature=parse_signature(f"{where}.signature", entry["signature"]))
+    if "numbers" in entry:
+        feed = replace(feed, of_connotes=are_connotes(f"{where}.numbers", entry["numbers"]))
     carrier, carriers = entry.get("carrier"), entry.get("carriers", {})
     if carrier is not None and (not isinstance(carrier, str) or not is_slug(carrier) or feed.carrier is None):
         raise SettingsError(f"{where}.carrier: the name of a carrier is expected, of a feed with one carrier")

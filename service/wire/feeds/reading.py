@@ -15,6 +15,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto, unique
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -23,15 +24,16 @@ import msgspec
 from service.domain.events import Sense
 from service.errors import InvalidEvent, ServiceError
 from service.wire.cloudevents import STRUCTURED_HEADERS
-from service.wire.feeds.definition import Columns, Feed, is_slug, names_of_carriers
+from service.wire.feeds.definition import Columns, Feed, names_of_carriers
+from service.wire.feeds.deliveries import DELIVERED, delivery_of
 from service.wire.feeds.times import read_time
+from service.wire.feeds.words import canonical, read_carrier, read_fact, read_location, read_text, without
 from service.wire.inbound import Inbound, Parser, label
 from service.wire.models import CARRIER_SCANNED
 from service.wire.record import Record
 
 MOST_EVENTS: Final = 1000  # of one request
 MOST_SECONDS: Final = 3.0  # of a processor, for one request; 1,000 events take a twentieth of that
-_LONGEST_TEXT: Final = 256  # of what describes an event and is no fact
 _MOST_NATIVE: Final = 32 * 1024  # bytes of an event as it came; what is longer is not kept with it
 _decode: Final = msgspec.json.Decoder().decode
 
@@ -52,6 +54,15 @@ class Unreadable(ServiceError):
         self.fault = fault
 
 
+@unique
+class Onto(Enum):
+    """Where an event of a feed goes."""
+
+    SCANS = auto()
+    DELIVERIES = auto()
+    NOWHERE = auto()  # nothing of it is recorded
+
+
 class Scan(NamedTuple):
     """One event of a request as a message for Kafka. With a `fault` it is one that ingestion will keep as a dead letter.
 
@@ -64,6 +75,7 @@ class Scan(NamedTuple):
     meaning: str | None
     fault: Fault | None
     inbound: Inbound | None = None  # None with a fault
+    onto: Onto = Onto.SCANS
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +93,22 @@ class Source:
 
 
 class Reader:
-    """Reads requests of feeds. `parser` is ingestion's, `topic` that of carrier scans, `now` in microseconds.
+    """Reads requests of feeds. `parser` is ingestion's, `topic` that of carrier scans and `deliveries` that of deliveries of
+    connotes, `now` in microseconds.
 
     `worked` tells how long this thread has worked, in seconds: on a busy machine time passes while nothing is read.
     """
 
     def __init__(
-        self, parser: Parser, topic: str, now: Callable[[], int], worked: Callable[[], float] = time.thread_time
+        self,
+        parser: Parser,
+        topic: str,
+        now: Callable[[], int],
+        worked: Callable[[], float] = time.thread_time,
+        deliveries: str = "",
     ) -> None:
-        self._parser, self._topic, self._now, self._worked = parser, topic, now, worked
+        self._parser, self._now, self._worked = parser, now, worked
+        self._topics = {Onto.SCANS: topic, Onto.DELIVERIES: deliveries}
 
     def read(self, source: Source, body: bytes) -> list[Scan]:
         """The scans in a request's body; none where it is about something else. Raises Unreadable."""
@@ -127,17 +146,28 @@ class Reader:
     def _scan(self, source: Source, columns: Columns, path: str, scope: Mapping[str, Any]) -> Scan:
         event = _event(source, columns, scope)
         data = event["data"]
-        value = _encoded(event)
         key = label(str(data.get("carrier")), str(data.get("tracking_number")))
+        scan = self._judged(columns, path, key, event, Onto.SCANS)
+        if not source.feed.of_connotes or scan.inbound is None or scan.meaning == "unmapped":
+            return scan
+        if scan.meaning != DELIVERED:
+            return scan._replace(onto=Onto.NOWHERE)
+        delivery = delivery_of(event, scan.inbound.event.at)
+        return self._judged(columns, path, delivery["data"]["connote"], delivery, Onto.DELIVERIES)
+
+    def _judged(self, columns: Columns, path: str, key: str, event: Mapping[str, Any], onto: Onto) -> Scan:
+        """The event as ingestion will understand it."""
+        value, topic = _encoded(event), self._topics[onto]
         try:
             at = self._now() // 1000
-            inbound = self._parser.parse(Record(self._topic, 0, 0, at, key.encode(), value, STRUCTURED_HEADERS))
+            inbound = self._parser.parse(Record(topic, 0, 0, at, key.encode(), value, STRUCTURED_HEADERS))
         except InvalidEvent as error:
-            return Scan(path, key, value, None, _fault(path, columns, error))
+            return Scan(path, key, value, None, _fault(path, columns, error), None, onto)
         meant = inbound.event
+        meaning = meant.milestone.value if meant.milestone else "informational"
         if meant.sense is Sense.UNMAPPED:
-            return Scan(path, key, value, "unmapped", None, inbound)
-        return Scan(path, key, value, meant.milestone.value if meant.milestone else "informational", None, inbound)
+            meaning = "unmapped"
+        return Scan(path, key, value, meaning, None, inbound, onto)
 
 
 def _events(feed: Feed, document: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -171,69 +201,35 @@ def _event(source: Source, columns: Columns, scope: Mapping[str, Any]) -> dict[s
     """The CloudEvent, with as much as could be read."""
     feed = source.feed
     said = {member: expression.of(scope) for member, expression in columns.members.items()}
-    data: dict[str, Any] = {"carrier": _carrier(feed, scope)}
-    number, code = _fact(said["number"]), _fact(said["code"])
+    data: dict[str, Any] = {"carrier": read_carrier(feed, scope)}
+    number, code = read_fact(said["number"]), read_fact(said["code"])
     if number is not None:
         data["tracking_number"] = number
     if code is not None:
         data["code"] = code if feed.aggregator is None else f"{feed.aggregator}:{code}"
     for member in ("description", "signed_by", "carrier_code"):
-        if text := _text(said.get(member)):
+        if text := read_text(said.get(member)):
             data[member] = text
-    if location := _location(said):
+    if location := read_location(said):
         data["location"] = location
-    at, local = read_time(feed, _fact(said["time"]))
+    at, local = read_time(feed, read_fact(said["time"]))
     if local is not None:
         data["local_time"] = local
     # A piece's number is 1 in JSON and "1" in a file, and the same.
     found = [expression.of(scope) for expression in columns.key]
-    keys = [each if (fact := _fact(each)) is None else fact for each in found]
+    keys = [each if (fact := read_fact(each)) is None else fact for each in found]
     identity = [data["carrier"], number, data.get("code"), at or local, *keys]
     event = {
         "specversion": "1.0",
-        "id": sha256(_canonical(identity)).hexdigest()[:32],
+        "id": sha256(canonical(identity)).hexdigest()[:32],
         "source": f"{source.prefix}/feeds/{source.name}",
         "type": CARRIER_SCANNED,
         **({} if at is None else {"time": at}),
         "datacontenttype": "application/json",
         "data": data,
     }
-    native = _canonical(_without(scope["event"], feed.withheld)).decode()
+    native = canonical(without(scope["event"], feed.withheld)).decode()
     return {**event, "native": native} if len(native) <= _MOST_NATIVE else event
-
-
-def _carrier(feed: Feed, scope: Mapping[str, Any]) -> str | None:
-    if feed.carrier is not None or feed.carrier_of is None:
-        return feed.carrier
-    name = _text(feed.carrier_of.of(scope)).lower()
-    ours = feed.carriers.get(name)
-    if ours is not None:
-        return ours
-    slug = "-".join(name.split())
-    return slug if is_slug(slug) else None
-
-
-def _fact(found: object) -> str | None:
-    """A member that makes the fact: a text without the space around it, or a whole number as digits."""
-    if isinstance(found, str):
-        return found.strip() or None
-    return str(found) if isinstance(found, int) and not isinstance(found, bool) else None
-
-
-def _text(found: object) -> str:
-    """A member that describes: what is not one is left out, and what is too long is cut."""
-    if isinstance(found, list):
-        return ", ".join(text for text in map(_text, found) if text)[:_LONGEST_TEXT]
-    return (_fact(found) or "")[:_LONGEST_TEXT]
-
-
-def _location(said: Mapping[str, Any]) -> dict[str, str]:
-    country = _text(said.get("country")).upper()
-    country = {"UK": "GB"}.get(country, country)
-    location = {"name": _text(said.get("place")), "code": _text(said.get("place_code"))[:64]}
-    if len(country) == 2 and country.isascii() and country.isalpha():
-        location["country"] = country
-    return {member: text for member, text in location.items() if text}
 
 
 _MEMBERS_OF: Final = {
@@ -264,18 +260,6 @@ def _json(body: bytes) -> Any:
         return _decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, ValueError):
         raise Unreadable(Fault("body", "not_json", "JSON in UTF-8 is expected")) from None
-
-
-def _without(value: Any, members: frozenset[str]) -> Any:
-    if not members:
-        return value
-    if isinstance(value, dict):
-        return {name: _without(each, members) for name, each in value.items() if name not in members}
-    return [_without(each, members) for each in value] if isinstance(value, list) else value
-
-
-def _canonical(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _encoded(event: Mapping[str, Any]) -> bytes:

@@ -23,7 +23,8 @@ from typing import Any, Final
 
 from service.domain.milestones import Route
 from service.errors import SettingsError
-from service.wire.feeds.enabled import entries_of, secrets_of
+from service.wire.feeds.enabled import secrets_of
+from service.wire.feeds.entries import entries_of
 from service.wire.models import COUNTRY_PATTERN, compiled
 from service.wire.numbering.ranges import NumberRanges
 

@@ -54,10 +54,10 @@ class InputsWatch:
         return Check(f"ok, {records:,} records behind, the oldest for {oldest:.0f} s" if records else "ok")
 
     def fuse(self) -> Check:
-        """Whether a partition was stopped because nearly everything in it was invalid: only a person can go on."""
+        """Where nearly everything of a source is invalid: work goes on, and a person has to mend the source."""
         if blown := sorted(self._board.blown):
             named = ", ".join(f"{topic} {number}" for topic, number in blown[:_NAMED])
-            return Check(f"stopped, nearly everything in it is invalid: {named}", ok=False)
+            return Check(f"nearly everything of a source is invalid and kept without its body: {named}")
         return Check()
 
     def refresh(self) -> None:

@@ -42,6 +42,31 @@ def test_a_file_is_published_twice_with_the_same_ids_and_its_faults_are_told(
     assert len({*ids}) == 3
 
 
+def test_a_file_of_deliveries_of_connotes_is_published_as_such(
+    topics: Topics, clients: Clients, tmp_path: Path
+) -> None:
+    topic = topics.create("deliveries")
+    (tmp_path / "feeds.toml").write_text(
+        '[final]\nfeed = "omniparcel"\nnumbers = "connotes"\nsecret = "user:password"\n'
+    )
+    file = tmp_path / "deliveries.csv"
+    file.write_text("".join(ROWS.splitlines(keepends=True)[:3]))
+
+    done = run(
+        *("import", str(file), "--feed", "final"),
+        RETURNS_KAFKA_BOOTSTRAP_SERVERS=topics.bootstrap_servers,
+        RETURNS_TOPIC_DELIVERIES=topic,
+        RETURNS_FEEDS_FILE=str(tmp_path / "feeds.toml"),
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (
+        "2 lines: 1 scans published, 0 of them unmapped; 1 that say of a connote no delivery; 0 faults" in done.stdout
+    )
+    (record,) = clients.read(topic, 1)
+    assert json.loads(record.value)["data"]["connote"] == "1245"
+
+
 def test_without_kafka_or_without_such_a_feed_an_import_fails_and_says_why(tmp_path: Path) -> None:
     file = tmp_path / "tracking.csv"
     file.write_text(ROWS)

@@ -45,3 +45,9 @@ def test_an_offset_before_the_beginning_or_behind_the_end_counts_as_those() -> N
 
     assert lag_by_topic(["a"], bounds, {("a", 0): 5, ("a", 1): 2}) == [Lag("a", 7)]
     assert lag_by_topic(["a"], bounds, {("a", 0): 4, ("a", 1): 0}) == [Lag("a", 8)]
+
+
+def test_a_prefix_lags_by_all_of_its_topics() -> None:
+    bounds = {("a.x", 0): Bounds(0, 5), ("a.y", 0): Bounds(0, 3), ("b", 0): Bounds(0, 1)}
+
+    assert lag_by_topic(["a.*", "c.*", "b"], bounds, {("a.x", 0): 1}) == [Lag("a.*", 7), Lag("c.*", 0), Lag("b", 1)]

@@ -118,3 +118,21 @@ def test_what_nobody_foresaw_ends_with_its_kind_and_no_value(here: Here, monkeyp
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1] == "Error: ValueError, see the log line before"
     assert "hush" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    (
+        (("--set", "data.hub=akl-1", "--by", "J. Doe"), "--id"),
+        (("--set", "data.hub=akl-1", "--id", "12"), "--by NAME"),
+        (("--set", "data.hub", "--id", "12", "--by", "J. Doe"), "PATH=VALUE or PATH:=JSON is expected"),
+        (("--set", "data.items[0].quantity:=two", "--id", "12", "--by", "J. Doe"), "JSON is expected behind :="),
+    ),
+)
+def test_a_correction_names_its_letters_its_author_and_a_value(
+    here: Here, arguments: tuple[str, ...], said: str
+) -> None:
+    result = here("replay", *arguments)
+
+    assert result.returncode == 2
+    assert said in " ".join(result.stderr.split())

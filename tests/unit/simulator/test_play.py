@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import pytest
 
 from service.simulator.messages import Nature
@@ -40,6 +43,28 @@ def test_it_sends_all_and_says_what_it_sent() -> None:
     assert f"sent {tally.messages:,} messages" in tally.summary()
     assert f"{tally.by_nature[Nature.EVENT]:,} events" in tally.summary()
     assert stage.time == 100.0, "without a rate it does not wait"
+
+
+def test_it_reports_which_share_of_what_it_sent_had_which_flaw() -> None:
+    options = Options(returns=300, rate=0, late=0.2, repeated=0.1, skipped=0.1, wrong_code=0.3, invalid=0.05, binary=0)
+
+    tally = play(Stage().publish, options, now=lambda: NOW)
+
+    events, lines = tally.by_nature[Nature.EVENT], dict(line.split(maxsplit=1) for line in tally.report().splitlines())
+    for flaw, asked in (("late", 0.2), ("repeated", 0.1), ("invalid", 0.05)):
+        found = re.fullmatch(rf"([0-9,]+)  ([0-9.]+)% of {events:,} events", lines[flaw])
+        assert found is not None
+        number, share = found.groups()
+        assert float(share) / 100 == pytest.approx(int(number.replace(",", "")) / events, abs=0.0001)
+        assert float(share) / 100 == pytest.approx(asked, rel=0.3)
+    assert lines["invalid"].startswith(f"{tally.by_nature[Nature.INVALID]:,} ")
+    assert lines["repeated"].startswith(f"{tally.by_nature[Nature.REPEAT]:,} ")
+    assert lines["wrong_code"].endswith(f"of {tally.scans:,} carrier scans")
+    assert 0 < tally.scans < events
+    assert lines["binary"] == f"0  0.00% of {events:,} events"
+    assert lines["moved_after_delivery"] != lines["binary"]
+    assert lines["skipped"] == f"{tally.skipped:,}  scans that never happened" != "0  scans that never happened"
+    assert play(Stage().publish, replace(options, returns=1, late=0), should_stop=lambda: True).report()
 
 
 def test_it_keeps_the_rate() -> None:

@@ -204,6 +204,23 @@ def test_local_times_are_sent_where_the_carriers_table_has_a_zone() -> None:
         assert parse(message).zone_source == "carrier_table"
 
 
+def test_a_carrier_scans_by_the_clock_of_the_place_where_the_parcel_is() -> None:
+    """Perth is 8 hours ahead and has no summer time, Brisbane has none either, Dallas is not Los Angeles."""
+    offsets = defaultdict(set)
+    for message in messages_of(returns=900, seed=18, binary=0, **CLEAN):
+        document = json.loads(message.value)
+        code = document["data"].get("location", {}).get("code")
+        if message.is_carriers and code is not None and "time" in document:
+            offsets[code].add(document["time"][-6:])
+
+    assert offsets["PER"] == {"+08:00"}
+    assert offsets["BNE"] == {"+10:00"}
+    assert offsets["DFW"] <= {"-06:00", "-05:00"}
+    assert offsets["EWR"] <= {"-05:00", "-04:00"}
+    assert offsets["LAX"] <= {"-08:00", "-07:00"}
+    assert offsets["SYD"] <= {"+11:00", "+10:00"}
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from pydantic import SecretStr
 
 from service.config import Settings
@@ -35,3 +36,14 @@ def test_every_input_topic_has_its_types() -> None:
 
     assert sorted(named) == sorted(SETTINGS.input_topics)
     assert {type_ for types in models.TYPES_BY_TOPIC_SETTING.values() for type_ in types} == models.MODELS.keys()
+
+
+def test_topics_of_a_prefix_take_what_the_setting_takes() -> None:
+    settings = SETTINGS.model_copy(update={"topic_scans": "scans,scans.*"})
+    takes = parser(settings, CarrierTables.load())
+    scan, hub = record(envelope(models.CARRIER_SCANNED)), record(envelope(models.HUB_REJECTED))
+
+    for topic in ("scans", "scans.nz", "scans.nz"):
+        assert takes.parse(replace(scan, topic=topic)).type == models.CARRIER_SCANNED
+        with pytest.raises(InvalidEvent, match="does not belong on this topic but on omnirps"):
+            takes.parse(replace(hub, topic=topic))

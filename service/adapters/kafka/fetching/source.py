@@ -21,33 +21,36 @@ from kafka.structs import OffsetAndMetadata
 from service.adapters.kafka import broker_limits as kafka_broker_limits
 from service.adapters.kafka.epochs import Epochs, ask_ends
 from service.adapters.kafka.fetching.backlog import Backlog
+from service.adapters.kafka.fetching.ids import TopicIds
 from service.adapters.kafka.fetching.records import records_of
 from service.adapters.kafka.fetching.room import Room
 from service.adapters.kafka.fetching.subscribing import REQUEST_TIMEOUT_MS, Joining, Rebalances, opened_consumer
+from service.adapters.kafka.named import subscribe, topics_of
 from service.adapters.kafka.silence import Silence
 from service.adapters.kafka.trouble import CannotConnect
 from service.application.ports import Bounds, EpochEnd, Partition
 from service.config import Settings
-from service.errors import BrokenSource, ChangedTopics, Fatal
+from service.errors import BrokenSource, Fatal
+from service.topic_names import is_prefix
 from service.wire.record import Record
 
 _ALL: Final = 2**31  # records; the client is never left with a part of a fetch, which it would forget on a pause
 _GLANCE_MS: Final = 20
 _ANSWER_MS: Final = 5  # a fetch of what is there is answered within this time, or the broker is busy elsewhere
-_NO_ID: Final = bytes(16)  # in an answer that the topic is not there
 _LITTLE: Final = 10_000  # records over all partitions: with less than its share of that left, one is fetched on
 
 
 class KafkaSource:
     """`ports.Source`. After BrokenSource, close it and make a new one."""
 
-    def __init__(self, settings: Settings, topics: Collection[str]) -> None:
+    def __init__(self, settings: Settings, inputs: Collection[str]) -> None:
+        """`inputs` are names of topics, and prefixes that end in an asterisk: such topics come and go."""
         self._settings = settings
-        self._topics = tuple(topics)
+        self._inputs = tuple(inputs)
         self._listener = Rebalances()
         self._backlog = Backlog()
         self._epochs = Epochs()
-        self._ids: dict[str, bytes | None] = {}  # of the topics that are read; one source reads one topic of a name
+        self._ids = TopicIds()
         self._room = Room(settings.max_batch_bytes)
         self._open = set[Partition]()  # those that the loop wants records of
         self._dry = set[Partition]()  # those that hold more, and give nothing of it
@@ -64,7 +67,7 @@ class KafkaSource:
         try:
             # In this order: the client takes what it learns of topics before they are subscribed for news once it has
             # joined the group, and has the whole group join again.
-            self._consumer.subscribe(self._topics, listener=self._listener)
+            subscribe(self._consumer, self._inputs, self._listener)
             self._find_topics()
         except BaseException:
             self.close()
@@ -72,27 +75,14 @@ class KafkaSource:
 
     def _find_topics(self) -> None:
         try:
-            missing = sorted(t for t in self._topics if not self._consumer.partitions_for_topic(t))
+            names = [entry for entry in self._inputs if not is_prefix(entry)]
+            missing = sorted(t for t in names if not self._consumer.partitions_for_topic(t))
         except KafkaError as error:
             raise BrokenSource(f"Kafka: {type(error).__name__}") from error
         if missing:
             message = f"no such topic: {', '.join(missing)}; `python -m service topics` makes them"
             raise Fatal(message)
-        self._ids.update({topic: self._told_id(topic) for topic in self._topics})
-
-    def _told_id(self, topic: str) -> bytes | None:
-        """The id of the topic as it was last told, in an answer that is half a minute old at most."""
-        found = self._consumer._cluster.topic_id(topic)  # noqa: SLF001 - of a version that is pinned
-        return found.bytes if found else None
-
-    def _compare_ids(self) -> None:
-        for topic, known in self._ids.items():
-            told = self._told_id(topic)
-            if told in {None, _NO_ID, known}:  # while a topic is gone it has none
-                continue
-            if known is not None:
-                raise ChangedTopics(f"{topic} was made anew")
-            self._ids[topic] = told
+        self._ids.learn(self._consumer, topics_of(self._consumer, self._inputs))
 
     def poll(self, timeout_ms: int, limit: int) -> list[Record]:
         """Records of the partitions that are not paused, in the order of each partition; behind, the oldest first."""
@@ -148,7 +138,8 @@ class KafkaSource:
         except Exception as error:
             # Whatever it was, this consumer is not to be trusted any more (a failed checksum makes it spin for ever).
             raise BrokenSource(f"Kafka: {type(error).__name__}") from error
-        self._compare_ids()
+        self._ids.learn(self._consumer, {tp.topic for tp in self._listener.gained})
+        self._ids.compare(self._consumer)
         if not polled and self._silence.is_too_long:
             # The brokers may be elsewhere now: only the bootstrap addresses lead there.
             raise BrokenSource(f"Kafka: no broker has answered for {self._silence.seconds():.0f} s")
@@ -241,8 +232,9 @@ class KafkaSource:
 
     def all_partitions(self) -> set[Partition]:
         """Every partition of the input topics, whoever reads it."""
+        consumer = self._consumer
         try:
-            return {(t, n) for t in self._topics for n in self._consumer.partitions_for_topic(t) or ()}
+            return {(t, n) for t in topics_of(consumer, self._inputs) for n in consumer.partitions_for_topic(t) or ()}
         except Exception as error:
             raise BrokenSource(f"Kafka: {type(error).__name__}") from error
 
@@ -254,7 +246,7 @@ class KafkaSource:
             consumer._net.run(consumer._manager.wait_for, update, REQUEST_TIMEOUT_MS)  # noqa: SLF001
         except Exception as error:
             raise BrokenSource(f"Kafka: {type(error).__name__}") from error
-        self._compare_ids()
+        self._ids.compare(self._consumer)
 
     def topic_id(self, topic: str) -> bytes | None:
         """The id of the topic that this source reads under the name; None: the broker does not tell."""

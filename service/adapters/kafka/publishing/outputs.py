@@ -12,6 +12,7 @@ import msgspec
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
+from service.adapters.kafka.named import know_all, topics_of
 from service.adapters.kafka.options import connection_options, opened
 from service.application.journal.sides import Change, Document, Raised, Stood, ToldLetter
 from service.config import Settings
@@ -44,7 +45,7 @@ class KafkaOutputs:
     def __init__(self, settings: Settings) -> None:
         """Connects. Raises Retryable, and Fatal where a topic is missing."""
         self._changes, self._current, self._exceptions, self._letters = settings.output_topics
-        self._inputs = settings.input_topics
+        self._inputs = settings.inputs
         try:
             self._consumer: Any = opened(
                 KafkaConsumer,
@@ -68,7 +69,8 @@ class KafkaOutputs:
 
     def input_ends(self) -> dict[tuple[str, int], tuple[int, int]]:
         """The first and the next offset of every input partition."""
-        partitions = [tp for topic in self._inputs for tp in self._partitions(topic)]
+        know_all(self._consumer, self._inputs)
+        partitions = [tp for topic in topics_of(self._consumer, self._inputs) for tp in self._partitions(topic)]
         begins, ends = self._bounds(partitions)
         return {(tp.topic, tp.partition): (begins[tp], ends[tp]) for tp in partitions}
 

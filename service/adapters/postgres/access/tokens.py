@@ -25,6 +25,7 @@ CALLER: Final[Mapping[str, str]] = {
     "valid": "tokens.revoked_at IS NULL AND (tokens.expires_at IS NULL OR tokens.expires_at > now())",
 }
 _RANDOM_BYTES: Final = 32
+_MOST_HASHES: Final = 100_000
 _QUERIES: Final = load_queries("tokens.sql", CALLER)
 
 
@@ -97,6 +98,12 @@ def find_caller(connection: Connection, token: str) -> Caller | None:
     with translated():
         row = connection.execute(_QUERIES["caller_of"], (digest(token),)).fetchone()
     return None if row is None else caller(row)
+
+
+def valid_hashes(connection: Connection) -> frozenset[bytes]:
+    """What is stored of all valid tokens; of very many, the newest."""
+    with translated():
+        return frozenset(bytes(found) for (found,) in connection.execute(_QUERIES["valid_hashes"], (_MOST_HASHES,)))
 
 
 def note_use(connection: Connection, used: Mapping[int, datetime]) -> None:

@@ -73,6 +73,12 @@ class PostgresHistories:
         milestones = [milestone.value for milestone in MILESTONES]
         for day, milestone, route, held, counted in self._connection.execute(_Q["miscounted_days"], (milestones,)):
             yield f"figures: {held} returns of {route} reached {milestone} on {day}, and {counted} did"
+        for connote, retailer, carrier, *numbers in self._connection.execute(_Q["miscounted_connotes"]):
+            way, true_way, done, true_done = numbers
+            yield (
+                f"figures: under connote {connote} {way} returns of {retailer} and {carrier} are on their way and {done}"
+                f" delivered, and there are {true_way} and {true_done}"
+            )
         for minute, held, counted in self._connection.execute(_Q["miscounted_minutes"]):
             yield f"figures: {held} events in the minute {minute:%Y-%m-%d %H:%M}, and there were {counted}"
 

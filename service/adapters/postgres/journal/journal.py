@@ -15,7 +15,7 @@ from psycopg.types.string import BytesBinaryDumper
 from pydantic_core import from_json
 
 from service.adapters.postgres.database import closed_on_retryable, connect, probe_indexes
-from service.adapters.postgres.journal import offsets
+from service.adapters.postgres.journal import fuses, offsets
 from service.adapters.postgres.journal.columns import LISTS
 from service.adapters.postgres.journal.memory import Memory
 from service.adapters.postgres.journal.transaction import PostgresTransaction
@@ -113,6 +113,11 @@ class PostgresJournal:
         """Make the next partitions of the history before they are needed."""
         with closed_on_retryable(self.close):
             self._connected().execute(_Q["extend_history"])
+
+    def mend_fuses(self, partitions: Collection[Partition], sources: Collection[str] | None = None) -> None:
+        """Note that fuses in these partitions are whole again: of these sources ("": of none), None: of all."""
+        with closed_on_retryable(self.close):
+            fuses.mend(self._connected(), partitions, sources)
 
     def close(self) -> None:
         """Close the connection, if there is one, and forget what was remembered.

@@ -23,6 +23,7 @@ _CLEAR: Final = (
     "clear_returns",
     "clear_counts",
     "clear_days",
+    "clear_connotes",
     "clear_minutes",
     "restart_figures",
 )
@@ -128,6 +129,12 @@ class PostgresSearchTransaction:
             rows = [(*key, number) for key, number in sorted(moved.items()) if number]
             if rows:
                 self._connection.execute(_QUERIES[query], _columns(rows))
+        if figures.connotes:
+            shares = sorted(figures.connotes)
+            numbers = [(*share, *figures.connotes[share]) for share in shares]
+            self._connection.execute(_QUERIES["count_connotes"], _columns(numbers))
+            for query in ("time_connotes", "forget_connotes"):
+                self._connection.execute(_QUERIES[query], _columns(shares))
 
     def end(self, after: int, n: int) -> None:
         self._connection.execute(_QUERIES["count_minutes"], {"after": after, "upto": n})

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import Connection
 
 from service.adapters.postgres.database import set_local
-from service.adapters.postgres.journal import offsets
+from service.adapters.postgres.journal import fuses, offsets
 from service.adapters.postgres.journal.batch_ids import new_batch_id
 from service.adapters.postgres.journal.columns import COPY_TYPES, LISTS, copied, sent
 from service.adapters.postgres.journal.memory import Memory
@@ -70,12 +70,10 @@ class PostgresTransaction:
         *,
         is_contended: bool = False,
     ) -> None:
-        self.rules, self._connection = rules, connection
-        self._tables = tables
+        self.rules, self._connection, self._tables = rules, connection, tables
         self._memory = memory or Memory(0)
         self._is_contended = is_contended
-        self.has_collided = False
-        self._is_second_round = False
+        self.has_collided = self._is_second_round = False
         self._batch_id = new_batch_id()
         self._states: dict[int, State] = {}
         self._returns: dict[str, int] = {}
@@ -238,7 +236,9 @@ class PostgresTransaction:
         self._count("join_connotes", str(self._batch_id), list(connotes), list(return_nos), list(members.values()))
 
     def keep_dead_letters(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
-        return [letter for piece in pieces(letters) for letter in self._keep_piece(piece)]
+        kept = [letter for piece in pieces(letters) for letter in self._keep_piece(piece)]
+        fuses.count_thin(self._connection, kept)
+        return kept
 
     def _keep_piece(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         records = [letter.record for letter in letters]

@@ -1,4 +1,4 @@
-"""Reads what the operations desk shows of one return or connote, on the web process's pool of connections."""
+"""Reads what the operations desk shows of one return, on the web process's pool of connections."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.reading.bounds import BOUNDS, bound, state_seen
 from service.adapters.postgres.reading.returns import Pool
+from service.adapters.postgres.reading.rows import read_rows
 from service.application.access.bounds import Bounds
-from service.application.access.within import data_within, row_within
-from service.application.reading.desk import Connote, Delivery, Match, Member, ReturnDetail, SearchTerms, Standing
+from service.application.access.within import row_within
+from service.application.reading.desk import Match, ReturnDetail, SearchTerms, Standing
 from service.application.reading.tracking import RecordedEvent
 from service.domain.events import Event
 from service.domain.journey import State
@@ -21,7 +22,6 @@ from service.wire.stored import decode_state, stored_event
 
 _QUERIES: Final = load_queries("desk.sql", BOUNDS)
 _LAST_SEQ: Final = 2**31 - 1
-_MOST_DELIVERIES: Final = 50
 _MOST_NAMED: Final = 2  # returns of a match
 
 
@@ -52,9 +52,13 @@ class PostgresDeskReading:
             if head is None:
                 return None
             return_no, state, standing = head
-            parameters = (return_no, _LAST_SEQ if before is None else before, limit)
-            rows = connection.execute(_QUERIES["rows"], parameters).fetchall()
-        return ReturnDetail(return_id, state, standing, [row_within(bounds, RecordedEvent(*each)) for each in rows])
+
+            def ask(seq: int, number: int) -> list[tuple[Any, ...]]:
+                return connection.execute(_QUERIES["rows"], (return_no, seq, number)).fetchall()
+
+            rows, is_cut = read_rows(ask, _LAST_SEQ if before is None else before, limit)
+        shown = [row_within(bounds, RecordedEvent(*each)) for each in rows]
+        return ReturnDetail(return_id, state, standing, shown, is_cut)
 
     def past(self, bounds: Bounds, return_id: str, limit: int) -> list[Event] | None:
         with translated(), self._pool.connection() as connection, connection.transaction():
@@ -63,19 +67,6 @@ class PostgresDeskReading:
                 return None
             rows = connection.execute(_QUERIES["past"], (head[0], limit + 1)).fetchall()
         return [stored_event(*each) for each in rows] if len(rows) <= limit else None
-
-    def connote(self, bounds: Bounds, connote: str, after: int, limit: int) -> Connote | None:
-        parameters = {"connote": connote, "after": after, "limit": limit, "most": _MOST_DELIVERIES, **bound(bounds)}
-        with translated(), self._pool.connection() as connection, connection.transaction():
-            members, statuses, deliveries = (
-                connection.execute(_QUERIES[name], parameters).fetchall()
-                for name in ("members", "statuses", "deliveries")
-            )
-        if not statuses and (not deliveries or bounds.everything is None):
-            return None
-        found = [Delivery(*row) for row in deliveries]
-        seen = [each._replace(data=data_within(bounds, each.data)) for each in found]
-        return Connote([Member(*row) for row in members], list(statuses), seen)
 
 
 def _head(connection: Connection[Any], bounds: Bounds, return_id: str) -> tuple[int, State, Standing | None] | None:

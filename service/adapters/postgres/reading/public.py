@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.reading.returns import Pool
+from service.adapters.postgres.reading.rows import read_rows
 from service.application.reading.numbers import Match, look
 from service.application.reading.public import Revision
 from service.application.reading.redaction import Found
@@ -34,9 +35,14 @@ class PostgresPublicReading:
             if row is None:
                 return None
             return_no, number, seq, version, document = row
-            rows = connection.execute(_QUERIES["rows"], (return_no, _MOST_ROWS)).fetchall()
+
+            def ask(before: int, asked: int) -> list[tuple[Any, ...]]:
+                return connection.execute(_QUERIES["rows"], (return_no, before, asked)).fetchall()
+
+            rows, is_cut = read_rows(ask, seq + 1, _MOST_ROWS)
         state = decode_state(document, seq, version, b"")
-        return Found(number, state, [RecordedEvent(*each) for each in reversed(rows)])
+        told = [RecordedEvent(*each) for each in reversed(rows)]
+        return Found(number, state, told, is_whole=not is_cut and len(told) < _MOST_ROWS)
 
     def alike(self, numbers: Sequence[str]) -> list[Match]:
         looks = list({look(number) for number in numbers})

@@ -15,8 +15,10 @@ from service.application.access.bounds import Bounds, Everything
 from service.application.ports import Partition, Stored
 from service.application.reading.queues import (
     MOST_COUNTED,
+    MOST_FUSES,
     MOST_GROUPS,
     DayCount,
+    FuseState,
     ProjectionLag,
     Size,
     Sizes,
@@ -26,6 +28,7 @@ from service.domain.exceptional import CIRCUMSTANCES, EXCEPTIONAL_VERDICTS
 from service.wire.reasons import Invalid
 
 _QUERIES: Final = load_queries("queues.sql", BOUNDS)
+_FUSES: Final = load_queries("fuses.sql")
 _EXCEPTIONAL: Final = [verdict.value for verdict in EXCEPTIONAL_VERDICTS]
 _CIRCUMSTANCES: Final = [reason.value for reason in CIRCUMSTANCES]
 _REASONS: Final = [reason.value for reason in Invalid]
@@ -74,6 +77,10 @@ class PostgresQueues:
 
     def offsets(self, _: Everything) -> dict[Partition, Stored]:
         return {(topic, partition): stored_of(*rest) for topic, partition, *rest in self._ask("offsets")}
+
+    def fuses(self, _: Everything) -> list[FuseState]:
+        with translated(), self._pool.connection() as connection:
+            return [FuseState(*row) for row in connection.execute(_FUSES["fuses"], (MOST_FUSES,)).fetchall()]
 
     def projection_lag(self, _: Everything) -> ProjectionLag:
         return ProjectionLag(*self._ask("projection_lag")[0])

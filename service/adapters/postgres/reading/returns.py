@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from math import inf
 from typing import Any, Final
@@ -17,12 +17,13 @@ from service.adapters.postgres.access import tokens
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.reading.bounds import state_seen
+from service.adapters.postgres.reading.rows import read_rows
 from service.adapters.postgres.session import SESSION, begin_session
 from service.adapters.postgres.working import WorkingConnection
 from service.application.access.bounds import Bounds
 from service.application.access.callers import Caller
 from service.application.access.within import row_within
-from service.application.reading.tracking import RecordedEvent
+from service.application.reading.tracking import HistoryPage, RecordedEvent
 from service.domain.journey import State
 from service.errors import Fatal, ServiceError
 from service.wire.stored import decode_state
@@ -139,20 +140,27 @@ class PostgresReading:
             found = _state(connection, bounds, return_id)
         return None if found is None else found[1]
 
-    def history(
-        self, bounds: Bounds, return_id: str, after: int, limit: int
-    ) -> tuple[State, Sequence[RecordedEvent]] | None:
+    def history(self, bounds: Bounds, return_id: str, after: int, limit: int) -> HistoryPage | None:
         with translated(), self._pool.connection() as connection, connection.transaction():
             found = _state(connection, bounds, return_id)
             if found is None:
                 return None
             return_no, state = found
-            rows = connection.execute(_QUERIES["history"], (return_no, after, limit)).fetchall()
-        return state, [row_within(bounds, RecordedEvent(*row)) for row in rows]
+
+            def ask(seq: int, number: int) -> list[tuple[Any, ...]]:
+                return connection.execute(_QUERIES["history"], (return_no, seq, number)).fetchall()
+
+            rows, is_cut = read_rows(ask, after, limit)
+        return HistoryPage(state, [row_within(bounds, RecordedEvent(*row)) for row in rows], is_cut)
 
     def caller_of(self, token: str) -> Caller | None:
         with translated(), self._pool.connection() as connection:
             return tokens.find_caller(connection, token)
+
+    def token_hashes(self) -> frozenset[bytes]:
+        """Of all valid tokens. Raises Retryable."""
+        with translated(), self._pool.connection() as connection:
+            return tokens.valid_hashes(connection)
 
     def problems(self) -> list[str]:
         try:

@@ -1,4 +1,4 @@
--- What the operations desk asks of one return, one connote, or a number that could be anything. Lists are in listing.sql.
+-- What the operations desk asks of one return, or of a number that could be anything. Lists are in listing.sql.
 -- {bounds} and {bounds_of_row}: see reading/bounds.py; of who is not bound they ask nothing.
 
 -- name: find
@@ -62,7 +62,7 @@ WHERE r.return_id = %s
 -- name: rows
 -- history_pkey backwards, one range.
 SELECT seq, source, id, type, code, milestone, occurred_at, recorded_at, verdict, reason, zone_source,
-       topic, partition, "offset", data, utc_offset
+       topic, partition, "offset", data, utc_offset, octet_length(data::text)
 FROM history
 WHERE return_no = %s AND seq < %s
 ORDER BY seq DESC
@@ -75,32 +75,3 @@ FROM history
 WHERE return_no = %s
 ORDER BY seq
 LIMIT %s
-
--- name: members
--- connote_members_pkey, one range; returns_pkey and search_returns_pkey, a probe a member.
-SELECT m.return_no, r.return_id, s.status, s.retailer, s.connote, s.complete, s.status_recorded_at
-FROM connote_members m
-JOIN returns r ON r.return_no = m.return_no
-LEFT JOIN search_returns s ON s.return_no = m.return_no
-WHERE m.connote = %(connote)s AND m.return_no > %(after)s AND {bounds}
-ORDER BY m.return_no
-LIMIT %(limit)s
-
--- name: statuses
--- connote_members_pkey, one range; search_returns_pkey, a probe a member. Of as many members as anybody counts.
-SELECT few.status, count(*), coalesce(bool_and(few.complete), false)
-FROM (
-    SELECT s.status, s.complete FROM connote_members m
-    LEFT JOIN search_returns s ON s.return_no = m.return_no
-    WHERE m.connote = %(connote)s AND {bounds}
-    LIMIT 10000
-) few
-GROUP BY few.status
-
--- name: deliveries
--- connote_deliveries_pkey, one range, which is short.
-SELECT source, id, type, occurred_at, recorded_at, zone_source, topic, partition, "offset", data, utc_offset
-FROM connote_deliveries
-WHERE connote = %(connote)s
-ORDER BY recorded_at DESC, source, id
-LIMIT %(most)s

@@ -47,9 +47,9 @@ CROSS JOIN LATERAL (
 -- name: rows
 -- history_pkey backwards, one range.
 SELECT seq, source, id, type, code, milestone, occurred_at, recorded_at, verdict, reason, zone_source,
-       topic, partition, "offset", data, utc_offset
+       topic, partition, "offset", data, utc_offset, octet_length(data::text)
 FROM history
-WHERE return_no = %s
+WHERE return_no = %s AND seq < %s
 ORDER BY seq DESC
 LIMIT %s
 

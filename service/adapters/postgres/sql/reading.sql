@@ -12,7 +12,7 @@ WHERE r.return_id = %s
 -- name: history
 -- history_pkey, one range.
 SELECT seq, source, id, type, code, milestone, occurred_at, recorded_at, verdict, reason, zone_source,
-       topic, partition, "offset", data
+       topic, partition, "offset", data, octet_length(data::text)
 FROM history
 WHERE return_no = %s AND seq > %s
 ORDER BY seq

@@ -29,6 +29,9 @@ DELETE FROM search_counts
 -- name: clear_days
 DELETE FROM search_days
 
+-- name: clear_connotes
+DELETE FROM search_connotes
+
 -- name: clear_minutes
 DELETE FROM search_minutes
 
@@ -39,20 +42,23 @@ UPDATE cursors SET n = 0 WHERE name IN ('figures', 'minutes')
 -- name: put_returns
 -- search_returns_pkey. Returns whose status moved, the new ones among them.
 INSERT INTO search_returns AS known (return_no, return_id, retailer, route, carrier, tracking_number, order_number,
-    connote, hub, status, status_at, status_recorded_at, version, complete, created_at, updated_at, seq, reached)
+    connote, hub, status, status_at, status_recorded_at, version, complete, created_at, updated_at, seq, reached,
+    exported_at)
 SELECT return_no, return_id, retailer, route, carrier, tracking_number, order_number, connote, hub, status, status_at,
-    status_recorded_at, version, complete, created_at, updated_at, seq, reached::date[]
+    status_recorded_at, version, complete, created_at, updated_at, seq, reached::date[], exported_at
 FROM unnest(%b::int8[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
     %b::text[], %b::timestamptz[], %b::timestamptz[], %b::int4[], %b::bool[], %b::timestamptz[], %b::timestamptz[],
-    %b::int4[], %b::text[]) AS new (return_no, return_id, retailer, route, carrier, tracking_number, order_number,
-    connote, hub, status, status_at, status_recorded_at, version, complete, created_at, updated_at, seq, reached)
+    %b::int4[], %b::text[], %b::timestamptz[]) AS new (return_no, return_id, retailer, route, carrier, tracking_number,
+    order_number, connote, hub, status, status_at, status_recorded_at, version, complete, created_at, updated_at, seq,
+    reached, exported_at)
 WHERE status_recorded_at IS NOT NULL
 ON CONFLICT (return_no) DO UPDATE SET
     retailer = excluded.retailer, route = excluded.route, carrier = excluded.carrier,
     tracking_number = excluded.tracking_number, order_number = excluded.order_number, connote = excluded.connote,
     hub = coalesce(excluded.hub, known.hub), status = excluded.status, status_at = excluded.status_at,
     status_recorded_at = excluded.status_recorded_at, version = excluded.version, complete = excluded.complete,
-    created_at = excluded.created_at, updated_at = excluded.updated_at, seq = excluded.seq, reached = excluded.reached
+    created_at = excluded.created_at, updated_at = excluded.updated_at, seq = excluded.seq, reached = excluded.reached,
+    exported_at = excluded.exported_at
 WHERE known.seq < excluded.seq
 
 -- name: touch_returns
@@ -61,16 +67,17 @@ UPDATE search_returns AS known SET
     retailer = new.retailer, route = new.route, carrier = new.carrier, tracking_number = new.tracking_number,
     order_number = new.order_number, connote = new.connote, hub = coalesce(new.hub, known.hub), status = new.status,
     status_at = new.status_at, version = new.version, complete = new.complete, created_at = new.created_at,
-    updated_at = new.updated_at, seq = new.seq, reached = new.reached::date[]
+    updated_at = new.updated_at, seq = new.seq, reached = new.reached::date[], exported_at = new.exported_at
 FROM unnest(%b::int8[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
     %b::text[], %b::timestamptz[], %b::timestamptz[], %b::int4[], %b::bool[], %b::timestamptz[], %b::timestamptz[],
-    %b::int4[], %b::text[]) AS new (return_no, return_id, retailer, route, carrier, tracking_number, order_number,
-    connote, hub, status, status_at, status_recorded_at, version, complete, created_at, updated_at, seq, reached)
+    %b::int4[], %b::text[], %b::timestamptz[]) AS new (return_no, return_id, retailer, route, carrier, tracking_number,
+    order_number, connote, hub, status, status_at, status_recorded_at, version, complete, created_at, updated_at, seq,
+    reached, exported_at)
 WHERE known.return_no = new.return_no AND known.seq < new.seq AND new.status_recorded_at IS NULL
 
 -- name: counted
 -- search_returns_pkey
-SELECT known.return_no, known.seq, known.route, known.status, known.reached
+SELECT known.return_no, known.seq, known.route, known.status, known.reached, known.connote, known.retailer, known.carrier
 FROM unnest(%b::int8[]) AS wanted (return_no)
 CROSS JOIN LATERAL (SELECT * FROM search_returns WHERE return_no = wanted.return_no OFFSET 0) AS known
 
@@ -85,6 +92,43 @@ ON CONFLICT (route, status) DO UPDATE SET returns = known.returns + excluded.ret
 INSERT INTO search_days AS known (day, milestone, route, returns)
 SELECT * FROM unnest(%b::date[], %b::text[], %b::text[], %b::int8[])
 ON CONFLICT (day, milestone, route) DO UPDATE SET returns = known.returns + excluded.returns
+
+-- name: count_connotes
+-- search_connotes_pkey
+INSERT INTO search_connotes AS known (connote, retailer, carrier, under_way, delivered)
+SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::int8[], %b::int8[])
+ON CONFLICT (connote, retailer, carrier) DO UPDATE SET
+    under_way = known.under_way + excluded.under_way, delivered = known.delivered + excluded.delivered
+
+-- name: time_connotes
+-- search_connotes_pkey; search_returns_travelling, three probes a share.
+UPDATE search_connotes AS known SET
+    exported_at = coalesce(waiting.exported_at, (
+        SELECT exported_at FROM search_returns
+        WHERE connote = moved.connote AND retailer = moved.retailer AND carrier = moved.carrier AND status = 'RDBTC'
+            AND status_at = arrived.delivered_at AND exported_at IS NOT NULL
+        ORDER BY exported_at LIMIT 1
+    )),
+    delivered_at = arrived.delivered_at
+FROM unnest(%b::text[], %b::text[], %b::text[]) AS moved (connote, retailer, carrier)
+LEFT JOIN LATERAL (
+    SELECT status_at AS exported_at FROM search_returns
+    WHERE connote = moved.connote AND retailer = moved.retailer AND carrier = moved.carrier AND status = 'RE'
+    ORDER BY status_at LIMIT 1
+) waiting ON true
+LEFT JOIN LATERAL (
+    SELECT status_at AS delivered_at FROM search_returns
+    WHERE connote = moved.connote AND retailer = moved.retailer AND carrier = moved.carrier AND status = 'RDBTC'
+    ORDER BY status_at DESC LIMIT 1
+) arrived ON true
+WHERE known.connote = moved.connote AND known.retailer = moved.retailer AND known.carrier = moved.carrier
+
+-- name: forget_connotes
+-- search_connotes_pkey. Nothing travels under them any more: an export was declared a mistake, or names another one.
+DELETE FROM search_connotes AS known
+USING unnest(%b::text[], %b::text[], %b::text[]) AS moved (connote, retailer, carrier)
+WHERE known.connote = moved.connote AND known.retailer = moved.retailer AND known.carrier = moved.carrier
+    AND known.under_way <= 0 AND known.delivered <= 0
 
 -- name: count_minutes
 -- batches_pkey, cursors_pkey, search_minutes_pkey. With a cursor of its own: a batch that is read again is not counted again.

@@ -14,6 +14,10 @@ SELECT {caller} FROM tokens WHERE hash = %s AND {valid}
 -- All of them; there are as many as there are clients and people.
 SELECT {caller}, created_at, revoked_at, expires_at, last_used_at FROM tokens ORDER BY token_no
 
+-- name: valid_hashes
+-- tokens_pkey, backwards; there are as many as there are clients and people.
+SELECT hash FROM tokens WHERE {valid} ORDER BY token_no DESC LIMIT %s
+
 -- name: revoke_token
 -- tokens_pkey. Answers whether there is such a token; one that was revoked before keeps its time.
 UPDATE tokens SET revoked_at = coalesce(revoked_at, now()) WHERE token_no = %s RETURNING token_no

@@ -72,6 +72,19 @@ FULL JOIN (
 WHERE coalesce(held.returns, 0) <> coalesce(counted.returns, 0)
 ORDER BY day, milestone, route
 
+-- name: miscounted_connotes
+SELECT connote, retailer, carrier, coalesce(held.under_way, 0), coalesce(counted.under_way, 0),
+    coalesce(held.delivered, 0), coalesce(counted.delivered, 0)
+FROM search_connotes AS held
+FULL JOIN (
+    SELECT connote, retailer, carrier, count(*) FILTER (WHERE status = 'RE') AS under_way,
+        count(*) FILTER (WHERE status = 'RDBTC') AS delivered
+    FROM search_returns WHERE connote IS NOT NULL AND status IN ('RE', 'RDBTC') GROUP BY connote, retailer, carrier
+) AS counted USING (connote, retailer, carrier)
+WHERE coalesce(held.under_way, 0) <> coalesce(counted.under_way, 0)
+    OR coalesce(held.delivered, 0) <> coalesce(counted.delivered, 0)
+ORDER BY connote, retailer, carrier
+
 -- name: miscounted_minutes
 SELECT minute, coalesce(held.events, 0), coalesce(counted.events, 0)
 FROM search_minutes AS held

@@ -13,6 +13,7 @@ import pytest
 
 from service.adapters.postgres.journal.search import PostgresSearch
 from service.application.journal.slices import SliceLimits
+from service.domain.milestones import Milestone
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
 from service.runtime.projector import Projector
@@ -73,6 +74,34 @@ def recounted(database: str) -> tuple[dict[Any, int], dict[Any, int], dict[Any, 
     return dict(counts), dict(days), dict(minutes)
 
 
+def travelling(database: str) -> list[Any]:
+    """What is kept of connotes: of each share how many are under way and delivered, and since when."""
+    with psycopg.connect(database) as connection:
+        return connection.execute("SELECT * FROM search_connotes ORDER BY 1, 2, 3").fetchall()
+
+
+def travelling_by_history(database: str) -> list[Any]:
+    """The same from nothing but the histories."""
+    shares: dict[Any, list[Any]] = {}
+    with psycopg.connect(database) as connection:
+        states = connection.execute(LAST_STATES).fetchall()
+    for document, seq, version in states:
+        state = decode_state(document, seq, version, b"")
+        counts, attributes = state.timeline.counts, state.evidence.attributes
+        assert attributes is not None
+        if state.evidence.connote is not None and state.timeline.status in ("RE", "RDBTC"):
+            delivery = counts.get(Milestone.RDBTC)
+            times = from_micros(counts[Milestone.RE].at), None if delivery is None else from_micros(delivery.at)
+            shares.setdefault((state.evidence.connote, attributes.retailer, attributes.carrier), []).append(times)
+    found = []
+    for share, members in sorted(shares.items()):
+        under_way = [exported for exported, delivered in members if delivered is None]
+        last = max((delivered for _, delivered in members if delivered is not None), default=None)
+        exported = min(under_way or [at for at, delivered in members if delivered == last])
+        found.append((*share, len(under_way), len(members) - len(under_way), exported, last))
+    return found
+
+
 def voids(database: str, share: float, seed: int) -> list[dict[str, Any]]:
     """Voids of some of the events that count, creations aside."""
     with psycopg.connect(database) as connection:
@@ -96,8 +125,12 @@ def test_they_are_what_a_full_count_gives(
         filler.fill(records[start : start + 300], batch=150)
         project(rows=rows)
         assert kept(database) == recounted(database)
+        assert travelling(database) == travelling_by_history(database)
+    before = travelling(database)
+    assert {row[3] > 0 for row in before} == {row[4] > 0 for row in before} == {True, False}
 
     project(*voids(database, 0.3, seed=31), rows=rows)
+    assert travelling(database) == travelling_by_history(database) != before
 
     figures = kept(database)
     assert figures == recounted(database)
@@ -116,13 +149,15 @@ def test_a_slice_that_comes_again_counts_nothing_twice(
     project(rows=100)
 
     assert kept(database) == recounted(database)
+    assert travelling(database) == travelling_by_history(database)
 
 
 def test_made_from_nothing_they_are_the_same(database: str, filler: Filler, project: Callable[..., None]) -> None:
     filler.fill(world(60, seed=33, shuffle=True))
     project(rows=100)
-    before = kept(database)
+    before, under_way = kept(database), travelling(database)
     with psycopg.connect(database) as connection:
+        connection.execute("UPDATE search_connotes SET delivered = 7, exported_at = now()")
         connection.execute("UPDATE search_counts SET returns = returns + 7")
         connection.execute("DELETE FROM search_days WHERE milestone = 'RT'")
         connection.execute("UPDATE search_minutes SET events = 1")
@@ -131,6 +166,7 @@ def test_made_from_nothing_they_are_the_same(database: str, filler: Filler, proj
         Projector(tables, Stop(), Metrics()).rebuild()
 
     assert kept(database) == before
+    assert travelling(database) == under_way
     filler.fill(world(20, seed=34))
     project()
     assert kept(database) == recounted(database)

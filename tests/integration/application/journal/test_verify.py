@@ -55,6 +55,10 @@ def test_lists_and_figures_that_are_behind_are_right_as_far_as_they_are(listed: 
             "UPDATE search_days SET returns = 3 WHERE milestone = 'RT'",
             "figures: 3 returns of omnirps reached RT on 2026-11-20, and 1 did",
         ),
+        (
+            "INSERT INTO search_connotes VALUES ('C-1', 'acme', 'generic', 2, 1, NULL, NULL)",
+            "figures: under connote C-1 2 returns of acme and generic are on their way and 1 delivered, and there are 0 and 0",
+        ),
     ),
 )
 def test_what_readers_see_wrongly_is_differences(listed: str, statement: str, sentence: str) -> None:

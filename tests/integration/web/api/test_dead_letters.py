@@ -134,3 +134,38 @@ def test_a_letter_that_is_not_there_is_a_problem(client: Client, method: str, pa
 
     assert answer.status_code == 404
     assert answer.json()["type"] == "urn:returns-status:problem:unknown-letter"
+
+
+def test_a_letter_is_sent_through_corrected_and_stays_as_it_came(client: Client, database: str) -> None:
+    ingest(database, [creation()])
+    wrong = scan("COLLECTED", "10:00")
+    wrong["data"]["carrier"] = "Generic Courier"
+    value = json.dumps(wrong).encode()
+    bury(database, value)
+    (letter,) = client.get("/v1/dead-letters").json()["items"]
+    path = f"/v1/dead-letters/{letter['id']}/replay"
+
+    refused = [
+        client.post(path, json=body).status_code
+        for body in (
+            {"set": {}, "by": "J. Doe"},
+            {"set": {"data.hub": "x"}},
+            {"set": {"data[x]": 1}, "by": "J. Doe"},
+            {"set": {"data.hub": "x"}, "by": "J.\0Doe"},
+        )
+    ]
+    failed = client.post(path, json={"set": {"data.carrier": "Other Courier"}, "by": "J. Doe"}).json()
+    done = client.post(path, json={"set": {"data.carrier": "generic"}, "by": "J. Doe"}).json()
+
+    assert refused == [422] * 4
+    assert (failed["fate"], failed["reason"]) == ("failed", "bad_value")
+    assert failed["error"].startswith("as corrected: data.carrier: ")
+    assert (done["fate"], done["verdict"]) == ("recorded", "advanced")
+    whole = client.get(f"/v1/dead-letters/{letter['id']}").json()
+    assert whole["resolved_at"] is not None
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT value FROM dead_letters").fetchall() == [(value,)]
+        noted = connection.execute("SELECT subject, detail FROM audit WHERE action = 'replay'").fetchall()
+        kept = connection.execute("SELECT data ->> 'carrier' FROM history WHERE id = %s", (wrong["id"],)).fetchall()
+    assert noted == [(str(letter["id"]), {"changed": "data.carrier", "by": "J. Doe"})] * 2
+    assert kept == [("generic",)]

@@ -16,7 +16,7 @@ from service.wire.record import Record
 from tests.support.api import api, project, settings_for
 from tests.support.feeds import NAMES, SECRET, body, headers, sample, source
 from tests.support.filling import Filler
-from tests.support.journals import creation, ingest
+from tests.support.journals import DELIVERED, RE, RP, creation, event, ingest
 from tests.support.loglines import logged
 from tests.support.topics import Clients, Topics
 from tests.support.waiting import eventually
@@ -24,9 +24,11 @@ from tests.support.waiting import eventually
 
 @pytest.fixture
 def opened(tmp_path: Path) -> str:
-    """Every feed that ships, with one secret."""
+    """Every feed that ships, with one secret, and one of them a second time for connotes."""
     file = tmp_path / "feeds.toml"
-    file.write_text("".join(f'[{name}]\nsecret = "{SECRET}"\n' for name in NAMES), encoding="utf-8")
+    entries = [f'[{name}]\nsecret = "{SECRET}"\n' for name in NAMES]
+    entries.append(f'[final-mile]\nfeed = "omniparcel"\nnumbers = "connotes"\nsecret = "{SECRET}"\n')
+    file.write_text("".join(entries), encoding="utf-8")
     return str(file)
 
 
@@ -36,8 +38,14 @@ def topic(topics: Topics) -> str:
 
 
 @pytest.fixture
-def client(database: str, topic: str, topics: Topics, opened: str) -> Iterator[Client]:
-    settings = settings_for(database, topics.bootstrap_servers, topic_scans=topic, feeds_file=opened)
+def deliveries(topics: Topics) -> str:
+    return topics.create("deliveries")
+
+
+@pytest.fixture
+def client(database: str, topic: str, deliveries: str, topics: Topics, opened: str) -> Iterator[Client]:
+    names = {"topic_scans": topic, "topic_deliveries": deliveries}
+    settings = settings_for(database, topics.bootstrap_servers, feeds_file=opened, **names)
     with api(settings, "read", "ops") as client:
         yield client
 
@@ -104,6 +112,35 @@ def test_what_a_feed_brings_moves_its_return_and_what_cannot_be_read_is_a_dead_l
     assert {letter["reason"] for letter in letters} == {"bad_time"}
     letter = client.get(f"/v1/dead-letters/{letters[0]['id']}").json()
     assert "2018-28-28T17:22:43" in json.dumps(letter)
+
+
+def test_a_feed_of_connotes_delivers_all_that_travels_under_one_and_ignores_its_other_scans(
+    client: Client, database: str, topics: Topics, topic: str, deliveries: str, clients: Clients
+) -> None:
+    hub = {"return_id": "R-1", "hub": "akl1"}
+    exported = [event(RP, "rp", "10:00", **hub), event(RE, "re", "11:00", connote="CN-1", **hub)]
+    ingest(database, [creation("R-1"), *exported])
+    scans = [{"OmniCode": code, "EventDT": f"2026-11-22T1{at}:00:00"} for at, code in enumerate(("OP-33", "OP-72"))]
+    content = json.dumps([{"ConsignmentNo": "CN-1", "Events": scans}]).encode()
+    signed: Any = {
+        name: value.encode() for name, value in headers(source("omniparcel").feed.signature, content).items()
+    }
+
+    answer = client.post("/v1/feeds/final-mile", content=content, headers=signed)
+
+    assert [(item["state"], item["meaning"]) for item in answer.json()["items"]] == [
+        ("ignored", "RT"),
+        ("accepted", "RDBTC"),
+    ]
+    assert (topics.end(topic), topics.end(deliveries)) == (0, 1)
+    (record,) = clients.read(deliveries, 1)
+    told = json.loads(record.value)
+    assert (record.key, told["type"], told["source"]) == (b"CN-1", DELIVERED, "/feeds/final-mile")
+    ingest(database, [told])
+    project(database)
+    connote = client.get("/v1/connotes/CN-1").json()
+    # The carrier's clock is Auckland's, 13 hours ahead.
+    assert (connote["state"], connote["delivered_at"]) == ("delivered", "2026-11-21T22:00:00Z")
 
 
 def test_a_request_that_is_not_signed_publishes_nothing_and_is_told_what_it_lacks(

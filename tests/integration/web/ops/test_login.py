@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_network
 
 import psycopg
 import pytest
@@ -17,7 +18,7 @@ from service.wiring import serving
 from tests.support.api import settings_for, token
 from tests.support.loglines import logged
 from tests.support.ops import ATTACKS, MARK, assert_escaped, audit, desk, fields, log_in, texts
-from tests.support.web import served
+from tests.support.web import behind_tls, served
 
 pytestmark = pytest.mark.postgres
 
@@ -64,13 +65,33 @@ def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites_and_the_id_is_no
     assert session_id.encode() not in row[1]
 
 
-def test_over_https_the_cookie_stays_there(database: str) -> None:
-    with desk(settings_for(database)) as client:
+@pytest.mark.parametrize("by", ("a proxy that is believed", "the address that people come under"))
+def test_over_https_the_cookies_stay_there_and_belong_to_the_host(database: str, by: str) -> None:
+    settings = settings_for(database, public_url=None if by.startswith("a proxy") else "https://desk.example")
+    proxies = [ip_network("127.0.0.1")] if by.startswith("a proxy") else []
+    with serving.web(settings, Metrics(), Stop()) as app, served(app, proxies=proxies) as client:
         # The proxy in front of the test's server is the test itself.
-        client.headers["x-forwarded-proto"] = "https"
+        behind_tls(client)
+        if proxies:
+            client.headers["x-forwarded-proto"] = "https"
+        answer = log_in(client, token(settings, "ops"))
+        is_in = _is_in(client)
+        client.cookies.set(guard.SESSION, client.cookies[f"__Host-{guard.SESSION}"], domain="127.0.0.1", path="/")
+        client.cookies.delete(f"__Host-{guard.SESSION}")
+        is_in_by_another_name = _is_in(client)
+
+    cookies = answer.headers.get_list("set-cookie")
+    assert (answer.status_code, is_in, is_in_by_another_name) == (303, True, False)
+    assert {cookie.partition("=")[0] for cookie in cookies} == {"__Host-ops_session", "__Host-ops_login"}
+    assert all({"Secure", "Path=/", "HttpOnly"} <= set(cookie.split("; ")) for cookie in cookies)
+    assert not [cookie for cookie in cookies if "domain" in cookie.lower()]
+
+
+def test_who_is_no_named_proxy_does_not_say_how_people_come(database: str) -> None:
+    with desk(settings_for(database), **{"x-forwarded-proto": "https"}) as client:
         page = client.get("/ops/login")
 
-    assert all("Secure" in cookie for cookie in page.headers.get_list("set-cookie"))
+    assert not [cookie for cookie in page.headers.get_list("set-cookie") if "Secure" in cookie]
 
 
 def test_a_login_gets_a_new_id_and_ends_the_session_before_it(agent: Client, database: str) -> None:
@@ -226,26 +247,31 @@ def test_the_form_of_another_session_does_nothing(agent: Client, database: str) 
     ("origin", "public_url"), (("http://{host}", None), ("https://desk.example", "https://desk.example/"))
 )
 def test_a_form_from_our_own_address_is_taken(database: str, origin: str, public_url: str | None) -> None:
-    with desk(settings_for(database, public_url=public_url), "ops") as client:
+    settings = settings_for(database, public_url=public_url)
+    with desk(settings) as client:
+        behind_tls(client)
+        log_in(client, token(settings, "ops"))
         origin = origin.format(host=client.base_url.netloc.decode())
         answer = client.post("/ops/logout", data=fields(client.get("/ops"), "/ops/logout"), headers={"origin": origin})
 
     assert answer.status_code == 303
 
 
-def test_who_fails_too_often_has_to_wait_whatever_the_token(stranger: Client, database: str) -> None:
-    good = token(settings_for(database), "ops")
+def test_who_fails_too_often_has_to_wait_and_nobody_else_who_comes_from_there(stranger: Client, database: str) -> None:
+    # Everybody behind one proxy had to wait, whatever their token, for as long as one of them went on.
+    good, of_no_use = (token(settings_for(database), scope) for scope in ("ops", "read"))
     page = fields(stranger.get("/ops/login"))
 
     answers = [stranger.post("/ops/login", data={**page, "token": f"rts_{n}"}) for n in range(12)]
-    blocked = stranger.post("/ops/login", data={**page, "token": good})
+    other = stranger.post("/ops/login", data={**page, "token": of_no_use})
+    welcome = stranger.post("/ops/login", data={**page, "token": good})
 
     assert [answer.status_code for answer in answers[:10]] == [403] * 10
     assert {answer.status_code for answer in answers[10:]} == {429}
-    assert blocked.status_code == 429
-    assert 1 <= int(blocked.headers["retry-after"]) <= 60
-    assert "Too many attempts failed" in texts(blocked)
-    assert not _is_in(stranger)
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+    assert "Too many attempts failed" in texts(answers[-1])
+    assert len(audit(database)) == 12  # ten that failed, the one of no use, and the login
+    assert (other.status_code, welcome.status_code) == (403, 303)
 
 
 def test_logins_that_succeed_are_not_counted(stranger: Client, database: str) -> None:

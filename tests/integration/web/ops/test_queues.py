@@ -417,3 +417,47 @@ def test_the_desk_works_with_the_role_of_the_web_process(database: str) -> None:
 
     assert {answer.status_code for answer in answers} == {200}
     assert execute(database, "SELECT resolved_at IS NULL FROM dead_letters") == [(False,)]
+
+
+def test_a_letter_is_corrected_at_the_desk_and_the_audit_log_says_what_was_set(agent: Client, database: str) -> None:
+    ingest(database, [creation()])
+    wrong = scan("COLLECTED", "10:00")
+    wrong["data"]["carrier"] = "Generic Courier"
+    (letter_no,) = bury(database, json.dumps(wrong).encode())
+    action = f"/ops/dead-letters/{letter_no}/replay"
+    form = fields(agent.get(f"/ops/dead-letters/{letter_no}"), action)
+
+    nonsense = agent.post(action, data=form | {"set": "data.carrier"})
+    result = agent.post(action, data=form | {"set": "data.carrier=generic\r\n\r\ndata.signed_by:=null\r\n"})
+
+    assert nonsense.status_code == 422
+    assert "PATH=VALUE or PATH:=JSON is expected" in texts(nonsense)
+    assert "data.carrier</textarea>" in nonsense.text
+    assert "stands in its return’s history" in texts(result)
+    assert execute(database, "SELECT detail FROM audit WHERE action = 'replay'") == [
+        ({"changed": "data.carrier, data.signed_by"},)
+    ]
+
+
+def test_the_desk_shows_whose_letters_are_thin_and_for_how_long_kafka_has_them(database: str, topics: Topics) -> None:
+    topic = topics.create("thin", retention_ms=str(30 * 86_400_000))
+    (letter_no,) = bury(database, None, topic=topic)
+    execute(database, "UPDATE dead_letters SET reason = 'not_json', published_at = '2026-11-20T10:00:00Z'")
+    execute(
+        database,
+        "INSERT INTO fuses (topic, partition, source, letters, last_offset, last_published_at, reason) VALUES"
+        " (%s, 3, '/hubs/<b>', 41, 7, '2026-11-20T10:00:00Z', 'not_json'), (%s, 4, '', 2, 7, now(), 'not_json')",
+        topic,
+        topic,
+    )
+    execute(database, "UPDATE fuses SET mended_at = now() WHERE partition = 4")
+
+    with desk(settings_for(database, topics.bootstrap_servers), "ops") as agent:
+        page, letter = texts(agent.get("/ops/dead-letters")), texts(agent.get(f"/ops/dead-letters/{letter_no}"))
+
+    assert "/hubs/<b> Invalid" in page
+    assert "41 without a body, the last one: Not JSON" in page
+    assert "Source cannot be read Mended" in page
+    assert "Kafka has it until about Dec 20, 2026" in page
+    assert "Only where it came and why is kept" in letter
+    assert "Kafka has it until about Dec 20, 2026" in letter

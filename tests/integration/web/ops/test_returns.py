@@ -356,6 +356,32 @@ def test_a_connote_shows_its_members_their_status_and_its_deliveries(agent: Clie
     assert "No delivery of this connote is known." in texts(agent.get("/ops/connotes/CN-2"))
 
 
+def test_connotes_under_way_are_listed_the_longest_first_and_what_came_without_members_last(
+    agent: Client, database: str
+) -> None:
+    for number, time in ((1, "13:00"), (2, "12:30")):
+        events = [
+            hub(journals.RP, "12:00", f"R-{number}"),
+            hub(journals.RE, time, f"R-{number}", connote=f"CN-{number}"),
+        ]
+        recorded(database, [creation(f"R-{number}"), *events])
+    recorded(database, [delivery("CN-3")])
+
+    answer, file = agent.get("/ops/connotes"), agent.get("/ops/connotes.csv")
+
+    assert [each for each in re.findall(r"CN-\d", texts(answer)) if each] == ["CN-2", "CN-1", "CN-3"]
+    assert "Delivered without members" in texts(answer)
+    assert [line.split(",")[:2] for line in file.text.splitlines()[1:]] == [
+        ["CN-2", "under_way"],
+        ["CN-1", "under_way"],
+        ["CN-3", "without_members"],
+    ]
+    only = agent.get("/ops/connotes", params={"state": "without_members"})
+    assert re.findall(r"CN-\d", texts(only)) == ["CN-3"]
+    assert agent.get("/ops/connotes", params={"state": "lost"}).status_code == 404
+    assert 'href="/ops/connotes/CN-2"' in agent.get("/ops/returns/R-2").text
+
+
 def test_a_large_connote_is_read_page_by_page(agent: Client, database: str) -> None:
     returns = [f"R-{n:03}" for n in range(70)]
     batch = [creation(each) for each in returns]

@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import date
 from typing import NamedTuple
 
-from service.application.journal.figures import MILESTONES, Counted, Figures, Reached, reached_days
+from service.application.journal.figures import (
+    MILESTONES,
+    Counted,
+    Figures,
+    Reached,
+    Share,
+    Travelling,
+    reached_days,
+)
 from service.domain.journey import replay
 from tests.unit.domain.histories import story
 
@@ -22,6 +30,9 @@ class Now(NamedTuple):
     route: str
     status: str
     reached: Reached
+    connote: str | None = None
+    retailer: str = "acme"
+    carrier: str = "generic"
 
 
 def reached(**days: date) -> Reached:
@@ -91,3 +102,40 @@ def test_days_are_those_of_utc_and_only_of_what_counts() -> None:
         "RC": date(1970, 1, 1),
         "DS": date(1970, 1, 2),
     }
+
+
+def test_under_a_connote_travels_what_was_exported_under_it_and_what_was_delivered() -> None:
+    figures = Figures()
+    share = Share("C-1", "acme", "generic")
+    known = {2: Counted(4, "omnirps", "RE", NOTHING, *share), 3: Counted(4, "omnirps", "RE", NOTHING, *share)}
+
+    figures.move(
+        known,
+        [
+            Now(1, 4, "omnirps", "RE", NOTHING, *share),
+            Now(2, 5, "omnirps", "RDBTC", NOTHING, *share),
+            Now(3, 5, "omnirps", "RP", NOTHING, *share),  # its export was declared a mistake
+            Now(4, 3, "omnirps", "DS", NOTHING, *share),  # an export that is held
+            Now(5, 4, "omnirps", "RE", NOTHING, None),
+        ],
+    )
+
+    assert figures.connotes == {share: Travelling(under_way=-1, delivered=1)}
+
+
+def test_a_return_that_changes_its_connote_leaves_one_and_joins_the_other() -> None:
+    figures = Figures()
+    before, after = Share("C-1", "acme", "generic"), Share("C-2", "acme", "generic")
+
+    figures.move({1: Counted(4, "omnirps", "RE", NOTHING, *before)}, [Now(1, 5, "omnirps", "RE", NOTHING, *after)])
+
+    assert figures.connotes == {before: Travelling(-1, 0), after: Travelling(1, 0)}
+
+
+def test_a_share_of_which_only_a_time_moved_is_named_too() -> None:
+    figures = Figures()
+    share = Share("C-1", "acme", "generic")
+
+    figures.move({1: Counted(4, "omnirps", "RE", None, *share)}, [Now(1, 5, "omnirps", "RE", NOTHING, *share)])
+
+    assert figures.connotes == {share: Travelling(0, 0)}

@@ -9,7 +9,7 @@ import pytest
 
 from service.application.access.bounds import UNBOUND, Bounds
 from service.application.reading.redaction import Found
-from service.application.reading.tracking import RecordedEvent, counts, find_history, find_return
+from service.application.reading.tracking import HistoryPage, counts, find_history, find_return
 from service.domain.journey import State
 from service.wire.documents import return_document
 from tests.support import journals
@@ -36,12 +36,10 @@ class OneReturn:
     def state(self, bounds: Bounds, return_id: str) -> State | None:
         return self.known.state if bounds == UNBOUND and return_id == self.known.number else None
 
-    def history(
-        self, bounds: Bounds, return_id: str, after: int, limit: int
-    ) -> tuple[State, Sequence[RecordedEvent]] | None:
+    def history(self, bounds: Bounds, return_id: str, after: int, limit: int) -> HistoryPage | None:
         self.asked.append((after, limit))
         rows = [row for row in self.known.rows if row.seq > after][:limit]
-        return (self.known.state, rows) if bounds == UNBOUND and return_id == self.known.number else None
+        return HistoryPage(self.known.state, rows) if bounds == UNBOUND and return_id == self.known.number else None
 
 
 def test_a_return_is_found_by_its_id_and_another_one_is_not() -> None:

@@ -1,4 +1,4 @@
-"""What a worker has, in any order of gains, losses, holds, failures and blown fuses."""
+"""What a worker has, in any order of gains, losses, holds and failures."""
 
 from __future__ import annotations
 
@@ -80,20 +80,6 @@ def test_after_a_failure_everything_is_uncertain_and_what_moved_is_not_held_any_
     assert not assignment.uncertain
 
 
-def test_one_that_is_stopped_takes_nothing_until_it_is_gained_anew() -> None:
-    assignment = assigned(A, B)
-    assignment.hold(items(A, 0, 3) + items(B, 0, 1))
-
-    assignment.blow(A)
-    assignment.hold(items(A, 3, 2))
-
-    assert offsets(assignment.held, A) == []
-    assert (assignment.positions, set(assignment.open)) == ({A: 0, B: 0}, {B})
-    assignment.rebalance({A}, {A})
-    assignment.take_up({A: 5})
-    assert (set(assignment.blown), set(assignment.open)) == (set(), {A, B})
-
-
 def test_what_comes_is_held_behind_what_is_held_already_but_for_partitions_that_are_not_read() -> None:
     assignment = assigned(A, B)
 
@@ -104,14 +90,13 @@ def test_what_comes_is_held_behind_what_is_held_already_but_for_partitions_that_
     assert held == [(A, 0), (A, 1), (B, 0), (A, 2), (B, 1)]
 
 
-def test_a_partition_that_is_not_this_workers_cannot_be_stopped_moved_or_begun_again() -> None:
+def test_a_partition_that_is_not_this_workers_cannot_be_moved_or_begun_again() -> None:
     assignment = assigned(B)
 
-    assignment.blow(A)
     assignment.begin_again({A})
 
     assert assignment.settle({A: 3}) == set()
-    assert (assignment.positions, set(assignment.gained), set(assignment.blown)) == ({B: 0}, set(), set())
+    assert (assignment.positions, set(assignment.gained)) == ({B: 0}, set())
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -140,7 +125,7 @@ class AnyOrder(RuleBasedStateMachine):
     def hold(self, partition: Partition, number: int) -> None:
         first = self.reads_at.get(partition, 0)
         self.assignment.hold(items(partition, first, number))
-        if partition in self.assignment.open:
+        if partition in self.assignment.positions:
             self.reads_at[partition] = first + number
 
     @precondition(lambda self: not self.assignment.uncertain)
@@ -170,12 +155,6 @@ class AnyOrder(RuleBasedStateMachine):
         for partition in partitions:
             self.reads_at.pop(partition, None)
 
-    @rule(partition=st.sampled_from((A, B, C)))
-    def blow(self, partition: Partition) -> None:
-        self.assignment.blow(partition)
-        if partition in self.assignment.blown:
-            self.reads_at[partition] = self.assignment.positions[partition]
-
     @rule(partitions=PARTITIONS)
     def give_back(self, partitions: set[Partition]) -> None:
         self.assignment.give_back(partitions)
@@ -192,7 +171,6 @@ class AnyOrder(RuleBasedStateMachine):
         assignment = self.assignment
         assert not set(assignment.gained) & assignment.positions.keys()
         assert set(assignment.uncertain) <= assignment.positions.keys()
-        assert set(assignment.blown) <= assignment.positions.keys()
 
     @invariant()
     def what_is_held_is_read_without_gap_from_where_its_partition_stands(self) -> None:
@@ -200,7 +178,7 @@ class AnyOrder(RuleBasedStateMachine):
             held = offsets(self.assignment.held, partition)
             if not held:
                 continue
-            assert partition in self.assignment.open
+            assert partition in self.assignment.positions
             assert held == list(range(held[0], self.reads_at[partition]))
             assert held[0] == self.assignment.positions[partition]
 

@@ -8,6 +8,7 @@ import pytest
 
 from service.application.clocks import SYSTEM
 from service.application.journal.ingest import Outcome
+from service.application.ports import DeadLetter
 from service.metrics import Metrics
 from service.runtime.ingest.intake import Intake
 from service.runtime.ingest.worker import LoopOptions
@@ -69,11 +70,16 @@ class Bench:
             else:
                 self.kafka.put(A, value)
         self.intake.poll(self.source, 0)
-        self.intake.take()
+        self.taken = self.intake.take()
 
     @property
     def is_blown(self) -> bool:
-        return self.intake.blown([B, A]) == [A]
+        return self.observer._board.blown == {A}
+
+    @property
+    def thin(self) -> list[bool]:
+        """Of the letters that came last, in their order."""
+        return [item.is_thin for item in self.taken if isinstance(item, DeadLetter)]
 
 
 @pytest.mark.parametrize(("seconds", "timeout_ms"), ((0.2, 200), (0.0001, 1), (0.0101, 11), (0, 0)))
@@ -122,7 +128,6 @@ def test_time_is_that_of_the_batch_for_which_it_was_spent() -> None:
 class TestFuse:
     def test_hears_of_valid_records_once_there_was_an_invalid_one(self) -> None:
         bench = Bench(fuse_run=4)
-        assert bench.intake.blown([A]) == []
 
         bench.takes(b"{")
         for _ in range(2):
@@ -146,6 +151,27 @@ class TestFuse:
 
         bench.takes(b"{")
         assert bench.is_blown
+
+    def test_takes_what_it_can_read_of_a_letter_for_its_source_and_leaves_the_others_whole(self) -> None:
+        bench = Bench(fuse_run=3)
+        broken, other = creation() | {"type": "x"}, creation() | {"type": "x", "source": "/other"}
+        bench.takes(broken, broken, broken, other, b"{", creation() | {"source": "/other"}, broken)
+
+        assert bench.thin == [False, False, True, False, False, True]
+        letters = [item for item in bench.taken if isinstance(item, DeadLetter)]
+        assert [letter.source for letter in letters] == ["/test"] * 3 + ["/other", None, "/test"]
+
+    def test_leaves_of_a_thin_letter_where_it_is_and_why(self) -> None:
+        bench = Bench(fuse_run=1)
+        bench.takes(creation() | {"type": "of a type that nobody knows"})
+
+        (letter,) = bench.taken
+        assert isinstance(letter, DeadLetter)
+        record = letter.record
+        assert (record.topic, record.partition, record.offset, record.timestamp) == (*A, 0, 1_795_600_000_000)
+        assert record.topic_id == bench.kafka.ids["in"]
+        assert (record.key, record.value, record.headers) == (None, None, ())
+        assert (letter.reason, len(letter.error)) == ("unknown_type", 200)
 
     def test_is_as_new_with_another_owner(self) -> None:
         bench = Bench(fuse_run=2)

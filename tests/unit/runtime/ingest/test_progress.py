@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from service.application.ports import Partition
-from service.errors import Fatal
 from service.runtime.ingest.progress import Drain, Progress
 from tests.support.fakes import Clock, FakeKafka, FakeSource, MemoryJournal
 from tests.support.journals import creation
@@ -53,8 +52,8 @@ class Bench:
         self.journal.tables.offsets |= {A: 3, B: 0}
         self.journal.tables.bound |= {A: (self.kafka.ids["in"], 0), B: (self.kafka.ids["other"], 0)}
 
-    def is_done(self, *blown: Partition) -> bool:
-        return self.drain.is_done(self.journal, self.source, blown)
+    def is_done(self) -> bool:
+        return self.drain.is_done(self.journal, self.source)
 
 
 @pytest.fixture
@@ -64,27 +63,25 @@ def bench() -> Bench:
 
 class TestIngested:
     @pytest.mark.parametrize(
-        ("positions", "blown", "is_ingested"),
+        ("positions", "is_ingested"),
         (
-            ({}, (), False),  # a worker that has no partition yet
-            ({A: 2, B: 0}, (), False),
-            ({A: 3, B: 0}, (), True),
-            ({A: 4}, (), True),
-            ({B: 0}, (), True),  # A is another worker's to read
-            ({A: 2, B: 0}, (A,), True),  # it will never be
-            ({A: 2, B: 0}, (B,), False),
+            ({}, False),  # a worker that has no partition yet
+            ({A: 2, B: 0}, False),
+            ({A: 3, B: 0}, True),
+            ({A: 4}, True),
+            ({B: 0}, True),  # A is another worker's to read
         ),
     )
     def test_is_what_a_worker_whose_partitions_are_at_their_goals_has(
-        self, bench: Bench, positions: Mapping[Partition, int], blown: tuple[Partition, ...], *, is_ingested: bool
+        self, bench: Bench, positions: Mapping[Partition, int], *, is_ingested: bool
     ) -> None:
-        assert bench.drain.is_ingested(positions, blown) is is_ingested
+        assert bench.drain.is_ingested(positions) is is_ingested
 
     def test_the_goal_is_what_was_there_at_the_start(self, bench: Bench) -> None:
         bench.kafka.put(A, creation())
         bench.kafka.put(B, creation())
 
-        assert bench.drain.is_ingested({A: 3, B: 0}, ())
+        assert bench.drain.is_ingested({A: 3, B: 0})
         assert bench.is_done()
 
 
@@ -148,13 +145,3 @@ class TestDone:
         assert not bench.is_done()
         bench.journal.tables.swept = 7
         assert bench.is_done()
-
-    def test_cannot_be_where_what_is_missing_was_stopped_by_its_fuse(self, bench: Bench) -> None:
-        assert bench.is_done(A, B)  # all that was wanted of it is there
-        bench.journal.tables.offsets[A] = 2
-        bench = Bench()
-        bench.journal.tables.offsets[A] = 2
-        assert not bench.is_done(B)
-
-        with pytest.raises(Fatal, match="in 0 cannot be drained: nearly everything in it is invalid"):
-            bench.is_done(A, B)

@@ -210,7 +210,6 @@ class TestStall:
         "change",
         (
             pytest.param(lambda bench: bench.assignment.commit(0, {A: 2, B: 2}), id="no lag"),
-            pytest.param(lambda bench: [bench.assignment.blow(each) for each in (A, B)], id="stopped by its fuse"),
             pytest.param(lambda bench: bench.source.revoke(A, B), id="no answer of Kafka yet"),
             pytest.param(lambda bench: bench.kafka.held_back.update({A: 0, B: 0}), id="an open transaction"),
         ),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from service.application.clocks import SYSTEM
@@ -250,26 +251,32 @@ class TestTrouble:
 
         assert bench.value("returns_conflicts_total", kind="offset") == 1
 
-    def test_blown_fuses_stand_on_the_board_and_in_the_metrics_until_their_partition_has_another_owner(
-        self, bench: Bench
-    ) -> None:
+    def test_blown_fuses_stand_on_the_board_and_in_the_metrics_until_they_are_mended(self, bench: Bench) -> None:
         one: Partition = ("scans", 0)
         other: Partition = ("hub", 7)
         with capture_logs() as lines:
-            bench.observer.blown(one)
-            bench.observer.blown(other)
+            for blown in ({one}, {one, other}, {one, other}, {other}):
+                bench.observer.fuses(frozenset(blown))
 
-        assert bench.board.blown == {one, other}
-        assert bench.value("returns_fuse_tripped", topic="scans", partition=0) == 1
-        assert [(line["event"], line["topic"], line["partition"]) for line in lines] == [
-            ("fuse_blown", "scans", 0),
-            ("fuse_blown", "hub", 7),
-        ]
-        for partition in (one, one, ("scans", 7)):  # what was not blown may be forgotten too
-            bench.observer.forget(partition)
         assert bench.board.blown == {other}
+        assert [(line["event"], line["log_level"], line["topic"], line["partition"]) for line in lines] == [
+            ("fuse_blown", "error", "scans", 0),
+            ("fuse_blown", "error", "hub", 7),
+            ("fuse_mended", "info", "scans", 0),
+        ]
         assert bench.value("returns_fuse_tripped", topic="scans", partition=0) is None
         assert bench.value("returns_fuse_tripped", topic="hub", partition=7) == 1
+
+    def test_thin_letters_are_counted_and_share_a_line(self, bench: Bench) -> None:
+        kept = [letter(), *(replace(letter(n), is_thin=True) for n in range(3))]
+        with capture_logs() as lines:
+            bench.observer.batch(kept, Outcome({}, letters_kept=kept))
+
+        assert [(line["event"], line.get("topics")) for line in lines[1:]] == [
+            ("thin_letters", {"scans": 3}),
+            ("dead_letter", None),
+        ]
+        assert bench.value("returns_thin_letters_total", topic="scans") == 3
 
     def test_brokers_that_tell_no_topic_ids_are_told_of_once_and_only_where_one_of_these_topics_is_read(
         self, bench: Bench

@@ -11,7 +11,9 @@ import pytest
 from service.application.access.audit import Action, Key
 from service.application.access.bounds import UNBOUND
 from service.application.access.callers import NOBODY, Caller
+from service.application.reading.connotes.documents import NOT_EXPORTED
 from service.application.reading.desk import KINDS, EventView
+from service.application.reading.filters import ConnoteState
 from service.application.reading.listing import STUCK_HOURS
 from service.application.reading.local_time import LocalTime
 from service.application.reading.public import StepState
@@ -33,7 +35,7 @@ BY_VALUE = (
     "action.", "detail.", "foreign.", "nowhere.", "away.", "nav.", "keys.", "audit.", "match.", "quick.",
     "field.", "route.", "stuck.", "advice.", "type.", "verdict.", "zone.", "expected.", "resolution.", "unknown_",
     "no_scope.", "not_own.", "not_voidable.", "queue.", "queue_why.", "why.", "list.", "letters.", "letter_reason.", "fate.",
-    "chart.",
+    "chart.", "connote_state.",
 )  # fmt: skip
 
 
@@ -58,6 +60,7 @@ def test_every_value_has_words(language: str) -> None:
     expected |= {f"verdict.{verdict}" for verdict in Verdict} | {f"route.{route}" for route in Route}
     expected |= {f"type.{name}" for name in TYPES.values()} | {f"status.{milestone}" for milestone in Milestone}
     expected |= {f"state.{state}" for state in StepState} | {f"zone.{source}" for source in ("event", "carrier_table")}
+    expected |= {f"connote_state.{state}" for state in (*ConnoteState, NOT_EXPORTED)}
     assert expected <= texts.keys()
 
 

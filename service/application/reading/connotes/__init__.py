@@ -1,0 +1,1 @@
+"""Connotes: what travels under each, since when, and whether it was delivered."""
