@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from service.application.reading.listing import STUCK_HOURS
 from service.domain.milestones import NAMES, Milestone
+from service.domain.rules import DEFAULT
 from service.errors import SettingsError
 from service.settings.environment import FromEnvironment, secrets, unknown, variable
 from service.settings.topics import TopicSettings
@@ -121,6 +122,13 @@ class Settings(TopicSettings):
         ge=0,
         le=5_000_000,
         description="Returns whose state an ingest worker keeps in memory, at 3 kB each.",
+    )
+    connote_days: int = Field(
+        default=DEFAULT.connote_days,
+        ge=1,
+        le=3650,
+        description="A delivery of a connote so many days after a return's export under it is another consignment's: "
+        "connotes are reused. Once changed, run reassess.",
     )
     carrier_tables: str | None = Field(
         default=None, description="Folder of further carrier tables (*.toml); one of the same name replaces ours."

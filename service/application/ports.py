@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from service.domain.events import Event
 from service.domain.journey import Entry, State
+from service.domain.rules import Rules
 from service.wire.inbound import Inbound
 from service.wire.record import Record
 
@@ -121,6 +122,10 @@ class Transaction(Protocol):
     `append_contested` until nothing collides, `keep_dead_letters`, `number_batch`.
     """
 
+    @property
+    def rules(self) -> Rules:
+        """The rules by which this journal's returns are decided."""
+
     def advance(self, moves: Mapping[Partition, Move]) -> None:
         """Move the stored offsets; raises LostPartition if one is not where, or not in the topic, it is expected."""
 
@@ -161,8 +166,8 @@ class Transaction(Protocol):
     def keep_deliveries(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
         """Keep deliveries of connotes for members now and later; those that were kept already."""
 
-    def join_connotes(self, members: Iterable[tuple[str, int]]) -> None:
-        """Note which returns were exported under which connote."""
+    def join_connotes(self, members: Mapping[tuple[str, int], int]) -> None:
+        """Note which returns were exported under which connote, and when last (microseconds since 1970-01-01 UTC)."""
 
     def keep_dead_letters(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         """Keep dead letters; those that were not kept already."""

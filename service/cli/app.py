@@ -17,6 +17,7 @@ from service.cli.command_output import show_error
 from service.cli.creating import create
 from service.cli.exits import EXIT_FAILED, EXIT_USAGE
 from service.cli.importing import import_file
+from service.cli.reassessing import reassess
 from service.cli.tokens import token_app
 from service.errors import ServiceError, SettingsError
 
@@ -34,6 +35,7 @@ _COMMANDS: Final = (
     create,
     mending.replay,
     mending.remap,
+    reassess,
     mending.reconcile,
     mending.verify,
     processes.run,

@@ -24,6 +24,14 @@ class Sense(StrEnum):
     RECONCILES = "reconciles"  # what subscribers were told is not what the journal says
 
 
+@unique
+class Effect(StrEnum):
+    """What a scan did to the parcel's direction, where that matters."""
+
+    COLLECTED = "collected"  # from whoever sends it
+    RETURNING = "returning"  # on its way back to the sender
+
+
 class Attributes(NamedTuple):
     """What a return's creation says of it."""
 
@@ -53,7 +61,7 @@ class Event:
 
     `at` is when it happened, in microseconds since 1970-01-01 UTC. `milestone` is set where `sense` is ASSERTS;
     `attributes` with RC, `connote` with RE and RDBTC, `voids` (the source and id of the mistaken event) with VOIDS.
-    `location` is opaque to the domain. `unmapped_because` tells an unknown code from an unknown carrier. `published` is
+    `location` is opaque to the domain, `effect` is a scan's. `unmapped_because` tells an unknown code from an unknown carrier. `published` is
     set with RECONCILES.
     """
 
@@ -68,6 +76,7 @@ class Event:
     voids: tuple[str, str] | None = None
     unmapped_because: Reason | None = None
     published: Published | None = None
+    effect: Effect | None = None
 
     @property
     def key(self) -> bytes:

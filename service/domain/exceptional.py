@@ -7,16 +7,71 @@ from __future__ import annotations
 
 from typing import Final
 
-from service.domain.milestones import Reason, Verdict
+from service.domain.evidence import (
+    EARLY,
+    RDTPF,
+    RE,
+    RR,
+    SENT_BACK,
+    TWO_CONNOTES,
+    UNCLAIMED,
+    UNKNOWN_CARRIER,
+    UNKNOWN_CODE,
+    VAIN_VOID,
+    Evidence,
+)
+from service.domain.milestones import Reason, Route, Verdict
+from service.domain.timeline import Timeline
 
 EXCEPTIONAL_VERDICTS: Final[tuple[Verdict, ...]] = (Verdict.HELD, Verdict.REFUSED, Verdict.UNMAPPED)
 """An event with one of these does not count, whatever its reason is."""
+
+CIRCUMSTANCES: Final[tuple[Reason, ...]] = (Reason.OTHER_CONNOTE, Reason.RETURNING_AFTER_DELIVERED)
+"""What follows from several events together, none of which has to be wrong."""
 
 EXCEPTIONAL_REASONS: Final[tuple[Reason, ...]] = (Reason.TRACKING_NUMBER_IN_USE,)
 """With one of these an event counts, and is to be looked at all the same."""
 
 HELD_REASONS: Final[tuple[Reason, ...]] = (Reason.AWAITING_PROCESSED, Reason.AWAITING_EXPORTED)
 """What an event is held for: another one that is expected to come. Every other reason against one refuses it."""
+
+
+_BY_FLAG: Final = (
+    (SENT_BACK, Reason.RETURNED_TO_SENDER),
+    (UNKNOWN_CODE, Reason.UNKNOWN_CODE),
+    (UNKNOWN_CARRIER, Reason.UNKNOWN_CARRIER),
+    (VAIN_VOID, Reason.NOT_VOIDABLE),
+)
+
+
+def reasons(evidence: Evidence, timeline: Timeline) -> tuple[Reason, ...]:
+    """Every reason that the set of a return's events gives now, each once, in the order of `Reason`.
+
+    Of labels in use the state knows nothing. A voided event gives none.
+    """
+    delivered = timeline.counts.get(RDTPF)
+    is_moving = delivered is not None and evidence.moved > delivered.at
+    if not (timeline.denied or is_moving or evidence.flags) or timeline.route is None:
+        return ()
+    found = set(timeline.denied.values())
+    if is_moving:
+        found.add(Reason.RETURNING_AFTER_DELIVERED)
+    if evidence.flags & TWO_CONNOTES and RE in timeline.counts:
+        found.add(Reason.OTHER_CONNOTE)
+    for flag, reason in _BY_FLAG:
+        if evidence.flags & flag:
+            found.add(reason)
+    for flag, reason in ((EARLY, Reason.BEFORE_EXPORT), (UNCLAIMED, Reason.AWAITING_EXPORTED)):
+        if evidence.flags & flag:
+            found.add(against_delivery_back(reason, timeline))
+    return tuple(reason for reason in Reason if reason in found)
+
+
+def against_delivery_back(reason: Reason, timeline: Timeline) -> Reason:
+    """What is told of a delivery back to the retailer that its own time is against: what ends the journey comes first."""
+    if timeline.route is Route.FIRST_MILE_ONLY:
+        return Reason.ROUTE_ENDS_AT_FIRST_MILE
+    return Reason.ALREADY_REJECTED if RR in timeline.counts else reason
 
 
 def is_exceptional(verdict: str, reason: str | None) -> bool:
@@ -30,5 +85,9 @@ def is_exceptional(verdict: str, reason: str | None) -> bool:
     True
     >>> is_exceptional("repeated", None)
     False
+    >>> is_exceptional("refused", "voided")
+    False
     """
+    if reason == Reason.VOIDED:
+        return False
     return verdict in EXCEPTIONAL_VERDICTS or reason in EXCEPTIONAL_REASONS

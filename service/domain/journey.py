@@ -1,63 +1,45 @@
 """A return's state, and what one more event does to it.
 
 `record(state, event)` answers with the entry that the history gets: the verdict, the changes that subscribers are
-told, and the state after it. The state remembers only what later decisions need, so that it can stand in every
-history row; the one question it cannot answer by itself is what remains once an event is voided (`needs_past`).
+told, and the state after it. The state remembers only what most later decisions need, so that it can stand in every
+history row; where that does not suffice, `PastNeeded` asks for the whole set of the return's events.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Final
 
+from service.domain.changes import Change, Told, changes
 from service.domain.events import KEY_DIGEST_BYTES, Event, Published, Sense, key_digest
-from service.domain.exceptional import HELD_REASONS
-from service.domain.milestones import RANKS, Kind, Milestone, Reason, Route, Verdict
-from service.domain.timeline import (
+from service.domain.evidence import (
     NO_EVIDENCE,
-    RC,
     RDBTC,
-    RE,
-    UNKNOWN,
+    RDTPF,
+    VOIDS_UNLISTED,
+    Against,
     Evidence,
-    Timeline,
+    PastNeeded,
     add,
-    believed,
-    decide,
-    gather,
-    is_complete,
-    status_of,
+    needs_past,
 )
+from service.domain.exceptional import HELD_REASONS, against_delivery_back, reasons
+from service.domain.milestones import Reason, Verdict
+from service.domain.rules import DEFAULT, VERSION, Rules
+from service.domain.timeline import UNKNOWN, Timeline, believed, decide
 from service.domain.values import value
+from service.domain.whole import MAX_VOIDS, Whole, is_firm
 
 _RE_EVALUATED: Final = "\0re-evaluated"  # NUL cannot occur in an event's id
-
-
-@value(frozen=True, slots=True)
-class Change:
-    """The timeline moved by one milestone; `status`, `previous_status` and `complete` hold once this one is applied.
-
-    `version` counts a return's changes from 1 without gaps. `cause` is the (source, id) of the event that asserts the
-    milestone now, or of the one that revoked it. `occurred_at` is in microseconds since 1970-01-01 UTC.
-    """
-
-    version: int
-    kind: Kind
-    milestone: Milestone
-    occurred_at: int
-    location: Mapping[str, str] | None
-    cause: tuple[str, str]
-    status: Milestone | None
-    previous_status: Milestone | None
-    complete: bool
 
 
 @value(frozen=True, slots=True)
 class State:
     """A return after `seq` history rows and `version` changes.
 
-    `seen` holds the key digests of the recorded events, end to end; `voided` those that a void names, come or not.
-    `timeline` follows from `evidence`.
+    `seen` holds the key digests of the recorded events, end to end; `voided` those that a void names, come or not, unless
+    there are too many of them to be named (VOIDS_UNLISTED). `timeline` follows from `evidence`, and that from the events by
+    the `rules` of this mark.
     """
 
     seq: int
@@ -66,17 +48,24 @@ class State:
     seen: bytes
     voided: frozenset[bytes]
     timeline: Timeline
+    rules: int = VERSION
 
 
 @value(frozen=True, slots=True)
 class Entry:
-    """What the history records of one event."""
+    """What the history records of one event.
+
+    `reason` is the event's own. `raised` are those that the return has since now and that are not this event's, `settled`
+    those that nothing gives any more.
+    """
 
     event: Event
     verdict: Verdict
     reason: Reason | None
     changes: tuple[Change, ...]
     state: State
+    raised: tuple[Reason, ...] = ()
+    settled: tuple[Reason, ...] = ()
 
 
 NEW: Final = State(0, 0, NO_EVIDENCE, b"", frozenset(), UNKNOWN)
@@ -91,20 +80,15 @@ def has_seen(state: State, key: bytes) -> bool:
     return at != -1
 
 
-def needs_past(state: State, event: Event) -> bool:
-    """Whether `record` must be given the return's recorded events: only to void one of them."""
-    if event.voids is None:
-        return False
-    return has_seen(state, key_digest(*event.voids)) and not has_seen(state, event.key)
-
-
-def record(state: State, event: Event, past: Sequence[Event] = ()) -> Entry | None:
+def record(state: State, event: Event, whole: Whole | None = None, rules: Rules = DEFAULT) -> Entry | None:
     """The entry for `event` on top of `state`; None for a duplicate, which changes nothing.
 
-    `state` is the return's after everything that was recorded of it: `NEW`, or that of the entry before. `past` is every
-    event recorded of the return, needed where `needs_past` says so; ValueError where it is needed and not given.
+    `state` is the return's after everything that was recorded of it: `NEW`, or that of the entry before. `whole` is of
+    every event recorded of the return, and of this one. Raises PastNeeded where it is needed and not given.
 
     >>> from service.domain.events import Attributes
+    >>> from service.domain.evidence import RC
+    >>> from service.domain.milestones import Milestone, Route
     >>> label = Attributes("acme", Route.OMNIRPS, "generic", "GX-1")
     >>> created = record(NEW, Event("/portal", "1", 10, Sense.ASSERTS, RC, attributes=label))
     >>> scanned = record(created.state, Event("/carrier", "7", 20, Sense.ASSERTS, Milestone.RT))
@@ -114,30 +98,31 @@ def record(state: State, event: Event, past: Sequence[Event] = ()) -> Entry | No
     key = event.key
     if has_seen(state, key):
         return None
-    seen = state.seen + key
-    if event.voids is not None:
-        return _record_void(state, event, event.voids, seen, past)
-    return _record(state, event, seen, is_voided=key in state.voided)
+    if event.published is not None:
+        return _record_published(state, event, event.published, state.seen + key)
+    return _record(state, event, key, state.seen + key, whole, rules)
 
 
-def re_evaluate(state: State, event: Event) -> Entry | None:
+def re_evaluate(state: State, event: Event, whole: Whole | None = None, rules: Rules = DEFAULT) -> Entry | None:
     """The entry for an event that was recorded as unmapped and is understood now; None if there is nothing to add.
 
     `event` is the one that was recorded (same source and id) as today's tables understand it. None where they do not
-    know its code either, and where it was re-evaluated before.
+    know its code either, and where it was re-evaluated before. Raises PastNeeded as `record` does.
     """
     marker = key_digest(event.source, event.id + _RE_EVALUATED)
     if event.sense is Sense.UNMAPPED or has_seen(state, marker):
         return None
-    return _record(state, event, state.seen + marker, is_voided=event.key in state.voided)
+    mark = VERSION if rules is DEFAULT else rules.mark
+    return _record_whole(state, event, state.seen + marker, _needed(whole), mark)  # others may be unmapped still
 
 
-def replay(events: Iterable[Event]) -> State:
+def replay(events: Iterable[Event], rules: Rules = DEFAULT) -> State:
     """The state after these events, from the beginning."""
-    state, past = NEW, list[Event]()
+    state, whole = NEW, Whole(rules=rules)
     for event in events:
-        entry = record(state, event, past)
-        past.append(event)
+        if not has_seen(state, event.key):
+            whole.add(event)
+        entry = record(state, event, whole, rules)
         state = entry.state if entry else state
     return state
 
@@ -147,153 +132,136 @@ def continued(published: Published) -> State:
     return State(0, published.version, NO_EVIDENCE, b"", frozenset(), believed(published, UNKNOWN, NO_EVIDENCE))
 
 
-def _record(state: State, event: Event, seen: bytes, *, is_voided: bool) -> Entry:
-    milestone, timeline = event.milestone, state.timeline
-    if milestone is not None and (milestone is RC or not is_voided):
-        evidence = add(state.evidence, event)
-        after = timeline if evidence is state.evidence else decide(evidence)
-        verdict, reason = _judge(event, milestone, evidence, timeline, after)
-        return _entry(state, event, verdict, reason, evidence, seen, state.voided, after)
-    if milestone is not None:
-        verdict, reason = Verdict.REFUSED, Reason.VOIDED
-    elif event.sense is Sense.UNMAPPED:
-        verdict, reason = Verdict.UNMAPPED, event.unmapped_because
-    elif event.published is not None:
-        return _record_published(state, event, event.published, seen)
+def _record(state: State, event: Event, key: bytes, seen: bytes, whole: Whole | None, rules: Rules) -> Entry:
+    mark = VERSION if rules is DEFAULT else rules.mark
+    before, against = state.evidence, None
+    named = event.voids is not None and _names_known(state, key, key_digest(*event.voids))
+    # What it knows was found by other rules, or one of two events is void, or more is to be known.
+    if (state.rules != mark and state.seq) or named or key in state.voided or needs_past(before, event):
+        return _record_whole(state, event, seen, _needed(whole), mark)
+    voided, evidence = state.voided, before
+    if event.voids is not None:
+        voided, evidence = _with_void(state, event.voids)
     else:
-        verdict, reason = Verdict.INFORMATIONAL, None
-    return _entry(state, event, verdict, reason, state.evidence, seen, state.voided, timeline)
+        evidence, against = add(before, event, rules)
+    after = state.timeline if evidence.earliest is before.earliest else decide(evidence)
+    return _entry(state, event, _Decided(evidence, after, voided, seen, mark, against, False, True))
 
 
-def _record_void(state: State, event: Event, voids: tuple[str, str], seen: bytes, past: Sequence[Event]) -> Entry:
-    target = key_digest(*voids)
-    voided = state.voided | {target}
-    informational = Verdict.INFORMATIONAL, None
-    if not has_seen(state, target):
-        return _entry(state, event, *informational, state.evidence, seen, voided, state.timeline)
-    targets = [known for known in past if (known.source, known.id) == voids]
-    if not targets:
-        raise ValueError("to void a recorded event, give the return's recorded events")
-    if any(known.milestone is RC or known.voids is not None for known in targets):
-        refused = Verdict.REFUSED, Reason.NOT_VOIDABLE
-        return _entry(state, event, *refused, state.evidence, seen, state.voided, state.timeline)
-    evidence = gather(past, voided)
-    return _entry(state, event, *informational, evidence, seen, voided, decide(evidence))
+def _record_whole(state: State, event: Event, seen: bytes, whole: Whole, mark: int) -> Entry:
+    """By the whole set of events, whatever the state knows of them."""
+    evidence = whole.evidence()
+    voided = frozenset() if evidence.flags & VOIDS_UNLISTED else frozenset(whole.voided)
+    is_voided = not is_firm(event) and event.key in whole.voided
+    against: Against = None
+    if event.voids is not None:
+        named = whole.names(event.voids)
+        against = Reason.NOT_VOIDABLE if named and all(map(is_firm, named)) else None
+    elif event.milestone is not None and not is_voided:
+        against = whole.against(event)
+    after = decide(evidence)
+    if after == state.timeline:
+        after = state.timeline
+    return _entry(state, event, _Decided(evidence, after, voided, seen, mark, against, is_voided, is_plain=False))
+
+
+def _names_known(state: State, key: bytes, target: bytes) -> bool:
+    """Whether a void names what is recorded, or itself."""
+    return target == key or has_seen(state, target)
+
+
+def _needed(whole: Whole | None) -> Whole:
+    if whole is None:
+        raise PastNeeded
+    return whole
+
+
+def _with_void(state: State, voids: tuple[str, str]) -> tuple[frozenset[bytes], Evidence]:
+    """The names of voided events with one more, which no event has yet."""
+    evidence, voided = state.evidence, state.voided
+    if evidence.flags & VOIDS_UNLISTED:
+        return voided, evidence
+    voided = voided | {key_digest(*voids)}
+    if len(voided) <= MAX_VOIDS:
+        return voided, evidence
+    return frozenset(), Evidence(
+        evidence.earliest, evidence.attributes, evidence.connote, evidence.flags | VOIDS_UNLISTED, evidence.moved
+    )
 
 
 def _record_published(state: State, event: Event, published: Published, seen: bytes) -> Entry:
     """The changes that lead from what subscribers hold to what is true; versions go on from theirs."""
     held = believed(published, state.timeline, state.evidence)
-    before = State(state.seq, published.version, state.evidence, state.seen, state.voided, held)
-    return _entry(before, event, Verdict.INFORMATIONAL, None, state.evidence, seen, state.voided, state.timeline)
+    moved = changes(
+        Told(held, published.version, state.evidence.connote), event, state.evidence, state.timeline, is_plain=False
+    )
+    version = published.version + len(moved)
+    after = State(state.seq + 1, version, state.evidence, seen, state.voided, state.timeline, state.rules)
+    return Entry(event, Verdict.INFORMATIONAL, None, moved, after)
 
 
-def _entry(
-    state: State,
-    event: Event,
-    verdict: Verdict,
-    reason: Reason | None,
-    evidence: Evidence,
-    seen: bytes,
-    voided: frozenset[bytes],
-    after: Timeline,
-) -> Entry:
+@value(frozen=True, slots=True)
+class _Decided:
+    """What was found of an event: the evidence and the timeline with it, and what is against it by itself."""
+
+    evidence: Evidence
+    after: Timeline
+    voided: frozenset[bytes]
+    seen: bytes
+    rules: int
+    against: Against
+    is_voided: bool
+    is_plain: bool
+
+
+def _entry(state: State, event: Event, decided: _Decided) -> Entry:
     """The entry with the changes from `state` to what holds after the event."""
-    changes = () if after is state.timeline else _changes(state, event, after)
-    new = State(state.seq + 1, state.version + len(changes), evidence, seen, voided, after)
-    return Entry(event, verdict, reason, changes, new)
+    evidence, after = decided.evidence, decided.after
+    verdict, reason = _judge(event, decided, state.timeline)
+    moved: tuple[Change, ...] = ()
+    raised: tuple[Reason, ...] = ()
+    settled: tuple[Reason, ...] = ()
+    before, then = state.evidence, state.timeline
+    if evidence is not before:
+        moved = changes(Told(then, state.version, before.connote), event, evidence, after, is_plain=decided.is_plain)
+        # Most returns give no reason ever, which is seen at once.
+        if evidence.flags or before.flags or after.denied or then.denied or RDTPF in after.counts:
+            raised, settled = _moved_reasons(state, evidence, after, reason)
+    version = state.version + len(moved)
+    new = State(state.seq + 1, version, evidence, decided.seen, decided.voided, after, decided.rules)
+    return Entry(event, verdict, reason, moved, new, raised, settled)
 
 
-def _judge(
-    event: Event, milestone: Milestone, evidence: Evidence, before: Timeline, after: Timeline
-) -> tuple[Verdict, Reason | None]:
-    reason = _reason_against(event, milestone, evidence, after)
+def _moved_reasons(
+    state: State, evidence: Evidence, after: Timeline, own: Reason | None
+) -> tuple[tuple[Reason, ...], tuple[Reason, ...]]:
+    """The reasons that the return has since now, its event's own aside, and those that it has no more."""
+    before = reasons(state.evidence, state.timeline)
+    given = reasons(evidence, after)
+    if given == before:
+        return (), ()
+    return tuple(r for r in given if r not in before and r is not own), tuple(r for r in before if r not in given)
+
+
+def _judge(event: Event, decided: _Decided, before: Timeline) -> tuple[Verdict, Reason | None]:
+    milestone, after = event.milestone, decided.after
+    if decided.is_voided:
+        return Verdict.REFUSED, Reason.VOIDED
+    if event.sense is Sense.UNMAPPED:
+        return Verdict.UNMAPPED, event.unmapped_because
+    if milestone is None:
+        if decided.against is Reason.NOT_VOIDABLE:
+            return Verdict.REFUSED, decided.against
+        return Verdict.INFORMATIONAL, None
+    if decided.against is Verdict.INFORMATIONAL:
+        return Verdict.INFORMATIONAL, None
+    reason = decided.against
+    if reason is None:
+        reason = after.denied.get(milestone)
+    elif milestone is RDBTC:
+        reason = against_delivery_back(reason, after)
     if reason is not None:
         return (Verdict.HELD if reason in HELD_REASONS else Verdict.REFUSED), reason
     if after.status is not before.status:
         return Verdict.ADVANCED, None
     return (Verdict.REPEATED if milestone in before.counts else Verdict.BACKFILLED), None
-
-
-def _reason_against(event: Event, milestone: Milestone, evidence: Evidence, after: Timeline) -> Reason | None:
-    if milestone is not RDBTC or event.connote == evidence.connote:
-        return after.denied.get(milestone)
-    # A delivery of a connote that is not, or no longer, the return's own.
-    if after.route is Route.FIRST_MILE_ONLY:
-        return Reason.ROUTE_ENDS_AT_FIRST_MILE
-    if Milestone.RR in after.counts:
-        return Reason.ALREADY_REJECTED
-    return Reason.AWAITING_EXPORTED if evidence.connote is None else Reason.OTHER_CONNOTE
-
-
-def _changes(state: State, event: Event, after: Timeline) -> tuple[Change, ...]:
-    """First what no longer counts, in falling rank, then what is new or moved, in rising rank, RR last."""
-    if after.route is None:
-        return ()
-    if (only := _only_moved(event, state.timeline, after)) is not None:
-        return (_only_change(state, after, only),)
-    return _all_changes(state, event, after, after.route)
-
-
-def _all_changes(state: State, event: Event, after: Timeline, route: Route) -> tuple[Change, ...]:
-    """The general way; where one milestone moved, `_only_change` says the same. A property test holds them together."""
-    before, counts = state.timeline.counts, after.counts
-    gone = [milestone for milestone in before if milestone not in counts]
-    moved = [milestone for milestone, sighting in counts.items() if before.get(milestone) != sighting]
-    steps = sorted(gone, key=RANKS.__getitem__, reverse=True) + moved  # the second stand in rank order already
-    standing = dict(before)
-    status, version = state.timeline.status, state.version
-    changes: list[Change] = []
-    for milestone in steps:
-        previous, version = status, version + 1
-        if milestone in counts:
-            sighting = standing[milestone] = counts[milestone]
-            cause = (sighting.source, sighting.id)
-            status = status_of(standing)
-            kind = _kind(milestone, before, moved=status is not previous)
-        else:
-            sighting = standing.pop(milestone)
-            cause = (event.source, event.id)
-            status = status_of(standing)
-            kind = Kind.REVOKED
-        complete = is_complete(route, standing)
-        changes.append(
-            Change(version, kind, milestone, sighting.at, sighting.location, cause, status, previous, complete)
-        )
-    return tuple(changes)
-
-
-def _only_moved(event: Event, before: Timeline, after: Timeline) -> Milestone | None:
-    """The event's milestone, where it can be seen at once that no other one moved; so it is with nearly every event."""
-    milestone = event.milestone
-    if milestone is None or before.denied or after.denied:
-        return None  # with nothing denied, all that was seen counts, and goes on to count
-    if milestone not in before.counts:
-        return milestone if len(after.counts) == len(before.counts) + 1 and milestone in after.counts else None
-    # Another creation may change the route, another export the connote and with it the delivery.
-    is_alone = milestone is not RC and milestone is not RE and after.counts[milestone] is not before.counts[milestone]
-    return milestone if is_alone else None
-
-
-def _only_change(state: State, after: Timeline, milestone: Milestone) -> Change:
-    """The same as `_all_changes`, in a third of the time."""
-    sighting, previous = after.counts[milestone], state.timeline.status
-    kind = _kind(milestone, state.timeline.counts, moved=after.status is not previous)
-    cause = (sighting.source, sighting.id)
-    return Change(
-        state.version + 1,
-        kind,
-        milestone,
-        sighting.at,
-        sighting.location,
-        cause,
-        after.status,
-        previous,
-        after.complete,
-    )
-
-
-def _kind(milestone: Milestone, before: Collection[Milestone], *, moved: bool) -> Kind:
-    if milestone in before:
-        return Kind.RETIMED
-    return Kind.REACHED if moved else Kind.BACKFILLED

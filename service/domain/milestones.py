@@ -55,6 +55,7 @@ class Kind(StrEnum):
     BACKFILLED = "backfilled"  # counts now, behind the status
     RETIMED = "retimed"  # counted already; when, where or by whom it was first seen changed
     REVOKED = "revoked"  # no longer counts
+    DETAILED = "detailed"  # no milestone moved: what is known of the return beside them changed
 
 
 @unique
@@ -66,7 +67,10 @@ class Reason(StrEnum):
     ALREADY_EXPORTED = "already_exported"
     ALREADY_REJECTED = "already_rejected"
     ROUTE_ENDS_AT_FIRST_MILE = "route_ends_at_first_mile"
-    OTHER_CONNOTE = "other_connote"  # a delivery of a connote that an earlier export superseded
+    BEFORE_EXPORT = "before_export"  # a delivery of the connote when it was another consignment's
+    OTHER_CONNOTE = "other_connote"  # exported under two connotes; the events count
+    RETURNED_TO_SENDER = "returned_to_sender"  # delivered back where the parcel came from
+    RETURNING_AFTER_DELIVERED = "returning_after_delivered"  # delivered, and then on its way again; the events count
     VOIDED = "voided"  # a void came before the event itself
     NOT_VOIDABLE = "not_voidable"  # a creation or a void cannot be voided
     TRACKING_NUMBER_IN_USE = "tracking_number_in_use"  # another return claimed the pair first; the event counts

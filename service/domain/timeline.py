@@ -1,49 +1,17 @@
-"""Which milestones count: a pure function of the set of a return's events.
+"""Which milestones count: a pure function of the evidence in the set of a return's events.
 
-`Evidence` is what of that set can matter: for each milestone the earliest event that asserts it. It is the same
-for every order and every repetition of the events, and so is all that follows from it.
+`Evidence` is the same for every order and every repetition of the events, and so is all that follows from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
-from typing import Final, NamedTuple
+from collections.abc import Collection, Mapping
+from typing import Final
 
-from service.domain.events import Attributes, Event, Published, Sense
-from service.domain.milestones import FIRST_MILE, LAST, RANKED, RANKS, Milestone, Reason, Route
+from service.domain.events import Published
+from service.domain.evidence import RC, RDBTC, RE, RP, RR, Evidence, Sighting, in_rank_order
+from service.domain.milestones import FIRST_MILE, LAST, RANKS, Milestone, Reason, Route
 from service.domain.values import value
-
-RC, RT, RDTPF, DS, RP, RE, RDBTC = RANKED
-RR: Final = Milestone.RR
-
-
-class Sighting(NamedTuple):
-    """When, by whom and where a milestone was first seen; `at` in microseconds since 1970-01-01 UTC."""
-
-    at: int
-    source: str
-    id: str
-    location: Mapping[str, str] | None
-
-    @property
-    def order(self) -> tuple[int, str, str]:
-        """The same order as `Event.order`."""
-        return (self.at, self.source, self.id)
-
-
-@value(frozen=True, slots=True)
-class Evidence:
-    """The earliest event of each milestone, with what else the earliest ones say.
-
-    `earliest` stands in rank order, RR last. It has no RDBTC: deliveries are kept by connote, since only those of the
-    return's own connote matter and an earlier export may yet change which one that is.
-    """
-
-    earliest: Mapping[Milestone, Sighting]
-    deliveries: Mapping[str, Sighting]
-    attributes: Attributes | None
-    connote: str | None
 
 
 @value(frozen=True, slots=True)
@@ -57,65 +25,7 @@ class Timeline:
     complete: bool
 
 
-NO_EVIDENCE: Final = Evidence({}, {}, None, None)
 UNKNOWN: Final = Timeline(None, {}, {}, None, complete=False)
-
-
-def gather(events: Iterable[Event], voided: Collection[bytes] = ()) -> Evidence:
-    """The evidence in a set of events, without those whose key is in `voided`.
-
-    Creations are never voided, whatever `voided` says.
-    """
-    evidence = NO_EVIDENCE
-    for event in events:
-        if event.sense is Sense.ASSERTS and (event.milestone is RC or event.key not in voided):
-            evidence = add(evidence, event)
-    return evidence
-
-
-def add(evidence: Evidence, event: Event) -> Evidence:
-    """The evidence with one more event; the same object if the event changes nothing."""
-    milestone = event.milestone
-    if milestone is None:
-        return evidence
-    if milestone is RDBTC:
-        return _add_delivery(evidence, event)
-    known = evidence.earliest.get(milestone)
-    if known is not None and (known.at < event.at or known.order <= event.order):
-        return evidence
-    sighting = Sighting(event.at, event.source, event.id, event.location)
-    earliest = _with(evidence.earliest, milestone, sighting)
-    attributes, connote = evidence.attributes, evidence.connote
-    if milestone is RC:
-        attributes = event.attributes
-    elif milestone is RE:
-        connote = event.connote
-    return Evidence(earliest, evidence.deliveries, attributes, connote)
-
-
-def _with(
-    sightings: Mapping[Milestone, Sighting], milestone: Milestone, sighting: Sighting
-) -> dict[Milestone, Sighting]:
-    """The sightings with this one at its place in the order of ranks."""
-    new = {**sightings, milestone: sighting}
-    if milestone in sightings or not sightings or RANKS[list(sightings)[-1]] < RANKS[milestone]:
-        return new
-    return in_rank_order(new)
-
-
-def in_rank_order(sightings: Mapping[Milestone, Sighting]) -> dict[Milestone, Sighting]:
-    """The same, in the order of ranks, RR last."""
-    return {milestone: sightings[milestone] for milestone in RANKS if milestone in sightings}
-
-
-def _add_delivery(evidence: Evidence, event: Event) -> Evidence:
-    if event.connote is None:
-        raise ValueError("a delivery names its connote")
-    known = evidence.deliveries.get(event.connote)
-    if known is not None and known.order <= event.order:
-        return evidence
-    sighting = Sighting(event.at, event.source, event.id, event.location)
-    return replace(evidence, deliveries={**evidence.deliveries, event.connote: sighting})
 
 
 def decide(evidence: Evidence) -> Timeline:
@@ -127,9 +37,6 @@ def decide(evidence: Evidence) -> Timeline:
     if evidence.attributes is None:
         return UNKNOWN  # without its creation the return is unknown, and nothing counts
     route, asserted = evidence.attributes.route, evidence.earliest
-    delivery = evidence.deliveries.get(evidence.connote) if evidence.connote is not None else None
-    if delivery is not None:
-        asserted = _with(asserted, RDBTC, delivery)
     denied = _denied_at_first_mile(asserted) if route is Route.FIRST_MILE_ONLY else _denied_at_hub(asserted)
     counts = asserted
     if denied:

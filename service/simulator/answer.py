@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from service.domain.events import Event, Sense, key_digest
 from service.domain.milestones import Milestone
-from service.domain.timeline import Timeline, decide, gather
+from service.domain.timeline import Timeline, decide
+from service.domain.whole import gather
 from service.simulator.messages import Message, Nature
 
 

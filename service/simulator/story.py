@@ -9,7 +9,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any, Final
 
-from service.domain.events import Attributes, Event, Sense
+from service.domain.events import Attributes, Effect, Event, Sense
 from service.domain.milestones import Milestone, Route
 from service.simulator import cast, clocks
 from service.simulator.consignments import Consignments
@@ -276,7 +276,8 @@ class Storyteller:
             local = clocks.without_offset(at, parcel.country.zone)
             if local is not None:
                 data["local_time"], time = local, None
-        event = Event(carrier.source, self._id(), at * 1_000_000, sense, milestone, place)
+        effect = Effect.COLLECTED if code in carrier.collected else None
+        event = Event(carrier.source, self._id(), at * 1_000_000, sense, milestone, place, effect=effect)
         key = f"{carrier.name}/{tracking}"
         facts.append(Fact(1, key, parcel.return_id, models.CARRIER_SCANNED, time, data, event, is_scan=True))
 

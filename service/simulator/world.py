@@ -132,5 +132,7 @@ class World:
     def _miscode(self, fact: Fact) -> Fact:
         strange = cast.CARRIERS[fact.data["carrier"]].strange
         code = strange[int(self._mishaps.random() * len(strange))]
-        event = replace(fact.event, sense=Sense.UNMAPPED, milestone=None, unmapped_because=Reason.UNKNOWN_CODE)
+        event = replace(
+            fact.event, sense=Sense.UNMAPPED, milestone=None, unmapped_because=Reason.UNKNOWN_CODE, effect=None
+        )
         return fact._replace(data={**fact.data, "code": code}, event=event)

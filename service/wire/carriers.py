@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from service.domain.events import Sense
+from service.domain.events import Effect, Sense
 from service.domain.milestones import Milestone, Reason
 from service.errors import SettingsError
 from service.wire.models import SLUG_PATTERN, compiled
@@ -108,17 +108,15 @@ class Meaning:
     sense: Sense
     milestone: Milestone | None = None
     unmapped_because: Reason | None = None
+    effect: Effect | None = None
 
 
 _UNKNOWN_CODE: Final = Meaning(Sense.UNMAPPED, unmapped_because=Reason.UNKNOWN_CODE)
 _UNKNOWN_CARRIER: Final = Meaning(Sense.UNMAPPED, unmapped_because=Reason.UNKNOWN_CARRIER)
-_MAPPED: Final[dict[tuple[Sense, Milestone | None], Meaning]] = {
-    (sense, milestone): Meaning(sense, milestone)
-    for sense, milestone in (
-        (Sense.ASSERTS, Milestone.RT),
-        (Sense.ASSERTS, Milestone.RDTPF),
-        (Sense.INFORMS, None),
-    )
+_EFFECTS: Final = {CodeList.COLLECTED: Effect.COLLECTED, CodeList.RETURNING: Effect.RETURNING}
+_MAPPED: Final[dict[CodeList, Meaning]] = {
+    listed: Meaning(Sense.INFORMS if says is None else Sense.ASSERTS, says, effect=_EFFECTS.get(listed))
+    for listed, says in ASSERTS.items()
 }
 
 
@@ -129,7 +127,7 @@ class CarrierTables:
         self._tables = {table.carrier: table for table in tables}
         # Most scans are read from here, without a look at families and aggregators.
         self._meanings = {
-            (table.carrier, code): _MAPPED[entry.sense, entry.milestone]
+            (table.carrier, code): _MAPPED[entry.listed]
             for table in self._tables.values()
             if not table.aggregator
             for code, entry in table.codes.items()
@@ -194,7 +192,7 @@ class CarrierTables:
             return self.understand(carrier, said)
         found = self.lookup(carrier, code)
         if found is not None:
-            return _MAPPED[found.sense, found.milestone]
+            return _MAPPED[found.listed]
         return _UNKNOWN_CODE if self.knows(carrier) else _UNKNOWN_CARRIER
 
 

@@ -43,10 +43,28 @@ EXPLANATIONS: Final[dict[Reason, Explanation]] = {
         "Check which parcel was scanned. If the scan was of another one, void the event; if the return does go "
         "through a hub, its creation named the wrong route and OmniReturns has to correct it.",
     ),
+    Reason.BEFORE_EXPORT: Explanation(
+        "A connote brings back what was exported under it. This delivery is over a day older than the return's "
+        "export: it is of an earlier consignment of the same number.",
+        "Nothing, if the number was used before. If it is this consignment's, the export or the delivery has a "
+        "wrong time: void that event, and send it again with the right one and a new id.",
+    ),
     Reason.OTHER_CONNOTE: Explanation(
-        "The return comes back under the connote of its earliest export, and another connote was delivered.",
-        "Check under which connote it left. If the earlier export was a mistake, void it: the later one and its "
-        "delivery count then.",
+        "A return is exported under one connote, and this one was exported under two.",
+        "Check under which connote it left, and void the export that was a mistake. Until then it is found "
+        "under both, and the first to be delivered brings it home.",
+    ),
+    Reason.RETURNED_TO_SENDER: Explanation(
+        "The carrier said that it was taking the parcel back to its sender, and has not collected it again "
+        "since: it was delivered there, not at the first-mile destination.",
+        "Ask the consumer to send the parcel again. A later collection and delivery count by themselves; if the "
+        "scan that says so is wrong, void it.",
+    ),
+    Reason.RETURNING_AFTER_DELIVERED: Explanation(
+        "The carrier marked the parcel delivered at the first-mile destination, and scanned it on its way again "
+        "after that.",
+        "Ask the destination whether it has the parcel. If the delivery was a mistake, void it; if the later "
+        "scan was, void that one.",
     ),
     Reason.VOIDED: Explanation(
         "The event had been declared a mistake before it arrived.",

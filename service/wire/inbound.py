@@ -227,7 +227,7 @@ class Parser:
         if event_type == models.CARRIER_SCANNED:
             carrier = data["carrier"]
             said = self._tables.understand(carrier, data["code"])
-            event = Event(source, event_id, at, said.sense, said.milestone, location)
+            event = Event(source, event_id, at, said.sense, said.milestone, location, effect=said.effect)
             if said.unmapped_because is not None:
                 event = replace(event, unmapped_because=said.unmapped_because)
             return SubjectKind.LABEL, label(carrier, data["tracking_number"]), event

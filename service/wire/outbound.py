@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from service.domain.journey import Change, State
-from service.domain.milestones import NAMES, Reason
+from service.domain.changes import Change
+from service.domain.journey import State
+from service.domain.milestones import NAMES
 from service.wire.cloudevents import STRUCTURED_HEADERS, encode
 from service.wire.documents import return_document, tracking_url
 from service.wire.explanations import EXPLANATIONS
 from service.wire.published import CURRENT_STATUS, EXCEPTION, STATUS_CHANGED
 from service.wire.record import Record
-from service.wire.rows.logged import LogRow
+from service.wire.rows.logged import Given, LogRow
 from service.wire.times import rfc3339
 
 SOURCE: Final = "/returns-status"
@@ -71,29 +72,42 @@ def current_status(return_id: str, state: State, recorded_at: datetime, public_u
     return _message(CURRENT_STATUS, return_id, f"{return_id}/current/{state.seq}", _text(recorded_at), data)
 
 
-def exception(row: LogRow, state: State) -> Message:
-    """An event that was held, refused or unmapped, or counts with a reason to look at it; `state` is the one after it."""
-    if row.reason is None:
-        raise ValueError("an exception has a reason")
-    named, explanation, recorded = row.named(state), EXPLANATIONS[Reason(row.reason)], _text(row.recorded_at)
+def exceptions(row: LogRow, state: State) -> Iterator[Message]:
+    """What a row tells of the exceptions of its return: which are open since it, by what event, and which are not any more.
+
+    `state` is the one after it. Who folds these by `exception_id` holds those that are open.
+    """
+    for each in row.given(state):
+        yield _exception(row, state, each, "open")
+    for reason in row.settled:
+        yield _exception(row, state, row.ended(reason), "resolved")
+
+
+def _exception(row: LogRow, state: State, given: Given, moved: str) -> Message:
+    named, explanation, recorded = row.named(state), EXPLANATIONS[given.reason], _text(row.recorded_at)
+    reason = given.reason.value
     data = {
         "return_id": row.return_id,
-        "verdict": row.verdict,
-        "reason": row.reason,
+        "exception_id": f"return/{row.return_id}/{reason}",
+        "state": moved,
+        "verdict": given.verdict,
+        "reason": reason,
         "expected": explanation.expected,
         "resolution": explanation.resolution,
-        "milestone": row.milestone,
-        "event_type": row.type,
-        "code": row.code,
+        "milestone": given.milestone,
+        "event_type": given.type,
+        "code": given.code,
         "carrier": named.carrier,
         "tracking_number": named.tracking_number,
         "connote": named.connote,
-        "occurred_at": _text(row.occurred_at),
-        "cause": {"source": row.source, "id": row.id},
+        "occurred_at": _text(given.occurred_at),
+        "cause": {"source": given.source, "id": given.id},
         "origin": {"topic": row.topic, "partition": row.partition, "offset": row.offset},
         "recorded_at": recorded,
     }
-    return _message(EXCEPTION, row.return_id, f"{row.return_id}/exception/{row.seq}", recorded, data)
+    is_own = moved == "open" and given.number == row.seq
+    id_ = f"{row.return_id}/exception/{row.seq}" if is_own else f"{row.return_id}/exception/{row.seq}/{reason}"
+    return _message(EXCEPTION, row.return_id, id_, recorded, data)
 
 
 def dead_letter(record: Record, reason: str, error: str) -> Message:

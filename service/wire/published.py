@@ -73,10 +73,11 @@ class StatusChangedData(TypedDict):
     return_id: Number
     version: Annotated[int, Field(ge=1, description="1, 2, 3, ... per return, without gaps.")]
     kind: Annotated[
-        Literal["reached", "backfilled", "retimed", "revoked"],
+        Literal["reached", "backfilled", "retimed", "revoked", "detailed"],
         Field(
             description="reached: counts now, and moved the status; backfilled: counts now, behind the status; "
-            "retimed: counted already, when, where or by whom it was first seen changed; revoked: no longer counts."
+            "retimed: counted already, when, where or by whom it was first seen changed; revoked: no longer counts; "
+            "detailed: no milestone moved, but what is known beside them (the connote); the milestone is the status."
         ),
     ]
     milestone: Code
@@ -146,6 +147,18 @@ class ExceptionData(TypedDict):
     """An event did not simply count: why, what was expected, and what would resolve it."""
 
     return_id: Number
+    exception_id: NotRequired[
+        Annotated[Text, Field(description="return/{return_id}/{reason}: what is open or resolved.")]
+    ]
+    state: NotRequired[
+        Annotated[
+            Literal["open", "resolved"],
+            Field(
+                description="open: some event gives this reason; one that is open may be told again for another event. "
+                "resolved: none gives it any more, since the cause."
+            ),
+        ]
+    ]
     verdict: Annotated[
         Literal["advanced", "backfilled", "repeated", "held", "refused", "unmapped"],
         Field(

@@ -15,19 +15,43 @@ from msgspec import Struct, convert
 from msgspec.json import Decoder, Encoder
 from pydantic_core import from_json
 
-from service.domain.events import Attributes, Event, Sense
-from service.domain.journey import Change, State
+from service.domain.changes import Change
+from service.domain.events import Attributes, Effect, Event, Sense
+from service.domain.evidence import Evidence, Sighting, in_rank_order
+from service.domain.journey import Entry, State
 from service.domain.milestones import Kind, Milestone, Reason, Verdict
-from service.domain.timeline import Evidence, Sighting, decide, in_rank_order
+from service.domain.rules import EARLIEST
+from service.domain.timeline import decide
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Inbound, SubjectKind, attributes_of
 from service.wire.judging.descriptions import location_of
-from service.wire.models import EVENT_VOIDED
+from service.wire.models import (
+    CARRIER_SCANNED,
+    CONNOTE_DELIVERED,
+    EVENT_VOIDED,
+    HUB_DEPOT_SCANNED,
+    HUB_EXPORTED,
+    HUB_PROCESSED,
+    HUB_REJECTED,
+    RETURN_CREATED,
+)
 from service.wire.record import Record
 from service.wire.rows.reconciled import RECONCILED, of_event
 
 # Takes named tuples and enumerations as they are, and gives them back, in half the time that others need for plain ones.
 _encode: Final = Encoder().encode
+TYPES: Final = {
+    Milestone.RC: RETURN_CREATED,
+    Milestone.RT: CARRIER_SCANNED,
+    Milestone.RDTPF: CARRIER_SCANNED,
+    Milestone.DS: HUB_DEPOT_SCANNED,
+    Milestone.RP: HUB_PROCESSED,
+    Milestone.RE: HUB_EXPORTED,
+    Milestone.RDBTC: CONNOTE_DELIVERED,
+    Milestone.RR: HUB_REJECTED,
+}
+"""The types of the events that assert the milestones."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -48,8 +72,11 @@ class _Stored(Struct, omit_defaults=True, frozen=True, gc=False):
     m: Mapping[Milestone, Sighting]
     a: Attributes | None
     c: str | None = None  # the connote
-    d: Mapping[str, Sighting] = {}
+    d: Mapping[str, Sighting] = {}  # by the first rules: deliveries by connote, that of `c` the return's
     v: Sequence[str] = ()  # what is voided
+    r: int = EARLIEST  # the rules by which it came to be so
+    f: int = 0  # flags
+    t: int = 0  # when a carrier had it under way last
 
 
 _decode: Final = Decoder(_Stored).decode
@@ -59,15 +86,19 @@ def encode_state(state: State) -> bytes:
     """The part of a state that has no column of its own (seq, version and seen do)."""
     evidence, voided = state.evidence, state.voided
     keys = sorted(key.hex() for key in voided) if voided else ()
-    return _encode(_Stored(evidence.earliest, evidence.attributes, evidence.connote, evidence.deliveries, keys))
+    m, a, c, f, t = evidence.earliest, evidence.attributes, evidence.connote, evidence.flags, evidence.moved
+    return _encode(_Stored(m, a, c, {}, keys, state.rules, f, t))
 
 
 def decode_state(document: str | dict[str, Any], seq: int, version: int, seen: bytes) -> State:
     """The state from its columns; `document` is the JSON of `encode_state`, parsed or, which is faster, as it is."""
     stored = _decode(document) if isinstance(document, str) else convert(document, _Stored)
-    evidence = Evidence(in_rank_order(stored.m), stored.d, stored.a, stored.c)
+    earliest = stored.m
+    if stored.c is not None and stored.c in stored.d:
+        earliest = {**earliest, Milestone.RDBTC: stored.d[stored.c]}
+    evidence = Evidence(in_rank_order(earliest), stored.a, stored.c, stored.f, stored.t)
     voided = frozenset(map(bytes.fromhex, stored.v))
-    return State(seq, version, evidence, seen, voided, decide(evidence))
+    return State(seq, version, evidence, seen, voided, decide(evidence), stored.r)
 
 
 def encode_changes(changes: Sequence[Change]) -> bytes | None:
@@ -93,6 +124,7 @@ def decode_changes(document: Sequence[Sequence[Any]] | None, state: State, cause
         else:
             sighting = state.timeline.counts[milestone]
             at, location, why = sighting.at, sighting.location, (sighting.source, sighting.id)
+            why = cause if kind == Kind.DETAILED else why
         changes.append(
             Change(
                 version,
@@ -109,6 +141,20 @@ def decode_changes(document: Sequence[Sequence[Any]] | None, state: State, cause
     return changes
 
 
+def encode_moves(entry: Entry) -> bytes | None:
+    """The reasons that a row raised for its return, its event's own aside, and those it settled; None for none."""
+    if not entry.raised and not entry.settled:
+        return None
+    return _encode([*(f"+{reason}" for reason in entry.raised), *(f"-{reason}" for reason in entry.settled)])
+
+
+def decode_moves(document: Sequence[str] | None) -> tuple[list[Reason], list[Reason]]:
+    """What was raised, and what was settled."""
+    moves = document or ()
+    raised = [Reason(each[1:]) for each in moves if each.startswith("+")]
+    return raised, [Reason(each[1:]) for each in moves if each.startswith("-")]
+
+
 def stored_event(
     source: str,
     event_id: str,
@@ -118,13 +164,15 @@ def stored_event(
     data: dict[str, Any],
     verdict: str | None = None,
     reason: str | None = None,
+    effect: str | None = None,
 ) -> Event:
     """The event of a history, parked or delivery row, as it was understood when it was recorded.
 
-    `data` is the event's, parsed. `verdict` and `reason` are those of its history row; of an event that has none yet
-    (parked, a delivery that waits) both are None, and what its code means is asked of the carrier's table.
+    `data` is the event's, parsed. `verdict`, `reason` and `effect` are those of its history row; of an event that has none
+    yet (parked, a delivery that waits) they are None, and what its code means is asked of the carrier's table.
     """
     at = to_micros(occurred_at)
+    did = None if effect is None else Effect(effect)
     if event_type == EVENT_VOIDED:
         return Event(source, event_id, at, Sense.VOIDS, voids=(data["source"], data["id"]))
     if event_type == RECONCILED:
@@ -132,7 +180,8 @@ def stored_event(
     if milestone is None:
         because = Reason(reason) if reason is not None and verdict == Verdict.UNMAPPED else None
         sense = Sense.INFORMS if because is None else Sense.UNMAPPED
-        return Event(source, event_id, at, sense, location=location_of(event_type, data), unmapped_because=because)
+        place = location_of(event_type, data)
+        return Event(source, event_id, at, sense, location=place, unmapped_because=because, effect=did)
     asserted = Milestone(milestone)
     attributes = None
     if asserted is Milestone.RC:
@@ -146,6 +195,7 @@ def stored_event(
         location=location_of(event_type, data),
         attributes=attributes,
         connote=data.get("connote") if asserted in (Milestone.RE, Milestone.RDBTC) else None,
+        effect=did,
     )
 
 
@@ -178,7 +228,8 @@ class KeptEvent(NamedTuple):
         event = stored_event(self.source, self.id, self.type, self.occurred_at, self.milestone, members)
         if self.code is not None:
             said = tables.understand(members["carrier"], self.code)
-            event = replace(event, sense=said.sense, milestone=said.milestone, unmapped_because=said.unmapped_because)
+            because, effect = said.unmapped_because, said.effect
+            event = replace(event, sense=said.sense, milestone=said.milestone, unmapped_because=because, effect=effect)
         return Inbound(
             SubjectKind(kind),
             subject,

@@ -22,6 +22,7 @@ from service.application.access.audit import Action
 from service.application.commands.resending import Correcting, Correction, Fetching
 from service.application.journal import reconcile
 from service.application.journal.ingest import Parser
+from service.application.journal.reassess import Reassessed, reassess
 from service.application.journal.reconcile import Summary
 from service.application.journal.remap import Order, Remapped, remap
 from service.application.journal.replay import Pace, Selection, Tally, replay
@@ -30,7 +31,7 @@ from service.application.journal.verify_topics import check_topics
 from service.config import Settings
 from service.runtime.lifecycle import Stop
 from service.wiring.outputs import output_topics, sink_options
-from service.wiring.parts import carrier_tables, database, parser
+from service.wiring.parts import carrier_tables, database, parser, rules
 
 _LEAD_SECONDS: Final = 30.0  # a relay that refuses has the lead for a moment, now and then
 
@@ -52,7 +53,7 @@ class StopClock(NamedTuple):
 def verify_journal(settings: Settings, *, topics: bool = False) -> tuple[Checked, list[str]]:
     """Compare what is stored with what the events say, and the output topics with it; how much, and the differences."""
     differences: list[str] = []
-    with open_histories(database(settings)) as histories:
+    with open_histories(database(settings), rules(settings)) as histories:
         checked = verify(histories, differences)
     if topics:
         differences += verify_topics(settings)
@@ -121,7 +122,7 @@ def replay_letters(
         understood = Correcting(understood, correction.changes)
     with (
         closing(KafkaBodies(settings)) as bodies,
-        closing(MendingJournal(database(settings), tables, "returns-replay")) as letters,
+        closing(MendingJournal(database(settings), tables, "returns-replay", rules=rules(settings))) as letters,
     ):
         replay(letters, Fetching(understood, bodies), selection, pace, tally, StopClock(stop), tell)
 
@@ -136,8 +137,19 @@ def _note_replay(settings: Settings, selection: Selection, correction: Correctio
             note_command(connection, Action.REPLAY, str(number), correction.noted())
 
 
+def reassess_returns(
+    settings: Settings, stop: Stop, *, dry_run: bool, say: Callable[[str], object], tell: Callable[[str], object]
+) -> Reassessed:
+    """Decide anew what other rules decided, until all of it is done or asked to stop."""
+    tables = carrier_tables(settings)
+    journal = MendingJournal(database(settings), tables, "returns-reassess", rules=rules(settings))
+    with closing(journal):
+        now = datetime.now(UTC)
+        return reassess(journal, now, dry_run=dry_run, say=say, should_stop=lambda: bool(stop), tell=tell)
+
+
 def remap_scans(settings: Settings, order: Order, stop: Stop, tell: Callable[[int, int], object]) -> list[Remapped]:
     """Re-evaluate unmapped scans by the tables of today, until all are done or asked to stop."""
     tables = carrier_tables(settings)
-    with closing(MendingJournal(database(settings), tables, "returns-remap")) as scans:
+    with closing(MendingJournal(database(settings), tables, "returns-remap", rules=rules(settings))) as scans:
         return remap(scans, tables, order, lambda: bool(stop), tell)

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from service.config import Settings
+from service.domain.rules import DEFAULT, Rules
 from service.wire import models
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import MICROS_A_DAY, Parser
@@ -20,6 +21,12 @@ def database(settings: Settings) -> str:
 def carrier_tables(settings: Settings) -> CarrierTables:
     """The carrier tables that ship with the service, and those of the folder in the settings."""
     return CarrierTables.load(*([Path(settings.carrier_tables)] if settings.carrier_tables else []))
+
+
+def rules(settings: Settings) -> Rules:
+    """What operators set of the rules by which returns are decided."""
+    found = Rules(settings.connote_days)
+    return DEFAULT if found == DEFAULT else found
 
 
 def topics_by_type(settings: Settings) -> dict[str, str]:

@@ -59,7 +59,7 @@ from service.wire.omnireturns.portals import load_portals
 from service.wiring import feeds
 from service.wiring.door import connection_limits
 from service.wiring.monitors import processes
-from service.wiring.parts import carrier_tables, parser, topics_by_type
+from service.wiring.parts import carrier_tables, database, parser, rules, topics_by_type
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -130,7 +130,7 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
 
     def replay_one(_: Everything, letter_no: int, changes: Changes) -> Replayed | None:
         read = Correcting(understood, changes) if changes else understood
-        with closing(MendingJournal(settings.database_url.get_secret_value(), tables, "returns-web")) as letters:
+        with closing(MendingJournal(database(settings), tables, "returns-web", rules=rules(settings))) as letters:
             return replay_letter(letters, read, letter_no)
 
     with closing(Publishing(settings, "returns-web", patience_seconds=_CREATION_SECONDS)) as publishing:

@@ -19,7 +19,7 @@ from service.runtime.lifecycle import Stop
 from service.runtime.monitoring.board import Board
 from service.runtime.monitoring.health import Monitor
 from service.wiring.monitors import processes
-from service.wiring.parts import carrier_tables, database, parser, publishers
+from service.wiring.parts import carrier_tables, database, parser, publishers, rules
 
 _FULL_COLLECTION: Final = 20  # of so many collections of a worker one is full
 
@@ -41,7 +41,7 @@ def ingest(
     return IngestLoop(
         Ports(
             lambda: KafkaSource(settings, settings.inputs),
-            PostgresJournal(database(settings), tables, remembered=settings.remembered_returns),
+            PostgresJournal(database(settings), tables, remembered=settings.remembered_returns, rules=rules(settings)),
             parser(settings, tables),
         ),
         stop,

@@ -17,7 +17,8 @@ from typing import Final
 
 from service.domain.events import Attributes, Event, Sense
 from service.domain.milestones import NAMES, RANKED, RANKS, Milestone, Route
-from service.domain.timeline import Timeline, decide, gather
+from service.domain.timeline import Timeline, decide
+from service.domain.whole import gather
 
 README: Final = Path(__file__).resolve().parents[2] / "README.md"
 BEGIN: Final = "<!-- diagram:begin -->"

@@ -32,6 +32,7 @@ from service.application.ports import (
 )
 from service.domain.events import Event
 from service.domain.journey import State
+from service.domain.rules import DEFAULT
 from service.errors import BrokenSource, ChangedTopics, LostPartition, RejectedValue
 from service.runtime.lifecycle import Stop
 from service.wire.inbound import SubjectKind
@@ -249,7 +250,7 @@ class Tables:
     history: dict[int, list[HistoryRow]] = field(default_factory=dict)
     parked: dict[tuple[SubjectKind, str, bytes], Arrival] = field(default_factory=dict)
     deliveries: dict[tuple[str, bytes], Arrival] = field(default_factory=dict)
-    members: set[tuple[str, int]] = field(default_factory=set)
+    members: dict[tuple[str, int], int] = field(default_factory=dict)
     letters: list[DeadLetter] = field(default_factory=list)
     batches: int = 0
     swept: int = 0
@@ -338,6 +339,8 @@ class MemoryJournal:
 class MemoryTransaction:
     """`ports.SweepTransaction` on a copy of the tables."""
 
+    rules = DEFAULT
+
     def __init__(self, journal: MemoryJournal, tables: Tables) -> None:
         self._journal = journal
         self.tables = tables
@@ -406,8 +409,9 @@ class MemoryTransaction:
         keys = [(a.inbound.subject, a.inbound.event.key) for a in arrivals]
         return [a for key, a in zip(keys, arrivals, strict=True) if self.tables.deliveries.setdefault(key, a) is not a]
 
-    def join_connotes(self, members: Iterable[tuple[str, int]]) -> None:
-        self.tables.members |= set(members)
+    def join_connotes(self, members: Mapping[tuple[str, int], int]) -> None:
+        for member, exported in members.items():
+            self.tables.members[member] = max(exported, self.tables.members.get(member, exported))
 
     def keep_dead_letters(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         self.tables.letters += letters
@@ -429,9 +433,11 @@ class MemoryTransaction:
             if owner is not None:
                 waiting.append(Waiting(owner, arrival))
                 del tables.parked[key]
-        for connote, return_no in sorted(tables.members):
+        for (connote, return_no), exported in sorted(tables.members.items()):
             for (of, _), arrival in tables.deliveries.items():
-                if of == connote and arrival.inbound.event not in self.past(return_no):
+                event = arrival.inbound.event
+                is_due = event.at <= exported + self.rules.after_export and event not in self.past(return_no)
+                if of == connote and is_due:
                     waiting.append(Waiting(return_no, arrival))
         waiting.sort(key=lambda item: item.arrival.inbound.event.order)
         return Swept(tables.batches, waiting)

@@ -8,6 +8,7 @@ from typing import Any
 
 from service.application.reading.redaction import Found
 from service.application.reading.tracking import RecordedEvent
+from service.domain.events import Event
 from service.domain.journey import replay
 from service.domain.milestones import Milestone
 from service.wire import models
@@ -29,8 +30,13 @@ TABLES = CarrierTables.load()
 def found(number: str, events: Iterable[dict[str, Any]], zone_source: str = "event") -> Found:
     """What a store finds of a return with these events; they are recorded in this order."""
     rows = [_row(seq, event, zone_source) for seq, event in enumerate(events, start=1)]
-    state = replay(stored_event(r.source, r.id, r.type, r.occurred_at, r.milestone, dict(r.data)) for r in rows)
-    return Found(number, state, rows)
+    return Found(number, replay(map(_event, rows)), rows)
+
+
+def _event(row: RecordedEvent) -> Event:
+    data = dict(row.data)
+    effect = TABLES.understand(data["carrier"], data["code"]).effect if row.type == models.CARRIER_SCANNED else None
+    return stored_event(row.source, row.id, row.type, row.occurred_at, row.milestone, data, effect=effect)
 
 
 def _row(seq: int, event: dict[str, Any], zone_source: str) -> RecordedEvent:

@@ -10,7 +10,8 @@ from typing import Any
 
 from service.config import Settings
 from service.domain.events import key_digest
-from service.domain.timeline import Timeline, decide, gather
+from service.domain.timeline import Timeline, decide
+from service.domain.whole import gather
 from service.metrics import Metrics
 from service.runtime.ingest.loop import IngestLoop
 from service.runtime.lifecycle import Stop

@@ -13,6 +13,7 @@ from service.application.journal.ingest import decode, write
 from service.application.journal.sweep import sweep
 from service.application.journal.verify import verify
 from service.application.ports import Arrival
+from service.domain.rules import DEFAULT, Rules
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser
 from service.wire.record import Record
@@ -51,10 +52,10 @@ def scan(code: str, time: str, return_id: str = "R-1001", **data: Any) -> dict[s
     return event(SCAN, f"{return_id}-{code}-{time}", time, code=code, **label, **data)
 
 
-def ingest(database_url: str, events: Iterable[dict[str, Any]]) -> None:
+def ingest(database_url: str, events: Iterable[dict[str, Any]], rules: Rules = DEFAULT) -> None:
     """Record the events in one batch, and place what had to wait."""
     tables = CarrierTables.load()
-    journal = PostgresJournal(database_url, tables)
+    journal = PostgresJournal(database_url, tables, rules=rules)
     records = [
         Record(
             TOPICS.get(each["type"], "omnirps.hub-events"),

@@ -12,6 +12,8 @@ from typing import NamedTuple
 from service.domain.events import Event
 
 RISING = ("RC", "RT", "RDTPF", "DS", "RP", "RE", "RDBTC")
+DAY = 24 * 3600 * 1_000_000  # microseconds
+CONNOTE_DAYS = 120
 
 
 class Truth(NamedTuple):
@@ -46,19 +48,59 @@ def earliest(events: Iterable[Event]) -> Event | None:
     return min(events, key=lambda event: (event.at, event.source, event.id), default=None)
 
 
+def named_by(delivery: Event, events: Collection[Event]) -> list[Event]:
+    """The exports that name the delivery's connote."""
+    return [event for event in valid(events) if event.milestone == "RE" and event.connote == delivery.connote]
+
+
+def is_within(delivery: Event, events: Collection[Event]) -> bool:
+    """Whether it is from 24 h before an export that names its connote until 120 days after it."""
+    return any(-DAY <= delivery.at - each.at <= CONNOTE_DAYS * DAY for each in named_by(delivery, events))
+
+
+def is_before_export(delivery: Event, events: Collection[Event]) -> bool:
+    """Whether it is earlier than that, and not within."""
+    return not is_within(delivery, events) and any(delivery.at < each.at - DAY for each in named_by(delivery, events))
+
+
+def is_another_consignments(delivery: Event, events: Collection[Event]) -> bool:
+    """Whether it is later than all of them: then it does not concern the return."""
+    named = named_by(delivery, events)
+    return bool(named) and all(delivery.at > each.at + CONNOTE_DAYS * DAY for each in named)
+
+
+def is_returned_to_sender(scan: Event, events: Collection[Event]) -> bool:
+    """Whether the last scan before it that tells the direction says that the parcel is on its way back."""
+    telling = [
+        event
+        for event in events
+        if event.effect in ("collected", "returning") and not is_voided(event, events) and order(event) < order(scan)
+    ]
+    return bool(telling) and max(telling, key=order).effect == "returning"
+
+
+def order(event: Event) -> tuple[int, str, str]:
+    """The order of events: by time, then source, then id."""
+    return (event.at, event.source, event.id)
+
+
 def truth(events: Collection[Event]) -> Truth:  # noqa: PLR0912 -- the rules in the order they are told
     """Which milestones count, and what follows."""
     asserted: dict[str, Event] = {}
     for code in (*RISING[:-1], "RR"):
-        first = earliest(event for event in valid(events) if event.milestone == code)
+        first = earliest(
+            event
+            for event in valid(events)
+            if event.milestone == code and not (code == "RDTPF" and is_returned_to_sender(event, events))
+        )
         if first is not None:
             asserted[code] = first
-    connote = asserted["RE"].connote if "RE" in asserted else None
-    # A return is delivered when its own connote is; while it has none, any delivery that concerns it waits.
-    deliveries = [event for event in valid(events) if event.milestone == "RDBTC"]
-    delivered = earliest(event for event in deliveries if connote is None or event.connote == connote)
+    delivered = earliest(event for event in valid(events) if event.milestone == "RDBTC" and is_within(event, events))
+    exports = [event for event in valid(events) if event.milestone == "RE"]
+    connote = max(exports, key=order).connote if exports else None
     if delivered is not None:
         asserted["RDBTC"] = delivered
+        connote = delivered.connote
 
     # 1. Without RC the return is unknown.
     if "RC" not in asserted:
@@ -122,6 +164,8 @@ def move(before: Truth, after: Truth) -> list[tuple[str, str]]:
             moved = told_status(standing) != status
             status = told_status(standing)
             told.append(("reached" if moved else "backfilled", code))
+    if not told and "RE" in after.counts and before.connote != after.connote:
+        return [("detailed", after.status or "")]
     return told
 
 
@@ -135,22 +179,26 @@ def told_status(counting: Collection[str]) -> str | None:
 def verdict(event: Event, before: Collection[Event], after: Collection[Event]) -> tuple[str, str | None]:
     """The verdict and the reason for `event`, the last of `after`, of a return whose creation is known by then."""
     if event.voids is not None:
-        known = [other for other in before if (other.source, other.id) == event.voids]
+        known = [other for other in (*before, event) if (other.source, other.id) == event.voids]
         if any(other.milestone == "RC" or other.sense == "voids" for other in known):
             return ("refused", "not_voidable")
         return ("informational", None)
+    if is_voided(event, after):
+        return ("refused", "voided")
     if event.sense == "unmapped":
         return ("unmapped", event.unmapped_because)
     if event.sense == "informs":
         return ("informational", None)
     assert event.milestone is not None
-    if is_voided(event, after):
-        return ("refused", "voided")
     then, now = truth(before), truth(after)
     assert now.status is not None
-    if event.milestone == "RDBTC" and now.connote is not None and event.connote != now.connote:
-        # It asserts nothing of this return, which had joined that connote by an export that an earlier one outdid.
-        return ("refused", reason_against_another_connotes_delivery(now, after))
+    if event.milestone == "RDTPF" and is_returned_to_sender(event, after):
+        return ("refused", "returned_to_sender")
+    if event.milestone == "RDBTC" and not is_within(event, after):
+        if is_another_consignments(event, after):
+            return ("informational", None)
+        reason = reason_against_a_delivery(event, now, after)
+        return ("held" if reason == "awaiting_exported" else "refused", reason)
     if event.milestone in now.not_counting:
         return now.not_counting[event.milestone]
     if now.status != then.status:
@@ -160,11 +208,44 @@ def verdict(event: Event, before: Collection[Event], after: Collection[Event]) -
     return ("backfilled", None)
 
 
-def reason_against_another_connotes_delivery(now: Truth, after: Collection[Event]) -> str:
-    """Another connote's delivery is refused in any case; what ends the journey earlier is told first."""
-    created = earliest(event for event in after if event.milestone == "RC")
+def reason_against_a_delivery(event: Event, now: Truth, after: Collection[Event]) -> str:
+    """Why a delivery outside of every window does not count: of several reasons the first of their list."""
+    if ends_at_first_mile(after):
+        return "route_ends_at_first_mile"
+    if "RR" in now.counts:
+        return "already_rejected"
+    return "before_export" if is_before_export(event, after) else "awaiting_exported"
+
+
+def ends_at_first_mile(events: Collection[Event]) -> bool:
+    """Whether its route ends there."""
+    created = earliest(event for event in events if event.milestone == "RC")
     assert created is not None
     assert created.attributes is not None
-    if created.attributes.route == "first_mile_only":
-        return "route_ends_at_first_mile"
-    return "already_rejected" if "RR" in now.counts else "other_connote"
+    return created.attributes.route == "first_mile_only"
+
+
+def exceptions(events: Collection[Event]) -> set[str]:
+    """The reasons for which the return is to be looked at; of a scan that is understood by now, as it is now."""
+    now = truth(events)
+    if now.status is None:
+        return set()
+    found = set[str]()
+    for event in events:
+        if is_voided(event, events):
+            continue
+        reason = verdict(event, [each for each in events if each is not event], events)[1]
+        if reason is not None:
+            found.add(reason)
+    connotes = {event.connote for event in valid(events) if event.milestone == "RE"}
+    if "RE" in now.counts and len(connotes) > 1:
+        found.add("other_connote")
+    if "RDTPF" in now.counts:
+        moving = [
+            event
+            for event in events
+            if (event.milestone == "RT" or event.effect == "returning") and not is_voided(event, events)
+        ]
+        if any(event.at > now.counts["RDTPF"].at for event in moving):
+            found.add("returning_after_delivered")
+    return found

@@ -187,7 +187,9 @@ def counts(database_url: str) -> tuple[int, int]:
     with psycopg.connect(database_url) as connection:
         row = connection.execute(
             "SELECT (SELECT count(*) FROM history WHERE verdict IN ('held', 'refused', 'unmapped')"
-            " OR reason = 'tracking_number_in_use'), (SELECT count(*) FROM dead_letters)"
+            " AND reason IS DISTINCT FROM 'voided' OR reason = 'tracking_number_in_use')"
+            " + (SELECT coalesce(sum(json_array_length(exceptions)), 0) FROM history WHERE exceptions IS NOT NULL),"
+            " (SELECT count(*) FROM dead_letters)"
         ).fetchone()
     assert row is not None
     return row[0], row[1]

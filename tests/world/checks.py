@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from service.domain.events import Event, Sense
+from service.domain.events import Effect, Event, Sense
 from service.domain.milestones import Milestone
-from tests.support.oracle import truth
+from tests.support.oracle import CONNOTE_DAYS, DAY, exceptions, truth
 from tests.world.kafka import Kafka, visible
 from tests.world.postgres import Row, Server, Tx
 from tests.world.scheduler import Scheduler, WorldError
@@ -27,6 +27,8 @@ _KEEPS_BATCH: Final = (
     "dead_letters",
 )
 _ORDER: Final = ("RC", "RT", "RDTPF", "DS", "RP", "RE", "RDBTC", "RR")
+# Nobody is told yet that these are over.
+_FOR_GOOD: Final = {"tracking_number_in_use"}
 Told = tuple[str, str, str, str | None, bool]
 
 
@@ -55,6 +57,7 @@ class Checks:
         self._version: dict[str, int] = {}
         self._once: set[tuple[str, str]] = set()
         self._current: dict[str, int] = {}
+        self._open: dict[str, set[str]] = {}
         self._letters: set[tuple[str, int, int]] = set()
 
     # the journal
@@ -104,7 +107,8 @@ class Checks:
             must(row["version"] == version, f"{return_id}: version {row['version']} after {version}")
             for place, change in enumerate(changes):
                 kind, milestone, *_ = change
-                (counts.discard if kind == "revoked" else counts.add)(milestone)
+                if kind != "detailed":
+                    (counts.discard if kind == "revoked" else counts.add)(milestone)
                 self._world.saw(f"a change: {kind}")
                 if (return_no, row["seq"]) in new:
                     number = version - len(changes) + place + 1
@@ -113,11 +117,13 @@ class Checks:
                 self._world.saw(f"verdict {row['verdict']}")
                 if row["reason"] is not None:
                     self._world.saw(f"reason {row['reason']}")
-                    if (
-                        str(row["verdict"]) in {"held", "refused", "unmapped"}
-                        or row["reason"] == "tracking_number_in_use"
-                    ):
+                    if (str(row["verdict"]) in {"held", "refused", "unmapped"} and row["reason"] != "voided") or row[
+                        "reason"
+                    ] == "tracking_number_in_use":
                         self._raised.add(f"{return_id}/exception/{row['seq']}")
+                for moved in json.loads(row["exceptions"] or b"[]"):
+                    self._world.saw(f"{'raised' if moved[0] == '+' else 'settled'} {moved[1:]}")
+                    self._raised.add(f"{return_id}/exception/{row['seq']}/{moved[1:]}")
                 self._came_by(return_no, return_id, row)
         expected = truth([self.event(row) for row in seen.values()])
         must(counts == expected.counts.keys(), f"{return_id}: {sorted(counts)} count, not {sorted(expected.counts)}")
@@ -129,7 +135,8 @@ class Checks:
         said = self._by_name[row["source"], row["id"]]
         assert said.event is not None
         if row["code"] == LATER_CODE and row["milestone"] is not None:
-            return Event(said.event.source, said.event.id, said.event.at, Sense.ASSERTS, Milestone.RT)
+            event = said.event
+            return Event(event.source, event.id, event.at, Sense.ASSERTS, Milestone.RT, effect=Effect.COLLECTED)
         return said.event
 
     def _came_by(self, return_no: int, return_id: str, row: Row) -> None:
@@ -185,6 +192,8 @@ class Checks:
         self._once.add((topic, id_))
         if topic == "exceptions":
             must(id_ in self._raised, f"{id_} was published, and the journal never said it")
+            open_ = self._open.setdefault(return_id, set())
+            (open_.add if data["state"] == "open" else open_.discard)(data["reason"])
             return
         version = data["version"]
         last = self._version.get(return_id, 0)
@@ -230,8 +239,18 @@ class Checks:
             must(owner is None, f"{row['id']} is parked, and its {row['kind']} {row['subject']} is known: stranded")
         for connote, return_no in tables["connote_members"]:
             for delivered, source, id_ in tables["connote_deliveries"]:
-                if delivered == connote:
+                if delivered == connote and self._concerns(self._by_name[source, id_], connote, return_no):
                     must((return_no, source, id_) in by_place, f"{id_} did not reach return {return_no}: stranded")
+
+    def _concerns(self, delivery: Said, connote: str, return_no: int) -> bool:
+        """Whether it is no later than 120 days after an export of the return under its connote."""
+        rows = (row for key, row in self._server.tables["history"].items() if key[0] == return_no)
+        events = [self._by_name[row["source"], row["id"]].event for row in rows]
+        exported = [
+            each.at for each in events if each is not None and each.milestone == "RE" and each.connote == connote
+        ]
+        assert delivery.event is not None
+        return any(delivery.event.at <= at + CONNOTE_DAYS * DAY for at in exported)
 
     def is_published(self) -> None:
         """All that the journal says stands in the topics, and nothing else where it never lost anything."""
@@ -245,7 +264,8 @@ class Checks:
                 found = self.published.get((return_id, version))
                 must(found == tuple(change[:5]), f"{return_id}/{version} is published as {found}, not {change[:5]}")
             id_ = f"{return_id}/exception/{seq}"
-            if row["reason"] is not None and str(row["verdict"]) in {"held", "refused", "unmapped"}:
+            is_refused = str(row["verdict"]) in {"held", "refused", "unmapped"} and row["reason"] != "voided"
+            if row["reason"] is not None and is_refused:
                 must(("exceptions", id_) in self._once, f"{id_} is not published")
         for key in tables["dead_letters"]:
             must((key[0], key[2], key[3]) in self._letters, f"the letter {key} is not published")
@@ -264,9 +284,13 @@ class Checks:
             status = None
             for version in range(1, self._version.get(return_id, 0) + 1):
                 kind, milestone, status, *_ = self.published[return_id, version]
-                (held.discard if kind == "revoked" else held.add)(milestone)
+                if kind != "detailed":
+                    (held.discard if kind == "revoked" else held.add)(milestone)
             must(held == expected.counts.keys(), f"{return_id}: subscribers hold {sorted(held)}")
             must(status == expected.status, f"{return_id}: subscribers hold {status}, not {expected.status}")
+            given = exceptions([self.event(row) for row in rows.values()])
+            open_ = self._open.get(return_id, set()) - _FOR_GOOD
+            must(open_ == given, f"{return_id}: subscribers hold {sorted(open_)} open, not {sorted(given)}")
 
 
 def order_of(milestone: str) -> int:

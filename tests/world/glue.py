@@ -200,7 +200,7 @@ class _Settled:
 
     def __init__(self, found: PostgresHistories) -> None:
         self._found = found
-        self.returns, self.misread = found.returns, found.misread
+        self.returns, self.misread, self.rules = found.returns, found.misread, found.rules
 
     def strays(self) -> Iterator[str]:
         return iter(())

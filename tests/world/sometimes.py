@@ -50,9 +50,17 @@ SOMETIMES: Final = frozenset(
         "a parked event was placed",
         "a consumer was out of range",
         "a scan was re-evaluated",
+        "a return was exported again under its connote",
+        "raised already_exported",
+        "raised already_rejected",
+        "raised other_connote",
+        "raised returning_after_delivered",
+        "settled awaiting_processed",
+        "settled before_export",
+        "settled returned_to_sender",
         "buried",
         "parked",
-        *(f"a change: {kind}" for kind in ("reached", "backfilled", "retimed", "revoked")),
+        *(f"a change: {kind}" for kind in ("reached", "backfilled", "retimed", "revoked", "detailed")),
         *(
             f"verdict {verdict}"
             for verdict in ("advanced", "backfilled", "repeated", "informational", "held", "refused", "unmapped")
@@ -65,7 +73,8 @@ SOMETIMES: Final = frozenset(
                 "awaiting_exported",
                 "awaiting_processed",
                 "not_voidable",
-                "other_connote",
+                "before_export",
+                "returned_to_sender",
                 "route_ends_at_first_mile",
                 "tracking_number_in_use",
                 "unknown_code",

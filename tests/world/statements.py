@@ -196,6 +196,7 @@ def _load_past(tx: Tx, params: Any) -> Iterator[Any]:
             data,
             str(row["verdict"]),
             row["reason"],
+            _text(row["effect"]),
         )
 
 
@@ -274,8 +275,16 @@ def _keep_deliveries(tx: Tx, params: Any) -> Iterator[Any]:
 @_does("journal.sql", "join_connotes", writes=True)
 def _join_connotes(tx: Tx, params: Any) -> Iterator[Any]:
     batch_id, *columns = params
-    for key in sorted(zip(*columns, strict=True)):
-        if tx.insert("connote_members", key, {"batch_id": int(batch_id)}):
+    for *at, exported in sorted(zip(*columns, strict=True)):
+        key, row = tuple(at), {"batch_id": int(batch_id), "exported_at": exported}
+        if tx.insert("connote_members", key, row):
+            yield key
+            continue
+        tx.lock("connote_members", key)
+        known = tx.get("connote_members", key)
+        if known is not None and known["exported_at"] < exported:
+            tx.update("connote_members", key, row)
+            tx.server.world.saw("a return was exported again under its connote")
             yield key
 
 
@@ -424,15 +433,20 @@ def _is_delivered(tx: Tx, return_no: int, source: str, id_: str) -> bool:
     )
 
 
+def _concerns(delivery: Row, member: Row, days: int) -> bool:
+    return bool(delivery["occurred_at"] - days * 86_400_000_000 <= member["exported_at"])
+
+
 @_does("journal.sql", "undelivered")
 def _undelivered(tx: Tx, params: Any) -> list[Any]:
-    delivered_by, joined_by = (set(map(int, ids)) for ids in params[:2])
-    limit = params[2]
+    days, delivered_by, _, joined_by, limit = params
+    delivered_by, joined_by = set(map(int, delivered_by)), set(map(int, joined_by))
     deliveries, members = dict(tx.rows("connote_deliveries")), dict(tx.rows("connote_members"))
     due = set[tuple[int, tuple[str, str, str]]]()
     for key, row in deliveries.items():
         for (connote, return_no), member in members.items():
-            if connote == key[0] and (row["batch_id"] in delivered_by or member["batch_id"] in joined_by):
+            is_due = row["batch_id"] in delivered_by or member["batch_id"] in joined_by
+            if connote == key[0] and is_due and _concerns(row, member, days):
                 due.add((return_no, key))
     return [
         (return_no, "connote", *key, *_rest(deliveries[key]))
@@ -487,9 +501,11 @@ def _log_rows(tx: Tx, params: Any) -> list[Any]:
     for (return_no, seq), row in tx.rows("history"):
         n = numbers.get(row["batch_id"])
         told = row["changes"] is not None or row["reason"] is not None or row["verdict"] == "unmapped"
+        told = told or row["exceptions"] is not None
         if n is None or return_no not in names or not (told or row["type"] in always) or (n, return_no, seq) <= after:
             continue
         with_data = row["reason"] is not None or row["milestone"] in _ALTERING or row["type"] in always
+        with_data = with_data or row["exceptions"] is not None
         found.append(
             (
                 n,
@@ -511,6 +527,7 @@ def _log_rows(tx: Tx, params: Any) -> list[Any]:
                 row["topic"],
                 row["partition"],
                 row["offset"],
+                None if row["exceptions"] is None else from_json(row["exceptions"]),
                 from_json(row["data"]) if with_data else None,
             )
         )
@@ -730,10 +747,12 @@ def _histories(tx: Tx, params: Any) -> list[Any]:
                 from_json(row["state"]),
                 row["key"],
                 row["seen"],
+                _text(row["effect"]),
+                None if row["exceptions"] is None else from_json(row["exceptions"]),
             )
         )
     without = names.keys() - {row[0] for row in found}
-    found += [(number, names[number], None, *[None] * 14) for number in without]
+    found += [(number, names[number], None, *[None] * 16) for number in without]
     return sorted(found, key=lambda row: (row[0], row[2] or 0))
 
 
@@ -747,11 +766,11 @@ def _parked_although_known(tx: Tx, params: Any) -> Iterator[Any]:
 
 @_does("verify.sql", "undelivered_members")
 def _undelivered_members(tx: Tx, params: Any) -> Iterator[Any]:
-    del params
     names = return_ids(tx)
-    for key, _ in sorted(tx.rows("connote_deliveries"), key=lambda item: item[0]):
-        for (connote, return_no), _ in sorted(tx.rows("connote_members"), key=lambda item: item[0]):
-            if connote == key[0] and not _is_delivered(tx, return_no, key[1], key[2]):
+    for key, delivery in sorted(tx.rows("connote_deliveries"), key=lambda item: item[0]):
+        for (connote, return_no), member in sorted(tx.rows("connote_members"), key=lambda item: item[0]):
+            is_due = connote == key[0] and _concerns(delivery, member, params[0])
+            if is_due and not _is_delivered(tx, return_no, key[1], key[2]):
                 yield (*key, names.get(return_no))
 
 

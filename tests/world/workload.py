@@ -12,14 +12,19 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any, Final
 
-from service.domain.events import Attributes, Event, Sense
+from service.domain.events import Attributes, Effect, Event, Sense
 from service.domain.milestones import Milestone, Reason, Route
 from tests.world.scheduler import EPOCH, Plan
 
 RETURNS, SCANS, HUB, DELIVERIES = INPUTS = ("returns", "scans", "hub-events", "deliveries")
 HEADERS: Final = (("content-type", b"application/cloudevents+json"),)
 LATER_CODE: Final = "X9"  # a code that no table knows until the carrier's is mended; it means collected
-_CODES: Final = {"COLLECTED": Milestone.RT, "IN_TRANSIT": Milestone.RT, "DELIVERED": Milestone.RDTPF}
+_CODES: Final = {
+    "COLLECTED": (Milestone.RT, Effect.COLLECTED),
+    "IN_TRANSIT": (Milestone.RT, None),
+    "DELIVERED": (Milestone.RDTPF, None),
+    "RETURNING": (None, Effect.RETURNING),
+}
 _START: Final = int(EPOCH) - 40 * 86_400
 
 
@@ -73,8 +78,9 @@ class Workload:
         for number in range(random.randint(2, 4)):
             made += self._return(f"R-{number:03}", labels[number % random.choice((4, 4, 3))], connotes)
         for connote in connotes:
-            if random.random() < 0.8:
-                made.append(self._delivery(connote, len(made)))
+            # Now and then it is an earlier consignment's, or one that comes much later.
+            for days in random.choice(((6,), (6,), (), (0, 6), (6, 150), (0,), (0, 150))):
+                made.append(self._delivery(connote, len(made), days))
         # Mostly in the order in which it happened, with a part out of it.
         made.sort(key=lambda each: each.event.at if each.event else 0)
         for _ in range(random.choice((0, 2, 10))):
@@ -141,7 +147,7 @@ class Workload:
             }
             created = self._said(RETURNS, "return", return_id, "com.omnirps.return.created.v1", event, data)
             yield created
-        for _ in range(random.randint(1, 3)):
+        for _ in range(random.choice((1, 2, 3, 5))):
             code = random.choice((*_CODES, LATER_CODE)) if random.random() < 0.9 else "PREADVICE"
             yield self._scan(label, code, next(ids), next_at())
         hub = list[Said]()
@@ -165,9 +171,10 @@ class Workload:
             yield self._said(HUB, "return", return_id, "com.omnirps.event.voided.v1", event, data)
 
     def _scan(self, label: str, code: str, id_: str, at: int) -> Said:
-        milestone = _CODES.get(code)
-        if milestone is not None:
-            event = Event("/carrier", id_, at, Sense.ASSERTS, milestone)
+        if code in _CODES:
+            milestone, effect = _CODES[code]
+            sense = Sense.INFORMS if milestone is None else Sense.ASSERTS
+            event = Event("/carrier", id_, at, sense, milestone, effect=effect)
         else:  # nobody knows it
             event = Event("/carrier", id_, at, Sense.UNMAPPED, unmapped_because=Reason.UNKNOWN_CODE)
         data = {"carrier": "generic", "tracking_number": label, "code": code}
@@ -178,8 +185,8 @@ class Workload:
         data = {"return_id": return_id, "hub": "akl1", **extra}
         return self._said(HUB, "return", return_id, f"com.omnirps.hub.{name}.v1", event, data)
 
-    def _delivery(self, connote: str, number: int) -> Said:
-        at = (_START + 86_400 * self._random.randint(3, 12)) * 1_000_000
+    def _delivery(self, connote: str, number: int, days: int) -> Said:
+        at = (_START + 86_400 * (days + self._random.randint(-3, 6))) * 1_000_000
         event = Event("/final", f"{connote}-{number}", at, Sense.ASSERTS, Milestone.RDBTC, connote=connote)
         data = {"connote": connote}
         return self._said(DELIVERIES, "connote", connote, "com.omnirps.connote.delivered.v1", event, data)

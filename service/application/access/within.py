@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from service.application.access.bounds import Bounds
 from service.application.reading.tracking import RecordedEvent
+from service.domain.evidence import Sighting
 from service.domain.journey import State
-from service.domain.timeline import Sighting, decide
+from service.domain.timeline import decide
 
 # Members of an event's data that are nobody's. A list of what is shown, not of what is hidden: publishers add members.
 _IMPERSONAL: Final = frozenset(
@@ -50,7 +51,6 @@ def state_within(bounds: Bounds, state: State) -> State | None:
     evidence = replace(
         state.evidence,
         earliest={milestone: _placed(sighting) for milestone, sighting in state.evidence.earliest.items()},
-        deliveries={connote: _placed(sighting) for connote, sighting in state.evidence.deliveries.items()},
         attributes=attributes._replace(order_number=None),
     )
     return replace(state, evidence=evidence, timeline=decide(evidence))

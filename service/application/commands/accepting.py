@@ -18,7 +18,8 @@ from service.application.access.scopes import Scope
 from service.application.clocks import SYSTEM
 from service.application.commands.speaking import Speaking, Subjects
 from service.application.journal.ingest import Parser
-from service.domain.journey import State, needs_past, record
+from service.domain.evidence import PastNeeded
+from service.domain.journey import State, record
 from service.domain.milestones import Milestone
 from service.errors import InvalidEvent
 from service.wire import models
@@ -192,9 +193,10 @@ def _require(event_type: str | None, scopes: Collection[str]) -> None:
 
 def _concerned(return_id: str, state: State, inbound: Inbound) -> Concerned:
     event = inbound.event
-    if needs_past(state, event):
+    try:
+        entry = record(state, event)
+    except PastNeeded:
         return Concerned(return_id, None, None, None)
-    entry = record(state, event)
     if entry is None:
         return Concerned(return_id, "duplicate", None, state.timeline.status)
     reason = entry.reason or event.unmapped_because

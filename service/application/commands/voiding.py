@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 from service.application.clocks import SYSTEM
 from service.application.journal.ingest import Parser
 from service.domain.events import Event, key_digest
-from service.domain.journey import State
-from service.domain.timeline import Timeline, decide, gather
+from service.domain.timeline import Timeline, decide
+from service.domain.whole import gather
 from service.errors import Retryable
 from service.wire.cloudevents import STRUCTURED_HEADERS, encode
 from service.wire.models import EVENT_VOIDED
@@ -88,9 +88,9 @@ class Voiding:
             self._slots.release()
 
 
-def without(state: State, past: Sequence[Event], source: str, event_id: str) -> Timeline:
+def without(past: Sequence[Event], source: str, event_id: str) -> Timeline:
     """The timeline as it will be once that event is void.
 
-    `past` are all events of the return in the order of recording, `state` is where they led.
+    `past` are all events of the return.
     """
-    return decide(gather(past, state.voided | {key_digest(source, event_id)}))
+    return decide(gather(past, {key_digest(source, event_id)}))

@@ -7,7 +7,7 @@ members) it keeps, and the sweep places it once both sides are committed: see `s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol
@@ -26,9 +26,10 @@ from service.application.ports import (
     WhileWaiting,
 )
 from service.domain.events import Event
-from service.domain.journey import NEW, State, has_seen, needs_past, re_evaluate, record
+from service.domain.evidence import RE, PastNeeded
+from service.domain.journey import NEW, State, has_seen, re_evaluate, record
 from service.domain.milestones import Reason, Verdict
-from service.domain.timeline import RE
+from service.domain.whole import Whole
 from service.errors import InvalidEvent
 from service.wire.inbound import Inbound, SubjectKind, label
 from service.wire.record import Record
@@ -241,11 +242,12 @@ def append(tx: Transaction, placed: Sequence[Placed], step: StepEnded) -> Append
 
 
 def _join_connotes(tx: Transaction, rows: Iterable[HistoryRow]) -> None:
-    members = list[tuple[str, int]]()
+    members = dict[tuple[str, int], int]()
     for row in rows:
         event = row.entry.event
         if event.milestone is RE and event.connote is not None:
-            members.append((event.connote, row.return_no))
+            member = event.connote, row.return_no
+            members[member] = max(event.at, members.get(member, event.at))
     if members:
         tx.join_connotes(members)
 
@@ -253,23 +255,38 @@ def _join_connotes(tx: Transaction, rows: Iterable[HistoryRow]) -> None:
 def decide(
     tx: Transaction, placed: Iterable[Placed], states: dict[int, State]
 ) -> tuple[list[HistoryRow], list[Placed]]:
-    """The rows that these events add on top of the states, and those events that are duplicates."""
-    rows, repeats = list[HistoryRow](), list[Placed]()
+    """The rows that these events add on top of the states, and those events that are duplicates.
+
+    The past of a return is read once, and only where its state does not suffice.
+    """
+    rows, repeats, wholes, rules = list[HistoryRow](), list[Placed](), dict[int, Whole](), tx.rules
     for item in placed:
         return_no, arrival = item.return_no, item.arrival
         state = states.get(return_no, NEW)
         event = arrival.inbound.event
-        past = _past(tx, return_no, rows) if event.voids is not None and needs_past(state, event) else ()
-        entry = re_evaluate(state, event) if item.recorded else record(state, event, past)
+        decided = re_evaluate if item.recorded else record
+        try:
+            entry = decided(state, event, None, rules)
+            if wholes and entry is not None and return_no in wholes:
+                wholes[return_no].add(event)
+        except PastNeeded:
+            whole = wholes.get(return_no)
+            if whole is None:
+                whole = wholes[return_no] = Whole(_past(tx, return_no, rows), rules)
+            whole.add(event)
+            entry = decided(state, event, whole, rules)
         if entry is None:
             repeats.append(item)
             continue
-        if item.label_taken:
+        if item.label_taken and entry.reason is None:
             entry = replace(entry, reason=Reason.TRACKING_NUMBER_IN_USE)
         states[return_no] = entry.state
         rows.append(HistoryRow(return_no, entry, arrival))
     return rows, repeats
 
 
-def _past(tx: Transaction, return_no: int, rows: Iterable[HistoryRow]) -> list[Event]:
-    return tx.past(return_no) + [row.entry.event for row in rows if row.return_no == return_no]
+def _past(tx: Transaction, return_no: int, rows: Iterable[HistoryRow]) -> Iterator[Event]:
+    yield from tx.past(return_no)
+    for row in rows:
+        if row.return_no == return_no:
+            yield row.entry.event

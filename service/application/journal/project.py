@@ -9,13 +9,16 @@ from typing import Final, NamedTuple, Protocol
 
 from service.application.journal.figures import Counted, Figures, reached_days
 from service.application.journal.slices import Position, Slice
-from service.domain.exceptional import HELD_REASONS, is_exceptional
+from service.domain.exceptional import CIRCUMSTANCES, reasons
 from service.domain.journey import State
 from service.domain.milestones import Milestone, Reason, Verdict
 from service.wire.models import EVENT_VOIDED
-from service.wire.rows.logged import LogRow
+from service.wire.rows.logged import Given, LogRow
 from service.wire.stored import from_micros
 
+_NOT_OF_THE_STATE: Final = frozenset({Reason.TRACKING_NUMBER_IN_USE, Reason.VOIDED})
+# Of these there may be events that do not count beside those that do.
+_OF_SEVERAL: Final = frozenset({Milestone.RDTPF, Milestone.RDBTC})
 _AT_HUB: Final = frozenset({Milestone.DS, Milestone.RP, Milestone.RE, Milestone.RR})
 
 
@@ -181,8 +184,8 @@ def project(rows: Iterable[LogRow], open_exceptions: Iterable[ExceptionRow]) -> 
                 waiting[row.return_no].remove(exception)
                 key, done = exception[:2], exception._replace(resolved_at=row.recorded_at)
                 (new if key in new else resolved)[key] = done
-        if row.reason is not None and is_exceptional(row.verdict, row.reason):
-            exception = _exception(row, state)
+        for given in row.given(state):
+            exception = _exception(row, state, given)
             new[exception[:2]] = exception
             waiting.setdefault(row.return_no, []).append(exception)
     return Projection(list(returns.values()), list(new.values()), list(resolved.values()))
@@ -218,25 +221,25 @@ def _return(row: LogRow, state: State, before: SearchReturn | None) -> SearchRet
     )
 
 
-def _exception(row: LogRow, state: State) -> ExceptionRow:
+def _exception(row: LogRow, state: State, given: Given) -> ExceptionRow:
     attributes = state.evidence.attributes
-    if attributes is None or row.reason is None:
-        raise ValueError("an exception has a reason, and concerns a return whose creation is known")
+    if attributes is None:
+        raise ValueError("an exception concerns a return whose creation is known")
     named = row.named(state)
     return ExceptionRow(
         row.return_no,
-        row.seq,
+        given.number,
         row.return_id,
         attributes.retailer,
-        row.verdict,
-        row.reason,
-        row.milestone,
-        row.code,
-        row.type,
-        row.source,
-        row.id,
+        given.verdict,
+        given.reason,
+        given.milestone,
+        given.code,
+        given.type,
+        given.source,
+        given.id,
         *named,
-        row.occurred_at,
+        given.occurred_at,
         row.recorded_at,
     )
 
@@ -252,16 +255,16 @@ def _is_over(exception: ExceptionRow, row: LogRow, state: State) -> bool:
         voided = (row.data.get("source"), row.data.get("id"))
         if voided == (exception.source, exception.id):
             return True
-    if exception.milestone is None or exception.reason == Reason.TRACKING_NUMBER_IN_USE:
-        return False  # they are resolved by rows of which nobody is told, see `SearchTransaction.end`
+    reason = Reason(exception.reason)
+    if reason in _NOT_OF_THE_STATE:
+        return False  # some are resolved by rows of which nobody is told, see `SearchTransaction.end`
+    if reason not in reasons(state.evidence, state.timeline):
+        return True
+    if exception.milestone is None or reason in CIRCUMSTANCES:
+        return False
+    # Another event gives the reason, this one does not.
     milestone = Milestone(exception.milestone)
-    if exception.verdict != Verdict.HELD:
-        return milestone in state.timeline.counts and _is_own(exception, milestone, state)
-    if milestone is Milestone.RDBTC and Milestone.RR not in state.timeline.counts and state.evidence.connote is None:
-        return False  # delivered before any export: its connote may yet become the return's
-    return not _is_own(exception, milestone, state) or state.timeline.denied.get(milestone) not in HELD_REASONS
-
-
-def _is_own(exception: ExceptionRow, milestone: Milestone, state: State) -> bool:
-    """Whether the milestone is about this event: of deliveries only those of the return's own connote are."""
-    return milestone is not Milestone.RDBTC or exception.connote == state.evidence.connote
+    sighting = state.timeline.counts.get(milestone)
+    if sighting is None:
+        return False
+    return milestone not in _OF_SEVERAL or (sighting.source, sighting.id) == (exception.source, exception.id)

@@ -7,7 +7,6 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 from service.application.journal.slices import Position, RowKey, Slice
-from service.domain.exceptional import is_exceptional
 from service.domain.journey import State
 from service.wire import outbound
 from service.wire.outbound import Message
@@ -163,5 +162,5 @@ def _of_row(row: LogRow, state: State, topics: OutputTopics, public_url: str | N
     for change in row.changes_given(state):
         message = outbound.status_changed(row.return_id, state, change, row.recorded_at, public_url)
         yield Outgoing(topics.status_changes, message)
-    if is_exceptional(row.verdict, row.reason):
-        yield Outgoing(topics.exceptions, outbound.exception(row, state))
+    for exception in outbound.exceptions(row, state):
+        yield Outgoing(topics.exceptions, exception)

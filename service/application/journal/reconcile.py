@@ -107,7 +107,8 @@ def reconcile(
     since = outputs.kept_since(letters=False)
     exceptions = sides.untold_exceptions(outputs.raised(), upto, since)
     for rows in _pieces(exceptions, _MESSAGES):
-        sink.publish([Outgoing(topics.exceptions, outbound.exception(r, r.state_after())) for r in rows], None)
+        told = (message for row in rows for message in outbound.exceptions(row, row.state_after()))
+        sink.publish([Outgoing(topics.exceptions, message) for message in told], None)
         done = done._replace(exceptions=done.exceptions + len(rows))
     letters = sides.untold_letters(outputs.letters(), upto, outputs.kept_since(letters=True))
     for piece in _pieces(letters, _LETTERS):

@@ -1,8 +1,9 @@
 """Recompute every return from its own history and compare with what is stored.
 
 Two independent readings: the events replayed one by one must give each row's verdict, reason, changes and state as
-they were recorded; and the timeline of the last row must be the function of the set of the return's events. What is
-kept for readers, search tables and figures, is held against the history as far as it has come.
+they were recorded; and the timeline of the last row must be the function of the set of the return's events. A row that was
+recorded by other rules than today's is held to what it says itself: its changes must lead from one state to the next. What
+is kept for readers, search tables and figures, is held against the history as far as it has come.
 """
 
 from __future__ import annotations
@@ -10,10 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from service.domain.events import Event, key_digest
-from service.domain.journey import NEW, Change, State, re_evaluate, record
-from service.domain.milestones import Milestone, Reason
-from service.domain.timeline import decide, gather
+from service.domain.changes import Change
+from service.domain.events import Event
+from service.domain.exceptional import reasons
+from service.domain.journey import NEW, Entry, State, re_evaluate, record
+from service.domain.milestones import Kind, Milestone, Reason
+from service.domain.rules import Rules
+from service.domain.timeline import decide
+from service.domain.whole import Whole
 
 
 class StoredRow(NamedTuple):
@@ -25,6 +30,8 @@ class StoredRow(NamedTuple):
     reason: str | None
     changes: Sequence[Change]
     state: State
+    raised: Sequence[Reason] = ()
+    settled: Sequence[Reason] = ()
 
 
 class StoredReturn(NamedTuple):
@@ -38,6 +45,10 @@ class StoredReturn(NamedTuple):
 
 class Histories(Protocol):
     """Every return of the journal, and what else must hold of it."""
+
+    @property
+    def rules(self) -> Rules:
+        """The rules by which it is decided today."""
 
     def returns(self) -> Iterator[StoredReturn]:
         """Every return that has a history, or should."""
@@ -62,7 +73,11 @@ def verify(histories: Histories, differences: list[str], limit: int = 100) -> Ch
     for stored in histories.returns():
         returns += 1
         events += len(stored.rows)
-        _extend(differences, (f"{stored.return_id or stored.return_no}: {what}" for what in check(stored)), limit)
+        _extend(
+            differences,
+            (f"{stored.return_id or stored.return_no}: {what}" for what in check(stored, histories.rules)),
+            limit,
+        )
     _extend(differences, histories.strays(), limit)
     _extend(differences, histories.misread(), limit)
     return Checked(returns, events)
@@ -72,44 +87,77 @@ def _extend(differences: list[str], more: Iterable[str], limit: int) -> None:
     differences += list(more)[: max(0, limit - len(differences))]
 
 
-def check(stored: StoredReturn) -> Iterator[str]:
+def check(stored: StoredReturn, rules: Rules) -> Iterator[str]:
     """What is wrong with one return."""
     if stored.return_id is None:
         yield "has a history and no return"
     if not stored.rows:
         yield "has no history"
         return
-    state, past = stored.begins, list[Event]()
+    state, whole, names = stored.begins, Whole(rules=rules), set[tuple[str, str]]()
     for number, row in enumerate(stored.rows, start=1):
         if row.seq != number:
             yield f"row {number} is missing"
             return
-        known = any((e.source, e.id) == (row.event.source, row.event.id) for e in past)
-        entry = re_evaluate(state, row.event) if known else record(state, row.event, past)
-        past.append(row.event)
-        if entry is None:
-            yield f"row {number} repeats an event"
-            return
-        # A label in use by another return, which a creation tells, is no matter of this return's events.
-        in_use = row.reason == Reason.TRACKING_NUMBER_IN_USE and row.event.milestone is Milestone.RC
-        reason = row.reason if in_use else entry.reason
-        for what, there, expected in (
-            ("verdict", row.verdict, entry.verdict),
-            ("reason", row.reason, reason),
-            ("changes", tuple(row.changes), entry.changes),
-            ("state", row.state, entry.state),
-        ):
-            if there != expected:
-                yield f"row {number}: {what} is not what the events say"
+        name = row.event.source, row.event.id
+        whole.add(row.event)
+        if row.state.rules != rules.mark:
+            if (wrong := _wrong_by_itself(state, row)) is not None:
+                yield f"row {number}: {wrong}"
                 return
-        state = entry.state
-    yield from _against_the_set(state, past)
+        else:
+            entry = (re_evaluate if name in names else record)(state, row.event, whole, rules)
+            if entry is None:
+                yield f"row {number} repeats an event"
+                return
+            if (wrong := _wrong(row, entry)) is not None:
+                yield f"row {number}: {wrong} is not what the events say"
+                return
+        names.add(name)
+        state = row.state
+    yield from _against_the_set(state, whole, rules)
 
 
-def _against_the_set(state: State, events: Sequence[Event]) -> Iterator[str]:
-    voidable = {(e.source, e.id) for e in events if e.milestone is not Milestone.RC and e.voids is None}
-    named = {e.voids for e in events if e.voids is not None}
-    known = {(e.source, e.id) for e in events}
-    voided = {key_digest(*target) for target in named if target in voidable or target not in known}
-    if decide(gather(events, voided)) != state.timeline:
+def _wrong(row: StoredRow, entry: Entry) -> str | None:
+    """What of a row is not as it was decided."""
+    # A label in use by another return, which a creation tells, is no matter of this return's events.
+    in_use = row.reason == Reason.TRACKING_NUMBER_IN_USE and row.event.milestone is Milestone.RC
+    for what, there, expected in (
+        ("verdict", row.verdict, entry.verdict),
+        ("reason", None if in_use else row.reason, entry.reason),
+        ("changes", tuple(row.changes), entry.changes),
+        ("exceptions", (tuple(row.raised), tuple(row.settled)), (entry.raised, entry.settled)),
+        ("state", row.state, entry.state),
+    ):
+        if there != expected:
+            return what
+    return None
+
+
+def _wrong_by_itself(before: State, row: StoredRow) -> str | None:
+    """What does not fit in a row that other rules decided."""
+    after = row.state
+    if after.seq != before.seq + 1 or after.version < before.version:
+        return "its numbers do not follow upon those before it"
+    if not row.changes:
+        return None if after.version == before.version else "its version moved without a change"
+    if row.changes[-1].version != after.version:
+        return "its changes are not those of its version"
+    held = set(before.timeline.counts)
+    for change in row.changes:
+        (held.discard if change.kind is Kind.REVOKED else held.add)(change.milestone)
+    # What was reconciled began from what subscribers held.
+    is_told = row.event.published is not None or held == set(after.timeline.counts)
+    return None if is_told else "its changes do not lead to its state"
+
+
+def _against_the_set(state: State, whole: Whole, rules: Rules) -> Iterator[str]:
+    evidence = whole.evidence()
+    timeline = decide(evidence)
+    if timeline == state.timeline:
+        if state.rules == rules.mark and reasons(evidence, timeline) != reasons(state.evidence, state.timeline):
+            yield "the exceptions are not those of the set of events"
+    elif state.rules == rules.mark:
         yield "the timeline is not that of the set of events"
+    else:
+        yield "was decided by other rules, and today's say something else: run `returns-status reassess`"

@@ -15,9 +15,9 @@ from service.application.reading.public import Step, steps
 from service.application.reading.redaction import Found, RedactedReturn
 from service.application.reading.tracking import RecordedEvent, counts
 from service.domain.events import Event, key_digest
+from service.domain.evidence import Sighting
 from service.domain.journey import State
 from service.domain.milestones import Milestone, Reason, Verdict
-from service.domain.timeline import Sighting
 from service.wire.carriers import CarrierCode, CarrierTables
 from service.wire.judging.descriptions import not_understood
 from service.wire.models import EVENT_VOIDED, RETURN_CREATED, SLUG_PATTERN, compiled

@@ -15,9 +15,10 @@ from service.application.reading.numbers import Match
 from service.application.reading.redaction import Found, Place, RedactedReturn, Rejection
 from service.application.reading.tracking import RecordedEvent, counts
 from service.domain.events import key_digest
+from service.domain.evidence import RETURNING
 from service.domain.journey import State
 from service.domain.milestones import FIRST_MILE, RANKED, RANKS, Milestone, Route
-from service.wire.carriers import CarrierTables
+from service.wire.carriers import CarrierTables, CodeList
 from service.wire.models import CARRIER_SCANNED
 from service.wire.stored import to_micros
 
@@ -113,6 +114,7 @@ class ReturnView:
     steps: tuple[Step, ...]
     happenings: tuple[Happening, ...]  # the newest first
     rejection: Rejection | None
+    going_back: bool = False  # the carrier is taking it back to the sender, or has
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,22 @@ def view_return(found: Found, tables: CarrierTables) -> ReturnView:
         steps=tuple(steps(redacted)),
         happenings=tuple(_happenings(redacted)),
         rejection=None if rejected is None else redacted.rejection(rejected),
+        going_back=_is_going_back(redacted),
     )
+
+
+def _is_going_back(redacted: RedactedReturn) -> bool:
+    """Whether the last scan that tells the parcel's direction says so, and no hub has seen it."""
+    flags, status = redacted.state.evidence.flags, redacted.state.timeline.status
+    if not flags & RETURNING or status not in (RC, RT, RDTPF):
+        return False
+    told = list[tuple[tuple[int, str, str], bool]]()
+    for row in redacted.rows:
+        if row.type == CARRIER_SCANNED and key_digest(row.source, row.id) not in redacted.state.voided:
+            known = redacted.tables.lookup(str(row.data.get("carrier")), row.code or "")
+            if known is not None and known.listed in (CodeList.COLLECTED, CodeList.RETURNING):
+                told.append((_order(row), known.returning))
+    return bool(told) and max(told)[1]
 
 
 def view_first_mile(found: Found, tables: CarrierTables) -> FirstMileView:

@@ -45,7 +45,7 @@ class Sizes(NamedTuple):
     """All queues at one moment.
 
     `stuck` is by status; `exceptions` are open ones by verdict, `in_use` those whose tracking number is another
-    return's; `letters` are open ones by reason.
+    return's; `letters` are open ones by reason, `circumstances` what follows from several events, by reason.
     """
 
     stuck: Mapping[str, Size]
@@ -53,6 +53,7 @@ class Sizes(NamedTuple):
     in_use: Size
     parked: Size
     letters: Mapping[str, Size]
+    circumstances: Mapping[str, Size]
 
 
 class DayCount(NamedTuple):

@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 
 from service.application.reading.local_time import LocalTime, local_time
 from service.application.reading.tracking import RecordedEvent
+from service.domain.evidence import Sighting
 from service.domain.journey import State
 from service.domain.milestones import RANKED, Milestone
-from service.domain.timeline import Sighting
 from service.wire.carriers import CarrierTables
 from service.wire.judging.descriptions import country
 from service.wire.rows.reconciled import RECONCILED

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from service.application.access.bounds import Bounds
 from service.domain.events import key_digest
 from service.domain.journey import State
-from service.domain.milestones import Milestone
+from service.domain.milestones import Milestone, Reason
 from service.wire.documents import return_document
 from service.wire.judging.descriptions import location_of
 from service.wire.stored import to_micros
@@ -109,14 +109,20 @@ def history_item(row: RecordedEvent, state: State) -> dict[str, Any]:
     }
 
 
+_WRONG_PLACE: Final = (Reason.RETURNED_TO_SENDER, Reason.BEFORE_EXPORT)
+
+
 def counts(row: RecordedEvent, state: State) -> bool:
     """Whether the event asserts a milestone that counts now, which its verdict of back then cannot tell.
 
-    A voided event asserts nothing; a creation cannot be voided; a delivery is the return's only while it is
-    exported under that connote.
+    A voided event asserts nothing; a creation cannot be voided. What is earlier than the one that counts was none of the
+    return's: a delivery from before its export, or back at its sender. A delivery is one of the connote that brought it.
     """
-    if row.milestone is None or Milestone(row.milestone) not in state.timeline.counts:
+    sighting = None if row.milestone is None else state.timeline.counts.get(Milestone(row.milestone))
+    if sighting is None or to_micros(row.occurred_at) < sighting.at:
         return False
     if row.milestone == Milestone.RDBTC and row.data.get("connote") != state.evidence.connote:
+        return False
+    if row.reason in _WRONG_PLACE:
         return False
     return row.milestone == Milestone.RC or key_digest(row.source, row.id) not in state.voided

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from fastapi.responses import Response
@@ -11,7 +12,7 @@ from service.application.reading.filters import PARKED, ExceptionFilter, ReturnF
 from service.application.reading.listing import EXCEPTIONS, RETURNS
 from service.application.reading.pages import Page, PageKey, list_exceptions, list_returns
 from service.application.reading.queues import CODE_COLUMNS, EMPTY, Size, Sizes, UnmappedCode
-from service.domain.exceptional import HELD_REASONS
+from service.domain.exceptional import CIRCUMSTANCES, HELD_REASONS
 from service.domain.milestones import Milestone, Reason, Verdict
 from service.web.ops.desk import Desk, Visit
 from service.web.ops.forms import Field, Form, address, options, values
@@ -22,8 +23,8 @@ _REFUSED: Final = (
     Reason.ALREADY_EXPORTED,
     Reason.ALREADY_REJECTED,
     Reason.ROUTE_ENDS_AT_FIRST_MILE,
-    Reason.OTHER_CONNOTE,
-    Reason.VOIDED,
+    Reason.RETURNED_TO_SENDER,
+    Reason.BEFORE_EXPORT,
     Reason.NOT_VOIDABLE,
 )
 
@@ -68,6 +69,12 @@ def _others(sizes: Sizes) -> Iterable[Queue]:
     yield Queue("refused", sizes.exceptions.get(Verdict.REFUSED, EMPTY), "/ops/queues/refused")
     yield Queue("parked", sizes.parked, "/ops/queues/parked")
     yield Queue("in_use", sizes.in_use, "/ops/queues/in-use")
+    for reason in CIRCUMSTANCES:
+        yield Queue(reason.value, sizes.circumstances.get(reason, EMPTY), _path(reason))
+
+
+def _path(reason: Reason) -> str:
+    return f"/ops/queues/{reason.value.replace('_', '-')}"
 
 
 def together(sizes: Iterable[Size]) -> Size:
@@ -92,6 +99,9 @@ class QueuePages:
             ("unmapped", "ops/unmapped.html", CODE_COLUMNS, self.unmapped),
         ):
             register(desk, f"/ops/queues/{name}", template, columns, ask, section="queues")
+        for reason in CIRCUMSTANCES:
+            found = partial(self.circumstance, reason)
+            register(desk, _path(reason), "ops/exceptions.html", EXCEPTIONS.file_columns, found, section="queues")
         desk.page("/ops/queues", self.show, section="queues")
 
     def show(self, visit: Visit) -> Response:
@@ -129,6 +139,10 @@ class QueuePages:
     def in_use(self, visit: Visit) -> List:
         """Returns whose tracking number another return had claimed before."""
         return self._exceptions(visit, "in_use", (), reason=Reason.TRACKING_NUMBER_IN_USE.value)
+
+    def circumstance(self, reason: Reason, visit: Visit) -> List:
+        """Returns whose events together say something that one of them need not."""
+        return self._exceptions(visit, reason.value, (), reason=reason.value)
 
     def scans(self, visit: Visit) -> List:
         """Scans with a code that no table knows, those of one carrier and code in most cases."""

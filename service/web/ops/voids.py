@@ -67,7 +67,7 @@ class VoidPages:
     ) -> Response:
         status = {None: HTTPStatus.OK, "void.unsent": HTTPStatus.SERVICE_UNAVAILABLE}
         past = visit.parts.reading.past(visit.bounds, detail.return_id, _MOST_PAST)
-        after = None if past is None else without(detail.state, past, event.row.source, event.row.id)
+        after = None if past is None else without(past, event.row.source, event.row.id)
         before = detail.state.timeline
         return visit.show(
             "ops/void.html",

@@ -44,7 +44,7 @@ def folded(changes: Iterable[Mapping[str, Any]], begin: Mapping[str, Any] | None
         code = change["milestone"]
         if change["kind"] == "revoked":
             steps.pop(code, None)
-        else:
+        elif change["kind"] != "detailed":
             seen = {"occurred_at": change["occurred_at"], "location": change["location"]}
             steps[code] = {"code": code, "state": REACHED, **seen, "source": change["cause"]["source"]}
         document = {name: change[name] for name in ("return_id", "version", "connote", *_ATTRIBUTES)}

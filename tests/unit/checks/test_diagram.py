@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from service.domain.evidence import Evidence, Sighting
 from service.domain.milestones import RANKED, Milestone, Route
-from service.domain.timeline import Evidence, Sighting, Timeline, decide
+from service.domain.timeline import Timeline, decide
 from tests.checks import diagram
 
 pytestmark = pytest.mark.slow  # all evidence there is; `make check` holds the diagram

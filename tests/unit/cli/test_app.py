@@ -49,7 +49,7 @@ def test_every_command_explains_itself(here: Here) -> None:
 
     assert names == [
         *("migrate", "topics", "ingest", "relay", "project", "serve", "simulate", "check", "import", "create"),
-        *("replay", "remap", "reconcile", "verify", "run", "settings", "token"),
+        *("replay", "remap", "reassess", "reconcile", "verify", "run", "settings", "token"),
     ]
     for name in names:
         result = here(name, "--help")

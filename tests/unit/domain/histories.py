@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -10,9 +10,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from pydantic_core import from_json
 
-from service.domain.events import Attributes, Event, Sense
-from service.domain.journey import NEW, Entry, State, needs_past, re_evaluate, record
+from service.domain.events import Attributes, Effect, Event, Sense
+from service.domain.evidence import PastNeeded
+from service.domain.journey import NEW, Entry, State, re_evaluate, record
 from service.domain.milestones import Milestone, Reason, Route
+from service.domain.whole import Whole
 from service.wire.stored import decode_state, encode_state
 
 # A busy machine is no reason to fail; the blob repeats a failure anywhere. 100 examples unless a profile says otherwise.
@@ -22,6 +24,8 @@ QUICK: Final = settings(THOROUGH, max_examples=3 * settings().max_examples // 5)
 ACME: Final = Attributes("acme", Route.OMNIRPS, "omniparcel", "OP1", "order-1")
 DOMESTIC: Final = Attributes("acme", Route.FIRST_MILE_ONLY, "omniparcel", "OP1")
 OTHER: Final = Attributes("zenith", Route.OMNIRPS, "generic", "GX7")
+
+DAY: Final = 24 * 3600 * 1_000_000  # microseconds
 
 Key = tuple[str, str]
 
@@ -72,7 +76,7 @@ def key_of(event: Event) -> Key:
 
 def not_understood(event: Event) -> Event:
     """The event as it looks while the carrier's table does not know its code."""
-    return replace(event, sense=Sense.UNMAPPED, milestone=None, unmapped_because=Reason.UNKNOWN_CODE)
+    return replace(event, sense=Sense.UNMAPPED, milestone=None, unmapped_because=Reason.UNKNOWN_CODE, effect=None)
 
 
 def reloaded(state: State) -> State:
@@ -138,11 +142,17 @@ class _Player:
                 for waiting in adopted:
                     self._record(waiting)
         for key in self.to_remap.keys() & self.known.keys():
-            self._took(re_evaluate(self.state, self.to_remap.pop(key)))
+            self._decide(re_evaluate, self.to_remap.pop(key))
 
     def _record(self, event: Event) -> None:
-        past = self.rows if needs_past(self.state, event) else ()
-        self._took(record(self.state, event, past))
+        self._decide(record, event)
+
+    def _decide(self, how: Callable[..., Entry | None], event: Event) -> None:
+        try:
+            entry = how(self.state, event)
+        except PastNeeded:
+            entry = how(self.state, event, Whole([*self.rows, event]))
+        self._took(entry)
 
     def _took(self, entry: Entry | None) -> None:
         if entry is None:
@@ -170,7 +180,11 @@ def in_order(events: Iterable[Event]) -> list[Arrival]:
 
 # Few values, so that events tie in time, name one another, and compete for the first place of a milestone.
 _keys = st.tuples(st.sampled_from(("hub", "carrier", "Ωmega")), st.sampled_from("abcdefg"))
-_times = st.integers(0, 6)
+_times = st.one_of(
+    st.integers(0, 6),
+    # Exports and deliveries a day apart, or four months.
+    st.builds(lambda days, micros: days * DAY + micros, st.sampled_from((0, 1, 120, 121)), st.integers(0, 3)),
+)
 _places: st.SearchStrategy[Mapping[str, str] | None] = st.sampled_from(
     (None, {"country": "NZ"}, {"name": "Auckland", "code": "AKL"})
 )
@@ -178,7 +192,7 @@ _connotes = st.sampled_from(("CN-A", "CN-A", "CN-B"))
 _creations = st.sampled_from((ACME, ACME, OTHER, DOMESTIC))
 _senses: Final = (
     *("RC", "RC", "RT", "RDTPF", "DS", "RP", "RP", "RE", "RE", "RDBTC", "RDBTC", "RR", "RR"),
-    *("void", "void", "informs", "unmapped"),
+    *("void", "void", "informs", "unmapped", "collected", "returning"),
 )
 
 
@@ -195,6 +209,10 @@ def events(draw: st.DrawFn, what: Sequence[str] = _senses) -> Event:
     if kind == "unmapped":
         because = draw(st.sampled_from((Reason.UNKNOWN_CODE, Reason.UNKNOWN_CARRIER)))
         return Event(source, event_id, at, Sense.UNMAPPED, location=place, unmapped_because=because)
+    if kind == "returning":
+        return Event(source, event_id, at, Sense.INFORMS, location=place, effect=Effect.RETURNING)
+    if kind == "collected":
+        return Event(source, event_id, at, Sense.ASSERTS, Milestone.RT, place, effect=Effect.COLLECTED)
     attributes = draw(_creations) if kind == "RC" else None
     return happened(
         kind, at, source=source, id=event_id, attributes=attributes, connote=draw(_connotes), location=place

@@ -17,6 +17,7 @@ def test_an_event_is_exceptional_by_its_verdict_or_because_its_number_is_in_use(
     assert is_exceptional(verdict, None) is does_not_count
     assert is_exceptional(verdict.value, Reason.TRACKING_NUMBER_IN_USE.value) is True
     assert is_exceptional(verdict, Reason.ALREADY_EXPORTED) is does_not_count
+    assert is_exceptional(verdict, Reason.VOIDED) is False
 
 
 @THOROUGH

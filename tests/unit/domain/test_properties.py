@@ -12,11 +12,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic_core import from_json
 
-from service.domain import journey
+from service.domain import changes
+from service.domain.changes import Change
 from service.domain.events import Event, Sense
-from service.domain.journey import Change, Entry, State, has_seen, re_evaluate, record, replay
+from service.domain.exceptional import is_exceptional, reasons
+from service.domain.journey import Entry, State, has_seen, re_evaluate, record, replay
 from service.domain.milestones import RANKED
-from service.domain.timeline import Timeline, decide, gather
+from service.domain.timeline import Timeline, decide
+from service.domain.whole import Whole, gather
 from service.wire.outbound import status_changed
 from service.wire.times import rfc3339
 from tests.support import oracle
@@ -58,6 +61,7 @@ def assert_true(state: State, events: Sequence[Event]) -> None:
     assert state.timeline.complete == truth.complete
     if truth.status is not None:
         assert state.evidence.connote == truth.connote
+    assert {reason.value for reason in reasons(state.evidence, state.timeline)} == oracle.exceptions(events)
 
 
 @THOROUGH
@@ -110,6 +114,8 @@ def test_the_changes_tell_a_subscriber_the_timeline(data: st.DataObject, events:
             code: (rfc3339(at), source, id_, location) for code, (at, source, id_, location) in seen(timeline).items()
         }
         assert (subscriber.status, subscriber.complete) == (timeline.status, timeline.complete)
+        if "RE" in subscriber.timeline:
+            assert subscriber.connote == step.entry.state.evidence.connote
         assert subscriber.version == step.entry.state.version
 
 
@@ -121,6 +127,7 @@ class Subscriber:
         self.status: str | None = None
         self.complete = False
         self.version = 0
+        self.connote: str | None = None
 
     def receive(self, entry: Entry) -> None:
         for change in entry.changes:
@@ -131,6 +138,12 @@ class Subscriber:
         code = data["milestone"]
         assert data["version"] == self.version + 1
         assert data["previous_status"] == self.status
+        self.connote = data["connote"]
+        if data["kind"] == "detailed":
+            assert code == self.status
+            assert (data["status"], data["complete"]) == (self.status, self.complete)
+            self.version = data["version"]
+            return
         assert (code in self.timeline) == (data["kind"] in {"retimed", "revoked"})
         self.version = data["version"]
         if data["kind"] == "revoked":
@@ -152,6 +165,21 @@ class Subscriber:
 
 @THOROUGH
 @given(recordings())
+def test_what_is_told_of_exceptions_adds_up_to_those_that_the_set_gives(played: Played) -> None:
+    held = set[str]()
+    for step in played.steps:
+        entry = step.entry
+        own = entry.reason if is_exceptional(entry.verdict, entry.reason) else None
+        told = {*entry.raised, *([own] if own is not None else [])}
+        held = (held | {reason.value for reason in told}) - {reason.value for reason in entry.settled}
+        note(f"raised {entry.raised} settled {entry.settled}")
+
+        if step.is_known:
+            assert held == oracle.exceptions(step.after)
+
+
+@THOROUGH
+@given(recordings())
 def test_one_event_yields_the_changes_between_two_truths_in_their_order(played: Played) -> None:
     for step in played.steps:
         before, after = oracle.truth(step.before), oracle.truth(step.after)
@@ -164,7 +192,10 @@ def test_one_event_yields_the_changes_between_two_truths_in_their_order(played: 
 
 
 def assert_fields(change: Change, step: Step, before: oracle.Truth, after: oracle.Truth) -> None:
-    if change.kind == "revoked":
+    if change.kind == "detailed":
+        shown = after.counts[change.milestone]
+        assert change.cause == key_of(step.entry.event)
+    elif change.kind == "revoked":
         shown = before.counts[change.milestone]
         assert change.cause == key_of(step.entry.event)
     else:
@@ -195,15 +226,20 @@ CROWDED = st.lists(
 @example([happened(c, 4) for c in ("RP", "RE", "RDBTC")] + [happened("RE", 3, connote="CN-B")])
 def test_the_fast_way_to_the_changes_says_what_the_general_way_says(events: list[Event]) -> None:
     state = replay([happened("RC", 2), happened("RP", 2)])
+    whole = Whole([happened("RC", 2), happened("RP", 2)])
     for event in events:
-        entry = record(state, event)
-        if entry is None:
+        if has_seen(state, event.key):
             continue
+        whole.add(event)
+        entry = record(state, event, whole)
+        assert entry is not None
         after = entry.state.timeline
         assert after.route is not None
-        note("fast" if journey._only_moved(event, state.timeline, after) is not None else "general")
+        note("fast" if changes.only_moved(event, state.timeline, after) is not None else "general")
+        told = changes.Told(state.timeline, state.version, state.evidence.connote)
+        general = changes.all_changes(told, event, after, after.route)
 
-        assert after is state.timeline or entry.changes == journey._all_changes(state, event, after, after.route)
+        assert entry.changes == general or (not general and entry.changes[0].kind == "detailed")
         state = entry.state
 
 
@@ -283,7 +319,7 @@ def test_creations_and_voids_cannot_be_voided(data: st.DataObject, events: list[
     assert played.state.timeline == replay(events).timeline
     for step in played.steps:
         if step.entry.event in vain:
-            comes_after = step.entry.event.voids in {key_of(event) for event in step.before}
+            comes_after = step.entry.event.voids in {key_of(event) for event in (*step.before, step.entry.event)}
             assert (step.entry.verdict, step.entry.reason) == (
                 ("refused", "not_voidable") if comes_after else ("informational", None)
             )
@@ -297,10 +333,11 @@ def test_an_unmapped_event_is_re_evaluated_once(data: st.DataObject, events: lis
     if not scans:
         return
     scan = data.draw(st.sampled_from(scans))
-    state = replay([not_understood(event) if event == scan else event for event in events])
+    recorded = [not_understood(event) if event == scan else event for event in events]
+    state = replay(recorded)
 
     assert re_evaluate(state, not_understood(scan)) is None
-    entry = re_evaluate(state, scan)
+    entry = re_evaluate(state, scan, Whole([*recorded, scan]))
     assert entry is not None
     assert_true(entry.state, events)
     assert re_evaluate(entry.state, scan) is None

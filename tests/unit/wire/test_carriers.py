@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.domain.events import Sense
+from service.domain.events import Effect, Sense
 from service.domain.milestones import Milestone, Reason
 from service.errors import SettingsError
 from service.wire.carriers import CarrierCode, CarrierTables, CodeList, Meaning, parse_table
@@ -43,29 +43,42 @@ def test_the_shipped_tables_are_sound(shipped: CarrierTables) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "milestone"),
-    (("COLLECTED", Milestone.RT), ("IN_TRANSIT", Milestone.RT), ("DELIVERED", Milestone.RDTPF), ("RETURNING", None)),
+    ("code", "milestone", "effect"),
+    (
+        ("COLLECTED", Milestone.RT, Effect.COLLECTED),
+        ("IN_TRANSIT", Milestone.RT, None),
+        ("DELIVERED", Milestone.RDTPF, None),
+        ("RETURNING", None, Effect.RETURNING),
+    ),
 )
 def test_generic_has_four_codes_for_integrations_that_map_themselves(
-    shipped: CarrierTables, code: str, milestone: Milestone | None
+    shipped: CarrierTables, code: str, milestone: Milestone | None, effect: Effect | None
 ) -> None:
     sense = Sense.INFORMS if milestone is None else Sense.ASSERTS
-    assert shipped.understand("generic", code) == Meaning(sense, milestone)
+    assert shipped.understand("generic", code) == Meaning(sense, milestone, effect=effect)
     table = shipped.table("generic")
     assert table is not None
     assert len(table.codes) == 4
 
 
-@pytest.mark.parametrize("number", (1, 8, 9, 12, 54, 56, 71, 76, *range(57, 70), 85, 90, 94))
+@pytest.mark.parametrize("number", (1, 8, 9, 12, 54, 56, 71, 76))
 def test_pre_advice_and_traps_of_omniparcel_assert_nothing(shipped: CarrierTables, number: int) -> None:
     assert shipped.understand("omniparcel", f"OP-{number}") == Meaning(Sense.INFORMS)
+
+
+@pytest.mark.parametrize("number", (29, 55, *range(57, 70), 85, 90, 94))
+def test_omniparcel_s_returns_to_the_sender_assert_nothing_and_turn_the_parcel_back(
+    shipped: CarrierTables, number: int
+) -> None:
+    assert shipped.understand("omniparcel", f"OP-{number}") == Meaning(Sense.INFORMS, effect=Effect.RETURNING)
 
 
 @pytest.mark.parametrize("number", (10, 11, 14, 33, 89, 3, 4, 5, 18, 22, 47, 50, 51, 79))
 def test_a_physical_scan_of_omniparcel_proves_that_the_return_is_in_transit(
     shipped: CarrierTables, number: int
 ) -> None:
-    assert shipped.understand("omniparcel", f"OP-{number}") == Meaning(Sense.ASSERTS, Milestone.RT)
+    effect = Effect.COLLECTED if number in {10, 11, 14, 33, 89} else None
+    assert shipped.understand("omniparcel", f"OP-{number}") == Meaning(Sense.ASSERTS, Milestone.RT, effect=effect)
 
 
 @pytest.mark.parametrize("number", (72, 74))
@@ -284,7 +297,9 @@ def test_a_delivery_to_a_neighbour_counts_and_is_flagged(shipped: CarrierTables)
 def test_an_aggregators_status_is_read_under_its_name_in_any_carriers_scans(shipped: CarrierTables) -> None:
     for carrier in ("royalmail", "nobody"):
         assert shipped.understand(carrier, "easypost:delivered").milestone is Milestone.RDTPF
-        assert shipped.understand(carrier, "easypost:return_to_sender") == Meaning(Sense.INFORMS)
+        assert shipped.understand(carrier, "easypost:return_to_sender") == Meaning(
+            Sense.INFORMS, effect=Effect.RETURNING
+        )
     assert shipped.understand("royalmail", "delivered").sense is Sense.UNMAPPED
     assert shipped.understand("royalmail", "easypost:no such status").sense is Sense.UNMAPPED
     # A carrier is no aggregator, and an aggregator no carrier.

@@ -12,9 +12,10 @@ from pydantic import TypeAdapter
 from service.domain.events import Attributes, Event, Sense
 from service.domain.journey import NEW, Entry, record
 from service.domain.milestones import NAMES, Milestone, Reason, Route
+from service.domain.whole import Whole
 from service.wire import models, published
 from service.wire.explanations import EXPLANATIONS
-from service.wire.outbound import Message, current_status, dead_letter, exception, status_changed
+from service.wire.outbound import Message, current_status, dead_letter, exceptions, status_changed
 from service.wire.record import Record
 from service.wire.rows.logged import LogRow
 
@@ -60,7 +61,7 @@ def created(route: Route = Route.OMNIRPS) -> Event:
 def entries(*events: Event) -> list[Entry]:
     state, made = NEW, list[Entry]()
     for event in events:
-        entry = record(state, event, [e.event for e in made])
+        entry = record(state, event, Whole([*(e.event for e in made), event]))
         assert entry is not None
         state = entry.state
         made.append(entry)
@@ -225,7 +226,7 @@ def exceptional(*events: Event, event_type: str, data: dict[str, Any], code: str
         reason=last.reason,
         data=data,
     )
-    message = exception(row, last.state)
+    (message,) = exceptions(row, last.state)
     assert message.key == RETURN.encode()
     return checked(message)
 
@@ -241,6 +242,8 @@ def test_an_exception_says_what_was_expected_and_what_would_resolve_it() -> None
     assert event["id"] == f"{RETURN}/exception/2"
     assert event["data"] == {
         "return_id": RETURN,
+        "exception_id": f"return/{RETURN}/awaiting_processed",
+        "state": "open",
         "verdict": "held",
         "reason": "awaiting_processed",
         "expected": EXPLANATIONS[Reason.AWAITING_PROCESSED].expected,
@@ -287,8 +290,21 @@ def test_an_unknown_member_of_an_event_is_not_taken_for_a_connote_or_a_carrier()
 def test_an_event_without_a_reason_is_no_exception() -> None:
     entry = entries(created())[0]
 
-    with pytest.raises(ValueError, match="has a reason"):
-        exception(EXCEPTIONAL, entry.state)
+    assert list(exceptions(EXCEPTIONAL, entry.state)) == []
+
+
+def test_what_a_row_settles_is_told_with_the_id_that_it_was_opened_under() -> None:
+    last = entries(created(), asserting(Milestone.RE, 5, connote="CN-1"), asserting(Milestone.RP, 4))[-1]
+    row = EXCEPTIONAL._replace(
+        seq=3, type=models.HUB_PROCESSED, milestone="RP", source="/tests", id="RP-4", exceptions=["-awaiting_processed"]
+    )
+
+    (message,) = exceptions(row, last.state)
+
+    event = checked(message)
+    assert event["id"] == f"{RETURN}/exception/3/awaiting_processed"
+    assert (event["data"]["state"], event["data"]["cause"]["id"]) == ("resolved", "RP-4")
+    assert event["data"]["exception_id"] == f"return/{RETURN}/awaiting_processed"
 
 
 def test_every_reason_is_explained() -> None:

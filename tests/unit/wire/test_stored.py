@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import from_json
 
+from service.domain.changes import Change
 from service.domain.events import Event, Sense
-from service.domain.journey import NEW, Change, Entry, State
+from service.domain.journey import NEW, Entry, State, replay
 from service.domain.milestones import Kind, Milestone, Route
 from service.wire import models
 from service.wire.carriers import CarrierTables, parse_table
@@ -209,3 +210,16 @@ def test_what_subscribers_held_is_read_from_the_row_that_says_so() -> None:
     event = stored_event("/s", "i", RECONCILED, from_micros(5), None, event_data("R-1", None))
 
     assert (event.sense, event.published, event.at) == (Sense.RECONCILES, NOTHING, 5)
+
+
+def test_a_state_does_not_grow_with_its_return_s_past() -> None:
+    voids = [void(("s", f"none-{n}"), id=f"v-{n}") for n in range(3_000)]
+    exports = [happened("RE", n, id=f"re-{n}", connote=f"CN-{n:04}") for n in range(300)]
+    deliveries = [happened("RDBTC", n, id=f"d-{n}", connote=f"CN-{n:04}") for n in range(300)]
+    scans = [happened("RT", n, id=f"rt-{n}") for n in range(300)]
+    known = [happened("RC", 1), happened("RP", 2)]
+
+    state = replay([*known, *voids, *exports, *deliveries, *scans])
+
+    assert len(encode_state(state)) < 1_000
+    assert state.timeline.status is Milestone.RDBTC

@@ -18,7 +18,7 @@ from service.domain.events import KEY_DIGEST_BYTES
 from service.domain.milestones import Milestone
 from service.wire.record import Record
 from service.wire.rows.logged import LogRow
-from service.wire.stored import encode_changes, encode_state
+from service.wire.stored import encode_changes, encode_moves, encode_state
 
 # The keys of up to so many events stand in each row; beyond that a return's rows would grow with their square.
 MAX_KEYS_IN_ROW: Final = 64
@@ -109,6 +109,8 @@ HISTORY_COLUMNS: Final = (
     Column("version", "int4", "state.version"),
     Column("status", "text", "state.timeline.status"),
     Column("state", "bytea", "state", encode_state),
+    Column("effect", "text", "event.effect"),
+    Column("exceptions", "bytea", "entry", encode_moves),
     Column("key", "bytea", "state.seen", _newest_key),
     Column("seen", "bytea", "state.seen", _few),
 )

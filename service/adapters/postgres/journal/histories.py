@@ -16,15 +16,16 @@ from service.adapters.postgres.queries import load_queries
 from service.application.journal.figures import MILESTONES
 from service.application.journal.verify import StoredReturn, StoredRow
 from service.domain.journey import NEW, continued
+from service.domain.rules import DEFAULT, Rules
 from service.wire.rows.reconciled import published_of
-from service.wire.stored import decode_changes, decode_state, stored_event
+from service.wire.stored import decode_changes, decode_moves, decode_state, stored_event
 
 _Q: Final = load_queries("verify.sql")
 _FETCH_ROWS: Final = 5000
 
 
 @contextmanager
-def open_histories(url: str) -> Iterator[PostgresHistories]:
+def open_histories(url: str, rules: Rules = DEFAULT) -> Iterator[PostgresHistories]:
     """The histories as of now, for the time of the block."""
     with connect(url, "returns-verify", autocommit=False, writes=False) as connection, translated():
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
@@ -34,14 +35,14 @@ def open_histories(url: str) -> Iterator[PostgresHistories]:
         connection.execute("SET statement_timeout = 0")
         connection.execute("SET idle_in_transaction_session_timeout = 0")
         with connection.patient():
-            yield PostgresHistories(connection)
+            yield PostgresHistories(connection, rules)
 
 
 class PostgresHistories:
     """`application.verify.Histories`."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, rules: Rules) -> None:
+        self._connection, self.rules = connection, rules
 
     def returns(self) -> Iterator[StoredReturn]:
         known = {
@@ -57,7 +58,8 @@ class PostgresHistories:
     def strays(self) -> Iterator[str]:
         for kind, subject, source, id_ in self._connection.execute(_Q["parked_although_known"]):
             yield f"event {id_} of {source} is parked although its {kind} {subject} is known"
-        for connote, source, id_, return_id in self._connection.execute(_Q["undelivered_members"]):
+        days = (self.rules.connote_days,)
+        for connote, source, id_, return_id in self._connection.execute(_Q["undelivered_members"], days):
             yield f"{return_id}: lacks delivery {id_} of {source} of its connote {connote}"
 
     def misread(self) -> Iterator[str]:
@@ -89,14 +91,16 @@ def _stored_rows(rows: Iterator[Sequence[Any]]) -> Iterator[StoredRow]:
     keys = b""
     for row in rows:
         seq, source, id_, type_, at, milestone, data, verdict, reason, changes, version, status, state, key, seen = row[
-            2:
+            2:17
         ]
+        effect, moves = row[17:]
         if seq is None:
             return  # a return without a history
-        event = stored_event(source, id_, type_, at, milestone, data, verdict, reason)
+        event = stored_event(source, id_, type_, at, milestone, data, verdict, reason, effect)
         keys += key
         after = decode_state(state, seq, version, keys if seen is None else seen)
         if status != after.timeline.status:
             # A wrong status column shows as a wrong verdict, which `verify` names.
             verdict = f"{verdict} with status {status}"
-        yield StoredRow(seq, event, verdict, reason, decode_changes(changes, after, (source, id_)), after)
+        told = decode_changes(changes, after, (source, id_))
+        yield StoredRow(seq, event, verdict, reason, told, after, *decode_moves(moves))

@@ -27,6 +27,7 @@ from service.application.ports import (
     SweepProgress,
     WhileWaiting,
 )
+from service.domain.rules import DEFAULT, Rules
 from service.errors import Retryable
 from service.wire.carriers import CarrierTables
 
@@ -43,9 +44,16 @@ class PostgresJournal:
     """`ports.Journal` over one connection, which is opened when needed and again after it broke."""
 
     def __init__(
-        self, url: str, tables: CarrierTables, application_name: str = "returns-ingest", *, remembered: int = 0
+        self,
+        url: str,
+        tables: CarrierTables,
+        application_name: str = "returns-ingest",
+        *,
+        remembered: int = 0,
+        rules: Rules = DEFAULT,
     ) -> None:
         """`remembered` is how many returns' states to keep in memory."""
+        self._rules = rules
         self._url = url
         self._tables = tables
         self._application_name = application_name
@@ -59,7 +67,9 @@ class PostgresJournal:
     def transaction(self, while_waiting: WhileWaiting | None = None) -> Iterator[PostgresTransaction]:
         """Commits at the end of the block. After Retryable it is unknown whether the commit happened."""
         connection = self._connected()
-        transaction = PostgresTransaction(connection, self._tables, self._memory, is_contended=self._contended_for > 0)
+        transaction = PostgresTransaction(
+            connection, self._tables, self._memory, self._rules, is_contended=self._contended_for > 0
+        )
         try:
             with closed_on_retryable(self.close), connection.working(while_waiting), connection.transaction():
                 yield transaction

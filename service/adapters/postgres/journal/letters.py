@@ -13,6 +13,7 @@ from service.adapters.postgres.journal.columns import LISTS
 from service.adapters.postgres.journal.journal import PostgresJournal
 from service.adapters.postgres.journal.transaction import PostgresTransaction
 from service.adapters.postgres.queries import load_queries
+from service.application.journal.reassess import Looked
 from service.application.journal.remap import HistoryKey, Unmapped, UnmappedScan
 from service.application.journal.replay import Extent, Failure, Selection
 from service.application.ports import Waiting, WhileWaiting
@@ -23,14 +24,14 @@ _Q: Final = load_queries("letters.sql", LISTS)
 
 
 class MendingJournal(PostgresJournal):
-    """`replay.Letters` and `remap.UnmappedScans` over one connection, opened when needed."""
+    """`replay.Letters`, `remap.UnmappedScans` and `reassess.Journals` over one connection, opened when needed."""
 
     @contextmanager
     def transaction(self, while_waiting: WhileWaiting | None = None) -> Iterator[MendingTransaction]:
         """Commits at the end of the block. After Retryable it is unknown whether the commit happened."""
         connection = self._connected()
         with closed_on_retryable(self.close), connection.working(while_waiting), connection.transaction():
-            yield MendingTransaction(connection, self._tables)
+            yield MendingTransaction(connection, self._tables, rules=self._rules)
 
     def extent(self, selection: Selection) -> Extent:
         return Extent(*self._ask("extent", _asked(selection))[0])
@@ -52,7 +53,7 @@ class MendingJournal(PostgresJournal):
 
 
 class MendingTransaction(PostgresTransaction):
-    """`replay.LettersTransaction` and `remap.RemapTransaction`."""
+    """`replay.LettersTransaction`, `remap.RemapTransaction` and `reassess.ReassessTransaction`."""
 
     def take(self, selection: Selection, after: int, upto: int, limit: int) -> list[KeptLetter]:
         asked = _asked(selection) | {"after": after, "upto": upto, "limit": limit, "most": MAX_BYTES}
@@ -70,9 +71,18 @@ class MendingTransaction(PostgresTransaction):
         letter_nos, reasons, errors = zip(*failures, strict=True)
         self._connection.execute(_Q["fail"], (list(letter_nos), list(reasons), list(errors)))
 
-    def unmapped(self, carrier: str, code: str, after: HistoryKey, limit: int) -> list[UnmappedScan]:
+    def looked(self, mark: int, after: int, limit: int) -> list[Looked]:
+        return [Looked(*row) for row in self._found("looked", mark, after, limit)]
+
+    def scans(self, return_no: int) -> list[Waiting]:
+        return [Waiting(return_no, self._arrival(*event)) for event in self._found("scans", return_no)]
+
+    def _found(self, name: str, *parameters: Any) -> list[Any]:
         with self._connection.cursor(binary=True) as cursor:
-            rows = cursor.execute(_Q["unmapped"], (carrier, code, *after, limit)).fetchall()
+            return cursor.execute(_Q[name], parameters).fetchall()
+
+    def unmapped(self, carrier: str, code: str, after: HistoryKey, limit: int) -> list[UnmappedScan]:
+        rows = self._found("unmapped", carrier, code, *after, limit)
         return [
             UnmappedScan((return_no, seq), Waiting(return_no, self._arrival(*event))) for return_no, seq, *event in rows
         ]

@@ -36,6 +36,7 @@ from service.application.ports import (
 )
 from service.domain.events import Event
 from service.domain.journey import State, continued
+from service.domain.rules import DEFAULT, Rules
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import label
 from service.wire.rows.letters import headers_text
@@ -61,14 +62,18 @@ class PostgresTransaction:
     """
 
     def __init__(
-        self, connection: Connection, tables: CarrierTables, memory: Memory | None = None, *, is_contended: bool = False
+        self,
+        connection: Connection,
+        tables: CarrierTables,
+        memory: Memory | None = None,
+        rules: Rules = DEFAULT,
+        *,
+        is_contended: bool = False,
     ) -> None:
-        self._connection = connection
-        self._tables = tables
+        self.rules, self._connection, self._tables = rules, connection, tables
         self._memory = memory or Memory(0)
         self._is_contended = is_contended
-        self.has_collided = False
-        self._is_second_round = False
+        self.has_collided = self._is_second_round = False
         self._batch_id = new_batch_id()
         self._states: dict[int, State] = {}
         self._returns: dict[str, int] = {}
@@ -226,12 +231,9 @@ class PostgresTransaction:
         kept = self._rows("keep_deliveries", str(self._batch_id), connotes, *sent(arrivals))
         return others(arrivals, kept)
 
-    def join_connotes(self, members: Iterable[tuple[str, int]]) -> None:
-        unique = sorted(set(members))
-        batch_id = str(self._batch_id)
-        self._count(
-            "join_connotes", batch_id, [connote for connote, _ in unique], [return_no for _, return_no in unique]
-        )
+    def join_connotes(self, members: Mapping[tuple[str, int], int]) -> None:
+        connotes, return_nos = zip(*members, strict=True)
+        self._count("join_connotes", str(self._batch_id), list(connotes), list(return_nos), list(members.values()))
 
     def keep_dead_letters(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         kept = [letter for piece in pieces(letters) for letter in self._keep_piece(piece)]
@@ -269,7 +271,8 @@ class PostgresTransaction:
             return None
         ids = [batch_id for _, batch_id in unswept]
         rows = self._rows("unpark", ids, ids, ids, events)
-        rows += self._rows("undelivered", ids, ids, events - len(rows)) if len(rows) < events else []
+        left, days = events - len(rows), self.rules.connote_days
+        rows += self._rows("undelivered", days, ids, days, ids, left) if left > 0 else []
         kept: dict[tuple[str, str, str], Arrival] = {}  # a delivery waits for all members of its connote
         waiting = list[Waiting]()
         for return_no, kind, subject, *event in rows:

@@ -24,12 +24,13 @@ from service.application.reading.queues import (
     Sizes,
     UnmappedCode,
 )
-from service.domain.exceptional import EXCEPTIONAL_VERDICTS
+from service.domain.exceptional import CIRCUMSTANCES, EXCEPTIONAL_VERDICTS
 from service.wire.reasons import Invalid
 
 _QUERIES: Final = load_queries("queues.sql", BOUNDS)
 _FUSES: Final = load_queries("fuses.sql")
 _EXCEPTIONAL: Final = [verdict.value for verdict in EXCEPTIONAL_VERDICTS]
+_CIRCUMSTANCES: Final = [reason.value for reason in CIRCUMSTANCES]
 _REASONS: Final = [reason.value for reason in Invalid]
 _MOST: Final = {"most": MOST_COUNTED + 1}
 
@@ -46,15 +47,17 @@ class PostgresQueues:
             "due": list(due.values()),
             "verdicts": _EXCEPTIONAL,
             "reasons": _REASONS,
+            "circumstances": _CIRCUMSTANCES,
             **bound(bounds),
             **_MOST,
         }
-        names = ("stuck", "exceptions", "in_use", "parked", "letters")
+        names = ("stuck", "exceptions", "in_use", "parked", "letters", "circumstances")
         with translated(), self._pool.connection() as connection, connection.transaction():
-            stuck, exceptions, in_use, parked, letters = (
+            stuck, exceptions, in_use, parked, letters, circumstances = (
                 connection.execute(_QUERIES[name], parameters, prepare=False).fetchall() for name in names
             )
-        return Sizes(_sizes(stuck), _sizes(exceptions), Size(*in_use[0]), Size(*parked[0]), _sizes(letters))
+        known = _sizes(stuck), _sizes(exceptions), Size(*in_use[0]), Size(*parked[0]), _sizes(letters)
+        return Sizes(*known, _sizes(circumstances))
 
     def unmapped(self, bounds: Bounds) -> list[UnmappedCode]:
         rows = self._ask("unmapped", groups=MOST_GROUPS, **_MOST, **bound(bounds))

@@ -14,12 +14,13 @@ SELECT n, batch_id::text, recorded_at FROM batches WHERE n >= %(first)s ORDER BY
 -- without a change (an export that does not count, a void, a reconciliation). history_batch_id, then returns_pkey for the
 -- identifier.
 SELECT {logged},
-       CASE WHEN h.reason IS NOT NULL OR h.milestone IN ('DS', 'RP', 'RE', 'RR') OR h.type = ANY (%(always)s)
+       CASE WHEN h.reason IS NOT NULL OR h.exceptions IS NOT NULL OR h.milestone IN ('DS', 'RP', 'RE', 'RR') OR h.type = ANY (%(always)s)
             THEN h.data END
 FROM unnest(%(numbers)s::bigint[], %(ids)s::text[]::xid8[]) AS b (n, batch_id)
 JOIN history h ON h.batch_id = b.batch_id
 JOIN returns r ON r.return_no = h.return_no
-WHERE (h.changes IS NOT NULL OR h.reason IS NOT NULL OR h.verdict = 'unmapped' OR h.type = ANY (%(always)s))
+WHERE (h.changes IS NOT NULL OR h.reason IS NOT NULL OR h.exceptions IS NOT NULL OR h.verdict = 'unmapped'
+       OR h.type = ANY (%(always)s))
   AND (b.n, h.return_no, h.seq) > (%(n)s, %(return_no)s, %(seq)s)
 ORDER BY b.n, h.return_no, h.seq
 LIMIT %(limit)s

@@ -89,7 +89,7 @@ CROSS JOIN LATERAL (
 
 -- name: load_past
 -- history_pkey
-SELECT source, id, type, occurred_at, milestone, data, verdict, reason
+SELECT source, id, type, occurred_at, milestone, data, verdict, reason, effect
 FROM history WHERE return_no = %b::int8 ORDER BY seq
 
 -- name: copy_history
@@ -130,10 +130,12 @@ ON CONFLICT DO NOTHING
 RETURNING topic, topic_id, partition, "offset"
 
 -- name: join_connotes
--- connote_members_pkey; in one order for all workers
-INSERT INTO connote_members (batch_id, connote, return_no)
-SELECT %b::text::xid8, connote, return_no FROM unnest(%b::text[], %b::int8[]) AS new (connote, return_no) ORDER BY connote, return_no
-ON CONFLICT DO NOTHING
+-- connote_members_pkey; in one order for all workers. One exported again later is the later batch's, for the sweep.
+INSERT INTO connote_members AS known (batch_id, connote, return_no, exported_at)
+SELECT %b::text::xid8, connote, return_no, timestamptz 'epoch' + exported_at * interval '1 microsecond'
+FROM unnest(%b::text[], %b::int8[], %b::int8[]) AS new (connote, return_no, exported_at) ORDER BY connote, return_no
+ON CONFLICT (connote, return_no) DO UPDATE SET batch_id = excluded.batch_id, exported_at = excluded.exported_at
+WHERE known.exported_at < excluded.exported_at
 
 -- name: keep_dead_letters
 -- dead_letters_record
@@ -212,17 +214,20 @@ RETURNING chosen.return_no, kind, subject, {read}
 -- name: undelivered
 -- connote_deliveries_batch_id, connote_members_pkey, connote_members_batch_id, connote_deliveries_pkey, history_pkey
 -- Deliveries of these batches for all members, and all deliveries for the members that these batches brought; without
--- those that are in the history already, so that a limited number at a time comes to an end.
+-- those that are in the history already, so that a limited number at a time comes to an end. A delivery so many days after
+-- a member's latest export is another consignment's.
 WITH due AS (
     SELECT members.return_no, connote, source, id FROM connote_deliveries AS delivered
     CROSS JOIN LATERAL (
-        SELECT return_no FROM connote_members WHERE connote_members.connote = delivered.connote OFFSET 0
+        SELECT return_no FROM connote_members WHERE connote_members.connote = delivered.connote
+            AND delivered.occurred_at - %b::int4 * interval '24 hours' <= connote_members.exported_at OFFSET 0
     ) AS members
     WHERE delivered.batch_id = ANY (%b::text[]::xid8[])
     UNION
     SELECT return_no, connote, deliveries.source, deliveries.id FROM connote_members AS member
     CROSS JOIN LATERAL (
-        SELECT source, id FROM connote_deliveries WHERE connote_deliveries.connote = member.connote OFFSET 0
+        SELECT source, id FROM connote_deliveries WHERE connote_deliveries.connote = member.connote
+            AND connote_deliveries.occurred_at - %b::int4 * interval '24 hours' <= member.exported_at OFFSET 0
     ) AS deliveries
     WHERE member.batch_id = ANY (%b::text[]::xid8[])
 )

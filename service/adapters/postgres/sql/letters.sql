@@ -84,3 +84,20 @@ WHERE verdict = 'unmapped' AND data ->> 'carrier' = %b::text AND code = %b::text
             AND again.source = scan.source AND again.id = scan.id
     )
 ORDER BY return_no, seq LIMIT %b::int4
+
+-- name: looked
+-- returns_pkey, history_pkey backwards: the last row of each of so many returns. Whether it was decided by other rules
+-- than those of this mark; a state without one is of the first.
+SELECT few.return_no, few.return_id, coalesce((last.state ->> 'r')::int8, 1) <> %b::int8
+FROM (SELECT return_no, return_id FROM returns WHERE return_no > %b::int8 ORDER BY return_no LIMIT %b::int4) AS few
+CROSS JOIN LATERAL (
+    SELECT state FROM history WHERE history.return_no = few.return_no ORDER BY seq DESC LIMIT 1
+) AS last
+ORDER BY few.return_no
+
+-- name: scans
+-- history_pkey, one range
+SELECT 'label', (data ->> 'carrier') || '/' || (data ->> 'tracking_number'), {read}
+FROM history
+WHERE return_no = %b::int8 AND code IS NOT NULL AND effect IS NULL AND verdict <> 'unmapped'
+ORDER BY seq

@@ -35,6 +35,18 @@ FROM (
     ORDER BY recorded_at LIMIT %(most)s::int4
 ) few
 
+-- name: circumstances
+-- search_exceptions_open_reason, one range a reason. What follows from several events, none of which has to be wrong.
+SELECT asked.reason, queue.number, queue.oldest
+FROM unnest(%(circumstances)s::text[]) AS asked (reason), LATERAL (
+    SELECT count(*) AS number, min(recorded_at) AS oldest
+    FROM (
+        SELECT recorded_at FROM search_exceptions r
+        WHERE reason = asked.reason AND resolved_at IS NULL AND {bounds_of_row}
+        ORDER BY recorded_at LIMIT %(most)s::int4
+    ) few
+) queue
+
 -- name: parked
 -- parked_recorded_at
 SELECT count(*), min(recorded_at)

@@ -87,16 +87,31 @@ INSERT INTO reconciliations (n, batch_id, ends) VALUES (%s, %s::text::xid8, %s)
 ON CONFLICT (n) DO UPDATE SET batch_id = excluded.batch_id, ends = excluded.ends, recorded_at = now()
 
 -- name: untold_exceptions
+-- Rows whose event's own reason was not told, or what they raised or settled beside it. What a row denies was told of the
+-- event that it denies.
 SELECT {logged}, h.data
 FROM history AS h
 JOIN returns AS r ON r.return_no = h.return_no
 JOIN batches AS b ON b.batch_id = h.batch_id
-WHERE (h.verdict IN ('held', 'refused', 'unmapped') OR h.reason = 'tracking_number_in_use')
-    AND b.n <= %(n)s AND (%(since)s::timestamptz IS NULL OR h.recorded_at >= %(since)s::timestamptz)
-    AND NOT EXISTS (
-        SELECT FROM raised WHERE raised.return_id = r.return_id AND raised.source = h.source AND raised.id = h.id
-            AND raised.reason = h.reason
+WHERE b.n <= %(n)s AND (%(since)s::timestamptz IS NULL OR h.recorded_at >= %(since)s::timestamptz) AND (
+    (
+        (h.verdict IN ('held', 'refused', 'unmapped') AND h.reason IS DISTINCT FROM 'voided' OR h.reason = 'tracking_number_in_use')
+        AND NOT EXISTS (
+            SELECT FROM raised WHERE raised.return_id = r.return_id AND raised.source = h.source AND raised.id = h.id
+                AND raised.reason = h.reason
+        )
     )
+    OR EXISTS (
+        SELECT FROM json_array_elements_text(h.exceptions) AS moved (reason)
+        WHERE NOT EXISTS (
+            SELECT FROM raised WHERE raised.return_id = r.return_id AND raised.reason = substr(moved.reason, 2) AND (
+                (raised.source = h.source AND raised.id = h.id)
+                OR moved.reason IN ('+awaiting_processed', '+awaiting_exported', '+already_exported', '+already_rejected',
+                                    '+route_ends_at_first_mile')
+            )
+        )
+    )
+)
 ORDER BY b.n, h.return_no, h.seq
 
 -- name: untold_letters
@@ -133,7 +148,8 @@ FROM returns AS r
 CROSS JOIN LATERAL (
     SELECT h.seq, h.version, h.state FROM history AS h JOIN batches AS b ON b.batch_id = h.batch_id
     WHERE h.return_no = r.return_no
-        AND (h.changes IS NOT NULL OR h.reason IS NOT NULL OR h.verdict = 'unmapped' OR h.type = ANY (%(always)s))
+        AND (h.changes IS NOT NULL OR h.reason IS NOT NULL OR h.exceptions IS NOT NULL OR h.verdict = 'unmapped'
+            OR h.type = ANY (%(always)s))
         AND (b.n, h.return_no, h.seq) <= (%(n)s, %(return_no)s, %(seq)s)
     ORDER BY h.seq DESC LIMIT 1
 ) AS last

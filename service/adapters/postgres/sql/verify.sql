@@ -4,7 +4,8 @@
 -- returns_pkey, history_pkey; a full outer join finds rows on either side without the other
 SELECT coalesce(history.return_no, returns.return_no), returns.return_id, history.seq, history.source, history.id,
     history.type, history.occurred_at, history.milestone, history.data, history.verdict, history.reason,
-    history.changes, history.version, history.status, history.state, history.key, history.seen
+    history.changes, history.version, history.status, history.state, history.key, history.seen, history.effect,
+    history.exceptions
 FROM history FULL JOIN returns ON returns.return_no = history.return_no
 ORDER BY 1, history.seq
 
@@ -27,7 +28,7 @@ SELECT d.connote, d.source, d.id, returns.return_id
 FROM connote_deliveries AS d
 JOIN connote_members USING (connote)
 JOIN returns USING (return_no)
-WHERE NOT EXISTS (
+WHERE d.occurred_at - %b::int4 * interval '24 hours' <= connote_members.exported_at AND NOT EXISTS (
     SELECT FROM history WHERE history.return_no = connote_members.return_no
         AND history.source = d.source AND history.id = d.id
 )

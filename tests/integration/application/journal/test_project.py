@@ -99,7 +99,10 @@ def test_a_held_event_is_open_until_its_milestone_counts(database: str, project:
 def test_a_held_event_that_can_count_no_more_is_not_open(database: str, project: Callable[..., None]) -> None:
     project(creation(), hub(RE, "13:00", connote="C-900"), hub(RR, "12:30", reason="empty"))
 
-    assert the_exceptions(database) == [("held", "awaiting_processed", False)]
+    assert the_exceptions(database) == [
+        ("refused", "already_rejected", True),  # the same export, which waits no more
+        ("held", "awaiting_processed", False),
+    ]
 
 
 def test_a_void_resolves_what_the_voided_event_raised(database: str, project: Callable[..., None]) -> None:
@@ -124,12 +127,15 @@ def test_a_refused_event_stays_open_until_its_milestone_counts(database: str, pr
     assert the_exceptions(database) == [("refused", "already_exported", False)]
 
 
-def test_a_delivery_of_another_connote_is_refused_and_stays_open(database: str, project: Callable[..., None]) -> None:
+def test_an_export_under_another_connote_is_seen_and_the_delivery_of_either_brings_the_return_home(
+    database: str, project: Callable[..., None]
+) -> None:
     project(creation(), hub(RP, "12:00"), hub(RE, "13:00", connote="C-900"), hub(RE, "14:00", connote="C-901"))
     project(event(DELIVERED, "d-1", "15:00", connote="C-901"))
     project(event(DELIVERED, "d-2", "16:00", connote="C-900"))
 
-    assert the_exceptions(database) == [("refused", "other_connote", True)]
+    assert the_exceptions(database) == [("repeated", "other_connote", True)]
+    assert [row["status"] for row in dump(database, "search_returns")] == ["RDBTC"]
 
 
 def test_an_unmapped_scan_and_a_label_in_use_are_open(database: str, project: Callable[..., None]) -> None:

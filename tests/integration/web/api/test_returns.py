@@ -181,7 +181,7 @@ def test_a_voided_event_stays_in_the_history_and_does_not_count(client: Client, 
     ]
 
 
-def test_a_delivery_counts_only_while_the_return_is_under_its_connote(client: Client, database: str) -> None:
+def test_a_delivery_counts_where_its_connote_brought_the_return_home(client: Client, database: str) -> None:
     ingest(
         database,
         [
@@ -202,9 +202,9 @@ def test_a_delivery_counts_only_while_the_return_is_under_its_connote(client: Cl
         "R-1001-rc": True,
         "rp": True,
         "late": True,
-        "of-late": False,
+        "of-late": True,
         "early": True,
-        "of-early": True,
+        "of-early": False,
     }
 
 

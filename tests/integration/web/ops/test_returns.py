@@ -350,8 +350,8 @@ def test_a_connote_shows_its_members_their_status_and_its_deliveries(agent: Clie
     said = texts(answer)
     assert rows_of(answer) == ["R-1", "R-2", "R-3"]
     assert "Nov 20, 2026 19:00:00 UTC+1 Nov 20, 2026 18:00:00 UTC Connote delivered Berlin, Germany" in said
-    assert "Return Delivered Back To Retailer 2" in said
-    assert "Travels under CN-2; the export under this connote does not count." in said
+    assert "Return Delivered Back To Retailer 3" in said
+    assert "It was exported under CN-1 too, and goes by that one." in texts(agent.get("/ops/connotes/CN-2"))
     assert agent.get("/ops/connotes/CN-404").status_code == 404
     assert "No delivery of this connote is known." in texts(agent.get("/ops/connotes/CN-2"))
 

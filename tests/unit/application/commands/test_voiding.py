@@ -110,7 +110,7 @@ def test_the_timeline_without_an_event_is_that_of_all_others_and_of_what_was_voi
     state = replay([*events, voided])
     past = [*events, voided]
 
-    timeline = without(state, past, events[3].source, events[3].id)
+    timeline = without(past, events[3].source, events[3].id)
 
     assert list(timeline.counts) == [Milestone.RC, Milestone.DS]
     assert timeline.status is Milestone.DS

@@ -168,7 +168,7 @@ def test_an_export_joins_its_connote_and_nothing_else_does() -> None:
         event(RE, "x", "12:00", return_id="R-0001", hub="akl", connote="CN-001"),
     )
 
-    assert journal.tables.members == {("CN-001", journal.tables.returns["R-0001"])}
+    assert set(journal.tables.members) == {("CN-001", journal.tables.returns["R-0001"])}
 
 
 def test_an_outcome_is_counted_by_topic_and_verdict() -> None:

@@ -10,13 +10,13 @@ from pydantic_core import from_json
 
 from service.application.journal.publish import Outgoing, OutputTopics, messages_of, of_letter
 from service.application.journal.slices import Position, Slice
-from service.domain.events import Event
 from service.domain.journey import NEW, record
+from service.domain.whole import Whole
 from service.wire import models
 from service.wire.outbound import current_status, dead_letter
 from service.wire.rows.letters import KeptLetter
 from service.wire.rows.logged import LogRow
-from service.wire.stored import encode_changes, encode_state
+from service.wire.stored import encode_changes, encode_moves, encode_state
 from service.wire.stubs import LARGEST, stub_of
 from tests.unit.domain.histories import story
 
@@ -27,18 +27,19 @@ LETTER = KeptLetter(12, "in", None, 3, 17, AT, b"k", b"{", 1, [["a", "eA=="]], "
 
 def rows(return_no: int, words: str) -> list[LogRow]:
     """The rows of return R-number with these events."""
-    state, found, past = NEW, list[LogRow](), list[Event]()
+    state, found, whole = NEW, list[LogRow](), Whole()
     for event in story(words):
-        entry = record(state, event, past)
+        whole.add(event)
+        entry = record(state, event, whole)
         assert entry is not None
         state = entry.state
-        past.append(event)
         changes = encode_changes(entry.changes)
         found.append(
             LogRow(
                 state.seq, return_no, state.seq, f"R-{return_no}", AT.replace(second=state.seq), event.source, event.id,
                 models.HUB_PROCESSED, AT, event.milestone, None, entry.verdict, entry.reason,
                 None if changes is None else from_json(changes), state.version, from_json(encode_state(state)), "in", 0, 1,
+                from_json(encode_moves(entry) or b"null"),
             )
         )  # fmt: skip
     return found

@@ -11,6 +11,7 @@ from pydantic_core import from_json
 
 from service.domain.events import Event, Published, Sense
 from service.domain.journey import State, continued, record, replay
+from service.domain.whole import Whole
 from service.wire.documents import return_document
 from service.wire.outbound import status_changed
 from service.wire.rows.reconciled import NOTHING, folded, published_of
@@ -66,8 +67,8 @@ def test_from_what_was_published_the_changes_lead_to_what_is_true_and_on(
     subscriber.receive(entry)
     assert_holds(subscriber, entry.state)
     state = entry.state
-    for event in true[split:]:
-        later = record(state, event, true)
+    for n, event in enumerate(true[split:], start=split):
+        later = record(state, event, Whole(true[: n + 1]))
         if later is not None:
             subscriber.receive(later)
             state = later.state
@@ -105,8 +106,10 @@ def test_a_return_that_comes_again_goes_on_from_what_subscribers_hold(
 
     state = continued(told(past.state))
     others = [event for event in true if event is not creations[0]]
+    whole = Whole()
     for event in [creations[0], *data.draw(st.permutations(others))]:
-        entry = record(state, event, true)
+        whole.add(event)
+        entry = record(state, event, whole)
         if entry is not None:
             subscriber.receive(entry)
             state = entry.state

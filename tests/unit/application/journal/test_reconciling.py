@@ -185,7 +185,7 @@ def test_what_they_held_is_recorded_with_the_changes_from_there_and_the_place_th
     assert (inbound.kind.value, inbound.subject, inbound.type) == ("return", "R-1", RECONCILED)
     assert inbound.data.startswith(b'{"return_id":"R-1","published":{"return_id":"R-1"')
     assert (record.topic, record.partition, record.offset, record.timestamp) == STOOD
-    assert [(change.kind.value, change.milestone.value) for change in row.entry.changes] == [
+    assert [(change.kind.value, change.milestone) for change in row.entry.changes] == [
         ("revoked", "DS"),
         ("reached", "RT"),
         ("reached", "RP"),

@@ -11,10 +11,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from service.application.journal.verify import Checked, StoredReturn, StoredRow, check, verify
+from service.domain.changes import Change
 from service.domain.events import Event, Sense
-from service.domain.journey import Change
+from service.domain.evidence import Sighting
 from service.domain.milestones import Kind, Milestone, Reason, Verdict
-from service.domain.timeline import UNKNOWN, Sighting, decide, gather
+from service.domain.rules import DEFAULT, EARLIEST
+from service.domain.timeline import UNKNOWN, decide
 from tests.unit.domain.histories import (
     ACME,
     DOMESTIC,
@@ -37,11 +39,14 @@ Rows = Sequence[StoredRow]
 
 def stored_rows(played: Played) -> list[StoredRow]:
     entries = [step.entry for step in played.steps]
-    return [StoredRow(e.state.seq, e.event, e.verdict, e.reason, e.changes, reloaded(e.state)) for e in entries]
+    return [
+        StoredRow(e.state.seq, e.event, e.verdict, e.reason, e.changes, reloaded(e.state), e.raised, e.settled)
+        for e in entries
+    ]
 
 
 def complaints(rows: Rows, return_id: str | None = "TK1") -> list[str]:
-    return list(check(StoredReturn(1, return_id, rows)))
+    return list(check(StoredReturn(1, return_id, rows), DEFAULT))
 
 
 @THOROUGH
@@ -96,7 +101,11 @@ ANYWHERE: Final[dict[str, Damage]] = {
     "an event voided": lambda row: row._replace(state=replace(row.state, voided=row.state.voided | {b"01234567"})),
     "an earlier milestone in the state": in_evidence(earliest={Milestone.RC: Sighting(-1, "s", "x", None)}),
     "no milestone in the state": in_evidence(earliest={}),
-    "a delivery in the state": in_evidence(deliveries={"CN-Z": Sighting(0, "s", "x", None)}),
+    "a delivery in the state": in_evidence(earliest={Milestone.RDBTC: Sighting(0, "s", "x", None)}),
+    "another flag in the state": lambda row: in_evidence(flags=row.state.evidence.flags ^ 1)(row),
+    "a later scan in the state": lambda row: in_evidence(moved=row.state.evidence.moved + 1)(row),
+    "an exception too many": lambda row: row._replace(raised=(*row.raised, Reason.OTHER_CONNOTE)),
+    "an exception settled too many": lambda row: row._replace(settled=(*row.settled, Reason.OTHER_CONNOTE)),
     "another connote in the state": in_evidence(connote="CN-Z"),
     "other attributes in the state": in_evidence(attributes=ACME._replace(retailer="somebody else")),
     "a timeline that does not follow": in_state(timeline=replace(UNKNOWN, status=Milestone.DS)),
@@ -141,6 +150,8 @@ def rich_history() -> list[StoredRow]:
         Event("carrier", "attempt", 3, Sense.INFORMS),
         void(("s", "RR@6")),
         *story("RE@6/CN-B RP@4"),
+        void(("s", "RDBTC@9")),
+        *story("RE@9/CN-C"),
     ]
     return stored_rows(play([*in_order(events), Arrival(scan, remap=True)]))
 
@@ -246,7 +257,7 @@ def test_a_row_twice_is_found(data: st.DataObject, played: Played, covered_up: b
 
 def test_a_function_that_forgets_an_event_is_found_by_the_set_of_events(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = rich_history()
-    monkeypatch.setattr("service.application.journal.verify.gather", lambda events, voided: gather(events[:-2], voided))
+    monkeypatch.setattr("service.application.journal.verify.decide", lambda _: UNKNOWN)
 
     assert complaints(rows) == ["the timeline is not that of the set of events"]
 
@@ -260,6 +271,8 @@ class FakeHistories:
     def __init__(self, *returns: StoredReturn, strays: Sequence[str] = (), misread: Sequence[str] = ()) -> None:
         self._returns, self._strays, self._misread = returns, strays, misread
 
+    rules = DEFAULT
+
     def returns(self) -> Iterator[StoredReturn]:
         return iter(self._returns)
 
@@ -268,6 +281,30 @@ class FakeHistories:
 
     def misread(self) -> Iterator[str]:
         return iter(self._misread)
+
+
+def by_earlier_rules(rows: Rows) -> list[StoredRow]:
+    return [row._replace(state=replace(row.state, rules=EARLIEST), verdict="whatever it was") for row in rows]
+
+
+def test_a_row_that_earlier_rules_decided_is_held_to_what_it_says_itself() -> None:
+    rows = by_earlier_rules(rich_history())
+
+    assert complaints(rows) == []
+    assert complaints([*rows[:3], rows[3]._replace(changes=()), *rows[4:]]) != []
+    assert complaints([rows[0], rows[1], rows[2]._replace(seq=4), *rows[3:]]) == ["row 3 is missing"]
+    moved = replace(rows[2].state, version=rows[2].state.version + 1)
+    assert complaints([*rows[:2], rows[2]._replace(state=moved), *rows[3:]]) != []
+
+
+def test_what_today_s_rules_see_otherwise_is_told_with_the_remedy() -> None:
+    rows = by_earlier_rules(stored_rows(play(in_order(story("RC@1 RP@5 RE@6 RDBTC@7")))))
+    day = 86_400_000_000
+    late = replace(rows[3].event, at=6 - 60 * day)
+
+    assert complaints([*rows[:3], rows[3]._replace(event=late)]) == [
+        "was decided by other rules, and today's say something else: run `returns-status reassess`"
+    ]
 
 
 def test_verify_names_the_return_and_counts_what_it_compared() -> None:

@@ -49,8 +49,8 @@ def test_the_outlook_is_the_timeline_without_the_event() -> None:
     events = [created, at(2, Milestone.RP), at(3, Milestone.RP), at(4, Milestone.RE, "C-1")]
     state = replay(events)
 
-    another = without(state, events, "/s", "RP-2")
-    gone = without(replay([*events[:2], events[3]]), [*events[:2], events[3]], "/s", "RP-2")
+    another = without(events, "/s", "RP-2")
+    gone = without([*events[:2], events[3]], "/s", "RP-2")
 
     assert state.timeline.status is another.status is Milestone.RE
     assert another.counts[Milestone.RP].id == "RP-3"

@@ -151,14 +151,14 @@ def test_the_place_is_told_where_the_type_has_one() -> None:
 
 def test_the_clock_is_that_of_the_place_of_a_scan_and_of_the_door_for_what_a_hub_does() -> None:
     door = scan("DELIVERED", "11:00", location={"country": "JP"})
-    silent = scan("RETURNING", "10:40", location={"country": "JP"})
+    silent = scan("RETURNING", "11:40", location={"country": "JP"})
 
     shown = by_id(detail(creation(), silent, door, hub(journals.RP, "rp", "13:00")))
 
     assert {id_: each.at.moment.isoformat() for id_, each in shown.items() if each.at.is_local} == {
         "rp": "2026-11-20T22:00:00+09:00",
         door["id"]: "2026-11-20T20:00:00+09:00",
-        silent["id"]: "2026-11-20T19:40:00+09:00",
+        silent["id"]: "2026-11-20T20:40:00+09:00",
     }
 
 

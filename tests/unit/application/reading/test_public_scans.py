@@ -171,3 +171,16 @@ def test_a_step_has_the_clock_of_its_place_and_that_of_a_hub_the_clock_of_its_do
         "2026-11-20T20:00:00+09:00",
         "2026-11-20T22:00:00+09:00",
     ]
+
+
+def test_the_page_says_that_the_carrier_takes_the_parcel_back_until_it_is_collected_again_or_at_the_hub() -> None:
+    back = scan("RETURNING", "11:00")
+    delivered, again = scan("DELIVERED", "12:00"), scan("COLLECTED", "13:00")
+
+    assert not view(creation(), COLLECTED).going_back
+    assert view(creation(), COLLECTED, back).going_back
+    returned = view(creation(), COLLECTED, back, delivered)
+    assert (returned.going_back, returned.status) == (True, Milestone.RT)
+    assert not view(creation(), COLLECTED, back, again).going_back
+    assert not view(creation(), COLLECTED, back, void(back)).going_back
+    assert not view(creation(), COLLECTED, back, hub(journals.DS, "14:00")).going_back

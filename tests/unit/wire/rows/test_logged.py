@@ -9,9 +9,10 @@ import pytest
 from pydantic_core import from_json
 
 from service.domain.journey import NEW, record, replay
+from service.domain.whole import Whole
 from service.wire import models
 from service.wire.rows.logged import LogRow, Named
-from service.wire.stored import encode_changes, encode_state
+from service.wire.stored import encode_changes, encode_moves, encode_state
 from tests.unit.domain.histories import happened, story
 
 AT = datetime(2026, 11, 25, tzinfo=UTC)
@@ -21,12 +22,13 @@ def row(words: str, type_: str = models.HUB_EXPORTED, data: dict[str, Any] | Non
     """The last row of a history."""
     past = story(words)
     event = past[-1]
-    entry = record(replay(past[:-1]), event)
+    entry = record(replay(past[:-1]), event, Whole(past))
     assert entry is not None
     changes, state = encode_changes(entry.changes), entry.state
     return LogRow(
         1, 1, state.seq, "R-1", AT, event.source, event.id, type_, AT, event.milestone, None, entry.verdict, entry.reason,
-        None if changes is None else from_json(changes), state.version, from_json(encode_state(state)), "t", 0, 1, data,
+        None if changes is None else from_json(changes), state.version, from_json(encode_state(state)), "t", 0, 1,
+        from_json(encode_moves(entry) or b"null"), data,
     )  # fmt: skip
 
 

@@ -1,0 +1,156 @@
+"""Bring returns up to date that were decided by earlier rules, and say what moves.
+
+A return is decided by today's rules as soon as anything happens to it. Of one to which nothing does, a row goes into the
+history that says so: its changes lead from what was held to what is true, and subscribers get them as they get all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Final, NamedTuple, Protocol
+
+import msgspec
+
+from service.application.journal.ingest import Placed, append
+from service.application.journal.ingest import decide as decide_rows
+from service.application.ports import Arrival, HistoryRow, Transaction, Waiting
+from service.domain.events import Effect, Event, Sense
+from service.domain.exceptional import reasons
+from service.domain.journey import State
+from service.domain.timeline import decide
+from service.domain.whole import Whole
+from service.wire.inbound import Inbound, SubjectKind
+from service.wire.record import Record
+from service.wire.stored import to_micros
+
+REASSESSED: Final = "com.omnirps.return.reassessed.v1"
+"""The type of the row that says that a return was decided anew; no publisher may send it."""
+
+SOURCE: Final = "/returns-status/reassess"
+RETURNS_A_BATCH: Final = 200  # workers that want to append to the same returns wait for the transaction
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Looked(NamedTuple):
+    """A return, and whether other rules than today's decided it last."""
+
+    return_no: int
+    return_id: str
+    is_outdated: bool
+
+
+class ReassessTransaction(Transaction, Protocol):
+    """A transaction that also finds returns that other rules decided."""
+
+    def looked(self, mark: int, after: int, limit: int) -> Sequence[Looked]:
+        """The next returns by number; `mark` is that of today's rules."""
+
+    def scans(self, return_no: int) -> Sequence[Waiting]:
+        """Its scans that say nothing of the parcel's direction, as today's tables understand them."""
+
+
+class Journals(Protocol):
+    """The journal. Every method may raise Retryable."""
+
+    def transaction(self) -> AbstractContextManager[ReassessTransaction]:
+        """A transaction that commits at the end of the block, or rolls back on an exception."""
+
+
+class Reassessed(NamedTuple):
+    """How many returns were looked at, how many of them other rules had decided, and what moved."""
+
+    returns: int = 0
+    outdated: int = 0
+    moved: int = 0
+    changes: int = 0
+
+
+def reassess(
+    journal: Journals,
+    now: datetime,
+    *,
+    dry_run: bool,
+    say: Callable[[str], object],
+    should_stop: Callable[[], bool] = lambda: False,
+    tell: Callable[[str], object] = lambda _: None,
+) -> Reassessed:
+    """Decide anew what earlier rules decided. `say` gets a line for each return that moves, `tell` how far it is.
+
+    Safe to repeat, beside workers. Raises Retryable: what was said is done and stays done.
+    """
+    done, after = Reassessed(), 0
+    while not should_stop():
+        with journal.transaction() as tx:
+            found = tx.looked(tx.rules.mark, after, RETURNS_A_BATCH)
+            if not found:
+                break
+            outdated = {each.return_no: each.return_id for each in found if each.is_outdated}
+            placed = _placed(tx, outdated, now)
+            rows = _decided(tx, placed, outdated, dry_run=dry_run)
+        after = found[-1].return_no
+        for line in _lines(rows, outdated):
+            say(line)
+        changes = sum(len(row.entry.changes) for row in rows)
+        moved = len({row.return_no for row in rows})
+        done = Reassessed(
+            done.returns + len(found), done.outdated + len(outdated), done.moved + moved, done.changes + changes
+        )
+        tell(f"{done.returns:,} returns looked at, {done.moved:,} moved")
+    return done
+
+
+def _decided(
+    tx: ReassessTransaction, placed: Sequence[Placed], return_nos: Collection[int], *, dry_run: bool
+) -> Sequence[HistoryRow]:
+    """The rows that the history got, or would get."""
+    if not placed:
+        return ()
+    if dry_run:
+        return decide_rows(tx, placed, tx.load(return_nos))[0]
+    rows = append(tx, placed, lambda _: None).rows
+    if rows:
+        tx.number_batch(len(rows))
+    return rows
+
+
+def _placed(tx: ReassessTransaction, outdated: dict[int, str], now: datetime) -> list[Placed]:
+    placed, states = list[Placed](), tx.load(outdated)
+    for return_no, return_id in outdated.items():
+        # What turned a parcel back was no more than information by earlier rules.
+        scans = [scan.arrival for scan in tx.scans(return_no)]
+        if any(scan.inbound.event.effect is Effect.RETURNING for scan in scans):
+            told = [scan for scan in scans if scan.inbound.event.effect is not None]
+            placed += [Placed(return_no, scan, recorded=True) for scan in told]
+        elif _differs(states[return_no], Whole(tx.past(return_no), tx.rules)):
+            placed.append(Placed(return_no, _arrival(return_id, tx.rules.mark, now)))
+    return placed
+
+
+def _differs(state: State, whole: Whole) -> bool:
+    evidence = whole.evidence()
+    timeline = decide(evidence)
+    given = reasons(evidence, timeline), evidence.connote
+    return timeline != state.timeline or given != (reasons(state.evidence, state.timeline), state.evidence.connote)
+
+
+def _arrival(return_id: str, mark: int, now: datetime) -> Arrival:
+    event = Event(SOURCE, f"{return_id}/{mark}", to_micros(now), Sense.INFORMS)
+    inbound = Inbound(
+        SubjectKind.RETURN, return_id, event, REASSESSED, _encode({"return_id": return_id, "rules": mark})
+    )
+    return Arrival(inbound, Record("", 0, 0, int(now.timestamp() * 1000), None, None))
+
+
+def _lines(rows: Sequence[HistoryRow], return_ids: dict[int, str]) -> list[str]:
+    """What moved of each return, in words."""
+    moved = dict[str, list[str]]()
+    for row in rows:
+        entry = row.entry
+        told = [f"{change.kind.value} {change.milestone.value}" for change in entry.changes]
+        told += [f"{reason.value} opened" for reason in entry.raised]
+        told += [f"{reason.value} resolved" for reason in entry.settled]
+        moved.setdefault(return_ids[row.return_no], []).extend(told)
+    return [f"{return_id}: {', '.join(told) or 'no milestone moves'}" for return_id, told in moved.items()]

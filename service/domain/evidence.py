@@ -1,0 +1,178 @@
+"""What of a set of events can matter to its timeline: of a fixed size, whatever the return's past.
+
+`add` takes in one more event where that needs nothing of the past; `PastNeeded` says where it does not suffice. Then the
+whole set is looked at, in `whole`. The same set gives the same evidence by either way, which property tests hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal, NamedTuple
+
+from service.domain.events import Attributes, Effect, Event
+from service.domain.milestones import RANKED, RANKS, Milestone, Reason, Verdict
+from service.domain.rules import Rules
+from service.domain.values import value
+
+RC, RT, RDTPF, DS, RP, RE, RDBTC = RANKED
+RR: Final = Milestone.RR
+
+# What else is known of the set, each a bit of `Evidence.flags`.
+MANY_EXPORTS: Final = 1  # more than one export
+TWO_CONNOTES: Final = 2  # exports under more than one connote
+EARLY: Final = 4  # a delivery of a connote from before its export
+UNCLAIMED: Final = 8  # a delivery of a connote under which no export stands
+RETURNING: Final = 16  # a scan that says the parcel goes back to its sender
+SENT_BACK: Final = 32  # a delivered scan that is one at the sender's
+VOIDS_UNLISTED: Final = 64  # more voids than the state names
+UNKNOWN_CODE: Final = 128  # a scan whose code the carrier's table does not know
+UNKNOWN_CARRIER: Final = 256  # a scan of a carrier that has no table
+VAIN_VOID: Final = 512  # a void of what cannot be voided
+
+UNMAPPED: Final[Mapping[Reason | None, int]] = {
+    Reason.UNKNOWN_CODE: UNKNOWN_CODE,
+    Reason.UNKNOWN_CARRIER: UNKNOWN_CARRIER,
+    None: 0,
+}
+"""What is kept of a scan that no table knows, by why it is none."""
+
+Against = Reason | Literal[Verdict.INFORMATIONAL] | None
+"""What other events' times say against one: a reason, or that it does not concern the return and so says nothing of it."""
+
+STRAY: Final[Mapping[Against, int]] = {
+    Reason.BEFORE_EXPORT: EARLY,
+    Reason.AWAITING_EXPORTED: UNCLAIMED,
+    Verdict.INFORMATIONAL: 0,
+}
+"""What is kept of a delivery that brought nothing home."""
+
+_STRAY: Final = EARLY | UNCLAIMED
+
+
+class PastNeeded(Exception):
+    """What follows from an event is only to be told from all events recorded of its return."""
+
+
+class Sighting(NamedTuple):
+    """When, by whom and where a milestone was first seen; `at` in microseconds since 1970-01-01 UTC."""
+
+    at: int
+    source: str
+    id: str
+    location: Mapping[str, str] | None
+
+    @property
+    def order(self) -> tuple[int, str, str]:
+        """The same order as `Event.order`."""
+        return (self.at, self.source, self.id)
+
+
+@value(frozen=True, slots=True)
+class Evidence:
+    """The earliest event of each milestone, with what else the set says.
+
+    `earliest` stands in rank order, RR last; its RDTPF is the earliest that is none at the sender's, its RDBTC the earliest
+    delivery within the window of an export. `connote` is the one that delivered the return, else its latest export's.
+    `moved` is the latest time at which a carrier had it under way, in microseconds since 1970-01-01 UTC; 0: never.
+    """
+
+    earliest: Mapping[Milestone, Sighting]
+    attributes: Attributes | None
+    connote: str | None
+    flags: int = 0
+    moved: int = 0
+
+
+NO_EVIDENCE: Final = Evidence({}, None, None)
+
+
+def sighting_of(event: Event) -> Sighting:
+    """What is kept of an event that is the earliest of its milestone."""
+    return Sighting(event.at, event.source, event.id, event.location)
+
+
+def in_rank_order(sightings: Mapping[Milestone, Sighting]) -> dict[Milestone, Sighting]:
+    """The same, in the order of ranks, RR last."""
+    return {milestone: sightings[milestone] for milestone in RANKS if milestone in sightings}
+
+
+def needs_past(evidence: Evidence, event: Event) -> bool:
+    """Whether `add` does not suffice for an event that is new and not voided."""
+    milestone, flags = event.milestone, evidence.flags
+    if flags == 0:
+        if milestone is RE:  # a second export may give the return another connote, and make a delivery its own
+            return RE in evidence.earliest or RDBTC in evidence.earliest
+        return event.effect is Effect.RETURNING and RDTPF in evidence.earliest
+    if flags & VOIDS_UNLISTED:
+        return True
+    if milestone is RE:
+        return bool(flags & _STRAY) or RE in evidence.earliest or RDBTC in evidence.earliest
+    if milestone is RDBTC:
+        return bool(flags & MANY_EXPORTS)
+    if milestone is RDTPF or event.effect is Effect.COLLECTED:
+        return bool(flags & RETURNING)
+    return event.effect is Effect.RETURNING and (RDTPF in evidence.earliest or bool(flags & SENT_BACK))
+
+
+def add(evidence: Evidence, event: Event, rules: Rules) -> tuple[Evidence, Against]:
+    """The evidence with one more event, the same object if it changes nothing; and what its own time has against it."""
+    milestone = event.milestone
+    if milestone is None:
+        flags, moved = evidence.flags | UNMAPPED[event.unmapped_because], evidence.moved
+        if event.effect is Effect.RETURNING:
+            flags, moved = flags | RETURNING, max(moved, event.at)
+        if (flags, moved) == (evidence.flags, evidence.moved):
+            return evidence, None
+        return Evidence(evidence.earliest, evidence.attributes, evidence.connote, flags, moved), None
+    if milestone is RDBTC:
+        return _add_delivery(evidence, event, rules)
+    moved = event.at if milestone is RT and event.at > evidence.moved else evidence.moved
+    known = evidence.earliest.get(milestone)
+    if known is not None and (known.at < event.at or known.order <= event.order):
+        if moved == evidence.moved:
+            return evidence, None
+        return Evidence(evidence.earliest, evidence.attributes, evidence.connote, evidence.flags, moved), None
+    earliest = with_sighting(evidence.earliest, milestone, sighting_of(event))
+    attributes, connote = evidence.attributes, evidence.connote
+    if milestone is RC:
+        attributes = event.attributes
+    elif milestone is RE:
+        connote = event.connote
+    return Evidence(earliest, attributes, connote, evidence.flags, moved), None
+
+
+def with_sighting(
+    sightings: Mapping[Milestone, Sighting], milestone: Milestone, sighting: Sighting
+) -> dict[Milestone, Sighting]:
+    """The sightings with this one at its place in the order of ranks."""
+    new = {**sightings, milestone: sighting}
+    if milestone in sightings or not sightings or RANKS[list(sightings)[-1]] < RANKS[milestone]:
+        return new
+    return in_rank_order(new)
+
+
+def _add_delivery(evidence: Evidence, event: Event, rules: Rules) -> tuple[Evidence, Against]:
+    """Of a return with one export at most."""
+    if event.connote is None:
+        raise ValueError("a delivery names its connote")
+    exported = evidence.earliest.get(RE)
+    against: Against = Reason.AWAITING_EXPORTED
+    if exported is not None and event.connote == evidence.connote:
+        against = against_delivery(event.at, exported.at, rules)
+    earliest, flags = evidence.earliest, evidence.flags
+    if against is not None:
+        flags |= STRAY[against]
+    else:
+        known = earliest.get(RDBTC)
+        if known is None or event.order < known.order:
+            earliest = with_sighting(earliest, RDBTC, sighting_of(event))
+    if earliest is evidence.earliest and flags == evidence.flags:
+        return evidence, against
+    return Evidence(earliest, evidence.attributes, evidence.connote, flags, evidence.moved), against
+
+
+def against_delivery(delivered: int, exported: int, rules: Rules) -> Against:
+    """What an export's time has against a delivery of its connote; None: it is within the window."""
+    if delivered < exported - rules.before_export:
+        return Reason.BEFORE_EXPORT
+    return Verdict.INFORMATIONAL if delivered > exported + rules.after_export else None

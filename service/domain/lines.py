@@ -1,0 +1,66 @@
+"""Events in their order, and what stands before and behind another one."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator
+
+from service.domain.events import Event
+
+_Order = tuple[int, str, str]
+
+
+class Line:
+    """Events in their order."""
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._events)
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self._events)
+
+    def put(self, event: Event) -> None:
+        insort(self._events, event, key=_order)
+
+    def drop(self, event: Event) -> None:
+        at = bisect_left(self._events, event.order, key=_order)
+        while self._events[at] is not event:  # of one name in one order there are few
+            at += 1
+        del self._events[at]
+
+    @property
+    def first(self) -> Event:
+        return self._events[0]
+
+    @property
+    def last(self) -> Event:
+        return self._events[-1]
+
+    def after(self, order: _Order) -> Event | None:
+        """The next one behind it."""
+        at = bisect_right(self._events, order, key=_order)
+        return self._events[at] if at < len(self._events) else None
+
+    def before(self, order: _Order) -> Event | None:
+        """The last one before it."""
+        at = bisect_left(self._events, order, key=_order)
+        return self._events[at - 1] if at else None
+
+    def within(self, earliest: int, latest: int) -> bool:
+        """Whether one is from between these times, both included."""
+        at = bisect_left(self._events, earliest, key=_time)
+        return at < len(self._events) and self._events[at].at <= latest
+
+
+def _order(event: Event) -> _Order:
+    return event.order
+
+
+def _time(event: Event) -> int:
+    return event.at
