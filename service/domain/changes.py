@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from service.domain.events import Event
+from service.domain.events import Attributes, Event
 from service.domain.evidence import RC, RE, Evidence
 from service.domain.milestones import RANKS, Kind, Milestone, Route
 from service.domain.timeline import Timeline, is_complete, status_of
@@ -33,11 +33,12 @@ class Change:
 
 @value(frozen=True, slots=True)
 class Told:
-    """What subscribers hold before an event: the timeline, its version, and the connote."""
+    """What subscribers hold before an event: the timeline, its version, the connote, and what the return is known by."""
 
     timeline: Timeline
     version: int
     connote: str | None
+    attributes: Attributes | None
 
 
 def changes(told: Told, event: Event, evidence: Evidence, after: Timeline, *, is_plain: bool) -> tuple[Change, ...]:
@@ -50,7 +51,8 @@ def changes(told: Told, event: Event, evidence: Evidence, after: Timeline, *, is
         if moved := all_changes(told, event, after, after.route):
             return moved
     # Of an export that does not count nobody is told, and so not of its connote.
-    if after.status is None or RE not in after.counts or evidence.connote == told.connote:
+    is_detailed = evidence.attributes != told.attributes or (RE in after.counts and evidence.connote != told.connote)
+    if after.status is None or not is_detailed:
         return ()
     return (_detailed(told, event, after, after.status),)
 

@@ -32,6 +32,17 @@ class Effect(StrEnum):
     RETURNING = "returning"  # on its way back to the sender
 
 
+class Words(NamedTuple):
+    """What an event says, but for its time: its type, and its data as JSON with sorted members.
+
+    `is_timed` is off where the data says when it happened, and not the envelope.
+    """
+
+    type: str = ""
+    data: bytes = b""
+    is_timed: bool = True
+
+
 class Attributes(NamedTuple):
     """What a return's creation says of it."""
 
@@ -55,14 +66,17 @@ class Published:
     connote: str | None
 
 
+NO_WORDS: Final = Words()
+
+
 @value(frozen=True, slots=True)
 class Event:
     """One distinct event that concerns a return.
 
-    `at` is when it happened, in microseconds since 1970-01-01 UTC. `milestone` is set where `sense` is ASSERTS;
+    (`source`, `id`) is its name, which other events may have too that say something else in other `words`. `at` is when it happened, in microseconds since 1970-01-01 UTC. `milestone` is set where `sense` is ASSERTS;
     `attributes` with RC, `connote` with RE and RDBTC, `voids` (the source and id of the mistaken event) with VOIDS.
     `location` is opaque to the domain, `effect` is a scan's. `unmapped_because` tells an unknown code from an unknown carrier. `published` is
-    set with RECONCILES.
+    set with RECONCILES. `is_ahead` says that it lay in the future when it came, by more than clocks differ.
     """
 
     source: str
@@ -77,19 +91,39 @@ class Event:
     unmapped_because: Reason | None = None
     published: Published | None = None
     effect: Effect | None = None
+    words: Words = NO_WORDS
+    is_ahead: bool = False
 
     @property
     def key(self) -> bytes:
-        """The event's identity among the events of its return, as a digest."""
+        """The event's name among the events of its return, as a digest."""
         return key_digest(self.source, self.id)
 
     @property
+    def identity(self) -> bytes:
+        """The event itself among those of its return, as a digest of its name and of all that it says."""
+        return identity_digest(self.source, self.id, self.at, self.words)
+
+    @property
     def order(self) -> tuple[int, str, str]:
-        """The earliest event of a milestone is the one that is smallest in this order."""
+        """The earliest event of a milestone is the one that is smallest in this order, among events of different names."""
         return (self.at, self.source, self.id)
+
+    @property
+    def place(self) -> tuple[int, str, str, int, Words]:
+        """The same order among all events: of those of one name and time the one that says most of its place is first."""
+        return (self.at, self.source, self.id, -len(self.location or ()), self.words)
 
 
 def key_digest(source: str, event_id: str) -> bytes:
     """Eight bytes that name (source, id) among the events of one return."""
     # NUL cannot occur in either, so the pair is unambiguous.
     return blake2b(f"{source}\0{event_id}".encode(), digest_size=KEY_DIGEST_BYTES).digest()
+
+
+def identity_digest(source: str, event_id: str, at: int, words: Words) -> bytes:
+    """Eight bytes that name an event of these words."""
+    when = at if words.is_timed else ""
+    said = blake2b(f"{source}\0{event_id}\0{words.type}\0{when}\0".encode(), digest_size=KEY_DIGEST_BYTES)
+    said.update(words.data)
+    return said.digest()

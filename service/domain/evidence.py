@@ -28,6 +28,9 @@ VOIDS_UNLISTED: Final = 64  # more voids than the state names
 UNKNOWN_CODE: Final = 128  # a scan whose code the carrier's table does not know
 UNKNOWN_CARRIER: Final = 256  # a scan of a carrier that has no table
 VAIN_VOID: Final = 512  # a void of what cannot be voided
+REUSED: Final = 1024  # a name by which more than one fact is told
+CONFLICT: Final = 2048  # creations that differ in retailer or route
+AHEAD: Final = 4096  # an event that lay in the future when it came
 
 UNMAPPED: Final[Mapping[Reason | None, int]] = {
     Reason.UNKNOWN_CODE: UNKNOWN_CODE,
@@ -102,9 +105,13 @@ def needs_past(evidence: Evidence, event: Event) -> bool:
     if flags == 0:
         if milestone is RE:  # a second export may give the return another connote, and make a delivery its own
             return RE in evidence.earliest or RDBTC in evidence.earliest
+        if milestone is RC:
+            return _contradicts(evidence, event)
         return event.effect is Effect.RETURNING and RDTPF in evidence.earliest
     if flags & VOIDS_UNLISTED:
         return True
+    if milestone is RC:
+        return bool(flags & CONFLICT) or _contradicts(evidence, event)
     if milestone is RE:
         return bool(flags & _STRAY) or RE in evidence.earliest or RDBTC in evidence.earliest
     if milestone is RDBTC:
@@ -114,8 +121,21 @@ def needs_past(evidence: Evidence, event: Event) -> bool:
     return event.effect is Effect.RETURNING and (RDTPF in evidence.earliest or bool(flags & SENT_BACK))
 
 
+def _contradicts(evidence: Evidence, creation: Event) -> bool:
+    """Whether the creation that counts names another retailer or another route."""
+    there, said = evidence.attributes, creation.attributes
+    return there is not None and said is not None and (there.retailer, there.route) != (said.retailer, said.route)
+
+
+def with_flag(evidence: Evidence, flag: int) -> Evidence:
+    """The evidence with one more flag; the same object where it has it."""
+    if evidence.flags & flag:
+        return evidence
+    return Evidence(evidence.earliest, evidence.attributes, evidence.connote, evidence.flags | flag, evidence.moved)
+
+
 def add(evidence: Evidence, event: Event, rules: Rules) -> tuple[Evidence, Against]:
-    """The evidence with one more event, the same object if it changes nothing; and what its own time has against it."""
+    """The evidence with one more event of a new name, the same object if it changes nothing; and what its own time has against it."""
     milestone = event.milestone
     if milestone is None:
         flags, moved = evidence.flags | UNMAPPED[event.unmapped_because], evidence.moved

@@ -8,9 +8,12 @@ from __future__ import annotations
 from typing import Final
 
 from service.domain.evidence import (
+    AHEAD,
+    CONFLICT,
     EARLY,
     RDTPF,
     RE,
+    REUSED,
     RR,
     SENT_BACK,
     TWO_CONNOTES,
@@ -26,8 +29,14 @@ from service.domain.timeline import Timeline
 EXCEPTIONAL_VERDICTS: Final[tuple[Verdict, ...]] = (Verdict.HELD, Verdict.REFUSED, Verdict.UNMAPPED)
 """An event with one of these does not count, whatever its reason is."""
 
-CIRCUMSTANCES: Final[tuple[Reason, ...]] = (Reason.OTHER_CONNOTE, Reason.RETURNING_AFTER_DELIVERED)
-"""What follows from several events together, none of which has to be wrong."""
+CIRCUMSTANCES: Final[tuple[Reason, ...]] = (
+    Reason.OTHER_CONNOTE,
+    Reason.RETURNING_AFTER_DELIVERED,
+    Reason.ID_REUSED,
+    Reason.CREATION_CONFLICT,
+    Reason.CLOCK_AHEAD,
+)
+"""What is to be seen beside events that count: several of them together, or one that says what can hardly be."""
 
 EXCEPTIONAL_REASONS: Final[tuple[Reason, ...]] = (Reason.TRACKING_NUMBER_IN_USE,)
 """With one of these an event counts, and is to be looked at all the same."""
@@ -41,6 +50,9 @@ _BY_FLAG: Final = (
     (UNKNOWN_CODE, Reason.UNKNOWN_CODE),
     (UNKNOWN_CARRIER, Reason.UNKNOWN_CARRIER),
     (VAIN_VOID, Reason.NOT_VOIDABLE),
+    (REUSED, Reason.ID_REUSED),
+    (CONFLICT, Reason.CREATION_CONFLICT),
+    (AHEAD, Reason.CLOCK_AHEAD),
 )
 
 

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from service.domain.changes import Change, Told, changes
-from service.domain.events import KEY_DIGEST_BYTES, Event, Published, Sense, key_digest
+from service.domain.events import KEY_DIGEST_BYTES, Event, Published, Sense, identity_digest, key_digest
 from service.domain.evidence import (
+    AHEAD,
     NO_EVIDENCE,
     RDBTC,
     RDTPF,
@@ -22,13 +23,14 @@ from service.domain.evidence import (
     PastNeeded,
     add,
     needs_past,
+    with_flag,
 )
 from service.domain.exceptional import HELD_REASONS, against_delivery_back, reasons
 from service.domain.milestones import Reason, Verdict
 from service.domain.rules import DEFAULT, VERSION, Rules
 from service.domain.timeline import UNKNOWN, Timeline, believed, decide
 from service.domain.values import value
-from service.domain.whole import MAX_VOIDS, Whole, is_firm
+from service.domain.whole import MAX_VOIDS, Whole
 
 _RE_EVALUATED: Final = "\0re-evaluated"  # NUL cannot occur in an event's id
 
@@ -37,8 +39,9 @@ _RE_EVALUATED: Final = "\0re-evaluated"  # NUL cannot occur in an event's id
 class State:
     """A return after `seq` history rows and `version` changes.
 
-    `seen` holds the key digests of the recorded events, end to end; `voided` those that a void names, come or not, unless
-    there are too many of them to be named (VOIDS_UNLISTED). `timeline` follows from `evidence`, and that from the events by
+    `seen` holds the digests of the names and of the identities of the recorded events, end to end (of those recorded before
+    2026-11 of the names alone); `voided` those of names that a void names, come or not, unless there are too many of them
+    (VOIDS_UNLISTED). `timeline` follows from `evidence`, and that from the events by
     the `rules` of this mark.
     """
 
@@ -72,7 +75,7 @@ NEW: Final = State(0, 0, NO_EVIDENCE, b"", frozenset(), UNKNOWN)
 
 
 def has_seen(state: State, key: bytes) -> bool:
-    """Whether an event with this key digest is recorded already."""
+    """Whether an event with this digest, of its name or of its identity, is recorded already."""
     seen = state.seen
     at = seen.find(key)
     while at % KEY_DIGEST_BYTES and at != -1:  # a match across two digests is none
@@ -95,12 +98,20 @@ def record(state: State, event: Event, whole: Whole | None = None, rules: Rules 
     >>> scanned.verdict.value, [(change.version, change.kind.value) for change in scanned.changes]
     ('advanced', [(2, 'reached')])
     """
-    key = event.key
-    if has_seen(state, key):
+    identity = event.identity
+    if has_seen(state, identity):
         return None
-    if event.published is not None:
-        return _record_published(state, event, event.published, state.seen + key)
-    return _record(state, event, key, state.seen + key, whole, rules)
+    key = event.key
+    seen = state.seen + key + identity
+    if not has_seen(state, key):
+        if event.published is not None:
+            return _record_published(state, event, event.published, seen)
+        return _record(state, event, key, seen, whole, rules)
+    # Another event of a name that is there, or the same, recorded when only names were kept.
+    whole = _needed(whole)
+    if whole.is_repeated(event):
+        return None
+    return _record_whole(state, event, seen, whole, VERSION if rules is DEFAULT else rules.mark)
 
 
 def re_evaluate(state: State, event: Event, whole: Whole | None = None, rules: Rules = DEFAULT) -> Entry | None:
@@ -109,19 +120,20 @@ def re_evaluate(state: State, event: Event, whole: Whole | None = None, rules: R
     `event` is the one that was recorded (same source and id) as today's tables understand it. None where they do not
     know its code either, and where it was re-evaluated before. Raises PastNeeded as `record` does.
     """
-    marker = key_digest(event.source, event.id + _RE_EVALUATED)
+    name = event.id + _RE_EVALUATED
+    marker = identity_digest(event.source, name, event.at, event.words)
     if event.sense is Sense.UNMAPPED or has_seen(state, marker):
         return None
     mark = VERSION if rules is DEFAULT else rules.mark
-    return _record_whole(state, event, state.seen + marker, _needed(whole), mark)  # others may be unmapped still
+    seen = state.seen + key_digest(event.source, name) + marker
+    return _record_whole(state, event, seen, _needed(whole), mark)  # others may be unmapped still
 
 
 def replay(events: Iterable[Event], rules: Rules = DEFAULT) -> State:
     """The state after these events, from the beginning."""
     state, whole = NEW, Whole(rules=rules)
     for event in events:
-        if not has_seen(state, event.key):
-            whole.add(event)
+        whole.add(event)
         entry = record(state, event, whole, rules)
         state = entry.state if entry else state
     return state
@@ -144,6 +156,8 @@ def _record(state: State, event: Event, key: bytes, seen: bytes, whole: Whole | 
         voided, evidence = _with_void(state, event.voids)
     else:
         evidence, against = add(before, event, rules)
+    if event.is_ahead:
+        evidence = with_flag(evidence, AHEAD)
     after = state.timeline if evidence.earliest is before.earliest else decide(evidence)
     return _entry(state, event, _Decided(evidence, after, voided, seen, mark, against, False, True))
 
@@ -152,11 +166,10 @@ def _record_whole(state: State, event: Event, seen: bytes, whole: Whole, mark: i
     """By the whole set of events, whatever the state knows of them."""
     evidence = whole.evidence()
     voided = frozenset() if evidence.flags & VOIDS_UNLISTED else frozenset(whole.voided)
-    is_voided = not is_firm(event) and event.key in whole.voided
+    is_voided = whole.is_out(event)
     against: Against = None
     if event.voids is not None:
-        named = whole.names(event.voids)
-        against = Reason.NOT_VOIDABLE if named and all(map(is_firm, named)) else None
+        against = Reason.NOT_VOIDABLE if whole.is_vain(event.voids) else None
     elif event.milestone is not None and not is_voided:
         against = whole.against(event)
     after = decide(evidence)
@@ -193,7 +206,11 @@ def _record_published(state: State, event: Event, published: Published, seen: by
     """The changes that lead from what subscribers hold to what is true; versions go on from theirs."""
     held = believed(published, state.timeline, state.evidence)
     moved = changes(
-        Told(held, published.version, state.evidence.connote), event, state.evidence, state.timeline, is_plain=False
+        Told(held, published.version, state.evidence.connote, state.evidence.attributes),
+        event,
+        state.evidence,
+        state.timeline,
+        is_plain=False,
     )
     version = published.version + len(moved)
     after = State(state.seq + 1, version, state.evidence, seen, state.voided, state.timeline, state.rules)
@@ -223,7 +240,8 @@ def _entry(state: State, event: Event, decided: _Decided) -> Entry:
     settled: tuple[Reason, ...] = ()
     before, then = state.evidence, state.timeline
     if evidence is not before:
-        moved = changes(Told(then, state.version, before.connote), event, evidence, after, is_plain=decided.is_plain)
+        told = Told(then, state.version, before.connote, before.attributes)
+        moved = changes(told, event, evidence, after, is_plain=decided.is_plain)
         # Most returns give no reason ever, which is seen at once.
         if evidence.flags or before.flags or after.denied or then.denied or RDTPF in after.counts:
             raised, settled = _moved_reasons(state, evidence, after, reason)

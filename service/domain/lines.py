@@ -5,9 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 
-from service.domain.events import Event
+from service.domain.events import Event, Words
 
-_Order = tuple[int, str, str]
+_Place = tuple[int, str, str, int, Words]
 
 
 class Line:
@@ -26,11 +26,11 @@ class Line:
         return iter(self._events)
 
     def put(self, event: Event) -> None:
-        insort(self._events, event, key=_order)
+        insort(self._events, event, key=_place)
 
     def drop(self, event: Event) -> None:
-        at = bisect_left(self._events, event.order, key=_order)
-        while self._events[at] is not event:  # of one name in one order there are few
+        at = bisect_left(self._events, event.place, key=_place)
+        while self._events[at] is not event:  # in one place there are two at most
             at += 1
         del self._events[at]
 
@@ -42,14 +42,14 @@ class Line:
     def last(self) -> Event:
         return self._events[-1]
 
-    def after(self, order: _Order) -> Event | None:
+    def after(self, place: _Place) -> Event | None:
         """The next one behind it."""
-        at = bisect_right(self._events, order, key=_order)
+        at = bisect_right(self._events, place, key=_place)
         return self._events[at] if at < len(self._events) else None
 
-    def before(self, order: _Order) -> Event | None:
+    def before(self, place: _Place) -> Event | None:
         """The last one before it."""
-        at = bisect_left(self._events, order, key=_order)
+        at = bisect_left(self._events, place, key=_place)
         return self._events[at - 1] if at else None
 
     def within(self, earliest: int, latest: int) -> bool:
@@ -58,8 +58,8 @@ class Line:
         return at < len(self._events) and self._events[at].at <= latest
 
 
-def _order(event: Event) -> _Order:
-    return event.order
+def _place(event: Event) -> _Place:
+    return event.place
 
 
 def _time(event: Event) -> int:

@@ -71,6 +71,9 @@ class Reason(StrEnum):
     OTHER_CONNOTE = "other_connote"  # exported under two connotes; the events count
     RETURNED_TO_SENDER = "returned_to_sender"  # delivered back where the parcel came from
     RETURNING_AFTER_DELIVERED = "returning_after_delivered"  # delivered, and then on its way again; the events count
+    ID_REUSED = "id_reused"  # one source and id tell of more than one fact; all of them count
+    CREATION_CONFLICT = "creation_conflict"  # two creations name another retailer or route; the earliest counts
+    CLOCK_AHEAD = "clock_ahead"  # an event lay in the future when it came; it counts
     VOIDED = "voided"  # a void came before the event itself
     NOT_VOIDABLE = "not_voidable"  # a creation or a void cannot be voided
     TRACKING_NUMBER_IN_USE = "tracking_number_in_use"  # another return claimed the pair first; the event counts

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 from zlib import crc32
 
-VERSION: Final = 2
-"""Of the rules as the code has them; a row without one is of before connotes had windows (1)."""
+VERSION: Final = 3
+"""Of the rules as the code has them. A row without one is of before connotes had windows (1); by those before (2) events of
+one name were one event."""
 
 EARLIEST: Final = 1  # the rules of rows that do not name theirs
 

@@ -8,14 +8,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final, NamedTuple
 
-from service.domain.events import Effect, Event, Sense, key_digest
+from service.domain.distinct import Creations, Names, is_firm
+from service.domain.events import Effect, Event, key_digest
 from service.domain.evidence import (
+    AHEAD,
+    CONFLICT,
     MANY_EXPORTS,
     RC,
     RDBTC,
     RDTPF,
     RE,
     RETURNING,
+    REUSED,
     RT,
     SENT_BACK,
     STRAY,
@@ -79,7 +83,7 @@ class _Connote:
         against = self.against(delivery)
         if against is not None:
             return found._replace(flags=found.flags | STRAY[against])
-        if found.delivered is None or delivery.order < found.delivered.order:
+        if found.delivered is None or delivery.place < found.delivered.place:
             return found._replace(delivered=delivery)
         return found
 
@@ -97,42 +101,74 @@ class Whole:
     def __init__(self, events: Iterable[Event] = (), rules: Rules = DEFAULT, voided: Collection[bytes] = ()) -> None:
         """`voided` are keys of events that are out of the set without a void in it."""
         self._rules = rules
-        self.voided: set[bytes] = set(voided)
-        self._named: dict[bytes, list[Event]] = {}
+        self._names = Names(voided)
+        self._creations = Creations()
         self._seen: dict[Milestone, Line] = {}
         self._collected, self._returning = Line(), Line()
         self._connotes: dict[str, _Connote] = {}
         self._exports = Line()
         self._unmapped: dict[bytes, Reason] = {}
+        self._ahead: dict[bytes, Event] = {}
         self._vain: set[bytes] = set()
         for event in events:
             self.add(event)
 
+    @property
+    def voided(self) -> set[bytes]:
+        """The keys of names that are declared mistakes."""
+        return self._names.voided
+
     def add(self, event: Event) -> None:
-        """One event more."""
-        key = event.key
-        self._named.setdefault(key, []).append(event)
+        """One event more; one that is there already changes nothing."""
+        key, identity = event.key, event.identity
+        before = self._names.take(event, key, identity)
+        if before is event:
+            return
+        is_voided = key in self.voided
+        if before is not None and not is_voided:
+            self._drop(before)
         if event.unmapped_because is None:
-            self._unmapped.pop(key, None)  # should it be understood by now
-        elif key not in self.voided:
-            self._unmapped[key] = event.unmapped_because
+            self._unmapped.pop(identity, None)  # should it be understood by now
+        elif not is_voided:
+            self._unmapped[identity] = event.unmapped_because
+        if event.is_ahead and (not is_voided or is_firm(event)):
+            self._ahead[identity] = event
         if event.voids is not None:
-            target = key_digest(*event.voids)
-            if target not in self.voided:
-                self.voided.add(target)
-                self._unmapped.pop(target, None)
-                for voided in self._named.get(target, ()):
-                    if not is_firm(voided):
-                        self._drop(voided)
-                self._note_vain(target)
-        elif key not in self.voided or is_firm(event):
+            self._void(key_digest(*event.voids))
+        elif event.milestone is RC:
+            self._creations.put(event, is_voided=is_voided)
+        elif not is_voided:
             self._put(event)
-        if key in self.voided:
+        if is_voided:
             self._note_vain(key)
 
-    def names(self, voids: tuple[str, str]) -> list[Event]:
-        """The events of this name."""
-        return [event for event in self._named.get(key_digest(*voids), ()) if (event.source, event.id) == voids]
+    def _void(self, target: bytes) -> None:
+        if target in self.voided:
+            return
+        for event in self._names.void(target):
+            self._unmapped.pop(event.identity, None)
+            self._ahead.pop(event.identity, None)
+            self._drop(event)
+        for event in self._names.of(target):
+            if event.milestone is RC:
+                self._creations.void(event)
+        self._note_vain(target)
+
+    def is_repeated(self, event: Event) -> bool:
+        """Whether it was there before it was added."""
+        return self._names.is_repeated(event)
+
+    def is_out(self, event: Event) -> bool:
+        """Whether a void took it out of the set."""
+        is_voided = event.key in self.voided
+        if event.milestone is RC:
+            return is_voided and self._creations.can_be_voided
+        return is_voided and not is_firm(event)
+
+    def is_vain(self, void: tuple[str, str]) -> bool:
+        """Whether all that there is of the name cannot be voided."""
+        named = self._names.called(void)
+        return bool(named) and not any(map(self.is_out, named))
 
     def against(self, event: Event) -> Against:
         """What the other events' times have against this one, which asserts a milestone and is not voided."""
@@ -144,7 +180,10 @@ class Whole:
 
     def evidence(self) -> Evidence:
         """What can matter of them."""
+        created = self._creations.first
         earliest = {milestone: sighting_of(line.first) for milestone, line in self._seen.items() if line}
+        if created is not None:
+            earliest[RC] = sighting_of(created)
         flags = self._voids() | self._delivered_at(earliest)
         connote = self._exports.last.connote if self._exports else None
         if self._connotes:
@@ -152,7 +191,7 @@ class Whole:
             flags |= stray
             if brought is not None:
                 earliest[RDBTC], connote = sighting_of(brought), brought.connote
-        attributes = self._seen[RC].first.attributes if self._seen.get(RC) else None
+        attributes = created.attributes if created is not None else None
         moving = [line.last.at for line in (self._seen.get(RT), self._returning) if line]
         return Evidence(in_rank_order(earliest), attributes, connote, flags, max(moving, default=0))
 
@@ -160,12 +199,18 @@ class Whole:
         flags = VOIDS_UNLISTED if len(self.voided) > MAX_VOIDS else 0
         for because in set(self._unmapped.values()):
             flags |= UNMAPPED[because]
-        return flags | (VAIN_VOID if self._vain else 0)
+        if any(not self.is_out(event) for event in self._ahead.values()):
+            flags |= AHEAD
+        flags |= (REUSED if self._names.reused else 0) | (CONFLICT if self._creations.contradict else 0)
+        return flags | (VAIN_VOID if any(self._stay(target) for target in self._vain) else 0)
 
     def _note_vain(self, target: bytes) -> None:
-        """Whether the voids of this name found nothing but what stays."""
-        events = self._named.get(target, ())
+        """Whether the voids of this name may have found nothing but what stays."""
+        events = self._names.of(target)
         (self._vain.add if events and all(map(is_firm, events)) else self._vain.discard)(target)
+
+    def _stay(self, target: bytes) -> bool:
+        return not any(map(self.is_out, self._names.of(target)))
 
     def _delivered_at(self, earliest: dict[Milestone, Sighting]) -> int:
         """Put the delivery at the first-mile destination in its place; flags of those at the sender's."""
@@ -176,11 +221,11 @@ class Whole:
             return flags
         first: Event | None = delivered.first
         for began, ended in self._ways_back():
-            at_senders = delivered.after(began.order)
-            if at_senders is not None and (ended is None or at_senders.order < ended.order):
+            at_senders = delivered.after(began.place)
+            if at_senders is not None and (ended is None or at_senders.place < ended.place):
                 flags |= SENT_BACK
-            if first is not None and began.order < first.order and (ended is None or first.order < ended.order):
-                first = None if ended is None else delivered.after(ended.order)
+            if first is not None and began.place < first.place and (ended is None or first.place < ended.place):
+                first = None if ended is None else delivered.after(ended.place)
         earliest.pop(RDTPF, None)
         if first is not None:
             earliest[RDTPF] = sighting_of(first)
@@ -190,13 +235,13 @@ class Whole:
         """From when to when the parcel was on its way to the sender: a scan says so, until it is collected again."""
         began: Event | None = self._returning.first
         while began is not None:
-            ended = self._collected.after(began.order)
+            ended = self._collected.after(began.place)
             yield began, ended
-            began = None if ended is None else self._returning.after(ended.order)
+            began = None if ended is None else self._returning.after(ended.place)
 
     def _is_at_senders(self, event: Event) -> bool:
-        returning, collected = self._returning.before(event.order), self._collected.before(event.order)
-        return returning is not None and (collected is None or collected.order < returning.order)
+        returning, collected = self._returning.before(event.place), self._collected.before(event.place)
+        return returning is not None and (collected is None or collected.place < returning.place)
 
     def _brought(self) -> tuple[Event | None, int]:
         """The delivery that brought the return home, and what is known of exports and of the other deliveries."""
@@ -206,7 +251,7 @@ class Whole:
             exported += bool(connote.exports)
             found = connote.found()
             flags |= found.flags
-            if found.delivered is not None and (brought is None or found.delivered.order < brought.order):
+            if found.delivered is not None and (brought is None or found.delivered.place < brought.place):
                 brought = found.delivered
         return brought, flags | (TWO_CONNOTES if exported > 1 else 0)
 
@@ -237,11 +282,6 @@ class Whole:
             if event.connote not in self._connotes:
                 self._connotes[event.connote] = _Connote(self._rules)
             yield self._connotes[event.connote]
-
-
-def is_firm(event: Event) -> bool:
-    """Whether it stays when its name is voided: a creation, or a void."""
-    return event.milestone is RC or event.sense is Sense.VOIDS
 
 
 def gather(events: Iterable[Event], voided: Collection[bytes] = (), rules: Rules = DEFAULT) -> Evidence:

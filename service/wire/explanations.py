@@ -66,6 +66,22 @@ EXPLANATIONS: Final[dict[Reason, Explanation]] = {
         "Ask the destination whether it has the parcel. If the delivery was a mistake, void it; if the later "
         "scan was, void that one.",
     ),
+    Reason.ID_REUSED: Explanation(
+        "A source's id names one event, and under this one it has told of more than one fact.",
+        "All of them count. Have the publisher give each event an id of its own; if one of them was a "
+        "mistake, void the id and send the right one again under a new one.",
+    ),
+    Reason.CREATION_CONFLICT: Explanation(
+        "The creations of a return agree on its retailer and its route, and those of this return do not.",
+        "The earliest counts. Find out which one is right and void the other: where creations contradict each "
+        "other, one can be voided.",
+    ),
+    Reason.CLOCK_AHEAD: Explanation(
+        "An event is told of once it has happened, and one of this return lay more than a quarter of an hour "
+        "in the future when it came.",
+        "The event counts at the time that it names. Have its publisher set its clock or its time zone right; "
+        "void what is wrong, and send it again with the right time and a new id.",
+    ),
     Reason.VOIDED: Explanation(
         "The event had been declared a mistake before it arrived.",
         "Nothing, if it was one. If it is right after all, send it again with a new id.",

@@ -12,7 +12,7 @@ import msgspec
 import pydantic_core
 from pydantic import TypeAdapter
 
-from service.domain.events import Attributes, Event, Sense
+from service.domain.events import Attributes, Event, Sense, Words
 from service.domain.milestones import Milestone, Route
 from service.errors import InvalidEvent
 from service.topic_names import covers
@@ -83,7 +83,8 @@ _MILESTONES: Final[dict[str, Milestone]] = {
 _VALIDATORS: Final[dict[str, Callable[..., Any]]] = {
     event_type: TypeAdapter(model).validator.validate_python for event_type, model in models.MODELS.items()
 }
-_compact: Final = msgspec.json.Encoder().encode
+_compact: Final = msgspec.json.Encoder(order="sorted").encode  # what is the same in another order is the same
+_AHEAD: Final = 900_000_000  # microseconds; clocks that are set by hand differ by less
 _CORE_ATTRIBUTES: Final = frozenset(
     {"specversion", "id", "source", "type", "time", "datacontenttype", "data", "data_base64"}
 )
@@ -152,7 +153,11 @@ class Parser:
             raise InvalidEvent(Invalid.TIME_OUT_OF_RANGE, "time: before the year 2000")
         if event_type == models.RETURN_CREATED:
             self._require_recent(at, record)
-        kind, subject, event = self._event(event_type, envelope, data, at)
+        said = _compact(data)
+        kind, subject, event = self._event(event_type, envelope, at, words_of(event_type, data, said))
+        # Kafka's timestamp is later than most events, which is seen at once.
+        if at > record.timestamp * 1000 + _AHEAD and at > self._received(record) + _AHEAD:
+            event = replace(event, is_ahead=True)
         if self._publishers is not None:
             self._publishers.require(record, event_type, event.source, data, subject)
         extensions = None
@@ -160,7 +165,6 @@ class Parser:
             kept = {k: v for k, v in envelope.items() if k not in _CORE_ATTRIBUTES and v is not None}
             extensions = _compact(kept) if kept else None
         code = _code(data) if kind is SubjectKind.LABEL else None
-        said = _compact(data)
         return Inbound(kind, subject, event, event_type, said, code, zone_source, utc_offset, extensions, ignored)
 
     def _require_recent(self, at: int, record: Record) -> None:
@@ -220,28 +224,28 @@ class Parser:
             raise InvalidEvent(Invalid.BAD_TIME, "data.local_time: no such date or time") from None
 
     def _event(
-        self, event_type: str, envelope: dict[str, Any], data: dict[str, Any], at: int
+        self, event_type: str, envelope: dict[str, Any], at: int, words: Words
     ) -> tuple[SubjectKind, str, Event]:
-        source, event_id = _shared(envelope["source"]), envelope["id"]
+        source, event_id, data = _shared(envelope["source"]), envelope["id"], envelope["data"]
         location = location_of(event_type, data)
         if event_type == models.CARRIER_SCANNED:
             carrier = data["carrier"]
             said = self._tables.understand(carrier, data["code"])
-            event = Event(source, event_id, at, said.sense, said.milestone, location, effect=said.effect)
+            event = Event(source, event_id, at, said.sense, said.milestone, location, effect=said.effect, words=words)
             if said.unmapped_because is not None:
                 event = replace(event, unmapped_because=said.unmapped_because)
             return SubjectKind.LABEL, label(carrier, data["tracking_number"]), event
         if event_type == models.CONNOTE_DELIVERED:
             connote = data["connote"]
-            event = Event(source, event_id, at, Sense.ASSERTS, Milestone.RDBTC, location, connote=connote)
+            event = Event(source, event_id, at, Sense.ASSERTS, Milestone.RDBTC, location, connote=connote, words=words)
             return SubjectKind.CONNOTE, connote, event
         if event_type == models.EVENT_VOIDED:
-            event = Event(source, event_id, at, Sense.VOIDS, voids=(data["source"], data["id"]))
+            event = Event(source, event_id, at, Sense.VOIDS, voids=(data["source"], data["id"]), words=words)
         else:
             milestone = _MILESTONES[event_type]
             attributes = attributes_of(data) if milestone is Milestone.RC else None
             connote = data["connote"] if milestone is Milestone.RE else None
-            event = Event(source, event_id, at, Sense.ASSERTS, milestone, location, attributes, connote)
+            event = Event(source, event_id, at, Sense.ASSERTS, milestone, location, attributes, connote, words=words)
         return SubjectKind.RETURN, data["return_id"], event
 
 
@@ -255,6 +259,11 @@ def _code(data: Mapping[str, Any]) -> str:
 def _shared(text: str) -> str:
     """The same text as one object, of texts that come with event after event."""
     return text
+
+
+def words_of(event_type: str, data: Mapping[str, Any], said: bytes) -> Words:
+    """What an event says; `said` is its data as JSON with sorted members."""
+    return Words(event_type, said, not (event_type == models.CARRIER_SCANNED and data.get("local_time")))
 
 
 def attributes_of(data: Mapping[str, Any]) -> Attributes:

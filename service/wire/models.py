@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Literal, NotRequired
 from pydantic import BeforeValidator, Field
 from typing_extensions import TypedDict  # below Python 3.12 pydantic cannot use the one of `typing`
 
+from service.wire.judging.countries import Country
 from service.wire.judging.strictness import data, event, scanned
 
 RETURN_CREATED: Final = "com.omnirps.return.created.v1"
@@ -27,7 +28,6 @@ CONNOTE_DELIVERED: Final = "com.omnirps.connote.delivered.v1"
 
 NUMBER_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{2,63}$"
 SLUG_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,39}$"
-COUNTRY_PATTERN: Final = r"^[A-Z]{2}$"
 _DATE_TIME: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
 TIME_PATTERN: Final = rf"^{_DATE_TIME}([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
 LOCAL_TIME_PATTERN: Final = rf"^{_DATE_TIME}$"
@@ -56,7 +56,6 @@ def _text(max_length: int, description: str | None = None, min_length: int = 1) 
 
 Number = Annotated[str, Field(pattern=NUMBER_PATTERN)]
 Slug = Annotated[str, Field(pattern=SLUG_PATTERN)]
-Country = Annotated[str, Field(pattern=COUNTRY_PATTERN, description="ISO 3166-1 alpha-2")]
 # Bounded, because they are kept with every event and repeated in the messages that the event causes.
 EventId = Annotated[str, _text(512)]
 Quantity = Annotated[int, Field(ge=0, le=2_147_483_647), BeforeValidator(_integral)]

@@ -13,7 +13,8 @@ from pydantic import ConfigDict, Field, with_config
 # Below Python 3.12 pydantic cannot use the one of `typing`.
 from typing_extensions import TypedDict
 
-from service.wire.models import Country, Number, Slug
+from service.wire.judging.countries import Country
+from service.wire.models import Number, Slug
 
 STATUS_CHANGED: Final = "com.omnirps.return.status-changed.v1"
 CURRENT_STATUS: Final = "com.omnirps.return.current-status.v1"

@@ -23,7 +23,7 @@ from service.domain.milestones import Kind, Milestone, Reason, Verdict
 from service.domain.rules import EARLIEST
 from service.domain.timeline import decide
 from service.wire.carriers import CarrierTables
-from service.wire.inbound import Inbound, SubjectKind, attributes_of
+from service.wire.inbound import Inbound, SubjectKind, attributes_of, words_of
 from service.wire.judging.descriptions import location_of
 from service.wire.models import (
     CARRIER_SCANNED,
@@ -40,6 +40,7 @@ from service.wire.rows.reconciled import RECONCILED, of_event
 
 # Takes named tuples and enumerations as they are, and gives them back, in half the time that others need for plain ones.
 _encode: Final = Encoder().encode
+_sorted: Final = Encoder(order="sorted").encode
 TYPES: Final = {
     Milestone.RC: RETURN_CREATED,
     Milestone.RT: CARRIER_SCANNED,
@@ -165,13 +166,28 @@ def stored_event(
     verdict: str | None = None,
     reason: str | None = None,
     effect: str | None = None,
+    is_ahead: bool | None = None,  # noqa: FBT001 -- rows are passed as they come
 ) -> Event:
     """The event of a history, parked or delivery row, as it was understood when it was recorded.
 
     `data` is the event's, parsed. `verdict`, `reason` and `effect` are those of its history row; of an event that has none
     yet (parked, a delivery that waits) they are None, and what its code means is asked of the carrier's table.
     """
-    at = to_micros(occurred_at)
+    event = _plain_event(source, event_id, event_type, to_micros(occurred_at), milestone, data, verdict, reason, effect)
+    return replace(event, words=words_of(event_type, data, _sorted(data)), is_ahead=bool(is_ahead))
+
+
+def _plain_event(
+    source: str,
+    event_id: str,
+    event_type: str,
+    at: int,
+    milestone: str | None,
+    data: dict[str, Any],
+    verdict: str | None,
+    reason: str | None,
+    effect: str | None,
+) -> Event:
     did = None if effect is None else Effect(effect)
     if event_type == EVENT_VOIDED:
         return Event(source, event_id, at, Sense.VOIDS, voids=(data["source"], data["id"]))
@@ -221,11 +237,14 @@ class KeptEvent(NamedTuple):
     partition: int
     offset: int
     published_at: datetime
+    is_ahead: bool | None = None
 
     def inbound(self, kind: str, subject: str, tables: CarrierTables) -> Inbound:
         """The event under the `kind` and `subject` that it was kept by. A scan is understood by the tables of today."""
         members = from_json(self.data)
-        event = stored_event(self.source, self.id, self.type, self.occurred_at, self.milestone, members)
+        event = stored_event(
+            self.source, self.id, self.type, self.occurred_at, self.milestone, members, is_ahead=self.is_ahead
+        )
         if self.code is not None:
             said = tables.understand(members["carrier"], self.code)
             because, effect = said.unmapped_because, said.effect

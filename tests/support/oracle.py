@@ -6,6 +6,7 @@ the domain. Codes, verdicts, reasons and kinds are written out as strings, on pu
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
@@ -14,6 +15,13 @@ from service.domain.events import Event
 RISING = ("RC", "RT", "RDTPF", "DS", "RP", "RE", "RDBTC")
 DAY = 24 * 3600 * 1_000_000  # microseconds
 CONNOTE_DAYS = 120
+# What describes, of the members of an event's data, and is no fact.
+DESCRIBES = frozenset(
+    {
+        *("description", "destination_country", "items", "location", "mawb", "note"),
+        *("omnirps_tracking_number", "order_number", "origin_country", "signed_by"),
+    }
+)
 
 
 class Truth(NamedTuple):
@@ -32,10 +40,19 @@ def void_targets(events: Iterable[Event]) -> set[tuple[str, str]]:
 
 
 def is_voided(event: Event, events: Collection[Event]) -> bool:
-    """Whether the event is out of the set. A creation and a void cannot be voided."""
-    if event.milestone == "RC" or event.sense == "voids":
+    """Whether the event is out of the set. A void cannot be voided, a creation only where another one contradicts it."""
+    if event.sense == "voids" or (event.source, event.id) not in void_targets(events):
         return False
-    return (event.source, event.id) in void_targets(events)
+    if event.milestone != "RC":
+        return True
+    creations = [each for each in events if each.milestone == "RC"]
+    left = [each for each in creations if (each.source, each.id) not in void_targets(events)]
+    return contradict(creations) and bool(left)
+
+
+def contradict(creations: Iterable[Event]) -> bool:
+    """Whether they differ in retailer or route."""
+    return len({(each.attributes.retailer, each.attributes.route) for each in creations if each.attributes}) > 1
 
 
 def valid(events: Collection[Event]) -> list[Event]:
@@ -44,8 +61,8 @@ def valid(events: Collection[Event]) -> list[Event]:
 
 
 def earliest(events: Iterable[Event]) -> Event | None:
-    """The one with the smallest time; then the smallest source; then the smallest id."""
-    return min(events, key=lambda event: (event.at, event.source, event.id), default=None)
+    """The one with the smallest time; then the smallest source; then the smallest id; then what `order` says."""
+    return min(events, key=order, default=None)
 
 
 def named_by(delivery: Event, events: Collection[Event]) -> list[Event]:
@@ -79,9 +96,10 @@ def is_returned_to_sender(scan: Event, events: Collection[Event]) -> bool:
     return bool(telling) and max(telling, key=order).effect == "returning"
 
 
-def order(event: Event) -> tuple[int, str, str]:
-    """The order of events: by time, then source, then id."""
-    return (event.at, event.source, event.id)
+def order(event: Event) -> tuple[object, ...]:
+    """The order of events: by time, source, id, the one first that says more of its place, then by what it says."""
+    place = len(event.location) if event.location else 0
+    return (event.at, event.source, event.id, -place, event.words.type, event.words.data)
 
 
 def truth(events: Collection[Event]) -> Truth:  # noqa: PLR0912 -- the rules in the order they are told
@@ -157,16 +175,24 @@ def move(before: Truth, after: Truth) -> list[tuple[str, str]]:
     status = told_status(standing)
     for code in order:
         if code in before.counts and code in after.counts:
-            if before.counts[code] != after.counts[code]:
+            if shown(before.counts[code]) != shown(after.counts[code]):
                 told.append(("retimed", code))
         elif code in after.counts:
             standing.append(code)
             moved = told_status(standing) != status
             status = told_status(standing)
             told.append(("reached" if moved else "backfilled", code))
-    if not told and "RE" in after.counts and before.connote != after.connote:
+    if told or "RC" not in after.counts:
+        return told
+    is_known_otherwise = before.counts["RC"].attributes != after.counts["RC"].attributes
+    if is_known_otherwise or ("RE" in after.counts and before.connote != after.connote):
         return [("detailed", after.status or "")]
-    return told
+    return []
+
+
+def shown(event: Event) -> tuple[object, ...]:
+    """What subscribers see of an event."""
+    return (event.at, event.source, event.id, event.location)
 
 
 def told_status(counting: Collection[str]) -> str | None:
@@ -179,8 +205,8 @@ def told_status(counting: Collection[str]) -> str | None:
 def verdict(event: Event, before: Collection[Event], after: Collection[Event]) -> tuple[str, str | None]:
     """The verdict and the reason for `event`, the last of `after`, of a return whose creation is known by then."""
     if event.voids is not None:
-        known = [other for other in (*before, event) if (other.source, other.id) == event.voids]
-        if any(other.milestone == "RC" or other.sense == "voids" for other in known):
+        known = [other for other in after if (other.source, other.id) == event.voids]
+        if known and not any(is_voided(other, after) for other in known):
             return ("refused", "not_voidable")
         return ("informational", None)
     if is_voided(event, after):
@@ -219,7 +245,7 @@ def reason_against_a_delivery(event: Event, now: Truth, after: Collection[Event]
 
 def ends_at_first_mile(events: Collection[Event]) -> bool:
     """Whether its route ends there."""
-    created = earliest(event for event in events if event.milestone == "RC")
+    created = earliest(event for event in valid(events) if event.milestone == "RC")
     assert created is not None
     assert created.attributes is not None
     return created.attributes.route == "first_mile_only"
@@ -237,6 +263,7 @@ def exceptions(events: Collection[Event]) -> set[str]:
         reason = verdict(event, [each for each in events if each is not event], events)[1]
         if reason is not None:
             found.add(reason)
+    found |= of_names(events)
     connotes = {event.connote for event in valid(events) if event.milestone == "RE"}
     if "RE" in now.counts and len(connotes) > 1:
         found.add("other_connote")
@@ -249,3 +276,24 @@ def exceptions(events: Collection[Event]) -> set[str]:
         if any(event.at > now.counts["RDTPF"].at for event in moving):
             found.add("returning_after_delivered")
     return found
+
+
+def of_names(events: Collection[Event]) -> set[str]:
+    """What is to be seen of names, creations and clocks."""
+    found, facts = set[str](), dict[tuple[str, str], set[str]]()
+    standing = [event for event in events if not is_voided(event, events)]
+    for event in standing:
+        facts.setdefault((event.source, event.id), set()).add(fact(event))
+        if event.is_ahead:
+            found.add("clock_ahead")
+    if any(len(told) > 1 for told in facts.values()):
+        found.add("id_reused")
+    if contradict(event for event in standing if event.milestone == "RC"):
+        found.add("creation_conflict")
+    return found
+
+
+def fact(event: Event) -> str:
+    """What an event says without what describes it."""
+    data = json.loads(event.words.data or "{}")
+    return json.dumps([event.words.type, event.at, {name: data[name] for name in sorted(data.keys() - DESCRIBES)}])

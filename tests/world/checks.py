@@ -7,6 +7,7 @@ message from whoever made it up.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, Final
 
 from service.domain.events import Effect, Event, Sense
@@ -29,6 +30,7 @@ _KEEPS_BATCH: Final = (
 _ORDER: Final = ("RC", "RT", "RDTPF", "DS", "RP", "RE", "RDBTC", "RR")
 # Nobody is told yet that these are over.
 _FOR_GOOD: Final = {"tracking_number_in_use"}
+_YEAR_2000: Final = 946_684_800_000_000  # microseconds
 Told = tuple[str, str, str, str | None, bool]
 
 
@@ -44,7 +46,10 @@ class Checks:
     def __init__(self, world: Scheduler, server: Server, kafka: Kafka, said: list[Said]) -> None:
         self._world, self._server, self._kafka = world, server, kafka
         self._by_value = {each.value: each for each in said}
-        self._by_name = {each.name: each for each in said if each.event is not None}
+        self._by_name: dict[tuple[str, str], dict[bytes, Said]] = {}
+        for each in said:
+            if each.event is not None:
+                self._by_name.setdefault(each.name, {})[each.value] = each
         self._reads_at: dict[tuple[str, int], int] = {}
         self._losses = 0
         self._last_n = 0
@@ -93,13 +98,13 @@ class Checks:
         assert return_id is not None
         rows = [row for key, row in sorted(self._server.tables["history"].items()) if key[0] == return_no]
         must([row["seq"] for row in rows] == list(range(1, len(rows) + 1)), f"{return_id}: its rows have gaps")
-        version, seen, counts = 0, dict[tuple[str, str], Row](), set[str]()
+        version, seen, counts = 0, dict[bytes, Row](), set[str]()
         new = tx.written["history"]
         for row in rows:
-            name = row["source"], row["id"]
+            name = self._meant(row).value
             if name in seen:
                 again = seen[name]["verdict"] == "unmapped" and row["verdict"] != "unmapped"
-                must(again, f"{return_id}: {name[1]} is in its history twice")
+                must(again, f"{return_id}: {row['id']} is in its history twice")
                 self._world.saw("a scan was re-evaluated")
             seen[name] = row
             changes = json.loads(row["changes"]) if row["changes"] is not None else []
@@ -132,18 +137,23 @@ class Checks:
 
     def event(self, row: Row) -> Event:
         """What the row's message means."""
-        said = self._by_name[row["source"], row["id"]]
-        assert said.event is not None
+        event = self._meant(row).event
+        assert event is not None
         if row["code"] == LATER_CODE and row["milestone"] is not None:
-            event = said.event
-            return Event(event.source, event.id, event.at, Sense.ASSERTS, Milestone.RT, effect=Effect.COLLECTED)
-        return said.event
+            milestone, effect = Milestone.RT, Effect.COLLECTED
+            return replace(event, sense=Sense.ASSERTS, milestone=milestone, unmapped_because=None, effect=effect)
+        return event
+
+    def _meant(self, row: Row) -> Said:
+        """What the row was made from: of several messages of its name the one that says what it says."""
+        named = self._by_name.get((row["source"], row["id"]), {})
+        found = [each for each in named.values() if len(named) == 1 or _says(each, row)]
+        must(len(found) == 1, f"nobody said {row['id']}")
+        return found[0]
 
     def _came_by(self, return_no: int, return_id: str, row: Row) -> None:
         """The row's event concerns the return, and stood where it says."""
-        said = self._by_name.get((row["source"], row["id"]))
-        must(said is not None, f"{return_id}: nobody said {row['id']}")
-        assert said is not None
+        said = self._meant(row)
         tables = self._server.tables
         if said.kind == "return":
             belongs = said.subject == return_id
@@ -212,11 +222,9 @@ class Checks:
     def ingested(self) -> None:
         """Whatever can be read of the inputs is in the journal, and nothing waits that could be placed."""
         tables = self._server.tables
-        rows = {(row["source"], row["id"]) for row in tables["history"].values()}
-        kept = {
-            (row["source"], row["id"]) for table in ("parked", "connote_deliveries") for row in tables[table].values()
-        }
-        by_place = {(row["return_no"], row["source"], row["id"]) for row in tables["history"].values()}
+        rows = {self._meant(row).value for row in tables["history"].values()}
+        kept = {self._meant(row).value for table in ("parked", "connote_deliveries") for row in tables[table].values()}
+        by_place = {(row["return_no"], self._meant(row).value) for row in tables["history"].values()}
         letters = {
             (key[0], key[1] and key[1].bytes, *key[2:4], key[5]): row for key, row in tables["dead_letters"].items()
         }
@@ -232,20 +240,21 @@ class Checks:
                         continue
                     if letter is not None and letter["resolved_at"] is None:
                         continue
-                    must(said.name in rows or said.name in kept, f"{said} of {where} is lost")
+                    must(said.value in rows or said.value in kept, f"{said} of {where} is lost")
         for row in tables["parked"].values():
             key = row["subject"] if row["kind"] == "return" else tuple(row["subject"].split("/", 1))
             owner = tables["returns" if row["kind"] == "return" else "labels"].get(key)
             must(owner is None, f"{row['id']} is parked, and its {row['kind']} {row['subject']} is known: stranded")
         for connote, return_no in tables["connote_members"]:
-            for delivered, source, id_ in tables["connote_deliveries"]:
-                if delivered == connote and self._concerns(self._by_name[source, id_], connote, return_no):
-                    must((return_no, source, id_) in by_place, f"{id_} did not reach return {return_no}: stranded")
+            for (delivered, *_), row in tables["connote_deliveries"].items():
+                said = self._meant(row)
+                if delivered == connote and self._concerns(said, connote, return_no):
+                    must((return_no, said.value) in by_place, f"{said} did not reach return {return_no}: stranded")
 
     def _concerns(self, delivery: Said, connote: str, return_no: int) -> bool:
         """Whether it is no later than 120 days after an export of the return under its connote."""
         rows = (row for key, row in self._server.tables["history"].items() if key[0] == return_no)
-        events = [self._by_name[row["source"], row["id"]].event for row in rows]
+        events = [self._meant(row).event for row in rows]
         exported = [
             each.at for each in events if each is not None and each.milestone == "RE" and each.connote == connote
         ]
@@ -275,7 +284,7 @@ class Checks:
         tables = self._server.tables
         for return_id, owner in tables["returns"].items():
             rows = {
-                (row["source"], row["id"]): row
+                self._meant(row).value: row
                 for key, row in sorted(tables["history"].items())
                 if key[0] == owner["return_no"]
             }
@@ -291,6 +300,15 @@ class Checks:
             given = exceptions([self.event(row) for row in rows.values()])
             open_ = self._open.get(return_id, set()) - _FOR_GOOD
             must(open_ == given, f"{return_id}: subscribers hold {sorted(open_)} open, not {sorted(given)}")
+
+
+def _says(said: Said, row: Row) -> bool:
+    """Whether the row is of these words; in the history times count from 2000 and what was said is bytes."""
+    envelope = json.loads(said.value)
+    assert said.event is not None
+    since = _YEAR_2000 if isinstance(row["data"], bytes) else 0
+    what = envelope["type"], envelope["data"], said.event.at
+    return what == (row["type"], json.loads(row["data"]), row["occurred_at"] + since)
 
 
 def order_of(milestone: str) -> int:

@@ -27,8 +27,8 @@ TABLES: Final = (
     "labels",  # by carrier, tracking_number
     "history",  # by return_no, seq
     "connote_members",  # by connote, return_no
-    "connote_deliveries",  # by connote, source, id
-    "parked",  # by kind, subject, source, id
+    "connote_deliveries",  # by connote, source, id, words
+    "parked",  # by kind, subject, source, id, words
     "dead_letters",  # by topic, topic_id, partition, offset, published_at, value
     "batches",  # by n
     "offsets",  # by topic, partition

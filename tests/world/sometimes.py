@@ -54,6 +54,7 @@ SOMETIMES: Final = frozenset(
         "raised already_exported",
         "raised already_rejected",
         "raised other_connote",
+        "raised id_reused",
         "raised returning_after_delivered",
         "settled awaiting_processed",
         "settled before_export",

@@ -197,6 +197,7 @@ def _load_past(tx: Tx, params: Any) -> Iterator[Any]:
             str(row["verdict"]),
             row["reason"],
             _text(row["effect"]),
+            row["is_ahead"],
         )
 
 
@@ -253,8 +254,8 @@ def _append_first(tx: Tx, params: Any) -> Iterator[Any]:
 def _park(tx: Tx, params: Any) -> Iterator[Any]:
     batch_id, *columns = params
     rows = _new_rows("journal.sql", "park", columns)
-    for row in sorted(rows, key=lambda row: (row["kind"], row["subject"], row["source"], row["id"])):
-        key = row["kind"], row["subject"], row["source"], row["id"]
+    for row in sorted(rows, key=lambda row: (row["kind"], row["subject"], row["source"], row["id"], row["words"])):
+        key = row["kind"], row["subject"], row["source"], row["id"], row["words"]
         _refuse(tx, row)
         tx.server.world.saw("parked")
         if tx.insert("parked", key, row | {"batch_id": int(batch_id)}):
@@ -265,9 +266,9 @@ def _park(tx: Tx, params: Any) -> Iterator[Any]:
 def _keep_deliveries(tx: Tx, params: Any) -> Iterator[Any]:
     batch_id, *columns = params
     rows = _new_rows("journal.sql", "keep_deliveries", columns)
-    for row in sorted(rows, key=lambda row: (row["connote"], row["source"], row["id"])):
+    for row in sorted(rows, key=lambda row: (row["connote"], row["source"], row["id"], row["words"])):
         _refuse(tx, row)
-        key = row["connote"], row["source"], row["id"]
+        key = row["connote"], row["source"], row["id"], row["words"]
         if tx.insert("connote_deliveries", key, row | {"batch_id": int(batch_id)}):
             yield row["topic"], row["topic_id"], row["partition"], row["offset"]
 
@@ -418,6 +419,7 @@ def _rest(row: Row) -> tuple[Any, ...]:
         row["partition"],
         row["offset"],
         published,
+        row["is_ahead"],
     )
 
 
@@ -427,9 +429,10 @@ def _uuid(value: Any) -> Any:
     return as_uuid(value) if isinstance(value, bytes) else value
 
 
-def _is_delivered(tx: Tx, return_no: int, source: str, id_: str) -> bool:
+def _is_delivered(tx: Tx, return_no: int, source: str, id_: str, words: bytes) -> bool:
     return any(
-        number == return_no and row["source"] == source and row["id"] == id_ for (number, _), row in tx.rows("history")
+        number == return_no and row["source"] == source and row["id"] == id_ and row["key"][8:] == words
+        for (number, _), row in tx.rows("history")
     )
 
 
@@ -442,16 +445,16 @@ def _undelivered(tx: Tx, params: Any) -> list[Any]:
     days, delivered_by, _, joined_by, limit = params
     delivered_by, joined_by = set(map(int, delivered_by)), set(map(int, joined_by))
     deliveries, members = dict(tx.rows("connote_deliveries")), dict(tx.rows("connote_members"))
-    due = set[tuple[int, tuple[str, str, str]]]()
+    due = set[tuple[int, tuple[str, str, str, bytes]]]()
     for key, row in deliveries.items():
         for (connote, return_no), member in members.items():
             is_due = row["batch_id"] in delivered_by or member["batch_id"] in joined_by
             if connote == key[0] and is_due and _concerns(row, member, days):
                 due.add((return_no, key))
     return [
-        (return_no, "connote", *key, *_rest(deliveries[key]))
+        (return_no, "connote", *key[:3], *_rest(deliveries[key]))
         for return_no, key in sorted(due)
-        if not _is_delivered(tx, return_no, key[1], key[2])
+        if not _is_delivered(tx, return_no, *key[1:])
     ][:limit]
 
 
@@ -686,6 +689,8 @@ def _unmapped_rows(tx: Tx) -> list[Row]:
         and not any(
             (again["return_no"], again["source"], again["id"]) == (row["return_no"], row["source"], row["id"])
             and again["seq"] > row["seq"]
+            and again["verdict"] != "unmapped"
+            and (again["occurred_at"], again["data"]) == (row["occurred_at"], row["data"])
             for again in rows
         )
     ]
@@ -749,10 +754,11 @@ def _histories(tx: Tx, params: Any) -> list[Any]:
                 row["seen"],
                 _text(row["effect"]),
                 None if row["exceptions"] is None else from_json(row["exceptions"]),
+                row["is_ahead"],
             )
         )
     without = names.keys() - {row[0] for row in found}
-    found += [(number, names[number], None, *[None] * 16) for number in without]
+    found += [(number, names[number], None, *[None] * 17) for number in without]
     return sorted(found, key=lambda row: (row[0], row[2] or 0))
 
 
@@ -761,7 +767,7 @@ def _parked_although_known(tx: Tx, params: Any) -> Iterator[Any]:
     del params
     for key, row in sorted(tx.rows("parked"), key=lambda item: item[0]):
         if _owner(tx, row["kind"], row["subject"]) is not None:
-            yield key
+            yield key[:4]
 
 
 @_does("verify.sql", "undelivered_members")
@@ -770,8 +776,8 @@ def _undelivered_members(tx: Tx, params: Any) -> Iterator[Any]:
     for key, delivery in sorted(tx.rows("connote_deliveries"), key=lambda item: item[0]):
         for (connote, return_no), member in sorted(tx.rows("connote_members"), key=lambda item: item[0]):
             is_due = connote == key[0] and _concerns(delivery, member, params[0])
-            if is_due and not _is_delivered(tx, return_no, key[1], key[2]):
-                yield (*key, names.get(return_no))
+            if is_due and not _is_delivered(tx, return_no, *key[1:]):
+                yield (*key[:3], names.get(return_no))
 
 
 @_does("verify.sql", "listed_otherwise")
@@ -1042,7 +1048,10 @@ def _resolve_untold(tx: Tx, params: Any) -> Iterable[Any]:
             if row["return_no"] == key[0]
             and row["seq"] > key[1]
             and (
-                (before["verdict"] == "unmapped" and (before["source"], before["id"]) == (row["source"], row["id"]))
+                (
+                    before["verdict"] == "unmapped"
+                    and _told_of(before) == (*_told_of(row)[:3], _moment(row["occurred_at"]))
+                )
                 or (before["reason"] == "tracking_number_in_use" and row["milestone"] == "RC")
             )
         ]
@@ -1050,6 +1059,10 @@ def _resolve_untold(tx: Tx, params: Any) -> Iterable[Any]:
             tx.lock("search_exceptions", key)
             tx.update("search_exceptions", key, before | {"resolved_at": min(over)})
     return ()
+
+
+def _told_of(row: Row) -> tuple[Any, ...]:
+    return row["source"], row["id"], row["code"], row["occurred_at"]
 
 
 def micros_of(moment: datetime) -> int:

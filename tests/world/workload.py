@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any, Final
 
-from service.domain.events import Attributes, Effect, Event, Sense
+from service.domain.events import Attributes, Effect, Event, Sense, Words
 from service.domain.milestones import Milestone, Reason, Route
 from tests.world.scheduler import EPOCH, Plan
 
@@ -64,6 +64,7 @@ class Workload:
 
     def __init__(self, plan: Plan) -> None:
         self._random = Random(plan.seed * 2 + 7)
+        self._reuse = Random(plan.seed * 2 + 8)  # of its own, so that the rest of a seed stays what it is
         self._count = self._garbled = 0
         self.said: list[Said] = []
         self._make()
@@ -81,6 +82,7 @@ class Workload:
             # Now and then it is an earlier consignment's, or one that comes much later.
             for days in random.choice(((6,), (6,), (), (0, 6), (6, 150), (0,), (0, 150))):
                 made.append(self._delivery(connote, len(made), days))
+        made = self._reused(made)
         # Mostly in the order in which it happened, with a part out of it.
         made.sort(key=lambda each: each.event.at if each.event else 0)
         for _ in range(random.choice((0, 2, 10))):
@@ -90,6 +92,22 @@ class Workload:
         for _ in range(random.choice((0, 0, 1, 2))):
             made.insert(random.randrange(len(made) + 1), self._garbage())
         self.said = self._in_transactions(made)
+
+    def _reused(self, made: list[Said]) -> list[Said]:
+        """Now and then an id names two events of one return, label or connote."""
+        random = self._reuse
+        for _ in range(random.choice((0, 0, 1, 2))):
+            one = random.choice(made)
+            others = [n for n, each in enumerate(made) if each.subject == one.subject and each is not one]
+            if one.event is None or not others:
+                continue
+            number = random.choice(others)
+            envelope = json.loads(made[number].value) | {"source": one.event.source, "id": one.event.id}
+            event = made[number].event
+            assert event is not None
+            event = replace(event, source=one.event.source, id=one.event.id)
+            made[number] = replace(made[number], value=json.dumps(envelope).encode(), event=event)
+        return made
 
     def _in_transactions(self, made: list[Said]) -> list[Said]:
         random, said, txn = self._random, list[Said](), 0
@@ -121,6 +139,7 @@ class Workload:
         }
         until_replay, is_refused = self._random.random() < 0.03, self._random.random() < 0.02
         value = json.dumps(envelope).encode()
+        event = replace(event, words=Words(type_, json.dumps(data, sort_keys=True).encode()))
         return Said(0, topic, subject.encode(), value, kind, subject, event, until_replay, is_refused)
 
     def _return(self, return_id: str, label: str, connotes: list[str]) -> Iterator[Said]:

@@ -27,7 +27,7 @@ from service.application.ports import (
 )
 from service.domain.events import Event
 from service.domain.evidence import RE, PastNeeded
-from service.domain.journey import NEW, State, has_seen, re_evaluate, record
+from service.domain.journey import NEW, State, re_evaluate, record
 from service.domain.milestones import Reason, Verdict
 from service.domain.whole import Whole
 from service.errors import InvalidEvent
@@ -185,34 +185,18 @@ def _labels(
     tx: Transaction, scanned: Collection[str], creations: Iterable[tuple[int, Event]], new: Collection[int]
 ) -> dict[str, int]:
     """Whose the named labels are, those of creations claimed: scans may name labels that nobody has claimed yet."""
-    claims, known = list[tuple[str, int, Event]](), set[tuple[int, str, str]]()
-    for return_no, event in creations:
-        creation = return_no, event.source, event.id
-        attributes = event.attributes
-        if attributes is not None and creation not in known:  # else a duplicate, whatever it names
-            known.add(creation)
-            claims.append((label(attributes.carrier, attributes.tracking_number), return_no, event))
     first = dict[str, int]()
-    for name, return_no, _ in claims:
-        first.setdefault(name, return_no)
+    for return_no, event in creations:
+        if (attributes := event.attributes) is not None:  # a duplicate names what is claimed already
+            first.setdefault(label(attributes.carrier, attributes.tracking_number), return_no)
     # Most returns are new, and so are their labels.
     fresh = {name: return_no for name, return_no in first.items() if return_no in new}
     owners = tx.claim_labels(fresh) if fresh else {}
     others = [name for name in first.keys() | scanned if name not in owners]
     if others:
         owners |= tx.find_labels(others)
-    return owners | _claim_anew(tx, [claim for claim in claims if claim[0] not in owners], new)
-
-
-def _claim_anew(tx: Transaction, claims: Iterable[tuple[str, int, Event]], new: Collection[int]) -> dict[str, int]:
-    """The labels that nobody has claimed: a creation of a return that was known before may be a duplicate."""
-    known = {return_no for _, return_no, _ in claims}.difference(new)
-    states = tx.load(known) if known else {}
-    fresh = dict[str, int]()
-    for name, return_no, event in claims:
-        if return_no not in states or not has_seen(states[return_no], event.key):
-            fresh.setdefault(name, return_no)
-    return tx.claim_labels(fresh) if fresh else {}
+    anew = {name: return_no for name, return_no in first.items() if name not in owners}
+    return owners | (tx.claim_labels(anew) if anew else {})
 
 
 def append(tx: Transaction, placed: Sequence[Placed], step: StepEnded) -> Appended:
@@ -272,6 +256,7 @@ def decide(
         except PastNeeded:
             whole = wholes.get(return_no)
             if whole is None:
+                # Read once a batch, however many events of a return need it.
                 whole = wholes[return_no] = Whole(_past(tx, return_no, rows), rules)
             whole.add(event)
             entry = decided(state, event, whole, rules)

@@ -251,16 +251,18 @@ def _hub(row: LogRow) -> str | None:
 
 def _is_over(exception: ExceptionRow, row: LogRow, state: State) -> bool:
     """Whether, after a later row of the same return, nothing is left of what the exception was about."""
+    reason = Reason(exception.reason)
+    if reason in CIRCUMSTANCES:  # a void of the one event that it is filed under need not be the end of it
+        return reason not in reasons(state.evidence, state.timeline)
     if row.type == EVENT_VOIDED and row.verdict == Verdict.INFORMATIONAL and row.data is not None:
         voided = (row.data.get("source"), row.data.get("id"))
         if voided == (exception.source, exception.id):
             return True
-    reason = Reason(exception.reason)
     if reason in _NOT_OF_THE_STATE:
         return False  # some are resolved by rows of which nobody is told, see `SearchTransaction.end`
     if reason not in reasons(state.evidence, state.timeline):
         return True
-    if exception.milestone is None or reason in CIRCUMSTANCES:
+    if exception.milestone is None:
         return False
     # Another event gives the reason, this one does not.
     milestone = Milestone(exception.milestone)

@@ -16,7 +16,7 @@ import msgspec
 from service.application.journal.ingest import Placed, append
 from service.application.journal.ingest import decide as decide_rows
 from service.application.ports import Arrival, HistoryRow, Transaction, Waiting
-from service.domain.events import Effect, Event, Sense
+from service.domain.events import Effect, Event, Sense, Words
 from service.domain.exceptional import reasons
 from service.domain.journey import State
 from service.domain.timeline import decide
@@ -31,7 +31,7 @@ REASSESSED: Final = "com.omnirps.return.reassessed.v1"
 SOURCE: Final = "/returns-status/reassess"
 RETURNS_A_BATCH: Final = 200  # workers that want to append to the same returns wait for the transaction
 
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder(order="sorted").encode
 
 
 class Looked(NamedTuple):
@@ -137,10 +137,10 @@ def _differs(state: State, whole: Whole) -> bool:
 
 
 def _arrival(return_id: str, mark: int, now: datetime) -> Arrival:
-    event = Event(SOURCE, f"{return_id}/{mark}", to_micros(now), Sense.INFORMS)
-    inbound = Inbound(
-        SubjectKind.RETURN, return_id, event, REASSESSED, _encode({"return_id": return_id, "rules": mark})
-    )
+    at, said = to_micros(now), _encode({"return_id": return_id, "rules": mark})
+    # Rules may be set back and forth, each time with a row of its own.
+    event = Event(SOURCE, f"{return_id}/{mark}/{at}", at, Sense.INFORMS, words=Words(REASSESSED, said))
+    inbound = Inbound(SubjectKind.RETURN, return_id, event, REASSESSED, said)
     return Arrival(inbound, Record("", 0, 0, int(now.timestamp() * 1000), None, None))
 
 

@@ -17,7 +17,7 @@ import msgspec
 from service.application.journal.publish import Outgoing, OutputTopics, Sink, of_letter
 from service.application.journal.sides import Agreeing, Change, Held, Outputs, Sides, Standing, Stood
 from service.application.ports import Arrival, HistoryRow
-from service.domain.events import Event, Published, Sense
+from service.domain.events import Event, Published, Sense, Words
 from service.domain.journey import State, record
 from service.domain.milestones import NAMES
 from service.wire import outbound
@@ -30,7 +30,7 @@ _ROWS: Final = 500  # in one COPY
 _MESSAGES: Final = 200  # in one Kafka transaction
 _LETTERS: Final = 8  # likewise: one may be as large as a message can be
 
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder(order="sorted").encode
 T = TypeVar("T")
 
 
@@ -156,11 +156,12 @@ def entry_of(standing: Standing, state: State, run: str, now: datetime) -> Histo
     """The row that says what subscribers held, with the changes that lead from there to `state`."""
     held, return_id = standing.held, standing.return_id
     document = None if held is None else held.document
-    event = Event(SOURCE, f"{return_id}/{run}", to_micros(now), Sense.RECONCILES, published=_held(standing))
+    data = _encode(event_data(return_id, document))
+    words, id_ = Words(RECONCILED, data), f"{return_id}/{run}"
+    event = Event(SOURCE, id_, to_micros(now), Sense.RECONCILES, published=_held(standing), words=words)
     entry = record(state, event)
     if entry is None:
         raise AssertionError("a reconciliation has a name of its own")
-    data = _encode(event_data(return_id, document))
     inbound = Inbound(SubjectKind.RETURN, return_id, event, RECONCILED, data)
     stood = Stood("", 0, 0, int(now.timestamp() * 1000)) if held is None else held.stood
     return HistoryRow(standing.return_no, entry, Arrival(inbound, Record(*stood, None, None)))

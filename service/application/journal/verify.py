@@ -94,26 +94,26 @@ def check(stored: StoredReturn, rules: Rules) -> Iterator[str]:
     if not stored.rows:
         yield "has no history"
         return
-    state, whole, names = stored.begins, Whole(rules=rules), set[tuple[str, str]]()
+    state, whole, known = stored.begins, Whole(rules=rules), set[bytes]()
     for number, row in enumerate(stored.rows, start=1):
         if row.seq != number:
             yield f"row {number} is missing"
             return
-        name = row.event.source, row.event.id
+        identity = row.event.identity
         whole.add(row.event)
         if row.state.rules != rules.mark:
             if (wrong := _wrong_by_itself(state, row)) is not None:
                 yield f"row {number}: {wrong}"
                 return
         else:
-            entry = (re_evaluate if name in names else record)(state, row.event, whole, rules)
+            entry = (re_evaluate if identity in known else record)(state, row.event, whole, rules)
             if entry is None:
                 yield f"row {number} repeats an event"
                 return
             if (wrong := _wrong(row, entry)) is not None:
                 yield f"row {number}: {wrong} is not what the events say"
                 return
-        names.add(name)
+        known.add(identity)
         state = row.state
     yield from _against_the_set(state, whole, rules)
 

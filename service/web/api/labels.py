@@ -28,7 +28,7 @@ from service.web.http.cursors import invalid
 from service.web.http.problems import documented, unavailable
 from service.web.http.security import Require, TokenFirst
 from service.web.services import Services, Wired
-from service.wire.models import Country
+from service.wire.judging.countries import Country
 
 router = APIRouter(prefix="/v1", tags=["returns"], route_class=TokenFirst)
 

@@ -15,6 +15,7 @@ import pydantic_core
 from pydantic import TypeAdapter
 
 from service.wire import models
+from service.wire.judging.countries import is_country
 from service.wire.judging.faults import invalid
 
 # It decides when a scan happened.
@@ -35,7 +36,6 @@ _LONGEST_NAME: Final = 256
 _LONGEST_CODE: Final = 64
 _LONGEST_ORDER_NUMBER: Final = 128
 _COUNTRIES: Final = {"UK": "GB"}  # said so often that everybody knows which one is meant
-_is_country: Final = models.compiled(models.COUNTRY_PATTERN)
 _WITH_LOCATION: Final = frozenset({models.CARRIER_SCANNED, models.HUB_DEPOT_SCANNED, models.CONNOTE_DELIVERED})
 
 
@@ -87,7 +87,7 @@ def country(value: object) -> str | None:
     if not isinstance(value, str):
         return None
     said = value.strip().upper()
-    return _COUNTRIES.get(said, said) if _is_country(said) else None
+    return _COUNTRIES.get(said, said) if is_country(said) else None
 
 
 def order_number(data: Mapping[str, Any]) -> str | None:

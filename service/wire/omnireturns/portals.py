@@ -24,7 +24,7 @@ from typing import Any, Final
 from service.domain.milestones import Route
 from service.errors import SettingsError
 from service.wire.feeds.enabled import secrets_of
-from service.wire.models import COUNTRY_PATTERN, compiled
+from service.wire.judging.countries import is_country
 from service.wire.numbering.ranges import NumberRanges
 from service.wire.toml_files import entries_of, read_file
 
@@ -32,7 +32,6 @@ SHORTEST_SECRET: Final = 16
 _MEMBERS: Final = frozenset(
     {"name", "secret", "secrets", "route", "carrier", "origin_country", "destination_country", "destination"}
 )
-_IS_COUNTRY: Final = compiled(COUNTRY_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,7 @@ def _destination(where: str, entry: Mapping[str, Any]) -> Mapping[str, Any] | No
 
 def _country(where: str, entry: Mapping[str, Any], member: str) -> str | None:
     found = entry.get(member)
-    if found is not None and not (isinstance(found, str) and _IS_COUNTRY(found)):
+    if found is not None and not (isinstance(found, str) and is_country(found)):
         raise SettingsError(f"{where}.{member}: an ISO 3166-1 alpha-2 country code is expected")
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
@@ -10,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from pydantic_core import from_json
 
-from service.domain.events import Attributes, Effect, Event, Sense
+from service.domain.events import Attributes, Effect, Event, Sense, Words
 from service.domain.evidence import PastNeeded
 from service.domain.journey import NEW, Entry, State, re_evaluate, record
 from service.domain.milestones import Milestone, Reason, Route
@@ -74,6 +75,49 @@ def key_of(event: Event) -> Key:
     return (event.source, event.id)
 
 
+_TYPES: Final = {
+    "RC": "com.omnirps.return.created.v1",
+    "DS": "com.omnirps.hub.depot-scanned.v1",
+    "RP": "com.omnirps.hub.processed.v1",
+    "RE": "com.omnirps.hub.exported.v1",
+    "RR": "com.omnirps.hub.rejected.v1",
+    "RDBTC": "com.omnirps.connote.delivered.v1",
+}
+_SCANNED: Final = "com.omnirps.carrier.scanned.v1"
+
+
+def worded(event: Event, note: str | None = None) -> Event:
+    """The event with the words in which its publisher says it; a `note` describes it otherwise."""
+    data: dict[str, object] = {}
+    if event.voids is not None:
+        type_ = "com.omnirps.event.voided.v1"
+        data = {"return_id": "R", "source": event.voids[0], "id": event.voids[1], "by": "me", "reason": "wrong"}
+    elif event.milestone in _TYPES:
+        type_ = _TYPES[event.milestone]
+        data = {"return_id": "R", "hub": "akl1"}
+    else:
+        type_ = _SCANNED
+        data = {
+            "carrier": "omniparcel",
+            "tracking_number": "OP1",
+            "code": event.effect or event.milestone or event.sense,
+        }
+    if event.attributes is not None:
+        data = {"return_id": "R", **event.attributes._asdict()}
+    if event.connote is not None:
+        data["connote"] = event.connote
+    if event.location:
+        data["location"] = event.location
+    if note is not None:
+        data["note"] = note
+    return replace(event, words=Words(type_, json.dumps(data, sort_keys=True).encode()))
+
+
+def identity_of(event: Event) -> bytes:
+    """What names the event among all that its publishers said."""
+    return event.identity
+
+
 def not_understood(event: Event) -> Event:
     """The event as it looks while the carrier's table does not know its code."""
     return replace(event, sense=Sense.UNMAPPED, milestone=None, unmapped_because=Reason.UNKNOWN_CODE, effect=None)
@@ -121,18 +165,18 @@ class _Player:
         self.parks = parks
         self.state = NEW
         self.rows: list[Event] = []  # as recorded, in order
-        self.known: dict[Key, Event] = {}  # as understood now
+        self.known: dict[bytes, Event] = {}  # as understood now
         self.steps: list[Step] = []
         self.duplicates = 0
         self.parked: list[Event] = []
-        self.to_remap: dict[Key, Event] = {}
+        self.to_remap: dict[bytes, Event] = {}
 
     def arrive(self, arrival: Arrival) -> None:
         if arrival.new_batch:
             self.state = reloaded(self.state)
         event = arrival.event
         if arrival.remap:
-            self.to_remap[key_of(event)] = event
+            self.to_remap[event.identity] = event
         elif self.parks and self.state.timeline.route is None and event.milestone is not Milestone.RC:
             self.parked.append(event)
         else:
@@ -160,7 +204,7 @@ class _Player:
             return
         before = tuple(self.known.values())
         self.rows.append(entry.event)
-        self.known[key_of(entry.event)] = entry.event
+        self.known[entry.event.identity] = entry.event
         self.steps.append(Step(entry, self.state, before, tuple(self.known.values())))
         self.state = entry.state
 
@@ -198,7 +242,13 @@ _senses: Final = (
 
 @st.composite
 def events(draw: st.DrawFn, what: Sequence[str] = _senses) -> Event:
-    """Any one event."""
+    """Any one event, in its words."""
+    event = replace(draw(_plain_events(what)), is_ahead=draw(st.integers(0, 15)) == 0)
+    return worded(event, draw(st.sampled_from((None, None, None, "a", "b"))))
+
+
+@st.composite
+def _plain_events(draw: st.DrawFn, what: Sequence[str]) -> Event:
     source, event_id = draw(_keys)
     at, kind = draw(_times), draw(st.sampled_from(what))
     if kind == "void":
@@ -221,10 +271,18 @@ def events(draw: st.DrawFn, what: Sequence[str] = _senses) -> Event:
 
 @st.composite
 def event_sets(draw: st.DrawFn) -> list[Event]:
-    """Any set of distinct events of one return, as a list; nearly always with a creation."""
-    chosen = draw(st.lists(events(), max_size=12, unique_by=key_of))
+    """Any set of distinct events of one return, as a list; nearly always with a creation.
+
+    In some no two events have one name, in others an event comes again in other words.
+    """
+    by_name = draw(st.booleans())
+    chosen = draw(st.lists(events(), max_size=12, unique_by=key_of if by_name else identity_of))
+    if chosen and not by_name and draw(st.booleans()):
+        again = draw(st.sampled_from(chosen))
+        chosen.append(worded(replace(again, location={"name": "Auckland"}), "again"))
     if draw(st.integers(0, 15)):
-        chosen.append(happened("RC", draw(_times), source="portal", id="rc", attributes=draw(_creations)))
+        created = happened("RC", draw(_times), source="portal", id="rc", attributes=draw(_creations))
+        chosen.append(worded(created))
     return chosen
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from hypothesis import assume, example, given, settings
 from hypothesis import event as note
-from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic_core import from_json
 
@@ -32,6 +32,7 @@ from tests.unit.domain.histories import (
     Step,
     arrivals,
     event_sets,
+    events,
     happened,
     in_order,
     key_of,
@@ -39,6 +40,7 @@ from tests.unit.domain.histories import (
     play,
     recordings,
     void,
+    worded,
 )
 
 RECORDED_AT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -92,11 +94,9 @@ def test_any_order_repetition_and_batching_ends_in_the_same_timeline(
 def test_what_counts_after_the_last_event_is_the_function_of_the_whole_set(
     data: st.DataObject, events: list[Event]
 ) -> None:
-    voided = {event.key for event in events if oracle.is_voided(event, events)}
-
     state = play(data.draw(arrivals(events)), parks=False).state
 
-    assert state.timeline == decide(gather(data.draw(st.permutations(events)), voided))
+    assert state.timeline == decide(gather(data.draw(st.permutations(events))))
     assert state.timeline == replay(data.draw(st.permutations(events))).timeline
 
 
@@ -141,8 +141,8 @@ class Subscriber:
         self.connote = data["connote"]
         if data["kind"] == "detailed":
             assert code == self.status
-            assert (data["status"], data["complete"]) == (self.status, self.complete)
-            self.version = data["version"]
+            assert data["status"] == self.status
+            self.version, self.complete = data["version"], data["complete"]
             return
         assert (code in self.timeline) == (data["kind"] in {"retimed", "revoked"})
         self.version = data["version"]
@@ -236,7 +236,7 @@ def test_the_fast_way_to_the_changes_says_what_the_general_way_says(events: list
         after = entry.state.timeline
         assert after.route is not None
         note("fast" if changes.only_moved(event, state.timeline, after) is not None else "general")
-        told = changes.Told(state.timeline, state.version, state.evidence.connote)
+        told = changes.Told(state.timeline, state.version, state.evidence.connote, state.evidence.attributes)
         general = changes.all_changes(told, event, after, after.route)
 
         assert entry.changes == general or (not general and entry.changes[0].kind == "detailed")
@@ -277,12 +277,12 @@ def test_each_distinct_event_gets_one_row_and_one_more_when_it_is_re_evaluated(
     data: st.DataObject, events: list[Event]
 ) -> None:
     coming = data.draw(arrivals(events))
-    remapped = {key_of(arrival.event) for arrival in coming if arrival.remap}
+    remapped = {arrival.event.identity for arrival in coming if arrival.remap}
 
     played = play(coming, parks=False)
 
-    rows = sorted(key_of(step.entry.event) for step in played.steps)
-    assert rows == sorted([*map(key_of, events), *remapped])
+    rows = sorted(step.entry.event.identity for step in played.steps)
+    assert rows == sorted([*(event.identity for event in events), *remapped])
     assert played.duplicates == len(coming) - len(rows)
 
 
@@ -310,8 +310,11 @@ def test_a_voided_event_leaves_the_timeline_as_if_it_had_never_been(data: st.Dat
 
 @THOROUGH
 @given(st.data(), event_sets())
-def test_creations_and_voids_cannot_be_voided(data: st.DataObject, events: list[Event]) -> None:
-    firm = [event for event in events if event.milestone == "RC" or event.sense is Sense.VOIDS]
+def test_voids_cannot_be_voided_nor_can_creations_that_agree(data: st.DataObject, events: list[Event]) -> None:
+    assume(not oracle.contradict(event for event in events if event.milestone == "RC"))
+    others = {key_of(event) for event in events if event.milestone != "RC" and event.sense is not Sense.VOIDS}
+    stay = [event for event in events if event.milestone == "RC" or event.sense is Sense.VOIDS]
+    firm = [event for event in stay if key_of(event) not in others]
     vain = [void(key_of(event)) for event in firm]
 
     played = play(in_order(data.draw(st.permutations([*events, *vain]))), parks=False)
@@ -324,6 +327,43 @@ def test_creations_and_voids_cannot_be_voided(data: st.DataObject, events: list[
                 ("refused", "not_voidable") if comes_after else ("informational", None)
             )
             assert step.entry.changes == ()
+
+
+@THOROUGH
+@given(st.data(), st.lists(events(("RC",)), min_size=2, max_size=5, unique_by=key_of))
+def test_of_creations_that_contradict_each_other_any_can_be_voided_but_the_last(
+    data: st.DataObject, creations: list[Event]
+) -> None:
+    mistaken = data.draw(st.lists(st.sampled_from(creations), unique_by=key_of))
+    voids = [void(key_of(event)) for event in mistaken]
+    left = [event for event in creations if event not in mistaken]
+
+    state = play(in_order(data.draw(st.permutations([*creations, *voids])))).state
+
+    stand = left if left and oracle.contradict(creations) else creations
+    assert state.evidence.attributes == min(stand, key=oracle.order).attributes
+    is_open = "creation_conflict" in {reason.value for reason in reasons(state.evidence, state.timeline)}
+    assert is_open == oracle.contradict(stand)
+    assert_true(state, [*creations, *voids])
+
+
+@THOROUGH
+@given(st.data(), events(), st.booleans())
+def test_an_event_sent_again_with_its_place_filled_in_is_shown_with_it_and_is_no_exception(
+    data: st.DataObject, event: Event, has_more: bool
+) -> None:
+    place = {"name": "Auckland", "code": "AKL", "country": "NZ"}
+    fuller = worded(replace(event, location=place if has_more else {"country": "AU"}), "again")
+    plain = worded(replace(event, location=None))
+    known = worded(happened("RC", 0, source="portal", id="rc", attributes=ACME))
+
+    played = play(in_order(data.draw(st.permutations([known, plain, fuller]))))
+
+    assert "id_reused" not in {reason.value for reason in reasons(played.state.evidence, played.state.timeline)}
+    sighting = played.state.evidence.earliest.get(event.milestone) if event.milestone else None
+    if sighting is not None and event.milestone != "RC":
+        assert sighting.location == fuller.location
+    assert_true(played.state, [known, plain, fuller])
 
 
 @QUICK

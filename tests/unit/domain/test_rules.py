@@ -229,11 +229,27 @@ def test_an_unknown_code_is_unmapped_and_never_guessed(because: Reason) -> None:
     assert counting(entry.state) == "RC@1"
 
 
-def test_the_same_source_and_id_again_changes_nothing_whatever_else_it_says() -> None:
-    state = replay(story("RC@1 RT@3"))
+def test_the_same_source_and_id_again_is_another_event_where_it_says_something_else() -> None:
+    events = story("RC@1 RT@3")
+    state, earlier = replay(events), replace(events[1], at=2)
 
-    assert record(state, replace(story("RT@3")[0], at=2)) is None
-    assert record(state, void(("s", "RC@1"), source="s", id="RT@3")) is None
+    assert record(state, events[1]) is None
+    entry = record(state, earlier, Whole([*events, earlier]))
+    assert entry is not None
+    assert [(change.kind, change.occurred_at) for change in entry.changes] == [("retimed", 2)]
+    assert entry.raised == (Reason.ID_REUSED,)
+    assert record(entry.state, earlier) is None
+
+
+def test_a_row_from_before_words_were_kept_is_recognised_by_what_it_says() -> None:
+    events = story("RC@1 RT@3")
+    state = replay(events)
+    old = replace(state, seen=b"".join(event.key for event in events))
+
+    with pytest.raises(PastNeeded):
+        record(old, events[1])
+    assert record(old, events[1], Whole([*events, events[1]])) is None
+    assert record(old, replace(events[1], at=4), Whole([*events, replace(events[1], at=4)])) is not None
 
 
 def test_the_same_id_from_another_source_is_another_event() -> None:

@@ -20,7 +20,7 @@ from service.wire.record import Record
 from service.wire.rows.logged import LogRow
 from service.wire.stored import encode_changes, encode_moves, encode_state
 
-# The keys of up to so many events stand in each row; beyond that a return's rows would grow with their square.
+# So many keys stand in each row, two of an event; beyond that a return's rows would grow with their square.
 MAX_KEYS_IN_ROW: Final = 64
 
 _PG_EPOCH: Final = 946_684_800_000_000  # 2000-01-01 UTC in microseconds; what PostgreSQL counts from
@@ -58,6 +58,10 @@ def _code(milestone: Milestone | None) -> str | None:
     return None if milestone is None else milestone.value
 
 
+def _true(is_so: object) -> bool | None:
+    return True if is_so else None
+
+
 def _text(said: bytes | None) -> str | None:
     return None if said is None else said.decode()
 
@@ -87,11 +91,12 @@ EVENT_COLUMNS: Final = (
     Column("partition", "int4", "record.partition"),
     Column("offset", "int8", "record.offset"),
     _time("published_at", "record", _published_since_2000, published_at, "millisecond"),
+    Column("is_ahead", "bool", "event.is_ahead", _true, _true),
 )
 
 
 def _newest_key(seen: bytes) -> bytes:
-    return seen[-KEY_DIGEST_BYTES:]
+    return seen[-2 * KEY_DIGEST_BYTES :]  # of the event's name, and of the event
 
 
 def _few(seen: bytes) -> bytes | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import Final
@@ -50,6 +50,11 @@ def stored_of(next_: int, topic_id: UUID | None) -> Stored:
 def coordinates(record: Record) -> tuple[str, UUID | None, int, int]:
     """What a record is known by, as PostgreSQL gives it back."""
     return record.topic, as_uuid(record.topic_id), record.partition, record.offset
+
+
+def kept_by(arrivals: Sequence[Arrival]) -> tuple[list[str], list[bytes]]:
+    """What events wait for that have to, and what tells them apart."""
+    return [each.inbound.subject for each in arrivals], [each.inbound.event.identity for each in arrivals]
 
 
 def others(arrivals: Iterable[Arrival], kept: Iterable[tuple[str, UUID | None, int, int]]) -> list[Arrival]:

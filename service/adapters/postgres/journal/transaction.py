@@ -16,6 +16,7 @@ from service.adapters.postgres.journal.columns import COPY_TYPES, LISTS, copied,
 from service.adapters.postgres.journal.memory import Memory
 from service.adapters.postgres.journal.rows import (
     coordinates,
+    kept_by,
     order_of_rows,
     others,
     pieces,
@@ -223,12 +224,11 @@ class PostgresTransaction:
 
     def park(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
         kinds = [a.inbound.kind.value for a in arrivals]
-        subjects = [a.inbound.subject for a in arrivals]
-        return others(arrivals, self._rows("park", str(self._batch_id), kinds, subjects, *sent(arrivals)))
+        kept = self._rows("park", str(self._batch_id), kinds, *kept_by(arrivals), *sent(arrivals))
+        return others(arrivals, kept)
 
     def keep_deliveries(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
-        connotes = [a.inbound.subject for a in arrivals]
-        kept = self._rows("keep_deliveries", str(self._batch_id), connotes, *sent(arrivals))
+        kept = self._rows("keep_deliveries", str(self._batch_id), *kept_by(arrivals), *sent(arrivals))
         return others(arrivals, kept)
 
     def join_connotes(self, members: Mapping[tuple[str, int], int]) -> None:
@@ -273,10 +273,10 @@ class PostgresTransaction:
         rows = self._rows("unpark", ids, ids, ids, events)
         left, days = events - len(rows), self.rules.connote_days
         rows += self._rows("undelivered", days, ids, days, ids, left) if left > 0 else []
-        kept: dict[tuple[str, str, str], Arrival] = {}  # a delivery waits for all members of its connote
+        kept: dict[tuple[Any, ...], Arrival] = {}  # a delivery waits for all members of its connote
         waiting = list[Waiting]()
         for return_no, kind, subject, *event in rows:
-            key = subject, event[0], event[1]
+            key = subject, *event
             arrival = kept.get(key) or kept.setdefault(key, self._arrival(kind, subject, *event))
             waiting.append(Waiting(return_no, arrival))
         # Creations are recorded already; the rest in the order in which it happened makes the plainest history.

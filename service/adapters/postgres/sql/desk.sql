@@ -61,7 +61,7 @@ WHERE r.return_id = %s
 
 -- name: past
 -- history_pkey, one range.
-SELECT source, id, type, occurred_at, milestone, data, verdict, reason, effect
+SELECT source, id, type, occurred_at, milestone, data, verdict, reason, effect, is_ahead
 FROM history
 WHERE return_no = %s
 ORDER BY seq

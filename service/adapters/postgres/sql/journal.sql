@@ -89,7 +89,7 @@ CROSS JOIN LATERAL (
 
 -- name: load_past
 -- history_pkey
-SELECT source, id, type, occurred_at, milestone, data, verdict, reason, effect
+SELECT source, id, type, occurred_at, milestone, data, verdict, reason, effect, is_ahead
 FROM history WHERE return_no = %b::int8 ORDER BY seq
 
 -- name: copy_history
@@ -113,19 +113,19 @@ RETURNING return_no
 
 -- name: park
 -- parked_pkey; in one order for all workers
-INSERT INTO parked (batch_id, kind, subject, {event})
-SELECT %b::text::xid8, kind, subject, {made}
-FROM unnest(%b::text[], %b::text[], {arrays}) AS new (kind, subject, {event})
-ORDER BY kind, subject, source, id
+INSERT INTO parked (batch_id, kind, subject, words, {event})
+SELECT %b::text::xid8, kind, subject, words, {made}
+FROM unnest(%b::text[], %b::text[], %b::bytea[], {arrays}) AS new (kind, subject, words, {event})
+ORDER BY kind, subject, source, id, words
 ON CONFLICT DO NOTHING
 RETURNING topic, topic_id, partition, "offset"
 
 -- name: keep_deliveries
 -- connote_deliveries_pkey; in one order for all workers
-INSERT INTO connote_deliveries (batch_id, connote, {event})
-SELECT %b::text::xid8, connote, {made}
-FROM unnest(%b::text[], {arrays}) AS new (connote, {event})
-ORDER BY connote, source, id
+INSERT INTO connote_deliveries (batch_id, connote, words, {event})
+SELECT %b::text::xid8, connote, words, {made}
+FROM unnest(%b::text[], %b::bytea[], {arrays}) AS new (connote, words, {event})
+ORDER BY connote, source, id, words
 ON CONFLICT DO NOTHING
 RETURNING topic, topic_id, partition, "offset"
 
@@ -214,19 +214,20 @@ RETURNING chosen.return_no, kind, subject, {read}
 -- name: undelivered
 -- connote_deliveries_batch_id, connote_members_pkey, connote_members_batch_id, connote_deliveries_pkey, history_pkey
 -- Deliveries of these batches for all members, and all deliveries for the members that these batches brought; without
--- those that are in the history already, so that a limited number at a time comes to an end. A delivery so many days after
+-- those that are in the history already, so that a limited number at a time comes to an end: by their words, or, from
+-- before those were kept, by what they say. A delivery so many days after
 -- a member's latest export is another consignment's.
 WITH due AS (
-    SELECT members.return_no, connote, source, id FROM connote_deliveries AS delivered
+    SELECT members.return_no, connote, source, id, words FROM connote_deliveries AS delivered
     CROSS JOIN LATERAL (
         SELECT return_no FROM connote_members WHERE connote_members.connote = delivered.connote
             AND delivered.occurred_at - %b::int4 * interval '24 hours' <= connote_members.exported_at OFFSET 0
     ) AS members
     WHERE delivered.batch_id = ANY (%b::text[]::xid8[])
     UNION
-    SELECT return_no, connote, deliveries.source, deliveries.id FROM connote_members AS member
+    SELECT return_no, connote, deliveries.source, deliveries.id, deliveries.words FROM connote_members AS member
     CROSS JOIN LATERAL (
-        SELECT source, id FROM connote_deliveries WHERE connote_deliveries.connote = member.connote
+        SELECT source, id, words FROM connote_deliveries WHERE connote_deliveries.connote = member.connote
             AND connote_deliveries.occurred_at - %b::int4 * interval '24 hours' <= member.exported_at OFFSET 0
     ) AS deliveries
     WHERE member.batch_id = ANY (%b::text[]::xid8[])
@@ -234,10 +235,12 @@ WITH due AS (
 SELECT due.return_no, 'connote', due.connote, event.* FROM due
 CROSS JOIN LATERAL (
     SELECT {read} FROM connote_deliveries AS kept
-    WHERE kept.connote = due.connote AND kept.source = due.source AND kept.id = due.id LIMIT 1
+    WHERE kept.connote = due.connote AND kept.source = due.source AND kept.id = due.id AND kept.words = due.words LIMIT 1
 ) AS event
 WHERE NOT EXISTS (
     SELECT FROM history WHERE history.return_no = due.return_no AND history.source = due.source AND history.id = due.id
+        AND CASE WHEN due.words <> ''::bytea AND octet_length(history.key) = 16 THEN substr(history.key, 9) = due.words
+            ELSE history.occurred_at = event.occurred_at AND history.data::jsonb = event.data::jsonb END
     OFFSET 0
 )
 LIMIT %b::int4

@@ -68,7 +68,8 @@ WHERE verdict = 'unmapped'
     AND NOT EXISTS (
         SELECT FROM history AS again
         WHERE again.return_no = scan.return_no AND again.seq > scan.seq
-            AND again.source = scan.source AND again.id = scan.id
+            AND again.source = scan.source AND again.id = scan.id AND again.verdict <> 'unmapped'
+            AND again.occurred_at = scan.occurred_at AND again.data::text = scan.data::text
     )
 GROUP BY 1, 2 ORDER BY 1, 2
 
@@ -81,7 +82,8 @@ WHERE verdict = 'unmapped' AND data ->> 'carrier' = %b::text AND code = %b::text
     AND NOT EXISTS (
         SELECT FROM history AS again
         WHERE again.return_no = scan.return_no AND again.seq > scan.seq
-            AND again.source = scan.source AND again.id = scan.id
+            AND again.source = scan.source AND again.id = scan.id AND again.verdict <> 'unmapped'
+            AND again.occurred_at = scan.occurred_at AND again.data::text = scan.data::text
     )
 ORDER BY return_no, seq LIMIT %b::int4
 

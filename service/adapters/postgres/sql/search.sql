@@ -176,7 +176,8 @@ UPDATE search_exceptions AS known SET resolved_at = done.recorded_at
 FROM (
     SELECT before.return_no, before.seq, min(again.recorded_at) AS recorded_at
     FROM (
-        SELECT history.return_no, history.seq, history.source, history.id, history.milestone, history.recorded_at
+        SELECT history.return_no, history.seq, history.source, history.id, history.milestone, history.recorded_at,
+            history.code, history.occurred_at
         FROM batches CROSS JOIN LATERAL (SELECT * FROM history WHERE history.batch_id = batches.batch_id OFFSET 0) AS history
         WHERE batches.n > %b::int8 AND batches.n <= %b::int8 AND (
             (history.code IS NOT NULL AND history.verdict <> 'unmapped')
@@ -184,12 +185,13 @@ FROM (
         )
     ) AS again
     CROSS JOIN LATERAL (
-        SELECT return_no, seq, source, id, verdict, reason, resolved_at FROM search_exceptions
+        SELECT return_no, seq, source, id, verdict, reason, code, occurred_at, resolved_at FROM search_exceptions
         WHERE search_exceptions.return_no = again.return_no AND search_exceptions.seq < again.seq
         OFFSET 0
     ) AS before
     WHERE before.resolved_at IS NULL AND (
-        (before.verdict = 'unmapped' AND before.source = again.source AND before.id = again.id)
+        (before.verdict = 'unmapped' AND before.source = again.source AND before.id = again.id
+            AND before.code = again.code AND before.occurred_at = again.occurred_at)
         OR (before.reason = 'tracking_number_in_use' AND again.milestone = 'RC')
     )
     GROUP BY before.return_no, before.seq

@@ -5,7 +5,7 @@
 SELECT coalesce(history.return_no, returns.return_no), returns.return_id, history.seq, history.source, history.id,
     history.type, history.occurred_at, history.milestone, history.data, history.verdict, history.reason,
     history.changes, history.version, history.status, history.state, history.key, history.seen, history.effect,
-    history.exceptions
+    history.exceptions, history.is_ahead
 FROM history FULL JOIN returns ON returns.return_no = history.return_no
 ORDER BY 1, history.seq
 
@@ -21,7 +21,7 @@ WHERE CASE kind
         WHERE carrier = split_part(subject, '/', 1) AND tracking_number = split_part(subject, '/', 2)
     )
 END
-ORDER BY kind, subject, source, id
+ORDER BY kind, subject, source, id, words
 
 -- name: undelivered_members
 SELECT d.connote, d.source, d.id, returns.return_id
@@ -31,6 +31,8 @@ JOIN returns USING (return_no)
 WHERE d.occurred_at - %b::int4 * interval '24 hours' <= connote_members.exported_at AND NOT EXISTS (
     SELECT FROM history WHERE history.return_no = connote_members.return_no
         AND history.source = d.source AND history.id = d.id
+        AND CASE WHEN d.words <> ''::bytea AND octet_length(history.key) = 16 THEN substr(history.key, 9) = d.words
+            ELSE history.occurred_at = d.occurred_at AND history.data::jsonb = d.data::jsonb END
 )
 ORDER BY d.connote, returns.return_id
 

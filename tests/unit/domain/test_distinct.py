@@ -1,0 +1,32 @@
+"""What tells the facts of one name apart, and that its list follows the models."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NotRequired, get_origin, get_type_hints
+
+from service.domain.distinct import FACTS, fact_of
+from service.domain.events import Words
+from service.wire import models
+from tests.unit.domain.histories import happened
+
+SCANNED = models.CARRIER_SCANNED
+
+
+def test_the_members_that_are_facts_are_those_that_a_type_requires_and_the_time_that_stands_among_them() -> None:
+    for event_type, model in models.MODELS.items():
+        hints = get_type_hints(get_type_hints(model)["data"], include_extras=True)
+        required = {member for member, hint in hints.items() if get_origin(hint) is not NotRequired}
+
+        assert set(FACTS[event_type]) - {"local_time"} == required
+
+
+def test_what_describes_and_what_nobody_knows_is_no_fact() -> None:
+    event = happened("RT", 1)
+
+    def said(data: bytes) -> bytes:
+        return fact_of(replace(event, words=Words(SCANNED, data)))
+
+    assert said(b'{"carrier":"c","code":"X","new":1}') == said(b'{"carrier":"c","code":"X","location":{"name":"A"}}')
+    assert said(b'{"carrier":"c","code":"X"}') != said(b'{"carrier":"c","code":"Y"}')
+    assert fact_of(replace(event, at=2)) != fact_of(event)
