@@ -49,6 +49,11 @@ class Message(NamedTuple):
     is_carriers: bool = False
     flaws: tuple[str, ...] = ()
 
+    @property
+    def is_binary(self) -> bool:
+        """Whether its attributes stand in headers."""
+        return len(self.headers) > 1
+
 
 def encode(fact: Fact, topics: Topics, moment: float, *, binary: bool, flaws: tuple[str, ...] = ()) -> Message:
     """The fact as its publisher sends it."""

@@ -42,6 +42,7 @@ class Tally:
     by_way: Counter[str] = field(default_factory=Counter)
     by_flaw: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    waits: int = 0  # how often a server asked to come back later, or did not answer
     scans: int = 0
     creations: int = 0
 
@@ -68,6 +69,7 @@ class Tally:
         )
         lines = [f"sent {self.messages:,} messages in {self.seconds:.1f} s ({rate:,.0f}/s): {kinds}"]
         lines += [f"  {way:<24}{sent:>12,}" for way, sent in sorted(self.by_way.items())]
+        lines += [f"  waited for the server {self.waits:,} times"] if self.waits else []
         lines += [f"  refused: {number:,}, {why}" for why, number in self.refused.most_common()]
         return "\n".join(lines)
 
