@@ -16,6 +16,7 @@ from service.wire.http_events import BATCH_MEDIA_TYPE, MOST_EVENTS
 EVENTS: Final = "/v1/events"
 CHECK: Final = "/v1/events/check"
 MOST_OF_A_BATCH: Final = MOST_EVENTS
+MOST_OF_A_POST: Final = 200  # parcels
 
 
 class Call(NamedTuple):
@@ -44,13 +45,14 @@ def single(message: Message) -> Call:
     return Call(EVENTS, EVENTS, headers, message.value, (message,), publisher_of(message.fact))
 
 
-def posted(feed: OpenFeed, message: Message) -> Call:
-    """A scan in its carrier's own words."""
-    # Whatever mode it was to have, it has the carrier's.
-    sent = message._replace(flaws=tuple(flaw for flaw in message.flaws if flaw != "binary"))
-    publisher = publisher_of(message.fact) if feed.signature is None else None
+def posted(carrier: str, feed: OpenFeed, messages: Sequence[Message]) -> Call:
+    """Scans in their carrier's own words."""
+    # Whatever mode they were to have, they have the carrier's.
+    sent = tuple(each._replace(flaws=tuple(flaw for flaw in each.flaws if flaw != "binary")) for each in messages)
+    publisher = publisher_of(messages[0].fact) if feed.signature is None else None
     headers = {"content-type": "application/json", **feed.headers}
-    return Call(f"/v1/feeds/{feed.name}", feed.path, headers, native(message.fact), (sent,), publisher)
+    body = native(carrier, [message.fact for message in messages])
+    return Call(f"/v1/feeds/{feed.name}", feed.path, headers, body, sent, publisher)
 
 
 def refusals(call: Call, status: int, body: bytes) -> list[str | None]:

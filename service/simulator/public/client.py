@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
 _MOST_BYTES: Final = 4 * 1024 * 1024  # of an answer
@@ -21,14 +21,21 @@ class Answer(NamedTuple):
 
 
 class Client:
-    """Asks one server, at `url`, a path below it included. Safe from any thread."""
+    """Asks one server, at `url`, a path below it included. A context manager; safe from any thread."""
 
     def __init__(self, url: str, seconds: float) -> None:
         self.url = url.rstrip("/")
         parts = urlsplit(self.url)
         self._secure, self._host, self._port = parts.scheme == "https", parts.hostname or "", parts.port
         self._path, self._seconds = parts.path, seconds
-        self._mine = threading.local()
+        self._mine, self._all = threading.local(), list[http.client.HTTPConnection]()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for connection in self._all:
+            connection.close()
 
     def post(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer | None:
         """None where no answer came: it is not known what became of the request."""
@@ -56,6 +63,7 @@ class Client:
         if known is None:
             kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
             known = self._mine.connection = kind(self._host, self._port, timeout=self._seconds)
+            self._all.append(known)
         return known
 
 

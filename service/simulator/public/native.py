@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from pydantic_core import to_json
@@ -63,6 +63,6 @@ _WORDS: Final[Mapping[str, Callable[[Fact], dict[str, Any]]]] = {"omniparcel": _
 CARRIERS: Final = frozenset(_WORDS)
 
 
-def native(fact: Fact) -> bytes:
-    """A scan of one of CARRIERS as that one posts it."""
-    return to_json(_WORDS[fact.data["carrier"]](fact))
+def native(carrier: str, facts: Sequence[Fact]) -> bytes:
+    """Scans of one of CARRIERS as that one posts them: an array of parcels, each with what is new of it."""
+    return to_json([_WORDS[carrier](fact) for fact in facts])

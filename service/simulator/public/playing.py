@@ -11,7 +11,7 @@ from typing import Final
 from service.simulator.messages import Message, Nature
 from service.simulator.options import Options
 from service.simulator.play import paced
-from service.simulator.public.calls import MOST_OF_A_BATCH, Call, batch, posted, single
+from service.simulator.public.calls import MOST_OF_A_BATCH, MOST_OF_A_POST, Call, batch, posted, single
 from service.simulator.public.native import OpenFeed
 from service.simulator.public.publishers import Publisher, publisher_of
 from service.simulator.public.sending import Sending
@@ -35,16 +35,17 @@ class Outbox:
         self._sending, self._feeds, self._tally, self._clock = sending, feeds, tally, clock
         self._pool = ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="publisher")
         self._batches: dict[Publisher, list[Message]] = defaultdict(list)
+        self._posts: dict[str, list[Message]] = defaultdict(list)  # by carrier
         self._others: list[Call] = []
         self._held, self._flushed_at = 0, clock()
 
     def put(self, message: Message) -> None:
         """Keep it for a moment; send what was kept when there is enough of it."""
-        feed = self._feeds.get(message.fact.data["carrier"]) if message.is_carriers else None
+        carrier: str = message.fact.data["carrier"] if message.is_carriers else ""
         if message.nature is Nature.INVALID:
             self._others.append(single(message))
-        elif feed is not None:
-            self._others.append(posted(feed, message))
+        elif carrier in self._feeds:
+            self._posts[carrier].append(message)
         elif message.is_binary:
             self._others.append(single(message))
         else:
@@ -61,6 +62,7 @@ class Outbox:
         """Send all that was kept, and wait for what is answered."""
         calls = [*self._calls()]
         self._batches.clear()
+        self._posts.clear()
         self._others.clear()
         for call, found in zip(calls, self._pool.map(self._sending.send, calls), strict=True):
             for message, refusal in zip(call.messages, found or (), strict=found is not None):
@@ -74,14 +76,21 @@ class Outbox:
     def _calls(self) -> Iterator[Call]:
         yield from self._others
         for publisher, messages in self._batches.items():
-            for begins in range(0, len(messages), MOST_OF_A_BATCH):
-                yield batch(publisher, messages[begins : begins + MOST_OF_A_BATCH])
+            for some in _pieces(messages, MOST_OF_A_BATCH):
+                yield batch(publisher, some)
+        for carrier, messages in self._posts.items():
+            for some in _pieces(messages, MOST_OF_A_POST):
+                yield posted(carrier, self._feeds[carrier], some)
 
     def _count(self, message: Message, way: str, refusal: str | None) -> None:
         self._tally.count(message, way)
         is_event = message.nature is not Nature.INVALID
         if is_event != (refusal is None):
             self._tally.refused[refusal or TAKEN] += 1
+
+
+def _pieces(messages: list[Message], most: int) -> Iterator[list[Message]]:
+    return (messages[begins : begins + most] for begins in range(0, len(messages), most))
 
 
 def play_publicly(

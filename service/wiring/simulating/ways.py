@@ -20,7 +20,7 @@ from service.settings.topics import INPUTS
 from service.simulator.options import Options, Topics
 from service.simulator.play import play
 from service.simulator.public.calls import CHECK
-from service.simulator.public.client import Answer, Client
+from service.simulator.public.client import Client
 from service.simulator.public.native import CARRIERS, SHOWN, OpenFeed
 from service.simulator.public.playing import play_publicly
 from service.simulator.public.publishers import Publisher
@@ -65,13 +65,14 @@ def way_in(
         if found is None:
             yield Way(f"playing on the input topics: {why}", partial(_play_on_topics, settings, now))
             return
-        client, feeds = Client(found, _ANSWER_SECONDS), open_feeds(settings)
+        feeds = open_feeds(settings)
+        with Client(found, _ANSWER_SECONDS) as client:
 
-        def played(options: Options, stop: Stop) -> Tally:
-            sending = Sending(client, minting.token, lambda: bool(stop))
-            return play_publicly(sending, feeds, options, lambda: bool(stop), now)
+            def played(options: Options, stop: Stop) -> Tally:
+                sending = Sending(client, minting.token, lambda: bool(stop))
+                return play_publicly(sending, feeds, options, lambda: bool(stop), now)
 
-        yield Way(f"playing through the API at {found}: {why}", played)
+            yield Way(f"playing through the API at {found}: {why}", played)
 
 
 def _play_on_topics(settings: Settings, now: Callable[[], float], options: Options, stop: Stop) -> Tally:
@@ -95,14 +96,14 @@ def open_feeds(settings: Settings) -> Mapping[str, OpenFeed]:
 def _found(settings: Settings, minting: Minting, stop: Stop, url: str | None) -> tuple[str | None, str]:
     """Where the API is, None where it is not there; and why that is so."""
     if url is not None:
-        _await(Client(url, _LOOK_SECONDS), stop)
+        _await(url, stop)
         _require_ours(url, minting)
         return url, "so it was asked"
     addresses = _addresses(settings)
     if not addresses:
         return None, f"no address of the API is set ({variable('http_port')} is 0)"
     for address in addresses:
-        if _is_there(Client(address, _LOOK_SECONDS)):
+        if _is_there(address):
             try:
                 _require_ours(address, minting)
             except ServiceError as error:
@@ -118,16 +119,17 @@ def _addresses(settings: Settings) -> list[str]:
     return [address for address in (local, settings.public_url) if address]
 
 
-def _is_there(client: Client) -> bool:
-    answer = client.get("/livez")
+def _is_there(url: str) -> bool:
+    with Client(url, _LOOK_SECONDS) as client:
+        answer = client.get("/livez")
     return answer is not None and answer.status == HTTPStatus.OK
 
 
-def _await(client: Client, stop: Stop) -> None:
+def _await(url: str, stop: Stop) -> None:
     until = time.monotonic() + _START_SECONDS
-    while not stop and not _is_there(client):
+    while not stop and not _is_there(url):
         if time.monotonic() > until:
-            raise Fatal(f"no API answers at {client.url}")
+            raise Fatal(f"no API answers at {url}")
         stop.wait(_NAP_SECONDS)
 
 
@@ -136,7 +138,8 @@ def _require_ours(url: str, minting: Minting) -> None:
     token = minting.token(_ASKING)
     headers = {"authorization": f"Bearer {token}", "content-type": "application/cloudevents+json"}
     # Valid or not: who has no token is told so first.
-    answer: Answer | None = Client(url, _ANSWER_SECONDS).post(CHECK, headers, b"{}")
+    with Client(url, _ANSWER_SECONDS) as client:
+        answer = client.post(CHECK, headers, b"{}")
     if answer is None or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise Fatal(f"what is at {url} does not answer as the API does")
     if answer.status == HTTPStatus.UNAUTHORIZED:

@@ -95,10 +95,13 @@ def test_where_the_api_is_another_services_it_plays_on_the_topics_and_says_so(si
     from service.adapters.postgres.migrations import migrate
 
     migrate(empty_database)
-    others = {"RETURNS_DATABASE_URL": empty_database, "RETURNS_HTTP_PORT": site.url.rpartition(":")[2]}
+    site.service.variables |= {
+        "RETURNS_DATABASE_URL": empty_database,
+        "RETURNS_HTTP_PORT": site.url.rpartition(":")[2],
+    }
 
-    unasked = site.service.done("simulate", "--returns", "2", "--rate", "0", **others)
-    asked = site.service.run("simulate", "--returns", "2", "--rate", "0", "--url", site.url, **others)
+    unasked = site.service.done("simulate", "--returns", "2", "--rate", "0")
+    asked = site.service.run("simulate", "--returns", "2", "--rate", "0", "--url", site.url)
 
     why = f"the API at {site.url} does not know the tokens of this database"
     assert unasked.splitlines()[0] == f"playing on the input topics: {why}"

@@ -112,7 +112,8 @@ def test_who_is_to_stop_waits_no_longer_and_says_that_it_is_not_known() -> None:
 
 
 def test_what_is_refused_is_told_message_by_message() -> None:
-    taken, wrong = {"status": "accepted"}, {"status": "invalid", "reason": "not_allowed", "faults": [{"path": "type"}]}
+    taken: dict[str, Any] = {"status": "accepted"}
+    wrong: dict[str, Any] = {"status": "invalid", "reason": "not_allowed", "faults": [{"path": "type"}]}
     call = call_of(VALID[:2])
 
     assert refusals(call, 207, answered(207, [taken, wrong]).body) == [None, "not_allowed at type"]
@@ -120,7 +121,10 @@ def test_what_is_refused_is_told_message_by_message() -> None:
     assert refusals(call, 401, b"no JSON") == ["HTTP 401"] * 2
     assert refusals(call, 200, answered(200, [taken]).body) == ["HTTP 200"] * 2, "an answer of other things"
     assert refusals(call, 500, answered(500, [taken, taken]).body) == ["HTTP 500"] * 2
-    feed = [{"state": "accepted"}, {"state": "invalid", "fault": {"path": "p", "reason": "bad_time"}}]
+    feed: list[dict[str, Any]] = [
+        {"state": "accepted"},
+        {"state": "invalid", "fault": {"path": "p", "reason": "bad_time"}},
+    ]
     assert refusals(call, 200, answered(200, feed).body) == [None, "bad_time at p"]
 
 
@@ -159,14 +163,14 @@ def test_a_carrier_posts_its_own_words_with_what_its_feed_asks_for() -> None:
     feed = load_feeds()["omniparcel"]
     scan = next(m for m in VALID if m.is_carriers and m.fact.data["carrier"] == "omniparcel")
 
-    signed = posted(OpenFeed("omniparcel-nz", feed.signature, "user:pass"), scan)
-    with_token = posted(OpenFeed("omniparcel"), scan)
+    signed = posted("omniparcel", OpenFeed("omniparcel-nz", feed.signature, "user:pass"), [scan])
+    with_token = posted("omniparcel", OpenFeed("omniparcel"), [scan])
 
     assert signed.path == "/v1/feeds/omniparcel-nz"
     assert signed.publisher is None
     assert feed.signature.is_of(("user:pass",), Request(dict(signed.headers), signed.body, None, NOW))
     assert with_token.publisher == Publisher("first-mile-omniparcel", "scan", publisher_of(scan.fact).bounds)
-    document = json.loads(signed.body)
+    (document,) = json.loads(signed.body)
     assert document["ConsignmentNo"] == scan.fact.data["tracking_number"]
     assert document["Events"][0]["OmniCode"] == scan.fact.data["code"]
     assert "pass" not in repr(OpenFeed("omniparcel", feed.signature, "user:pass"))
