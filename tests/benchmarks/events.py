@@ -43,6 +43,7 @@ CONNECTIONS = 16
 SIZES = (1, 50, 500)  # events a request
 _PIECE = 50_000  # events between two looks at the clock
 _RATE = 10_000_000
+_WARMING_SECONDS = 3.0  # connections to Kafka and PostgreSQL, tokens, code
 
 
 class Run(NamedTuple):
@@ -66,7 +67,7 @@ def run(bed: Bed, returns: int, seconds: float, repeats: int) -> dict[str, list[
             for name, (size, servers) in ways.items():
                 requests = _requests(events, tokens, size)
                 with _servers(service, servers) as ports, _file(requests) as file:
-                    _load(bed, ports, file, size, min(1.0, seconds))  # warms it up
+                    _load(bed, ports, file, size, _WARMING_SECONDS)
                     results[name].append(_load(bed, ports, file, size, seconds))
             print(f"run {repeat + 1} of {repeats} done", flush=True)
     return results

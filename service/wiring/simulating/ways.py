@@ -23,7 +23,7 @@ from service.simulator.public.calls import CHECK
 from service.simulator.public.client import Client
 from service.simulator.public.native import CARRIERS, SHOWN, OpenFeed
 from service.simulator.public.playing import play_publicly
-from service.simulator.public.publishers import Publisher
+from service.simulator.public.publishers import Publisher, everybody
 from service.simulator.public.sending import Sending
 from service.simulator.report import Tally
 from service.wire.feeds.enabled import load_enabled
@@ -96,6 +96,7 @@ def open_feeds(settings: Settings) -> Mapping[str, OpenFeed]:
 def _found(settings: Settings, minting: Minting, stop: Stop, url: str | None) -> tuple[str | None, str]:
     """Where the API is, None where it is not there; and why that is so."""
     if url is not None:
+        minting.prepare((_ASKING, *everybody()))  # meanwhile it may start
         _await(url, stop)
         _require_ours(url, minting)
         return url, "so it was asked"
@@ -108,6 +109,7 @@ def _found(settings: Settings, minting: Minting, stop: Stop, url: str | None) ->
                 _require_ours(address, minting)
             except ServiceError as error:
                 return None, str(error)
+            minting.prepare(everybody())
             return address, "it answers"
     return None, f"no API answers at {' or '.join(addresses)}"
 

@@ -10,8 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from deploy.local.stack import LocalStack
+from service.adapters.postgres.migrations import migrate
+from service.errors import Fatal
 from service.runtime.lifecycle import Stop
 from service.simulator.answer import Answer
 from service.simulator.messages import Nature
@@ -51,7 +54,7 @@ def told(client: httpx.Client, return_id: str) -> dict[str, Any]:
     return {"status": document["status"], **times}
 
 
-def test_a_world_comes_to_its_own_answer_through_the_public_ways_in(site: Site) -> None:
+def test_a_world_comes_to_its_own_answer_through_the_public_ways_in(site: Site, empty_database: str) -> None:
     settings, now = site.service.settings, time.time()
     answer = Answer(World(WORLD, lambda: now).messages())
 
@@ -89,22 +92,13 @@ def test_a_world_comes_to_its_own_answer_through_the_public_ways_in(site: Site) 
     assert unasked.splitlines()[0] == f"playing through the API at {site.url}: it answers"
     assert " /v1/events " in unasked
 
-
-def test_where_the_api_is_another_services_it_plays_on_the_topics_and_says_so(site: Site, empty_database: str) -> None:
-    """A token of one database is nobody's at the API of another."""
-    from service.adapters.postgres.migrations import migrate
-
+    # A token of one database is nobody's at the API of another.
     migrate(empty_database)
-    site.service.variables |= {
-        "RETURNS_DATABASE_URL": empty_database,
-        "RETURNS_HTTP_PORT": site.url.rpartition(":")[2],
-    }
-
-    unasked = site.service.done("simulate", "--returns", "2", "--rate", "0")
-    asked = site.service.run("simulate", "--returns", "2", "--rate", "0", "--url", site.url)
-
+    others = settings.model_copy(update={"database_url": SecretStr(empty_database), "http_port": int(port)})
     why = f"the API at {site.url} does not know the tokens of this database"
-    assert unasked.splitlines()[0] == f"playing on the input topics: {why}"
-    assert asked.returncode == 1
-    assert why in asked.stderr
-    assert not asked.stdout
+    with way_in(others, Stop()) as way:
+        assert way.told == f"playing on the input topics: {why}"
+    with way_in(others, Stop(), on_topics=True) as way:
+        assert way.told == "playing on the input topics: so it was asked"
+    with pytest.raises(Fatal, match=why), way_in(others, Stop(), site.url):
+        pass

@@ -15,7 +15,7 @@ from service.simulator.public.calls import batch, posted, refusals, single
 from service.simulator.public.client import Answer, Client
 from service.simulator.public.native import OpenFeed
 from service.simulator.public.playing import TAKEN, Outbox, play_publicly
-from service.simulator.public.publishers import Publisher, publisher_of
+from service.simulator.public.publishers import Publisher, everybody, publisher_of
 from service.simulator.public.sending import PATIENCE_SECONDS, Sending
 from service.simulator.report import Tally
 from service.simulator.world import World
@@ -140,6 +140,7 @@ def test_everybody_sends_with_a_token_of_their_own_and_nothing_is_lost_on_the_wa
     assert tally.messages == len(MESSAGES)
     assert {headers["authorization"] for _, headers, _ in server.asked} >= {"Bearer omnireturns", "Bearer hub-akl"}
     bound = {publisher_of(message.fact) for message in MESSAGES}
+    assert bound <= set(everybody())
     assert all(publisher.bounds.everything is None for publisher in bound)
     assert {publisher.scope for publisher in bound} == {"create", "scan", "hub"}
     wrong = sum(tally.refused.values())
