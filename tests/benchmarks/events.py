@@ -41,7 +41,7 @@ from tests.support.waiting import eventually
 
 CONNECTIONS = 16
 SIZES = (1, 50, 500)  # events a request
-_PIECE = 50_000  # events between two looks at the clock
+_PIECE = 20_000  # events between two looks at the clock
 _RATE = 10_000_000
 _WARMING_SECONDS = 3.0  # connections to Kafka and PostgreSQL, tokens, code
 
