@@ -370,6 +370,9 @@ def test_two_stations_share_a_connote_by_its_number_and_each_exports_its_own(
     eventually(lambda: [status(site, each) for each in ("T-1", "T-2")] == ["RDBTC", "RDBTC"], 30)
     second.get_by_role("button", name="Put aside").click()
     scan(first, "CN-TWO", "Delivered already", "stop")
+    # The second one has it open: nothing goes under it any more.
+    scan(second, "CN-TWO", "Delivered already", "stop")
+    scan(second, "P-0", "Delivered already", "stop")
 
 
 def test_what_the_service_refuses_is_shown_and_a_token_that_was_revoked_costs_no_scan(

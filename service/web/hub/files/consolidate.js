@@ -55,9 +55,10 @@ export class Consolidation {
   async scan(number) {
     const connote = await this.current();
     if (!connote) return this.choose(number);
+    if (connote.ended) return this.station.stop("delivered", connote.connote);
     if (connote.closed) return this.station.stop("closed_before", connote.connote);
     const found = await this.station.lookUp(number);
-    const others = (await this.all()).filter((each) => !each.exported);
+    const others = (await this.all()).filter((each) => !each.exported && !each.ended);
     const verdict = consolidate(found, connote, others);
     if (verdict.does) await this.pack(connote, verdict.parcel);
     if (verdict.signal === STOP) await this.station.records.stopped(verdict.say, number);
@@ -101,7 +102,8 @@ export class Consolidation {
     this.open = known.connote;
     const connote = await this.refreshed(known);
     const { before } = connote;
-    if (isMixed(connote)) await this.mixed(connote);
+    if (connote.ended) await this.station.stop("delivered", connote.connote);
+    else if (isMixed(connote)) await this.mixed(connote);
     else if (before && !connote.closed) {
       this.station.say({ signal: LOOK, say: "joined", parcel: null, values: before }, connote.connote);
     } else this.station.say({ signal: GOOD, say: connote.closed ? "closed" : "opened", parcel: null, values: connote }, connote.connote);
@@ -112,14 +114,15 @@ export class Consolidation {
     return this.station.asked(() => this.station.service.connote(number));
   }
 
-  // With what was exported under it meanwhile, by this station or another one.
+  // With what was exported under it meanwhile, by this station or another one; `ended`: it was delivered, so that nothing goes under
+  // it any more, and what lies in it may go into another.
   async refreshed(connote) {
     const shared = await this.shared(connote.connote);
     if (!shared) return connote;
     const { members: count, exported, retailer, destination_country } = shared;
     const before = count ? { count, ...exported, retailer, destination_country } : null;
     const place = before && !connote.members.length ? { retailer, destination_country } : {};
-    const now = { ...connote, ...place, before };
+    const now = { ...connote, ...place, before, ended: ENDED.includes(shared.state) };
     await this.save(now);
     return now;
   }
@@ -156,6 +159,7 @@ export class Consolidation {
     const connote = await this.refreshed(known);
     const { destination_country, members, mawb } = connote;
     if (!members.length) await station.stop("empty", connote.connote);
+    else if (connote.ended) await station.stop("delivered", connote.connote);
     else if (isMixed(connote)) await this.mixed(connote);
     else if (!(await this.takeOut(connote))) {
       const data = { connote: connote.connote, ...(mawb && { mawb }), ...(destination_country && { destination_country }) };
