@@ -149,6 +149,12 @@ def world() -> Sequence[dict[str, Any]]:
         event(journals.DS, "ds-9", "11:00", return_id="R-9001", **hub),
         creation("R-1005"),
         event(journals.DS, "ds-5", "11:00", return_id="R-1005", **hub),
+        creation("R-1006"),  # under two connotes, and under way again after its delivery at the hub
+        scan("DELIVERED", "09:30", "R-1006"),
+        scan("COLLECTED", "09:45", "R-1006"),
+        event(journals.RP, "rp-6", "12:00", return_id="R-1006", **hub),
+        event(journals.RE, "re-6", "13:00", return_id="R-1006", connote="CN-1", **hub),
+        event(journals.RE, "re-6b", "13:30", return_id="R-1006", connote="CN-2", **hub),
     )
 
 
