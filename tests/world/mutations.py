@@ -66,6 +66,18 @@ def _with_logs_that_are_cut(seed: int) -> Plan:
     return Plan(seed, faults)
 
 
+def _with_a_log_that_is_cut_again(seed: int) -> Plan:
+    """The first topic's log loses its end several times in a row, and the database its last commits before and after."""
+    random = Random(seed * 7 + 1)
+    at, other = random.randint(2, 8), random.randint(10, 20)
+    faults: dict[tuple[str, int], float] = {("log_cut", other): 2.0, ("log_cut", at): 0.0, ("log_cut", at + 1): 0.0}
+    if random.random() < 0.5:
+        faults["log_cut", at + 2] = 0.0
+    faults["server_loses", random.randint(1, 4)] = 10.0
+    faults["server_loses", random.randint(5, 14)] = 3.0
+    return Plan(seed, faults)
+
+
 def _rewritten(owner: Any, name: str, *changes: tuple[str, str]) -> Any:
     """A patch: the function with these pieces of its text replaced."""
     function = inspect.getattr_static(owner, name)
@@ -284,8 +296,8 @@ MUTATIONS: Final = (
     Mutation(
         "the place where a log was cut kept without its epoch",
         _cut_without_its_epoch,
-        seen=484,
-        draws=_with_logs_that_are_cut,
+        seen=503,
+        draws=_with_a_log_that_is_cut_again,
     ),
 )
 
