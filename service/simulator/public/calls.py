@@ -62,10 +62,10 @@ def refusals(call: Call, status: int, body: bytes) -> list[str | None]:
     except ValueError:
         document = None
     items = document.get("items") if isinstance(document, dict) else None
-    if status < HTTPStatus.BAD_REQUEST and isinstance(items, list) and len(items) == len(call.messages):
-        return [_refusal(item) for item in items]
-    if status == HTTPStatus.UNPROCESSABLE_ENTITY and isinstance(items, list) and len(items) == len(call.messages):
-        return [_refusal(item) or "invalid" for item in items]
+    is_taken = status < HTTPStatus.BAD_REQUEST
+    tells_of_each = is_taken or status == HTTPStatus.UNPROCESSABLE_ENTITY
+    if tells_of_each and isinstance(items, list) and len(items) == len(call.messages):
+        return [_refusal(item) or (None if is_taken else "invalid") for item in items]
     return [f"HTTP {status}"] * len(call.messages)
 
 

@@ -128,13 +128,13 @@ def test_they_are_what_a_full_count_gives(
         assert travelling(database) == travelling_by_history(database)
     before = travelling(database)
     assert {row[3] > 0 for row in before} == {row[4] > 0 for row in before} == {True, False}
-    assert {status for _, status in kept(database)[0]} >= {"RR", "RDBTC"}
 
     project(*voids(database, 0.3, seed=33), rows=rows)
     assert travelling(database) == travelling_by_history(database) != before
 
     figures = kept(database)
     assert figures == recounted(database)
+    assert {status for _, status in figures[0]} >= {"RR", "RDBTC"}
     assert sum(figures[0].values()) == 150
 
 
