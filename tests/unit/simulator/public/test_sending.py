@@ -118,6 +118,9 @@ def test_what_is_refused_is_told_message_by_message() -> None:
 
     assert refusals(call, 207, answered(207, [taken, wrong]).body) == [None, "not_allowed at type"]
     assert refusals(call, 422, answered(422, [wrong, wrong]).body) == ["not_allowed at type"] * 2
+    assert refusals(call, 422, answered(422, [taken, wrong]).body) == ["invalid", "not_allowed at type"], (
+        "nothing was taken"
+    )
     assert refusals(call, 401, b"no JSON") == ["HTTP 401"] * 2
     assert refusals(call, 200, answered(200, [taken]).body) == ["HTTP 200"] * 2, "an answer of other things"
     assert refusals(call, 500, answered(500, [taken, taken]).body) == ["HTTP 500"] * 2
