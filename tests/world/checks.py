@@ -31,6 +31,7 @@ _ORDER: Final = ("RC", "RT", "RDTPF", "DS", "RP", "RE", "RDBTC", "RR")
 # Nobody is told yet that these are over.
 _FOR_GOOD: Final = {"tracking_number_in_use"}
 _YEAR_2000: Final = 946_684_800_000_000  # microseconds
+_FAR: Final = 100_000  # seconds; more than one jump of the clock
 Told = tuple[str, str, str, str | None, bool]
 
 
@@ -139,6 +140,8 @@ class Checks:
         """What the row's message means."""
         event = self._meant(row).event
         assert event is not None
+        if event.is_ahead and self._world.skew > _FAR:  # whose clock had jumped when it came, nobody knows by now
+            event = replace(event, is_ahead=bool(row["is_ahead"]))
         if row["code"] == LATER_CODE and row["milestone"] is not None:
             milestone, effect = Milestone.RT, Effect.COLLECTED
             return replace(event, sense=Sense.ASSERTS, milestone=milestone, unmapped_because=None, effect=effect)

@@ -65,6 +65,7 @@ class Workload:
     def __init__(self, plan: Plan) -> None:
         self._random = Random(plan.seed * 2 + 7)
         self._reuse = Random(plan.seed * 2 + 8)  # of its own, so that the rest of a seed stays what it is
+        self._odd = Random(f"odd {plan.seed}")  # likewise
         self._count = self._garbled = 0
         self.said: list[Said] = []
         self._make()
@@ -82,7 +83,7 @@ class Workload:
             # Now and then it is an earlier consignment's, or one that comes much later.
             for days in random.choice(((6,), (6,), (), (0, 6), (6, 150), (0,), (0, 150))):
                 made.append(self._delivery(connote, len(made), days))
-        made = self._reused(made)
+        made = self._ahead(self._reused(made))
         # Mostly in the order in which it happened, with a part out of it.
         made.sort(key=lambda each: each.event.at if each.event else 0)
         for _ in range(random.choice((0, 2, 10))):
@@ -109,6 +110,17 @@ class Workload:
             made[number] = replace(made[number], value=json.dumps(envelope).encode(), event=event)
         return made
 
+    def _ahead(self, made: list[Said]) -> list[Said]:
+        """Now and then a clock is ahead: of when the world begins by more than one of its jumps, by less than is invalid."""
+        if self._odd.random() < 0.25:
+            number = self._odd.randrange(len(made))
+            at = (int(EPOCH) + self._odd.randint(28, 44) * 3600) * 1_000_000
+            each = made[number]
+            assert each.event is not None
+            value = json.dumps(json.loads(each.value) | {"time": _time(at)}).encode()
+            made[number] = replace(each, value=value, event=replace(each.event, at=at, is_ahead=True))
+        return made
+
     def _in_transactions(self, made: list[Said]) -> list[Said]:
         random, said, txn = self._random, list[Said](), 0
         uses = random.random() < 0.4
@@ -127,13 +139,12 @@ class Workload:
         return said
 
     def _said(self, topic: str, kind: str, subject: str, type_: str, event: Event, data: dict[str, Any]) -> Said:
-        at = datetime.fromtimestamp(event.at / 1e6, UTC).isoformat().replace("+00:00", "Z")
         envelope = {
             "specversion": "1.0",
             "id": event.id,
             "source": event.source,
             "type": type_,
-            "time": at,
+            "time": _time(event.at),
             "datacontenttype": "application/json",
             "data": data,
         }
@@ -155,12 +166,15 @@ class Workload:
 
         for copies in range(random.choice((1, 1, 1, 2))):
             label_ = label if copies == 0 or random.random() < 0.7 else f"TN-9{return_id[-2:]}"
-            attributes = Attributes("acme", route, "generic", label_)
+            retailer, said_route = "acme", route
+            if copies and self._odd.random() < 0.4:  # they contradict each other
+                retailer, said_route = self._odd.choice((("zenith", route), ("acme", self._odd.choice(tuple(Route)))))
+            attributes = Attributes(retailer, said_route, "generic", label_)
             event = Event("/portal", next(ids), next_at(), Sense.ASSERTS, Milestone.RC, None, attributes)
             data = {
                 "return_id": return_id,
-                "retailer": "acme",
-                "route": route.value,
+                "retailer": retailer,
+                "route": said_route.value,
                 "carrier": "generic",
                 "tracking_number": label_,
             }
@@ -214,6 +228,10 @@ class Workload:
         topic = self._random.choice(INPUTS)
         self._garbled += 1
         return Said(0, topic, b"R-000", b"{%d" % self._garbled, "none", "", None)
+
+
+def _time(at: int) -> str:
+    return datetime.fromtimestamp(at / 1e6, UTC).isoformat().replace("+00:00", "Z")
 
 
 def _numbered(each: Said, number: int, in_txn: int) -> Said:

@@ -87,7 +87,8 @@ def country(value: object) -> str | None:
     if not isinstance(value, str):
         return None
     said = value.strip().upper()
-    return _COUNTRIES.get(said, said) if is_country(said) else None
+    meant = _COUNTRIES.get(said, said)
+    return meant if is_country(meant) else None
 
 
 def order_number(data: Mapping[str, Any]) -> str | None:

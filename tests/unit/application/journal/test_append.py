@@ -257,14 +257,15 @@ def test_labels_of_new_returns_and_of_known_ones_are_found_in_one_batch() -> Non
     assert journal.recorded("R-0002") == ["R-0002-rc", "R-0002-COLLECTED-10:00"]
 
 
-def test_a_duplicate_that_names_a_label_of_nobody_does_not_find_it_taken() -> None:
+def test_a_creation_of_a_known_name_with_another_label_is_no_duplicate_and_claims_it() -> None:
     journal = MemoryJournal([])
     write(journal, creation("R-0001"))
 
-    outcome = write(journal, creation("R-0001", tracking_number="TR-0077") | {"id": "R-0001-rc"})
+    outcome = write(journal, creation("R-0001", tracking_number="TR-0077"), creation("R-0001"))
 
     assert dict(outcome.duplicates) == {"in": 1}
-    assert "generic/TR-0077" not in journal.tables.labels
+    assert journal.recorded("R-0001") == ["R-0001-rc", "R-0001-rc"]
+    assert journal.tables.labels["generic/TR-0077"] == 1
 
 
 def test_a_batch_that_places_nothing_says_so_and_is_a_batch() -> None:

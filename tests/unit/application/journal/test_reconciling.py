@@ -183,7 +183,8 @@ def test_what_they_held_is_recorded_with_the_changes_from_there_and_the_place_th
     assert (row.return_no, event.source, event.id, event.sense) == (1, SOURCE, "R-1/run", Sense.RECONCILES)
     assert event.at == 1_795_608_000_250_000
     assert (inbound.kind.value, inbound.subject, inbound.type) == ("return", "R-1", RECONCILED)
-    assert inbound.data.startswith(b'{"return_id":"R-1","published":{"return_id":"R-1"')
+    assert inbound.data.startswith(b'{"published":{')
+    assert inbound.data.endswith(b'"version":2},"return_id":"R-1"}')
     assert (record.topic, record.partition, record.offset, record.timestamp) == STOOD
     assert [(change.kind.value, change.milestone) for change in row.entry.changes] == [
         ("revoked", "DS"),
@@ -199,7 +200,7 @@ def test_of_a_return_of_which_they_held_nothing_no_place_says_so() -> None:
     row = entry_of(known, known.state, "run", NOW)
 
     record = row.arrival.record
-    assert row.arrival.inbound.data == b'{"return_id":"R-1","published":null}'
+    assert row.arrival.inbound.data == b'{"published":null,"return_id":"R-1"}'
     assert (record.topic, record.partition, record.offset, record.timestamp) == ("", 0, 0, 1_795_608_000_250)
     assert row.entry.state.version == 1
 
