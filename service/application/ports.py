@@ -13,6 +13,7 @@ from service.domain.journey import Entry, State
 from service.domain.rules import Rules
 from service.wire.inbound import Inbound
 from service.wire.record import Record
+from service.wire.rows.unheard import Unheard
 
 Partition = tuple[str, int]  # a topic and the number of one of its partitions
 
@@ -177,7 +178,7 @@ class Transaction(Protocol):
 
 
 class SweepTransaction(Transaction, Protocol):
-    """A transaction that may also move the sweep's cursor."""
+    """A transaction that may also move the sweep's cursor, and knows which voids named nothing when they came."""
 
     def begin_sweep(self, batches: int, events: int) -> Swept | None:
         """What the next so many batches left to do, so many events at most, parked ones taken out.
@@ -187,6 +188,12 @@ class SweepTransaction(Transaction, Protocol):
 
     def end_sweep(self, upto: int) -> None:
         """Move the sweep's cursor."""
+
+    def due_voids(self, limit: int) -> list[Unheard]:
+        """The next voids that named nothing when they were recorded, an hour ago or longer."""
+
+    def forget_voids(self, due: Sequence[Unheard]) -> None:
+        """They were looked at; after `append`."""
 
 
 class Journal(Protocol):

@@ -28,8 +28,8 @@ FACTS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def is_firm(event: Event) -> bool:
-    """Whether it stays when its name is voided: a void, and a creation where none contradicts it."""
-    return event.milestone is RC or event.sense is Sense.VOIDS
+    """Whether it stays when its name is voided: a void, what is said of one, and a creation where none contradicts it."""
+    return event.milestone is RC or event.sense is Sense.VOIDS or event.unheard is not None
 
 
 def fact_of(event: Event) -> bytes:
@@ -52,6 +52,7 @@ class Names:
         self._events: dict[bytes, list[Event]] = {}
         self._known: dict[bytes, Event] = {}  # by identity, as understood now
         self._again: set[bytes] = set()
+        self._unheard: set[bytes] = set()
         self._facts: dict[bytes, tuple[set[bytes], set[bytes]]] = {}  # those of events that stay, and all
 
     def take(self, event: Event, name: bytes, identity: bytes) -> Event | None:
@@ -66,9 +67,16 @@ class Names:
             self._known[identity] = event
             return known
         self._known[identity] = event
+        if event.unheard is not None:
+            self._unheard.add(key_digest(*event.unheard))
         self._events.setdefault(name, []).append(event)
         self._note_fact(event, name)
         return None
+
+    @property
+    def has_unheard(self) -> bool:
+        """Whether an hour after a void there was no event of the name that it gives, and there is none now."""
+        return any(name not in self._events for name in self._unheard)
 
     def is_repeated(self, event: Event) -> bool:
         """Whether it was taken in more than once."""

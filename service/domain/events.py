@@ -76,7 +76,8 @@ class Event:
     (`source`, `id`) is its name, which other events may have too that say something else in other `words`. `at` is when it happened, in microseconds since 1970-01-01 UTC. `milestone` is set where `sense` is ASSERTS;
     `attributes` with RC, `connote` with RE and RDBTC, `voids` (the source and id of the mistaken event) with VOIDS.
     `location` is opaque to the domain, `effect` is a scan's. `unmapped_because` tells an unknown code from an unknown carrier. `published` is
-    set with RECONCILES. `is_ahead` says that it lay in the future when it came, by more than clocks differ.
+    set with RECONCILES. `is_ahead` says that it lay in the future when it came, by more than clocks differ. `unheard` is the
+    name that a void gave, and that no event had an hour after it: the service's own row says so.
     """
 
     source: str
@@ -93,6 +94,7 @@ class Event:
     effect: Effect | None = None
     words: Words = NO_WORDS
     is_ahead: bool = False
+    unheard: tuple[str, str] | None = None
 
     @property
     def key(self) -> bytes:

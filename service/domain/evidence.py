@@ -31,6 +31,7 @@ VAIN_VOID: Final = 512  # a void of what cannot be voided
 REUSED: Final = 1024  # a name by which more than one fact is told
 CONFLICT: Final = 2048  # creations that differ in retailer or route
 AHEAD: Final = 4096  # an event that lay in the future when it came
+UNHEARD: Final = 8192  # a void of a name that no event had an hour later, nor has now
 
 UNMAPPED: Final[Mapping[Reason | None, int]] = {
     Reason.UNKNOWN_CODE: UNKNOWN_CODE,

@@ -18,6 +18,7 @@ from service.domain.evidence import (
     SENT_BACK,
     TWO_CONNOTES,
     UNCLAIMED,
+    UNHEARD,
     UNKNOWN_CARRIER,
     UNKNOWN_CODE,
     VAIN_VOID,
@@ -35,6 +36,7 @@ CIRCUMSTANCES: Final[tuple[Reason, ...]] = (
     Reason.ID_REUSED,
     Reason.CREATION_CONFLICT,
     Reason.CLOCK_AHEAD,
+    Reason.VOID_WITHOUT_EVENT,
 )
 """What is to be seen beside events that count: several of them together, or one that says what can hardly be."""
 
@@ -53,6 +55,7 @@ _BY_FLAG: Final = (
     (REUSED, Reason.ID_REUSED),
     (CONFLICT, Reason.CREATION_CONFLICT),
     (AHEAD, Reason.CLOCK_AHEAD),
+    (UNHEARD, Reason.VOID_WITHOUT_EVENT),
 )
 
 

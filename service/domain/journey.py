@@ -149,7 +149,14 @@ def _record(state: State, event: Event, key: bytes, seen: bytes, whole: Whole | 
     before, against = state.evidence, None
     named = event.voids is not None and _names_known(state, key, key_digest(*event.voids))
     # What it knows was found by other rules, or one of two events is void, or more is to be known.
-    if (state.rules != mark and state.seq) or named or key in state.voided or needs_past(before, event):
+    is_said_of_void = event.unheard is not None
+    if (
+        (state.rules != mark and state.seq)
+        or named
+        or is_said_of_void
+        or key in state.voided
+        or needs_past(before, event)
+    ):
         return _record_whole(state, event, seen, _needed(whole), mark)
     voided, evidence = state.voided, before
     if event.voids is not None:

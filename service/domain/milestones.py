@@ -74,6 +74,7 @@ class Reason(StrEnum):
     ID_REUSED = "id_reused"  # one source and id tell of more than one fact; all of them count
     CREATION_CONFLICT = "creation_conflict"  # two creations name another retailer or route; the earliest counts
     CLOCK_AHEAD = "clock_ahead"  # an event lay in the future when it came; it counts
+    VOID_WITHOUT_EVENT = "void_without_event"  # a void of a name that no event has, an hour after it came
     VOIDED = "voided"  # a void came before the event itself
     NOT_VOIDABLE = "not_voidable"  # a creation or a void cannot be voided
     TRACKING_NUMBER_IN_USE = "tracking_number_in_use"  # another return claimed the pair first; the event counts

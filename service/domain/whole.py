@@ -24,6 +24,7 @@ from service.domain.evidence import (
     SENT_BACK,
     STRAY,
     TWO_CONNOTES,
+    UNHEARD,
     UNMAPPED,
     VAIN_VOID,
     VOIDS_UNLISTED,
@@ -202,6 +203,7 @@ class Whole:
         if any(not self.is_out(event) for event in self._ahead.values()):
             flags |= AHEAD
         flags |= (REUSED if self._names.reused else 0) | (CONFLICT if self._creations.contradict else 0)
+        flags |= UNHEARD if self._names.has_unheard else 0
         return flags | (VAIN_VOID if any(self._stay(target) for target in self._vain) else 0)
 
     def _note_vain(self, target: bytes) -> None:

@@ -82,6 +82,12 @@ EXPLANATIONS: Final[dict[Reason, Explanation]] = {
         "The event counts at the time that it names. Have its publisher set its clock or its time zone right; "
         "void what is wrong, and send it again with the right time and a new id.",
     ),
+    Reason.VOID_WITHOUT_EVENT: Explanation(
+        "A void names an event of its return by the source and the id that it was published with, letter for "
+        "letter, and an hour after this one came the return has none of that name.",
+        "Find the event that was meant in the return's history, and void it by its exact source and id. If it is "
+        "still to come, nothing: it is void already, and this resolves by itself.",
+    ),
     Reason.VOIDED: Explanation(
         "The event had been declared a mistake before it arrived.",
         "Nothing, if it was one. If it is right after all, send it again with a new id.",

@@ -22,6 +22,7 @@ from service.wire.judging.descriptions import forgiven, location_of, order_numbe
 from service.wire.judging.publishers import Publishers
 from service.wire.reasons import Invalid
 from service.wire.record import Record
+from service.wire.rows.unheard import UNHEARD
 from service.wire.times import instant, local_micros
 
 FUTURE_LIMIT_HOURS: Final = 48
@@ -263,7 +264,8 @@ def _shared(text: str) -> str:
 
 def words_of(event_type: str, data: Mapping[str, Any], said: bytes) -> Words:
     """What an event says; `said` is its data as JSON with sorted members."""
-    return Words(event_type, said, not (event_type == models.CARRIER_SCANNED and data.get("local_time")))
+    is_timed = event_type != UNHEARD and not (event_type == models.CARRIER_SCANNED and data.get("local_time"))
+    return Words(event_type, said, is_timed)
 
 
 def attributes_of(data: Mapping[str, Any]) -> Attributes:

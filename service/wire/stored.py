@@ -37,6 +37,7 @@ from service.wire.models import (
 )
 from service.wire.record import Record
 from service.wire.rows.reconciled import RECONCILED, of_event
+from service.wire.rows.unheard import UNHEARD
 
 # Takes named tuples and enumerations as they are, and gives them back, in half the time that others need for plain ones.
 _encode: Final = Encoder().encode
@@ -193,6 +194,8 @@ def _plain_event(
         return Event(source, event_id, at, Sense.VOIDS, voids=(data["source"], data["id"]))
     if event_type == RECONCILED:
         return Event(source, event_id, at, Sense.RECONCILES, published=of_event(data))
+    if event_type == UNHEARD:
+        return Event(source, event_id, at, Sense.INFORMS, unheard=(data["source"], data["id"]))
     if milestone is None:
         because = Reason(reason) if reason is not None and verdict == Verdict.UNMAPPED else None
         sense = Sense.INFORMS if because is None else Sense.UNMAPPED

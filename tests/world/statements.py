@@ -16,7 +16,7 @@ from service.wire.stored import from_micros, to_micros
 from tests.world.postgres import ModelConnection, Row, Tx
 
 _PG_EPOCH: Final = 946_684_800_000_000
-_FILES: Final = ("journal.sql", "batch_log.sql", "search.sql", "letters.sql", "verify.sql", "fuses.sql")
+_FILES: Final = ("journal.sql", "batch_log.sql", "search.sql", "letters.sql", "verify.sql", "fuses.sql", "unheard.sql")
 _LISTED: Final = ("journal.sql", "batch_log.sql", "letters.sql")
 _TEXTS: Final = {file: load_queries(file, LISTS) if file in _LISTED else load_queries(file) for file in _FILES}
 _COLUMNS: Final = re.compile(r"AS new \(([^)]*)\)", re.DOTALL)
@@ -306,6 +306,12 @@ def _bury(tx: Tx, params: Any) -> Iterator[Any]:
 def _mend_fuses(tx: Tx, params: Any) -> Iterable[Any]:
     del tx, params
     return ()  # no fuse blows here: so few are invalid
+
+
+@_does("unheard.sql", "watch", "due", "forget", writes=True)
+def _hear(tx: Tx, params: Any) -> Iterable[Any]:
+    del tx, params
+    return ()  # no history lasts for an hour
 
 
 @_does("journal.sql", "lock", writes=True)

@@ -22,6 +22,7 @@ from service.wire.carriers import CarrierCode, CarrierTables
 from service.wire.judging.descriptions import not_understood
 from service.wire.models import EVENT_VOIDED, RETURN_CREATED, SLUG_PATTERN, compiled
 from service.wire.rows.reconciled import RECONCILED
+from service.wire.rows.unheard import UNHEARD
 from service.wire.stored import to_micros
 
 # The kinds of number that the search knows, as filters of the list have them.
@@ -107,7 +108,7 @@ class EventView(NamedTuple):
     @property
     def can_be_voided(self) -> bool:
         """A creation or a void cannot be, nor what is void already, nor what the service itself has noted."""
-        return self.row.type not in (RETURN_CREATED, EVENT_VOIDED, RECONCILED) and not self.is_voided
+        return self.row.type not in (RETURN_CREATED, EVENT_VOIDED, RECONCILED, UNHEARD) and not self.is_voided
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Final
 
-from service.application.journal import sweep
+from service.application.journal import sweep, unheard
 from service.application.ports import Journal, Partition, Source, WhileWaiting
 from service.errors import Fatal
 from service.runtime.ingest.assignment import Assignment
@@ -76,6 +76,7 @@ class Upkeep:
         if self._is_due("tidy", _TIDY_SECONDS):
             self._last["tidy"] = self._clock()
             self._journal.extend()
+            unheard.look(self._journal)
             self._tidy()
         if not self.is_due:
             return

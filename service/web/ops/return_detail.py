@@ -25,6 +25,7 @@ from service.wire.models import (
     compiled,
 )
 from service.wire.rows.reconciled import RECONCILED
+from service.wire.rows.unheard import UNHEARD
 
 _ROWS: Final = 50
 _MOST_PARKED: Final = 20
@@ -40,6 +41,7 @@ TYPES: Final = {
     CONNOTE_DELIVERED: "delivered",
     EVENT_VOIDED: "voided",
     RECONCILED: "reconciled",
+    UNHEARD: "unheard",
 }
 
 

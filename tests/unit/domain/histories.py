@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -68,6 +68,14 @@ def story(text: str, *, attributes: Attributes = ACME) -> list[Event]:
 def void(target: Key, *, at: int = 99, source: str = "ops", id: str | None = None) -> Event:  # noqa: A002
     """The event that declares `target` a mistake."""
     return Event(source, id or f"void {target}", at, Sense.VOIDS, voids=target)
+
+
+def unheard(name: Key) -> Event:
+    """The service's own row: no event had this name an hour after a void of it."""
+    words = Words(
+        "com.omnirps.return.void-unheard.v1", json.dumps({"source": name[0], "id": name[1]}).encode(), is_timed=False
+    )
+    return Event("/service", f"unheard {name}", 999 * DAY, Sense.INFORMS, words=words, unheard=name)
 
 
 def key_of(event: Event) -> Key:
@@ -188,6 +196,12 @@ class _Player:
         for key in self.to_remap.keys() & self.known.keys():
             self._decide(re_evaluate, self.to_remap.pop(key))
 
+    def pass_hour(self) -> None:
+        """The service says of voids that named nothing that they still do."""
+        names = {key_of(event) for event in self.known.values()}
+        for name in sorted({event.voids for event in self.known.values() if event.voids is not None} - names):
+            self._record(unheard(name))
+
     def _record(self, event: Event) -> None:
         self._decide(record, event)
 
@@ -209,11 +223,16 @@ class _Player:
         self.state = entry.state
 
 
-def play(arrivals: Iterable[Arrival], *, parks: bool = True) -> Played:
-    """Record them one by one; before the creation is known the others wait, unless `parks` is off."""
+def play(arrivals: Iterable[Arrival], *, parks: bool = True, hours: Container[int] = ()) -> Played:
+    """Record them one by one; before the creation is known the others wait, unless `parks` is off.
+
+    An hour passes after those whose places are in `hours`.
+    """
     player = _Player(parks=parks)
-    for arrival in arrivals:
+    for place, arrival in enumerate(arrivals):
         player.arrive(arrival)
+        if place in hours:
+            player.pass_hour()
     return Played(player.steps, player.state, player.duplicates)
 
 

@@ -57,6 +57,12 @@ def kept_by(arrivals: Sequence[Arrival]) -> tuple[list[str], list[bytes]]:
     return [each.inbound.subject for each in arrivals], [each.inbound.event.identity for each in arrivals]
 
 
+def parked_by(arrivals: Sequence[Arrival]) -> tuple[list[str], list[str], list[bytes], list[str | None]]:
+    """The same with the kind of what parked events wait for, and why no table knows their code."""
+    kinds = [each.inbound.kind.value for each in arrivals]
+    return kinds, *kept_by(arrivals), [each.inbound.event.unmapped_because for each in arrivals]
+
+
 def others(arrivals: Iterable[Arrival], kept: Iterable[tuple[str, UUID | None, int, int]]) -> list[Arrival]:
     """The arrivals whose coordinates are not among those that were kept now."""
     now = set(kept)

@@ -19,10 +19,12 @@ from service.adapters.postgres.journal.rows import (
     kept_by,
     order_of_rows,
     others,
+    parked_by,
     pieces,
     published_at,
     topic_ids,
 )
+from service.adapters.postgres.journal.unheard import UnheardVoids
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.session import SESSION
 from service.application.ports import (
@@ -56,7 +58,7 @@ _IMPATIENT: Final = "50ms"
 _Q: Final = load_queries("journal.sql", LISTS)
 
 
-class PostgresTransaction:
+class PostgresTransaction(UnheardVoids):
     """`ports.SweepTransaction`.
 
     One that `is_contended` expects other workers on the same returns: it trusts no state in memory, and takes turns.
@@ -198,7 +200,7 @@ class PostgresTransaction:
         self.has_collided |= len(won) < len(first)
         # Nobody can have built on a first row that is not committed, so the rest cannot collide.
         self._copy("copy_history", [row for row in rest if row.return_no in won])
-        self._note(row for row in rows if row.return_no in won)
+        self._note([row for row in rows if row.return_no in won])
         return first.keys() - won
 
     @contextmanager
@@ -208,11 +210,10 @@ class PostgresTransaction:
         # Not TO DEFAULT: that would be the server's.
         set_local(self._connection, "lock_timeout", SESSION["lock_timeout"])
 
-    def _note(self, rows: Iterable[HistoryRow]) -> None:
+    def _note(self, rows: Sequence[HistoryRow]) -> None:
         """The states after these rows, which stand in order."""
-        states = self._states
-        for row in rows:
-            states[row.return_no] = row.entry.state
+        self._states.update((row.return_no, row.entry.state) for row in rows)
+        self._watch(rows)
 
     def _copy(self, name: str, rows: Iterable[HistoryRow]) -> None:
         with self._connection.cursor() as cursor, cursor.copy(_Q[name]) as copy:
@@ -223,8 +224,7 @@ class PostgresTransaction:
                 write_row(copied(row, batch_id))
 
     def park(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
-        kinds = [a.inbound.kind.value for a in arrivals]
-        kept = self._rows("park", str(self._batch_id), kinds, *kept_by(arrivals), *sent(arrivals))
+        kept = self._rows("park", str(self._batch_id), *parked_by(arrivals), *sent(arrivals))
         return others(arrivals, kept)
 
     def keep_deliveries(self, arrivals: Sequence[Arrival]) -> list[Arrival]:

@@ -4,9 +4,11 @@
 -- Whether an event lay in the future when it came, by more than clocks differ; null: no.
 ALTER TABLE history ADD COLUMN is_ahead boolean;
 
--- A digest of a waiting event's name and of what it says; empty in rows from before this.
+-- A digest of a waiting event's name and of what it says; empty in rows from before this. The reason is that of a scan which
+-- no table knew when it came.
 ALTER TABLE parked
     ADD COLUMN is_ahead boolean,
+    ADD COLUMN reason text,
     ADD COLUMN words bytea NOT NULL DEFAULT '',
     DROP CONSTRAINT parked_pkey,
     ADD CONSTRAINT parked_pkey PRIMARY KEY (kind, subject, source, id, words);
@@ -15,3 +17,29 @@ ALTER TABLE connote_deliveries
     ADD COLUMN words bytea NOT NULL DEFAULT '',
     DROP CONSTRAINT connote_deliveries_pkey,
     ADD CONSTRAINT connote_deliveries_pkey PRIMARY KEY (connote, source, id, words);
+
+-- Voids that named nothing when they were recorded, until somebody has looked an hour later whether that is still so.
+CREATE TABLE unheard_voids (
+    return_no int8 NOT NULL,
+    name bytea NOT NULL,  -- a digest of source and id
+    source text NOT NULL,
+    id text NOT NULL,
+    recorded_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (return_no, name)
+);
+CREATE INDEX unheard_voids_recorded_at ON unheard_voids (recorded_at, return_no, name);
+
+-- `grant_roles` calls `grant_api`, whatever that grants by now: this comes on top of it.
+ALTER FUNCTION grant_api() RENAME TO grant_api_before_distinct;
+CREATE FUNCTION grant_api() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM grant_api_before_distinct();
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'returns_ingest') THEN
+        GRANT SELECT, INSERT, UPDATE, DELETE ON unheard_voids TO returns_ingest;  -- UPDATE: to lock a row is one
+    END IF;
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'returns_web') THEN
+        GRANT SELECT, INSERT ON unheard_voids TO returns_web;  -- a letter that is replayed may be a void
+    END IF;
+END $$;
+REVOKE EXECUTE ON FUNCTION grant_api() FROM PUBLIC;
+SELECT grant_api();

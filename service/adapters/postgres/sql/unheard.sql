@@ -1,0 +1,36 @@
+-- Voids that named nothing when they were recorded. There are few at a time.
+
+-- name: watch
+-- unheard_voids_pkey; in one order for all workers
+INSERT INTO unheard_voids (return_no, name, source, id)
+SELECT return_no, name, source, id
+FROM unnest(%s::int8[], %s::bytea[], %s::text[], %s::text[]) AS new (return_no, name, source, id)
+ORDER BY return_no, name
+ON CONFLICT DO NOTHING
+
+-- name: due
+-- unheard_voids_recorded_at, returns_pkey, history_pkey
+SELECT due.return_no, known.return_id, due.source, due.id, due.recorded_at + interval '1 hour', EXISTS (
+    SELECT FROM history
+    WHERE history.return_no = due.return_no AND history.source = due.source AND history.id = due.id
+    OFFSET 0
+)
+FROM (
+    SELECT * FROM unheard_voids WHERE recorded_at < now() - interval '1 hour'
+    ORDER BY recorded_at, return_no, name LIMIT %s::int4
+) AS due
+CROSS JOIN LATERAL (SELECT return_id FROM returns WHERE returns.return_no = due.return_no LIMIT 1) AS known
+
+-- name: forget
+-- unheard_voids_pkey; in one order for all workers
+DELETE FROM unheard_voids
+USING (
+    SELECT known.return_no, known.name FROM unnest(%s::int8[], %s::bytea[]) AS done (return_no, name)
+    CROSS JOIN LATERAL (
+        SELECT return_no, name FROM unheard_voids
+        WHERE unheard_voids.return_no = done.return_no AND unheard_voids.name = done.name
+        FOR UPDATE LIMIT 1
+    ) AS known
+    ORDER BY return_no, name
+) AS locked
+WHERE unheard_voids.return_no = locked.return_no AND unheard_voids.name = locked.name
