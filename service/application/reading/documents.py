@@ -78,7 +78,11 @@ def _parked_item(row: ParkedEvent) -> dict[str, Any]:
         "tracking_number": tracking_number or None,
     }
     members = {name: known.get(name) for name in ListedException._fields}
-    return _members(members, after="reason", more=_explained(_PARKED))
+    more = _explained(_PARKED)
+    if row.reason is not None:  # to be mended whether its return comes or not
+        of_table = EXPLANATIONS[Reason(row.reason)]
+        more = {"expected": of_table.expected, "resolution": f"{of_table.resolution} {_PARKED.resolution}"}
+    return _members(members, after="reason", more=more)
 
 
 def _explained(explanation: Explanation) -> dict[str, str]:

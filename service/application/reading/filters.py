@@ -19,6 +19,7 @@ from service.wire.models import NUMBER_PATTERN, SLUG_PATTERN, TIME_PATTERN, comp
 from service.wire.reasons import Invalid
 
 PARKED: Final = "parked"
+_OF_PARKED: Final = (None, Reason.UNKNOWN_CARRIER, Reason.UNKNOWN_CODE)
 MOST_CHARACTERS: Final = 128  # of a text without a pattern
 
 _LOOKS_LIKE_A_TIME: Final = compiled(TIME_PATTERN)
@@ -86,8 +87,8 @@ class ExceptionFilter(Filter):
 
     @property
     def wants_parked(self) -> bool:
-        """Parked events are open and have no reason."""
-        return self.verdict in (None, PARKED) and self.reason is None and self.open is not False
+        """Parked events are open, and have no reason but that no table knows a scan's carrier or code."""
+        return self.verdict in (None, PARKED) and self.reason in _OF_PARKED and self.open is not False
 
     @property
     def wants_recorded(self) -> bool:

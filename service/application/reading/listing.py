@@ -82,11 +82,15 @@ class ListedException(NamedTuple):
 
 
 class ParkedEvent(NamedTuple):
-    """An event whose return is not known yet. `subject` names it by its kind: a return_id, a connote, or `carrier/number`."""
+    """An event whose return is not known yet. `subject` names it by its kind: a return_id, a connote, or `carrier/number`.
+
+    `reason` is that of a scan which no carrier's table knew when it came.
+    """
 
     kind: str
     subject: str
     milestone: str | None
+    reason: str | None
     type: str
     source: str
     id: str
@@ -241,7 +245,7 @@ class Listing(Protocol):
     def parked(
         self, bounds: Bounds, wanted: ExceptionFilter, after: tuple[datetime, str, str, str, str] | None, limit: int
     ) -> Window[ParkedEvent]:
-        """Parked events, the newest first: by PARKED_EVENTS. They have no verdict, reason or retailer to go by; within bounds
+        """Parked events, the newest first: by PARKED_EVENTS. They have no verdict or retailer to go by; within bounds
         only a carrier's scans are seen.
         """
 

@@ -122,7 +122,7 @@ _EXCEPTIONS: Final = _Plan(
     compared=_but(ExceptionFilter, "return_id", "open"),
     special=("open",),
 )
-_PARKED: Final = _Plan(PARKED_EVENTS, few=("return_id",), special=("carrier", "code"))
+_PARKED: Final = _Plan(PARKED_EVENTS, few=("return_id",), special=("carrier", "code", "reason"))
 _LETTERS: Final = _Plan(
     LETTERS,
     (_Range(("reason",), open=True), _Range(("reason",)), _Range(("topic",)), _Range(open=True), _Range(open=False)),

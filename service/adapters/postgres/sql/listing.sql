@@ -104,6 +104,7 @@ FROM (
 WHERE {bounds_of_parked}
     AND (%(carrier)s::text IS NULL OR (kind = 'label' AND split_part(subject, '/', 1) = %(carrier)s::text))
     AND (%(code)s::text IS NULL OR code = %(code)s::text)
+    AND (%(reason)s::text IS NULL OR reason = %(reason)s::text)
 ORDER BY {order}
 LIMIT %(limit)s::int4
 

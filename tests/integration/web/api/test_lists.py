@@ -189,6 +189,26 @@ def test_exceptions_are_filtered(client: Client, database: str, exceptional: Non
     assert found(verdict="parked") == [("parked", None)]
 
 
+def test_a_scan_of_a_carrier_without_a_table_says_so_before_its_return_is_known(client: Client, database: str) -> None:
+    foreign = scan("COLLECTED", "10:00", "R-5")
+    foreign["data"]["carrier"] = "acme-post"
+    ingest(database, [foreign, scan("NOBODY-KNOWS", "10:00", "R-6"), scan("COLLECTED", "10:00", "R-7")])
+
+    items = client.get("/v1/exceptions", params={"verdict": "parked"}).json()["items"]
+
+    said = {item["tracking_number"]: (item["carrier"], item["reason"]) for item in items}
+    assert said == {
+        "TR-5": ("acme-post", "unknown_carrier"),
+        "TR-6": ("generic", "unknown_code"),
+        "TR-7": ("generic", None),
+    }
+    (found,) = client.get("/v1/exceptions", params={"reason": "unknown_carrier"}).json()["items"]
+    assert "none for this carrier" in found["expected"]
+    assert "Add a table for the carrier" in found["resolution"]
+    assert "as soon as the creation arrives" in found["resolution"]
+    assert client.get("/v1/exceptions", params={"reason": "held"}).status_code == 422
+
+
 WRONG = {
     "/v1/returns?status=XX": "query.status",
     "/v1/returns?statuss=RC": "query.statuss",

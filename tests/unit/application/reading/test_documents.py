@@ -107,7 +107,7 @@ def test_an_exception_says_what_was_expected_behind_its_reason() -> None:
 def test_a_parked_event_is_named_by_what_it_came_with(
     kind: str, subject: str, named: tuple[str | None, str | None, str | None]
 ) -> None:
-    parked = ParkedEvent(kind, subject, "RT", "t", "/s", "i", "COLLECTED", AT, NZ, "topic", 3, 17)
+    parked = ParkedEvent(kind, subject, "RT", None, "t", "/s", "i", "COLLECTED", AT, NZ, "topic", 3, 17)
 
     item = exception_item(parked)
 

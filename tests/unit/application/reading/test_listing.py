@@ -37,7 +37,7 @@ EXCEPTION = ListedException(
     7, 2, "R-7", "acme", "held", "awaiting_processed", "RE", "t", "/s", "i", None, "generic", "TR-7", None, AT, AT, None,
     "topic", 0, 1,
 )  # fmt: skip
-PARKED = ParkedEvent("label", "generic/TR-7", "RT", "t", "/s", "i", "COLLECTED", AT, AT, "topic", 0, 1)
+PARKED = ParkedEvent("label", "generic/TR-7", "RT", None, "t", "/s", "i", "COLLECTED", AT, AT, "topic", 0, 1)
 LETTER = KeptLetter(12, "topic", None, 0, 1, AT, None, b"{", 1, [], "not_json", "not JSON", 1, AT)
 ROWS: dict[str, Any] = {"r": RETURN, "s": RETURN, "e": EXCEPTION, "p": PARKED, "d": LETTER}
 

@@ -67,7 +67,7 @@ def exceptional(number: int, minute: int, code: str | None = None) -> ListedExce
 def parked(number: int, minute: int, code: str | None = None) -> ParkedEvent:
     kind = ("return", "label", "connote")[number % 3]
     at = moment(minute)
-    return ParkedEvent(kind, f"s-{number % 2}", "RT", "t", "/s", f"p-{number}", code, at, at, "topic", 0, number)
+    return ParkedEvent(kind, f"s-{number % 2}", "RT", None, "t", "/s", f"p-{number}", code, at, at, "topic", 0, number)
 
 
 def letter(number: int, minute: int) -> KeptLetter:
