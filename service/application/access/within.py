@@ -5,7 +5,7 @@ Every store that fulfils a reading port lets what it found go through here, with
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Container, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from service.application.reading.tracking import RecordedEvent
 from service.domain.evidence import Sighting
 from service.domain.journey import State
 from service.domain.timeline import decide
+from service.wire.models import EVENT_VOIDED, RETURN_CREATED
 
 # Members of an event's data that are nobody's. A list of what is shown, not of what is hidden: publishers add members.
 _IMPERSONAL: Final = frozenset(
@@ -34,6 +35,10 @@ _IMPERSONAL: Final = frozenset(
         "source",
         "id",
     }
+)
+BLINDED: Final = "***"  # in the place of what is another retailer's
+_BLIND: Final = frozenset(
+    {"return_id", "retailer", "route", "carrier", "tracking_number", "source", "id", "by", "reason"}
 )
 _OF_ITEMS: Final = frozenset({"sku", "quantity", "condition", "outcome"})
 _PLACE: Final = ("name", "code", "country")
@@ -56,9 +61,23 @@ def state_within(bounds: Bounds, state: State) -> State | None:
     return replace(state, evidence=evidence, timeline=decide(evidence))
 
 
-def row_within(bounds: Bounds, row: RecordedEvent) -> RecordedEvent:
-    """What is seen of an event of a return that is seen."""
+def row_within(bounds: Bounds, row: RecordedEvent, foreign: Collection[tuple[str, str]] = frozenset()) -> RecordedEvent:
+    """What is seen of an event of a return that is seen.
+
+    `foreign` names the creations for retailers outside of the bounds: of one, and of its void, nobody within learns more than
+    that there was one.
+    """
+    if foreign:
+        data = row.data
+        if row.type == RETURN_CREATED and data.get("retailer") not in bounds.retailers:
+            return row._replace(source=BLINDED, id=BLINDED, data=_blinded(data), topic="", partition=0, offset=0)
+        if row.type == EVENT_VOIDED and (data.get("source"), data.get("id")) in foreign:
+            row = row._replace(data=_blinded(data))
     return row._replace(data=data_within(bounds, row.data)) if bounds.is_impersonal else row
+
+
+def _blinded(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: value if name == "return_id" else BLINDED for name, value in data.items() if name in _BLIND}
 
 
 def data_within(bounds: Bounds, data: Mapping[str, Any]) -> Mapping[str, Any]:

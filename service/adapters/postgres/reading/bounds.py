@@ -1,41 +1,64 @@
 """Bounds in SQL: the conditions that queries name in braces, their parameters, and what is seen of a state.
 
 `{bounds}` is of a row of search_returns, as `s`. `{bounds_of_row}` is of any row with a return_no, as `r`: it looks
-that one up in search_returns; `{bounds_of_share}` is of a row of search_connotes, as `c`. A return that is not there yet is within nobody's bounds, and one that was created for
-two retailers is seen by nobody who is bound: whoever names an earlier time would see what is another's.
+that one up in search_returns; `{bounds_of_share}` is of a row of search_connotes, as `c`, `{bounds_of_exception}` of one of
+search_exceptions, as `r`. A return that is not there yet is within nobody's bounds, and one that was created for two
+retailers is seen by nobody who is bound, until operators void one of the creations: whoever names an earlier time would
+see what is another's. Then it is the other's, without what the voided creation said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from psycopg import Connection
 
 from service.adapters.postgres.queries import load_queries
 from service.application.access.bounds import Bounds
-from service.application.access.within import state_within
+from service.application.access.within import row_within, state_within
+from service.application.reading.tracking import RecordedEvent
 from service.domain.journey import State
-from service.wire.models import RETURN_CREATED
+from service.wire.models import EVENT_VOIDED, RETURN_CREATED
 
-_QUERIES: Final = load_queries("bounds.sql")
 _WITHIN: Final = " AND ".join(
     f"(%(bound_{kind})s::text[] IS NULL OR s.{column} = ANY (%(bound_{kind})s::text[]))"
     for kind, column in (("retailers", "retailer"), ("carriers", "carrier"), ("routes", "route"))
 )
+
+
+def _created(alias: str, return_no: str) -> str:
+    return f"SELECT FROM history {alias} WHERE {alias}.return_no = {return_no} AND {alias}.type = '{RETURN_CREATED}'"
+
+
+def _unvoided(alias: str) -> str:
+    return (
+        f"NOT EXISTS (SELECT FROM history v WHERE v.return_no = {alias}.return_no AND v.type = '{EVENT_VOIDED}' "
+        f"AND v.data ->> 'source' = {alias}.source AND v.data ->> 'id' = {alias}.id)"
+    )
+
+
+# Where all of them are named by voids, none is void.
 _CONTESTED: Final = (
-    "SELECT FROM history c WHERE c.return_no = s.return_no "
-    f"AND c.type = '{RETURN_CREATED}' AND c.data ->> 'retailer' <> s.retailer"
+    f"{_created('c', 's.return_no')} AND c.data ->> 'retailer' <> s.retailer "
+    f"AND ({_unvoided('c')} OR NOT EXISTS ({_created('d', 's.return_no')} AND {_unvoided('d')}))"
 )
+_QUERIES: Final = load_queries("bounds.sql", {"contested": _CONTESTED})
 _WITHIN_SHARE: Final = " AND ".join(
     f"(%(bound_{kind})s::text[] IS NULL OR c.{column} = ANY (%(bound_{kind})s::text[]))"
     for kind, column in (("retailers", "retailer"), ("carriers", "carrier"))
 )
 _SEEN: Final = f"{_WITHIN} AND (NOT %(is_bound)s::bool OR NOT EXISTS ({_CONTESTED}))"
+_OF_ROW: Final = (
+    f"(NOT %(is_bound)s::bool OR EXISTS (SELECT FROM search_returns s WHERE s.return_no = r.return_no AND {_SEEN}))"
+)
+_FOREIGN: Final = f"{_created('f', 'r.return_no')} AND f.data ->> 'retailer' <> ALL (%(bound_retailers)s::text[])"
 BOUNDS: Final[Mapping[str, str]] = {
     "bounds": _SEEN,
-    "bounds_of_row": "(NOT %(is_bound)s::bool OR EXISTS "
-    f"(SELECT FROM search_returns s WHERE s.return_no = r.return_no AND {_SEEN}))",
+    "bounds_of_row": _OF_ROW,
+    # One may be of the time when the return was another's, or be filed under the other's creation.
+    "bounds_of_exception": f"{_OF_ROW} AND (%(bound_retailers)s::text[] IS NULL OR (r.retailer = ANY "
+    f"(%(bound_retailers)s::text[]) AND (r.reason <> 'creation_conflict' OR NOT EXISTS ({_FOREIGN}))))",
     # A share is of one retailer and carrier; at least one of its returns is seen.
     "bounds_of_share": f"{_WITHIN_SHARE} AND (NOT %(is_bound)s::bool OR EXISTS "
     "(SELECT FROM search_returns s WHERE s.connote = c.connote AND s.retailer = c.retailer AND s.carrier = c.carrier "
@@ -51,9 +74,20 @@ def state_seen(connection: Connection[Any], bounds: Bounds, return_no: int, stat
     seen = state_within(bounds, state)
     if seen is None or bounds.everything or seen.evidence.attributes is None:
         return seen
-    parameters = {"return_no": return_no, "created": RETURN_CREATED, "retailer": seen.evidence.attributes.retailer}
+    parameters = {"return_no": return_no, "retailer": seen.evidence.attributes.retailer}
     (is_contested,) = connection.execute(_QUERIES["is_contested"], parameters).fetchone() or (True,)
     return None if is_contested else seen
+
+
+def rows_seen(
+    connection: Connection[Any], bounds: Bounds, return_no: int, rows: Iterable[RecordedEvent]
+) -> list[RecordedEvent]:
+    """What is seen within bounds of events of a return that is seen: see `row_within`."""
+    foreign = frozenset[tuple[str, str]]()
+    if bounds.retailers:
+        parameters = {"return_no": return_no, "created": RETURN_CREATED, "retailers": sorted(bounds.retailers)}
+        foreign = frozenset(connection.execute(_QUERIES["foreign_creations"], parameters).fetchall())
+    return [row_within(bounds, row, foreign) for row in rows]
 
 
 def bound(bounds: Bounds) -> dict[str, Any]:

@@ -9,11 +9,10 @@ from psycopg import Connection
 
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
-from service.adapters.postgres.reading.bounds import BOUNDS, bound, state_seen
+from service.adapters.postgres.reading.bounds import BOUNDS, bound, rows_seen, state_seen
 from service.adapters.postgres.reading.returns import Pool
 from service.adapters.postgres.reading.rows import read_rows
 from service.application.access.bounds import Bounds
-from service.application.access.within import row_within
 from service.application.reading.desk import Match, ReturnDetail, SearchTerms, Standing
 from service.application.reading.tracking import RecordedEvent
 from service.domain.events import Event
@@ -53,7 +52,7 @@ class PostgresDeskReading:
                 return None
             return_no, state, standing = head
             rows, is_cut = read_rows(connection, "newest", return_no, _LAST_SEQ if before is None else before, limit)
-        shown = [row_within(bounds, RecordedEvent(*each)) for each in rows]
+            shown = rows_seen(connection, bounds, return_no, [RecordedEvent(*each) for each in rows])
         return ReturnDetail(return_id, state, standing, shown, is_cut)
 
     def past(self, bounds: Bounds, return_id: str, limit: int) -> list[Event] | None:

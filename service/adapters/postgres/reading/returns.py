@@ -16,13 +16,12 @@ from service.adapters.postgres import migrations
 from service.adapters.postgres.access import tokens
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
-from service.adapters.postgres.reading.bounds import state_seen
+from service.adapters.postgres.reading.bounds import rows_seen, state_seen
 from service.adapters.postgres.reading.rows import read_rows
 from service.adapters.postgres.session import SESSION, begin_session
 from service.adapters.postgres.working import WorkingConnection
 from service.application.access.bounds import Bounds
 from service.application.access.callers import Caller
-from service.application.access.within import row_within
 from service.application.reading.tracking import HistoryPage, RecordedEvent
 from service.domain.journey import State
 from service.errors import Fatal, ServiceError
@@ -147,7 +146,8 @@ class PostgresReading:
                 return None
             return_no, state = found
             rows, is_cut = read_rows(connection, "history", return_no, after, limit)
-        return HistoryPage(state, [row_within(bounds, RecordedEvent(*row)) for row in rows], is_cut)
+            seen = rows_seen(connection, bounds, return_no, [RecordedEvent(*row) for row in rows])
+        return HistoryPage(state, seen, is_cut)
 
     def caller_of(self, token: str) -> Caller | None:
         with translated(), self._pool.connection() as connection:

@@ -1,8 +1,12 @@
--- What is asked besides for who is bound.
+-- What is asked besides for who is bound. {contested} is that of reading/bounds.py.
 
 -- name: is_contested
--- history_pkey, one range: whether the return was created for another retailer, too.
+-- history_pkey, one range: whether the return was created for another retailer, too, and nobody has said which is right.
 SELECT EXISTS (
-    SELECT FROM history
-    WHERE return_no = %(return_no)s::int8 AND type = %(created)s::text AND data ->> 'retailer' <> %(retailer)s::text
+    SELECT FROM (SELECT %(return_no)s::int8 AS return_no, %(retailer)s::text AS retailer) s WHERE EXISTS ({contested})
 )
+
+-- name: foreign_creations
+-- history_pkey, one range: the names of creations for other retailers, which are voided where the return is seen.
+SELECT source, id FROM history
+WHERE return_no = %(return_no)s::int8 AND type = %(created)s::text AND data ->> 'retailer' <> ALL (%(retailers)s::text[])

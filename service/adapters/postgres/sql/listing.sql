@@ -6,7 +6,7 @@
 -- take another index for the order, and walk over all rows of other values. Of the range, {order}, no more than `most` rows
 -- are looked at; the outer filters are for those. What is named inside, {few}, finds few rows by an index of its own.
 --
--- {bounds}, {bounds_of_row} and {bounds_of_parked} leave out what whoever asks must not see: reading/bounds.py has them.
+-- {bounds}, {bounds_of_exception} and {bounds_of_parked} leave out what whoever asks must not see: reading/bounds.py has them.
 
 -- name: returns
 -- Backwards, one range of search_returns_pkey, or where the list is filtered by one of them, of
@@ -72,7 +72,7 @@ FROM (
         ORDER BY {order}
         LIMIT %(most)s::int4
     ) r
-    WHERE {compared} AND {bounds_of_row}
+    WHERE {compared} AND {bounds_of_exception}
         AND (%(open)s::bool IS NULL OR (%(open)s::bool AND resolved_at IS NULL)
             OR (NOT %(open)s::bool AND resolved_at IS NOT NULL))
     ORDER BY {order}
