@@ -15,7 +15,7 @@ from service.application.reading.public import Step, steps
 from service.application.reading.redaction import Found, RedactedReturn
 from service.application.reading.tracking import RecordedEvent, counts
 from service.domain.events import Event, key_digest
-from service.domain.evidence import Sighting
+from service.domain.evidence import CONFLICT, Sighting
 from service.domain.journey import State
 from service.domain.milestones import Milestone, Reason, Verdict
 from service.wire.carriers import CarrierCode, CarrierTables
@@ -104,11 +104,14 @@ class EventView(NamedTuple):
     location: Mapping[str, str] | None
     is_settled: bool  # nobody needs to look at its reason any more
     not_understood: Sequence[str]  # members of its data that describe, and are wrong
+    is_contradicted: bool = False  # a creation of a return whose creations contradict each other
 
     @property
     def can_be_voided(self) -> bool:
-        """A creation or a void cannot be, nor what is void already, nor what the service itself has noted."""
-        return self.row.type not in (RETURN_CREATED, EVENT_VOIDED, RECONCILED, UNHEARD) and not self.is_voided
+        """A void cannot be, nor what is void already, nor what the service itself has noted; a creation only in a conflict."""
+        if self.row.type == RETURN_CREATED:
+            return self.is_contradicted
+        return self.row.type not in (EVENT_VOIDED, RECONCILED, UNHEARD) and not self.is_voided
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,4 +192,5 @@ def _event(redacted: RedactedReturn, row: RecordedEvent, understood: Container[t
         location=location,
         is_settled=is_voided or evaluated_again or (waited and counting),
         not_understood=not_understood(row.type, row.data),
+        is_contradicted=row.type == RETURN_CREATED and bool(state.evidence.flags & CONFLICT),
     )

@@ -181,6 +181,16 @@ def test_what_can_be_voided_is_what_a_carrier_or_a_hub_said_and_is_not_void_alre
     assert {id_ for id_, each in shown.items() if each.can_be_voided} == {"rp"}
 
 
+def test_of_creations_that_contradict_each_other_one_can_be_voided_until_they_do_not() -> None:
+    other = creation(retailer="zenith") | {"id": "other"}
+
+    shown = by_id(detail(creation(), other, COLLECTED))
+    after = by_id(detail(creation(), other, COLLECTED, void("other")))
+
+    assert {id_ for id_, each in shown.items() if each.can_be_voided} == {"R-1001-rc", "other", COLLECTED["id"]}
+    assert {id_ for id_, each in after.items() if each.can_be_voided} == {COLLECTED["id"]}
+
+
 @pytest.mark.parametrize(("verdict", "reason"), (("held", "awaiting_processed"), ("refused", "already_exported")))
 def test_what_waited_is_settled_once_it_counts(verdict: str, reason: str) -> None:
     exported = hub(journals.RE, "re", "14:00", connote="C-1")
