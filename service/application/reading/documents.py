@@ -80,8 +80,8 @@ def _parked_item(row: ParkedEvent) -> dict[str, Any]:
     members = {name: known.get(name) for name in ListedException._fields}
     more = _explained(_PARKED)
     if row.reason is not None:  # to be mended whether its return comes or not
-        of_table = EXPLANATIONS[Reason(row.reason)]
-        more = {"expected": of_table.expected, "resolution": f"{of_table.resolution} {_PARKED.resolution}"}
+        why = EXPLANATIONS[Reason(row.reason)]
+        more = {"expected": why.expected, "resolution": f"{why.resolution} {_PARKED.resolution}"}
     return _members(members, after="reason", more=more)
 
 

@@ -19,7 +19,7 @@ from service.wire.models import NUMBER_PATTERN, SLUG_PATTERN, TIME_PATTERN, comp
 from service.wire.reasons import Invalid
 
 PARKED: Final = "parked"
-_OF_PARKED: Final = (None, Reason.UNKNOWN_CARRIER, Reason.UNKNOWN_CODE)
+_OF_PARKED: Final = (None, Reason.UNKNOWN_CARRIER, Reason.UNKNOWN_CODE, Reason.VOID_WITHOUT_EVENT)
 MOST_CHARACTERS: Final = 128  # of a text without a pattern
 
 _LOOKS_LIKE_A_TIME: Final = compiled(TIME_PATTERN)
@@ -87,7 +87,7 @@ class ExceptionFilter(Filter):
 
     @property
     def wants_parked(self) -> bool:
-        """Parked events are open, and have no reason but that no table knows a scan's carrier or code."""
+        """Parked events are open, and have few reasons: no table knows a scan's code, a void names nothing."""
         return self.verdict in (None, PARKED) and self.reason in _OF_PARKED and self.open is not False
 
     @property

@@ -84,7 +84,7 @@ class ListedException(NamedTuple):
 class ParkedEvent(NamedTuple):
     """An event whose return is not known yet. `subject` names it by its kind: a return_id, a connote, or `carrier/number`.
 
-    `reason` is that of a scan which no carrier's table knew when it came.
+    `reason` is that of a scan which no carrier's table knew when it came, or of a void that has waited for an hour.
     """
 
     kind: str

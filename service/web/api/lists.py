@@ -109,7 +109,7 @@ class Exceptional(Answer):
     return_id: str | None = Field(description="null: parked, and known only by its carrier and tracking number.")
     retailer: str | None
     verdict: Verdict | Literal["parked"]
-    reason: Reason | None = Field(description="null: parked, and known to the carrier's table.")
+    reason: Reason | None = Field(description="null: parked, and nothing more is wrong with it.")
     expected: str = Field(description="What was expected, for people.")
     resolution: str = Field(description="What would resolve it, for people.")
     milestone: Milestone | None = Field(description="What it asserts.")

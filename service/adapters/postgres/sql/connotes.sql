@@ -52,8 +52,8 @@ FROM (
 WHERE NOT EXISTS (SELECT FROM connote_members m WHERE m.connote = d.connote)
     AND NOT EXISTS (
         SELECT FROM connote_deliveries later WHERE later.connote = d.connote
-            AND (later.recorded_at, later.source COLLATE "C", later.id COLLATE "C")
-                > (d.recorded_at, d.source COLLATE "C", d.id COLLATE "C")
+            AND (later.recorded_at, later.source COLLATE "C", later.id COLLATE "C", later.words)
+                > (d.recorded_at, d.source COLLATE "C", d.id COLLATE "C", d.words)
     )
 ORDER BY d.recorded_at DESC, d.connote COLLATE "C" DESC, d.source COLLATE "C" DESC, d.id COLLATE "C" DESC
 LIMIT %(limit)s::int4

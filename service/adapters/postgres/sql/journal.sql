@@ -113,9 +113,9 @@ RETURNING return_no
 
 -- name: park
 -- parked_pkey; in one order for all workers
-INSERT INTO parked (batch_id, kind, subject, words, reason, {event})
-SELECT %b::text::xid8, kind, subject, words, reason, {made}
-FROM unnest(%b::text[], %b::text[], %b::bytea[], %b::text[], {arrays}) AS new (kind, subject, words, reason, {event})
+INSERT INTO parked (batch_id, kind, subject, words, unmapped, {event})
+SELECT %b::text::xid8, kind, subject, words, unmapped, {made}
+FROM unnest(%b::text[], %b::text[], %b::bytea[], %b::text[], {arrays}) AS new (kind, subject, words, unmapped, {event})
 ORDER BY kind, subject, source, id, words
 ON CONFLICT DO NOTHING
 RETURNING topic, topic_id, partition, "offset"

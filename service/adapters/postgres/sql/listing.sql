@@ -93,10 +93,12 @@ ORDER BY {order}
 OFFSET %(most)s::int4 - 1 LIMIT 1
 
 -- name: parked
--- parked_recorded_at backwards; of one return parked_pkey.
+-- parked_recorded_at backwards; of one return parked_pkey. A void that waits for an hour names nothing.
 SELECT {columns}
 FROM (
-    SELECT * FROM parked
+    SELECT *, coalesce(unmapped, CASE WHEN type = 'com.omnirps.event.voided.v1'
+        AND recorded_at < now() - interval '1 hour' THEN 'void_without_event' END) AS reason
+    FROM parked
     WHERE {within} AND (%(return_id)s::text IS NULL OR (kind = 'return' AND subject = %(return_id)s::text))
     ORDER BY {order}
     LIMIT %(most)s::int4

@@ -14,7 +14,7 @@ from httpx import Client
 from service.wire.record import Record
 from tests.support.api import api, project, settings_for, walk
 from tests.support.filling import NOW, Filler, world
-from tests.support.journals import DS, RE, RP, RR, creation, event, ingest, scan
+from tests.support.journals import DS, RE, RP, RR, VOID, creation, event, ingest, scan
 
 pytestmark = pytest.mark.postgres
 
@@ -207,6 +207,21 @@ def test_a_scan_of_a_carrier_without_a_table_says_so_before_its_return_is_known(
     assert "Add a table for the carrier" in found["resolution"]
     assert "as soon as the creation arrives" in found["resolution"]
     assert client.get("/v1/exceptions", params={"reason": "held"}).status_code == 422
+
+
+def test_a_void_that_waits_for_an_hour_names_nothing_and_says_so(client: Client, database: str) -> None:
+    void = event(VOID, "v", "11:00", return_id="r-1001", source="/test", id="c", by="me", reason="wrong parcel")
+    ingest(database, [creation(), void])  # the return's number in another letter case
+    (waiting,) = client.get("/v1/exceptions").json()["items"]
+
+    with psycopg.connect(database) as connection:
+        connection.execute("UPDATE parked SET recorded_at = recorded_at - interval '1 hour'")
+    (found,) = client.get("/v1/exceptions", params={"reason": "void_without_event"}).json()["items"]
+
+    assert (waiting["verdict"], waiting["reason"]) == ("parked", None)
+    assert (found["verdict"], found["return_id"], found["id"]) == ("parked", "r-1001", "v")
+    assert "letter for letter" in found["expected"]
+    assert "void it by its exact source and id" in found["resolution"]
 
 
 WRONG = {

@@ -4,11 +4,11 @@
 -- Whether an event lay in the future when it came, by more than clocks differ; null: no.
 ALTER TABLE history ADD COLUMN is_ahead boolean;
 
--- A digest of a waiting event's name and of what it says; empty in rows from before this. The reason is that of a scan which
--- no table knew when it came.
+-- A digest of a waiting event's name and of what it says; empty in rows from before this. `unmapped` is why no table
+-- knew a scan's code when it came.
 ALTER TABLE parked
     ADD COLUMN is_ahead boolean,
-    ADD COLUMN reason text,
+    ADD COLUMN unmapped text,
     ADD COLUMN words bytea NOT NULL DEFAULT '',
     DROP CONSTRAINT parked_pkey,
     ADD CONSTRAINT parked_pkey PRIMARY KEY (kind, subject, source, id, words);
