@@ -26,6 +26,7 @@ PROCESSES: Final = ("ingest", "project")
 WIDTHS: Final = (320, 1280)
 # As long as a station is away from the service, and how often it scans meanwhile. The page's clock is moved on; with
 # RETURNS_TEST_REAL_TIME in the environment it is the world's, and the test takes as long.
+REAL_TIME: Final = "RETURNS_TEST_REAL_TIME" in os.environ
 AWAY_SECONDS: Final = 300
 PACE_MS: Final = AWAY_SECONDS * 1000 // 40
 FORTY: Final = [f"OFF-{number:03}" for number in range(40)]
@@ -67,7 +68,7 @@ def returns(site: Site) -> None:
             creation("STRAIGHT", route="first_mile_only"),
             *(
                 each
-                for name in ("P-0", "P-1", "P-2", "P-3", "T-1", "T-2")
+                for name in ("P-0", "P-1", "P-2", "P-3", "T-1", "T-2", "AWAY-2")
                 for each in (creation(name, **there), at_hub(RP, name, "12:00"))
             ),
             *(
@@ -83,7 +84,7 @@ def returns(site: Site) -> None:
             *(each for name in ("OLD-1", "OLD-2") for each in (creation(name), at_hub(DS, name, "10:00"))),
         ],
     )
-    eventually(lambda: site.service.query("SELECT count(*) FROM search_returns")[0][0] == 63, 30)
+    eventually(lambda: site.service.query("SELECT count(*) FROM search_returns")[0][0] == 64, 30)
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +167,7 @@ def test_each_scan_says_what_the_parcel_was_and_whether_that_makes_sense(
 def work(page: Page, code: str) -> None:
     """Scan what nobody can be asked about, and handle the parcel for as long as the next one takes to come."""
     scan(page, code, "Kept", "kept")
-    if "RETURNS_TEST_REAL_TIME" in os.environ:
+    if REAL_TIME:
         page.wait_for_timeout(PACE_MS)
     else:
         page.clock.run_for(PACE_MS)
@@ -178,7 +179,7 @@ def test_forty_scans_in_five_minutes_while_the_service_is_away_arrive_once_and_i
 ) -> None:
     visitor = visit()
     page = visitor.page
-    if "RETURNS_TEST_REAL_TIME" not in os.environ:
+    if not REAL_TIME:
         # Five minutes behind, and right again when they are over: all that the page waits for in them comes to pass.
         visitor.context.clock.install(time=datetime.now(UTC) - timedelta(seconds=AWAY_SECONDS))
     sign_in(visitor, secret)
@@ -267,8 +268,7 @@ def test_the_last_scan_is_undone_by_a_void_and_counters_follow(site: Site, enter
 def test_a_parcel_is_processed_by_what_is_in_it_or_rejected_for_a_reason(
     site: Site, enter: Callable[..., Visitor]
 ) -> None:
-    visitor = enter()
-    page = visitor.page
+    page = enter().page
     page.get_by_role("button", name="Process", exact=True).click()
 
     scan(page, "R-4", "Check the items", "good")
@@ -302,13 +302,25 @@ def test_a_parcel_is_processed_by_what_is_in_it_or_rejected_for_a_reason(
     eventually(lambda: (status(site, "R-4"), status(site, "R-5")) == ("RP", "RR"), 30)
     assert (counted(page)["processed"], counted(page)["rejected"]) == ("1", "1")
 
-    # While nobody can be asked, it is kept and no more.
+
+def test_what_nobody_could_be_asked_about_is_kept_and_not_said_to_make_sense(
+    site: Site, enter: Callable[..., Visitor]
+) -> None:
+    visitor = enter()
+    page = visitor.page
+    page.get_by_role("button", name="Consolidate").click()
+    scan(page, "CN-AWAY", "Connote open", "good")
+    scan(page, "AWAY-2", "In the connote", "good")
+
     page.route("**/v1/**", lambda route: route.abort())
+    scan(page, "hub:export", "Exported", "kept")
+    page.get_by_role("button", name="Process", exact=True).click()
     scan(page, "AWAY-1", "Check the items", "kept")
     scan(page, "AWAY-1", "Kept", "kept")
     page.unroute_all()
     sent(page)
-    eventually(lambda: status(site, "AWAY-1") == "RP", 30)
+
+    eventually(lambda: [status(site, each) for each in ("AWAY-1", "AWAY-2")] == ["RP", "RE"], 30)
     visitor.excuse("ERR_FAILED")
 
 
