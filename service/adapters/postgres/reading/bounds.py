@@ -38,11 +38,9 @@ def _unvoided(alias: str) -> str:
     )
 
 
-# Where all of them are named by voids, none is void.
-_CONTESTED: Final = (
-    f"{_created('c', 's.return_no')} AND c.data ->> 'retailer' <> s.retailer "
-    f"AND ({_unvoided('c')} OR NOT EXISTS ({_created('d', 's.return_no')} AND {_unvoided('d')}))"
-)
+# Whether a creation, as `c`, is not void. Where all of them are named by voids, none is.
+STANDING: Final = f"({_unvoided('c')} OR NOT EXISTS ({_created('d', 'c.return_no')} AND {_unvoided('d')}))"
+_CONTESTED: Final = f"{_created('c', 's.return_no')} AND c.data ->> 'retailer' <> s.retailer AND {STANDING}"
 _QUERIES: Final = load_queries("bounds.sql", {"contested": _CONTESTED})
 _WITHIN_SHARE: Final = " AND ".join(
     f"(%(bound_{kind})s::text[] IS NULL OR c.{column} = ANY (%(bound_{kind})s::text[]))"
@@ -88,6 +86,14 @@ def rows_seen(
         parameters = {"return_no": return_no, "created": RETURN_CREATED, "retailers": sorted(bounds.retailers)}
         foreign = frozenset(connection.execute(_QUERIES["foreign_creations"], parameters).fetchall())
     return [row_within(bounds, row, foreign) for row in rows]
+
+
+def state_of_retailers(bounds: Bounds, state: State, retailers: Iterable[str | None]) -> State | None:
+    """The same, where it was asked along for whom the return was created; two retailers tell as much as all."""
+    seen = state_within(bounds, state)
+    if seen is None or bounds.everything or seen.evidence.attributes is None:
+        return seen
+    return None if {*retailers} - {None, seen.evidence.attributes.retailer} else seen
 
 
 def bound(bounds: Bounds) -> dict[str, Any]:
