@@ -32,14 +32,15 @@ def _created(alias: str, return_no: str) -> str:
 
 
 def _unvoided(alias: str) -> str:
+    # OFFSET 0, or the planner might read the voids of all returns at once.
     return (
         f"NOT EXISTS (SELECT FROM history v WHERE v.return_no = {alias}.return_no AND v.type = '{EVENT_VOIDED}' "
-        f"AND v.data ->> 'source' = {alias}.source AND v.data ->> 'id' = {alias}.id)"
+        f"AND v.data ->> 'source' = {alias}.source AND v.data ->> 'id' = {alias}.id OFFSET 0)"
     )
 
 
 # Whether a creation, as `c`, is not void. Where all of them are named by voids, none is.
-STANDING: Final = f"({_unvoided('c')} OR NOT EXISTS ({_created('d', 'c.return_no')} AND {_unvoided('d')}))"
+STANDING: Final = f"({_unvoided('c')} OR NOT EXISTS ({_created('d', 'c.return_no')} AND {_unvoided('d')} OFFSET 0))"
 _CONTESTED: Final = f"{_created('c', 's.return_no')} AND c.data ->> 'retailer' <> s.retailer AND {STANDING}"
 _QUERIES: Final = load_queries("bounds.sql", {"contested": _CONTESTED})
 _WITHIN_SHARE: Final = " AND ".join(
