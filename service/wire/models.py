@@ -17,6 +17,8 @@ from typing_extensions import TypedDict  # below Python 3.12 pydantic cannot use
 from service.wire.judging.strictness import data, event, scanned
 
 RETURN_CREATED: Final = "com.omnirps.return.created.v1"
+RETURN_CLOSED: Final = "com.omnirps.return.closed.v1"
+RETURN_REOPENED: Final = "com.omnirps.return.reopened.v1"
 CARRIER_SCANNED: Final = "com.omnirps.carrier.scanned.v1"
 HUB_DEPOT_SCANNED: Final = "com.omnirps.hub.depot-scanned.v1"
 HUB_PROCESSED: Final = "com.omnirps.hub.processed.v1"

@@ -15,7 +15,7 @@ from service.domain.changes import Change
 from service.domain.events import Event
 from service.domain.exceptional import reasons
 from service.domain.journey import NEW, Entry, State, re_evaluate, record
-from service.domain.milestones import Kind, Milestone, Reason
+from service.domain.milestones import BESIDE, Kind, Milestone, Reason
 from service.domain.rules import Rules
 from service.domain.timeline import decide
 from service.domain.whole import Whole
@@ -145,7 +145,8 @@ def _wrong_by_itself(before: State, row: StoredRow) -> str | None:
         return "its changes are not those of its version"
     held = set(before.timeline.counts)
     for change in row.changes:
-        (held.discard if change.kind is Kind.REVOKED else held.add)(change.milestone)
+        if change.kind not in BESIDE:
+            (held.discard if change.kind is Kind.REVOKED else held.add)(change.milestone)
     # What was reconciled began from what subscribers held.
     is_told = row.event.published is not None or held == set(after.timeline.counts)
     return None if is_told else "its changes do not lead to its state"
