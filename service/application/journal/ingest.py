@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
+from service.application.journal.labels import claims
 from service.application.ports import (
     Arrival,
     DeadLetter,
@@ -26,9 +26,9 @@ from service.application.ports import (
     WhileWaiting,
 )
 from service.domain.events import Event
-from service.domain.evidence import RE, PastNeeded
+from service.domain.evidence import RC, RE, PastNeeded
 from service.domain.journey import NEW, State, has_seen, re_evaluate, record
-from service.domain.milestones import Reason, Verdict
+from service.domain.milestones import Verdict
 from service.domain.whole import Whole
 from service.errors import InvalidEvent
 from service.wire.inbound import Inbound, SubjectKind, label
@@ -67,14 +67,27 @@ class Placed(Struct, frozen=True, gc=False):
     arrival: Arrival
     label_taken: bool = False  # it is a creation whose label another return claimed first
     recorded: bool = False  # its history has it already, as unmapped; now it is understood
+    is_settled: bool = False  # of a scan: that it is this return's was found from all claims of its label
 
 
 class Appended(NamedTuple):
-    """The rows that the history got, the events that were duplicates, and how many returns were decided anew."""
+    """The rows that the history got, the events that were duplicates, and how many returns were decided anew.
+
+    `parked` are scans of which it takes all claims of their label to tell whose they are.
+    """
 
     rows: Sequence[HistoryRow]
     repeats: Sequence[Arrival]
     conflicts: int
+    parked: Sequence[Arrival] = ()
+
+
+class Decided(NamedTuple):
+    """What was found of events: the rows that they add, those that are duplicates, and scans to be parked."""
+
+    rows: list[HistoryRow]
+    repeats: list[Placed]
+    doubtful: list[Placed]
 
 
 StepEnded = Callable[[Literal["load", "decide", "write", "commit"]], None]  # told of each step that ends
@@ -117,7 +130,7 @@ def take_in(tx: Transaction, items: Sequence[Item], step: StepEnded = lambda _: 
     # Parked before placed, as the sweep does it: in one order for all, or two of them could wait for each other.
     again = tx.park(parked) if parked else []
     again += tx.keep_deliveries(deliveries) if deliveries else []
-    rows, repeats, conflicts = append(tx, placed, step)
+    rows, repeats, conflicts, doubtful = append(tx, placed, step)
     letters_kept = tx.keep_dead_letters(letters) if letters else []
     tx.number_batch(len(rows))
     step("write")
@@ -127,7 +140,7 @@ def take_in(tx: Transaction, items: Sequence[Item], step: StepEnded = lambda _: 
     return Outcome(
         verdicts(rows),
         duplicates,
-        Counter(arrival.record.topic for arrival in parked),
+        Counter(arrival.record.topic for arrival in (*parked, *doubtful)),
         len(deliveries),
         conflicts,
         letters_kept,
@@ -225,20 +238,41 @@ def append(tx: Transaction, placed: Sequence[Placed], step: StepEnded) -> Append
     tx.take_turn()
     states = tx.load({item.return_no for item in placed})
     step("load")
-    rows, repeats = decide(tx, placed, states)
+    rows, repeats, doubtful = _decide_and_join(tx, placed, states)
     step("decide")
-    _join_connotes(tx, rows)
     if not rows or tx.append(rows):
-        return Appended(rows, [item.arrival for item in repeats], 0)
+        return _appended(tx, rows, repeats, doubtful, 0)
     done, again, conflicts = list[HistoryRow](), list[Placed](), 0
     while rows:
         lost = tx.append_contested(rows)
         done += [row for row in rows if row.return_no not in lost]
         again += [item for item in repeats if item.return_no not in lost]
+        doubtful = [item for item in doubtful if item.return_no not in lost]
         conflicts += len(lost)
         placed = [item for item in placed if item.return_no in lost]
-        rows, repeats = decide(tx, placed, tx.load(lost)) if lost else ([], [])
-    return Appended(done, [item.arrival for item in (*again, *repeats)], conflicts)
+        rows, repeats, more = _decide_and_join(tx, placed, tx.load(lost)) if lost else Decided([], [], [])
+        doubtful += more
+    return _appended(tx, done, [*again, *repeats], doubtful, conflicts)
+
+
+def _appended(
+    tx: Transaction, rows: Sequence[HistoryRow], repeats: Sequence[Placed], doubtful: Sequence[Placed], conflicts: int
+) -> Appended:
+    parked = [item.arrival for item in doubtful]
+    known = tx.park(parked) if parked else []
+    return Appended(rows, [*(item.arrival for item in repeats), *known], conflicts, parked)
+
+
+def _decide_and_join(tx: Transaction, placed: Sequence[Placed], states: dict[int, State]) -> Decided:
+    befores = dict(states)
+    decided = decide(tx, placed, states)
+    rows = decided.rows
+    _join_connotes(tx, rows)
+    if any(row.entry.event.milestone is RC or row.entry.state.evidence.closing is not None for row in rows):
+        events = ((item.return_no, item.arrival.inbound.event) for item in placed if item.label_taken)
+        taken = {(return_no, event.source, event.id) for return_no, event in events}
+        claims.join(tx, rows, befores, taken)
+    return decided
 
 
 def _join_connotes(tx: Transaction, rows: Iterable[HistoryRow]) -> None:
@@ -252,18 +286,21 @@ def _join_connotes(tx: Transaction, rows: Iterable[HistoryRow]) -> None:
         tx.join_connotes(members)
 
 
-def decide(
-    tx: Transaction, placed: Iterable[Placed], states: dict[int, State]
-) -> tuple[list[HistoryRow], list[Placed]]:
-    """The rows that these events add on top of the states, and those events that are duplicates.
+def decide(tx: Transaction, placed: Iterable[Placed], states: dict[int, State]) -> Decided:
+    """The rows that these events add on top of the states, which go on, and what adds none.
 
     The past of a return is read once, and only where its state does not suffice.
     """
-    rows, repeats, wholes, rules = list[HistoryRow](), list[Placed](), dict[int, Whole](), tx.rules
+    rows, repeats, doubtful, wholes = list[HistoryRow](), list[Placed](), list[Placed](), dict[int, Whole]()
+    rules = tx.rules
     for item in placed:
         return_no, arrival = item.return_no, item.arrival
         state = states.get(return_no, NEW)
         event = arrival.inbound.event
+        if event.label is not None and not item.is_settled and not item.recorded:
+            if claims.is_doubtful(state, event, rules):
+                doubtful.append(item)
+                continue
         decided = re_evaluate if item.recorded else record
         try:
             entry = decided(state, event, None, rules)
@@ -278,11 +315,9 @@ def decide(
         if entry is None:
             repeats.append(item)
             continue
-        if item.label_taken and entry.reason is None:
-            entry = replace(entry, reason=Reason.TRACKING_NUMBER_IN_USE)
         states[return_no] = entry.state
         rows.append(HistoryRow(return_no, entry, arrival))
-    return rows, repeats
+    return Decided(rows, repeats, doubtful)
 
 
 def _past(tx: Transaction, return_no: int, rows: Iterable[HistoryRow]) -> Iterator[Event]:

@@ -16,7 +16,7 @@ from service.wire.models import EVENT_VOIDED
 from service.wire.rows.logged import Given, LogRow
 from service.wire.stored import from_micros
 
-_NOT_OF_THE_STATE: Final = frozenset({Reason.TRACKING_NUMBER_IN_USE, Reason.VOIDED})
+_NOT_OF_THE_STATE: Final = frozenset({Reason.VOIDED})
 # Of these there may be events that do not count beside those that do.
 _OF_SEVERAL: Final = frozenset({Milestone.RDTPF, Milestone.RDBTC})
 _AT_HUB: Final = frozenset({Milestone.DS, Milestone.RP, Milestone.RE, Milestone.RR})
@@ -103,8 +103,7 @@ class SearchTransaction(Protocol):
     def end(self, after: int, n: int) -> None:
         """Move the cursor from `after` to `n` and count the events of the batches between.
 
-        Also resolve what they resolve without a change of the return: unmapped scans that they mapped, and labels in
-        use of returns that they gave a label of their own.
+        Also resolve what they resolve without a change of the return: unmapped scans that they mapped.
         """
 
 

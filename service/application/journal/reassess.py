@@ -109,7 +109,7 @@ def _decided(
     if not placed:
         return ()
     if dry_run:
-        return decide_rows(tx, placed, tx.load(return_nos))[0]
+        return decide_rows(tx, placed, tx.load(return_nos)).rows
     rows = append(tx, placed, lambda _: None).rows
     if rows:
         tx.number_batch(len(rows))

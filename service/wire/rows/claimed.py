@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
 from service.domain.labels import FOREVER, Label, Window
 from service.wire.times import micros, rfc3339
 
@@ -16,10 +18,16 @@ SOURCE: Final = "/returns-status/labels"
 
 def event_data(return_id: str, label: Label, window: Window) -> dict[str, Any]:
     """The data of the row: until when scans of the label are the return's, and in which stretches they are not."""
+    return {"return_id": return_id, "carrier": label[0], "tracking_number": label[1], **_plain(window)}
+
+
+def encode_window(window: Window) -> str:
+    """The window alone, as JSON that `window_of` reads."""
+    return msgspec.json.encode(_plain(window)).decode()
+
+
+def _plain(window: Window) -> dict[str, Any]:
     return {
-        "return_id": return_id,
-        "carrier": label[0],
-        "tracking_number": label[1],
         "until": _text(window.end),
         "except": [[rfc3339(since), _text(until)] for since, until in window.gaps],
         "shared": window.is_shared,

@@ -12,6 +12,7 @@ from psycopg import Connection
 from service.adapters.postgres.database import set_local
 from service.adapters.postgres.journal import fuses, offsets
 from service.adapters.postgres.journal.batch_ids import new_batch_id
+from service.adapters.postgres.journal.claims import LabelQueries, join_claims
 from service.adapters.postgres.journal.columns import COPY_TYPES, LISTS, copied, sent
 from service.adapters.postgres.journal.memory import Memory
 from service.adapters.postgres.journal.rows import (
@@ -24,6 +25,7 @@ from service.adapters.postgres.journal.rows import (
 )
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.session import SESSION
+from service.application.label_ports import Claimed
 from service.application.ports import (
     Arrival,
     DeadLetter,
@@ -36,6 +38,7 @@ from service.application.ports import (
 )
 from service.domain.events import Event
 from service.domain.journey import State, continued
+from service.domain.labels import Label
 from service.domain.rules import DEFAULT, Rules
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import label
@@ -55,7 +58,7 @@ _IMPATIENT: Final = "50ms"
 _Q: Final = load_queries("journal.sql", LISTS)
 
 
-class PostgresTransaction:
+class PostgresTransaction(LabelQueries):
     """`ports.SweepTransaction`.
 
     One that `is_contended` expects other workers on the same returns: it trusts no state in memory, and takes turns.
@@ -141,6 +144,9 @@ class PostgresTransaction:
 
     def _label_rows(self, name: str, *parameters: Any) -> dict[str, int]:
         return {label(carrier, number): return_no for carrier, number, return_no in self._rows(name, *parameters)}
+
+    def join_claims(self, claims: Mapping[tuple[Label, int], Claimed]) -> None:
+        join_claims(self._connection, self._batch_id, claims)
 
     def take_turn(self) -> None:
         if self._is_contended:
@@ -282,7 +288,7 @@ class PostgresTransaction:
         # Creations are recorded already; the rest in the order in which it happened makes the plainest history.
         waiting.sort(key=lambda item: item.arrival.inbound.event.order)
         # With all that was asked for there may be more: the next sweep looks at the same batches again.
-        return Swept(unswept[-1][0] if len(rows) < events else None, waiting)
+        return Swept(unswept[-1][0] if len(rows) < events else None, waiting, ids)
 
     def end_sweep(self, upto: int) -> None:
         # To sweep the same batches again after a crash finds nothing new: no need to wait for the disk.

@@ -169,29 +169,24 @@ FROM unnest(%b::int8[], %b::int4[], %b::timestamptz[]) AS new (return_no, seq, r
 WHERE known.return_no = new.return_no AND known.seq = new.seq
 
 -- name: resolve_untold
--- batches_pkey, history_batch_id, search_exceptions_pkey. A scan whose code became known has a second row in the history, a
--- return that gets a label of its own another creation. OFFSET keeps the order: from what is new to what is open, of
--- which there may be very many.
+-- batches_pkey, history_batch_id, search_exceptions_pkey. A scan whose code became known has a second row in the history.
+-- OFFSET keeps the order: from what is new to what is open, of which there may be very many.
 UPDATE search_exceptions AS known SET resolved_at = done.recorded_at
 FROM (
     SELECT before.return_no, before.seq, min(again.recorded_at) AS recorded_at
     FROM (
         SELECT history.return_no, history.seq, history.source, history.id, history.milestone, history.recorded_at
         FROM batches CROSS JOIN LATERAL (SELECT * FROM history WHERE history.batch_id = batches.batch_id OFFSET 0) AS history
-        WHERE batches.n > %b::int8 AND batches.n <= %b::int8 AND (
-            (history.code IS NOT NULL AND history.verdict <> 'unmapped')
-            OR (history.milestone = 'RC' AND history.reason IS NULL AND history.seq > 1)
-        )
+        WHERE batches.n > %b::int8 AND batches.n <= %b::int8
+            AND history.code IS NOT NULL AND history.verdict <> 'unmapped'
     ) AS again
     CROSS JOIN LATERAL (
         SELECT return_no, seq, source, id, verdict, reason, resolved_at FROM search_exceptions
         WHERE search_exceptions.return_no = again.return_no AND search_exceptions.seq < again.seq
         OFFSET 0
     ) AS before
-    WHERE before.resolved_at IS NULL AND (
-        (before.verdict = 'unmapped' AND before.source = again.source AND before.id = again.id)
-        OR (before.reason = 'tracking_number_in_use' AND again.milestone = 'RC')
-    )
+    WHERE before.resolved_at IS NULL
+        AND before.verdict = 'unmapped' AND before.source = again.source AND before.id = again.id
     GROUP BY before.return_no, before.seq
 ) AS done
 WHERE known.return_no = done.return_no AND known.seq = done.seq
