@@ -36,6 +36,9 @@ CIRCUMSTANCES: Final[tuple[Reason, ...]] = (
 )
 """What follows from several events together, none of which has to be wrong."""
 
+QUEUED: Final = tuple(reason for reason in CIRCUMSTANCES if reason is not Reason.TRACKING_NUMBER_IN_USE)
+"""Those that have a queue named as they are."""
+
 EXCEPTIONAL_REASONS: Final[tuple[Reason, ...]] = (Reason.TRACKING_NUMBER_IN_USE,)
 """With one of these an event of before labels had windows counts, and is to be looked at all the same."""
 

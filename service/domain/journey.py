@@ -193,7 +193,11 @@ def _record_published(state: State, event: Event, published: Published, seen: by
     """The changes that lead from what subscribers hold to what is true; versions go on from theirs."""
     held = believed(published, state.timeline, state.evidence)
     moved = changes(
-        Told(held, published.version, state.evidence.connote, published.labels), event, state.evidence, state.timeline, is_plain=False
+        Told(held, published.version, state.evidence.connote, published.labels),
+        event,
+        state.evidence,
+        state.timeline,
+        is_plain=False,
     )
     version = published.version + len(moved)
     after = State(state.seq + 1, version, state.evidence, seen, state.voided, state.timeline, state.rules)

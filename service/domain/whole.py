@@ -126,7 +126,13 @@ class Whole:
         closing = closing_of(self._closings.last) if self._closings else None
         labels = tuple(label for label, _ in self.claims() if attributes is None or label != attributes.label)
         return Evidence(
-            in_rank_order(earliest), attributes, connote, flags, max(moving, default=0), labels[: MAX_LABELS - 1], closing
+            in_rank_order(earliest),
+            attributes,
+            connote,
+            flags,
+            max(moving, default=0),
+            labels[: MAX_LABELS - 1],
+            closing,
         )
 
     def claims(self) -> list[tuple[Label, Event]]:

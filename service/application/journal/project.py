@@ -259,7 +259,7 @@ def _is_over(exception: ExceptionRow, row: LogRow, state: State) -> bool:
         return False  # some are resolved by rows of which nobody is told, see `SearchTransaction.end`
     if reason not in reasons(state.evidence, state.timeline):
         return True
-    if exception.milestone is None or reason in CIRCUMSTANCES:
+    if exception.milestone is None or reason in (*CIRCUMSTANCES, Reason.BEFORE_LABEL):
         return False
     # Another event gives the reason, this one does not.
     milestone = Milestone(exception.milestone)

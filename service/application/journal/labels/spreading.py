@@ -21,7 +21,8 @@ from service.domain.journey import NEW
 from service.domain.labels import ALONE, BEGINNING, FOREVER, Claim, Label, Window, concerned, first_in_turn, windows
 from service.domain.rules import Rules
 from service.domain.whole import Whole
-from service.wire.inbound import Inbound, SubjectKind, label as name_of
+from service.wire.inbound import Inbound, SubjectKind
+from service.wire.inbound import label as name_of
 from service.wire.record import Record
 from service.wire.rows import claimed
 
@@ -90,7 +91,7 @@ def _tell(tx: SweepTransaction, found: _Contested) -> Iterator[Placed]:
         for kept, window in zip(found.claims, found.windows, strict=True)
         if (kept.told or ALONE) != window or (kept.told is None and kept.claim.return_no == found.owner)
     ]
-    if not moved or len(found.claims) == 1 and moved[0][0].told is None:
+    if not moved or (len(found.claims) == 1 and moved[0][0].told is None):
         return
     states = tx.load([kept.claim.return_no for kept, _ in moved])
     told = dict[int, Window]()
@@ -131,8 +132,7 @@ def _waiting(tx: SweepTransaction, found: _Contested, limit: int) -> tuple[list[
         taken.append(scan)
         at = scan.inbound.event.at
         placed += [
-            Placed(claim.return_no, scan, is_settled=True)
-            for claim in concerned(plain, found.windows, at, tx.rules)
+            Placed(claim.return_no, scan, is_settled=True) for claim in concerned(plain, found.windows, at, tx.rules)
         ]
     if taken:
         tx.unpark(found.label, taken)
@@ -158,9 +158,7 @@ def _missing(tx: SweepTransaction, contested: Sequence[_Contested], limit: int) 
                 seen[target].add(key)
                 lacking.append((target, place))
         scans = tx.scans_at(found.label, [place for _, place in lacking]) if lacking else []
-        placed += [
-            Placed(target, scan, is_settled=True) for (target, _), scan in zip(lacking, scans, strict=True)
-        ]
+        placed += [Placed(target, scan, is_settled=True) for (target, _), scan in zip(lacking, scans, strict=True)]
     return placed
 
 
