@@ -166,9 +166,9 @@ def _creation_needs_past(evidence: Evidence, event: Event) -> bool:
 def add(evidence: Evidence, event: Event, rules: Rules) -> tuple[Evidence, Against]:
     """The evidence with one more event, the same object if it changes nothing; and what its own time has against it."""
     milestone = event.milestone
-    if event.label is not None and event.at < evidence.earliest[RC].at - rules.label_lead:
-        if event.sense is not Sense.UNMAPPED:
-            return _with(evidence, evidence.flags | BEFORE_LABEL, evidence.moved), Reason.BEFORE_LABEL
+    is_early = event.label is not None and event.at < evidence.earliest[RC].at - rules.label_lead
+    if is_early and event.sense is not Sense.UNMAPPED:
+        return _with(evidence, evidence.flags | BEFORE_LABEL, evidence.moved), Reason.BEFORE_LABEL
     if milestone is None:
         if event.sense is Sense.CLOSES or event.sense is Sense.REOPENS:
             return _add_closing(evidence, event), None

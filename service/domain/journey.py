@@ -159,7 +159,7 @@ def _record_whole(state: State, event: Event, seen: bytes, whole: Whole, mark: i
     if event.voids is not None:
         named = whole.names(event.voids)
         against = Reason.NOT_VOIDABLE if named and all(map(is_firm, named)) else None
-    elif (event.milestone is not None or event.label is not None) and not is_voided:
+    elif (event.milestone is not None or event.label is not None) and event.window is None and not is_voided:
         against = whole.against(event)
     after = decide(evidence)
     if after == state.timeline:

@@ -67,7 +67,7 @@ def windows(claims: Sequence[Claim], rules: Rules) -> list[Window]:
     ends = [_end(number, claims, times, rules) for number, claim in enumerate(claims)]
     gaps = list[tuple[Span, ...]]([()] * len(claims))
     if len({claim.retailer for claim in claims}) > 1:
-        parts = list(first_in_turn(claims, ends, rules))
+        parts = list(first_in_turn(ends))
         gaps = [tuple(_gaps(claim, end, claims, parts, lead)) for claim, end in zip(claims, ends, strict=True)]
     found, latest = list[Window](), BEGINNING
     for number, claim in enumerate(claims):
@@ -86,7 +86,7 @@ def _end(number: int, claims: Sequence[Claim], times: Sequence[int], rules: Rule
     return times[anew] - rules.label_lead if anew < len(times) else FOREVER
 
 
-def first_in_turn(claims: Sequence[Claim], ends: Sequence[int], rules: Rules) -> Iterator[tuple[int, int, int]]:
+def first_in_turn(ends: Sequence[int]) -> Iterator[tuple[int, int, int]]:
     """From when until when which claim is the earliest whose window it is; the first also for what is before all."""
     number, since = 0, BEGINNING
     while True:

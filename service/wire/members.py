@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal, NotRequired
 
 from pydantic import BeforeValidator, Field
+from typing_extensions import TypedDict  # below Python 3.12 pydantic cannot use the one of `typing`
+
+from service.wire.judging.strictness import data
 
 NUMBER_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{2,63}$"
 SLUG_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,39}$"
@@ -62,3 +65,33 @@ LocalTime = Annotated[
         "one that it skips as if the clock had not been changed yet.",
     ),
 ]
+
+
+@data
+class Location(TypedDict):
+    """Where it happened, as far as the publisher knows."""
+
+    name: NotRequired[Annotated[str, text(256, min_length=0)] | None]
+    code: NotRequired[Annotated[str, text(64, min_length=0)] | None]
+    country: NotRequired[Country | None]
+
+
+@data
+class ReturnedItem(TypedDict):
+    """An item that the consumer sends back."""
+
+    sku: Annotated[str, text(256)]
+    quantity: Quantity
+    description: NotRequired[str | None]
+    reason: NotRequired[str | None]
+
+
+@data
+class ProcessedItem(TypedDict):
+    """An item that the hub confirmed."""
+
+    sku: Annotated[str, text(256)]
+    quantity: Quantity
+    condition: NotRequired[str | None]
+    outcome: NotRequired[Literal["accepted", "rejected"] | None]
+    reason: NotRequired[str | None]

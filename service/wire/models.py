@@ -23,15 +23,27 @@ from service.wire.members import (
     Country,
     EventId,
     LocalTime,
+    Location,
     Number,
-    Quantity,
+    ProcessedItem,
+    ReturnedItem,
     Slug,
     Time,
     compiled,
     text,
 )
 
-__all__ = ["COUNTRY_PATTERN", "LOCAL_TIME_PATTERN", "NUMBER_PATTERN", "SLUG_PATTERN", "TIME_PATTERN", "compiled"]
+__all__ = [
+    "COUNTRY_PATTERN",
+    "LOCAL_TIME_PATTERN",
+    "NUMBER_PATTERN",
+    "SLUG_PATTERN",
+    "TIME_PATTERN",
+    "Country",
+    "Number",
+    "Slug",
+    "compiled",
+]
 
 RETURN_CREATED: Final = "com.omnirps.return.created.v1"
 RETURN_CLOSED: Final = "com.omnirps.return.closed.v1"
@@ -43,36 +55,6 @@ HUB_EXPORTED: Final = "com.omnirps.hub.exported.v1"
 HUB_REJECTED: Final = "com.omnirps.hub.rejected.v1"
 EVENT_VOIDED: Final = "com.omnirps.event.voided.v1"
 CONNOTE_DELIVERED: Final = "com.omnirps.connote.delivered.v1"
-
-
-@data
-class Location(TypedDict):
-    """Where it happened, as far as the publisher knows."""
-
-    name: NotRequired[Annotated[str, text(256, min_length=0)] | None]
-    code: NotRequired[Annotated[str, text(64, min_length=0)] | None]
-    country: NotRequired[Country | None]
-
-
-@data
-class ReturnedItem(TypedDict):
-    """An item that the consumer sends back."""
-
-    sku: Annotated[str, text(256)]
-    quantity: Quantity
-    description: NotRequired[str | None]
-    reason: NotRequired[str | None]
-
-
-@data
-class ProcessedItem(TypedDict):
-    """An item that the hub confirmed."""
-
-    sku: Annotated[str, text(256)]
-    quantity: Quantity
-    condition: NotRequired[str | None]
-    outcome: NotRequired[Literal["accepted", "rejected"] | None]
-    reason: NotRequired[str | None]
 
 
 @data

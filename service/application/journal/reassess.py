@@ -13,8 +13,8 @@ from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
-from service.application.journal.ingest import Placed, append
-from service.application.journal.ingest import decide as decide_rows
+from service.application.journal.appending import Placed, append
+from service.application.journal.appending import decide as decide_rows
 from service.application.ports import Arrival, HistoryRow, Transaction, Waiting
 from service.domain.events import Effect, Event, Sense
 from service.domain.exceptional import reasons

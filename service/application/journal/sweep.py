@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from service.application.journal.ingest import Outcome, Placed, append, verdicts
+from service.application.journal.appending import Placed, append
+from service.application.journal.ingest import Outcome, verdicts
 from service.application.journal.labels import spreading
 from service.application.ports import Journal, WhileWaiting
 from service.errors import Retryable

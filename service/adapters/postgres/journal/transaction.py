@@ -16,6 +16,7 @@ from service.adapters.postgres.journal.claims import LabelQueries, join_claims
 from service.adapters.postgres.journal.columns import COPY_TYPES, LISTS, copied, sent
 from service.adapters.postgres.journal.memory import Memory
 from service.adapters.postgres.journal.rows import (
+    carriers_and_numbers,
     coordinates,
     order_of_rows,
     others,
@@ -129,14 +130,14 @@ class PostgresTransaction(LabelQueries):
     def find_labels(self, labels: Collection[str]) -> dict[str, int]:
         known = self._memory.labels.find(labels)
         if others := [name for name in labels if name not in known]:
-            found = self._label_rows("find_labels", *_carriers_and_numbers(others))
+            found = self._label_rows("find_labels", *carriers_and_numbers(others))
             self._labels |= found
             known |= found
         return known
 
     def claim_labels(self, claims: Mapping[str, int]) -> dict[str, int]:
         owners = self._label_rows(
-            "claim_labels", str(self._batch_id), *_carriers_and_numbers(claims), list(claims.values())
+            "claim_labels", str(self._batch_id), *carriers_and_numbers(claims), list(claims.values())
         )
         self._labels |= owners
         others = claims.keys() - owners.keys()
@@ -299,8 +300,3 @@ class PostgresTransaction(LabelQueries):
     def _arrival(self, kind: str, subject: str, *columns: Any) -> Arrival:
         event = KeptEvent._make(columns)
         return Arrival(event.inbound(kind, subject, self._tables), event.record())
-
-
-def _carriers_and_numbers(labels: Iterable[str]) -> tuple[list[str], list[str]]:
-    parts = [name.split("/", 1) for name in labels]
-    return [carrier for carrier, _ in parts], [number for _, number in parts]

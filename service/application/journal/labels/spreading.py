@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from service.application.journal.ingest import Placed
+from service.application.journal.appending import Placed
 from service.application.label_ports import Claimed, KeptClaim, ScanPlace
 from service.application.ports import Arrival, SweepTransaction
 from service.domain.events import KEY_DIGEST_BYTES, Event, Sense, key_digest
@@ -177,7 +177,7 @@ def _pairs(found: _Contested, rules: Rules) -> Iterator[tuple[int, int, int, int
         sources.append((found.owner, BEGINNING, FOREVER))
     if plain:
         ends = [window.end for window in before]
-        sources += [(plain[n].return_no, since, until) for since, until, n in first_in_turn(plain, ends, rules)]
+        sources += [(plain[n].return_no, since, until) for since, until, n in first_in_turn(ends)]
     then = {claim.return_no: window for claim, window in zip(plain, before, strict=True)}
     # One that moved was somewhere before, and what it said there is not known any more.
     is_any = any(not kept.is_new for kept in changed)
