@@ -11,13 +11,13 @@ from typing import Any, Final
 
 import psycopg
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from service.adapters.postgres.access.tokens import create_token
 from service.adapters.postgres.database import connect
 from service.wire.record import Record
 from tests.support.api import project
-from tests.support.axe import violations
+from tests.support.axe import unfolded, violations
 from tests.support.filling import Filler, world
 from tests.support.journals import creation, ingest, scan
 from tests.support.site import Site
@@ -74,19 +74,12 @@ def agent(site: Site, visit: Callable[..., Visitor]) -> Callable[..., Visitor]:
     return start
 
 
-def unfolded(page: Page) -> None:
-    """Show what is folded away."""
-    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
-
-
 @pytest.mark.parametrize("light", ("light", "dark"))
 def test_axe_finds_nothing(agent: Callable[..., Visitor], light: str) -> None:
     visitor = agent(color_scheme=light)
 
     for path in PAGES:
-        page = visitor.open(path)
-        unfolded(page)
-        assert violations(page) == [], path
+        assert violations(unfolded(visitor.open(path))) == [], path
 
 
 @pytest.mark.parametrize("language", ("de", "ar"))

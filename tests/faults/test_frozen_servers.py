@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import pytest
 
 from deploy.local.stack import LocalStack
 from service.adapters.postgres.migrations import migrate
+from tests.support.forking import Process
 from tests.support.proxy import Middlebox
 from tests.support.service import Service, create_topics
 from tests.support.topics import Clients, Topics
@@ -41,7 +41,7 @@ class Crew:
     """One process of each kind, with its log."""
 
     service: Service
-    running: dict[str, tuple[subprocess.Popen[bytes], Path]]
+    running: dict[str, tuple[Process, Path]]
 
     @classmethod
     def start(cls, service: Service, *commands: str, **variables: str) -> Crew:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import random
 import signal
-import subprocess
 import time
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from service.simulator.answer import Answer
 from service.simulator.options import Options, Topics
 from service.simulator.world import World
+from tests.support.forking import Process
 from tests.support.ingesting import assert_verified
 from tests.support.returns import stored_timelines
 from tests.support.service import Service
@@ -102,5 +102,5 @@ def test_a_worker_that_was_frozen_past_its_session_does_no_harm_when_it_thaws(se
     assert_complete(service, answer)
 
 
-def assert_alive(service: Service, *workers: subprocess.Popen[bytes]) -> None:
+def assert_alive(service: Service, *workers: Process) -> None:
     assert [worker.poll() for worker in workers] == [None] * len(workers), service.log_text()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ import pytest
 
 from tests.faults.test_large_messages import peak
 from tests.support.api import token
+from tests.support.forking import Process
 from tests.support.ingesting import message
 from tests.support.journals import DELIVERED, RE, RP, creation, event
 from tests.support.service import Service
@@ -145,6 +145,6 @@ def members(client: httpx.Client) -> Iterator[str]:
         cursor = page["next_cursor"]
 
 
-def end(service: Service, process: subprocess.Popen[bytes]) -> None:
+def end(service: Service, process: Process) -> None:
     """It stops as it is told to."""
     assert service.stop(process) == 0

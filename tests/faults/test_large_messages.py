@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.support.bombs import in_place_of, packed, with_every_codec
+from tests.support.forking import Process
 from tests.support.ingesting import STRUCTURED, assert_verified, publish, status
 from tests.support.journals import creation
 from tests.support.service import Service
@@ -17,7 +17,7 @@ KIB = 1024
 _PLAIN = b"x" * 1_000_000  # larger than any of the bombs, or the producer would send it as it is
 
 
-def peak(process: subprocess.Popen[bytes]) -> int:
+def peak(process: Process) -> int:
     """The most memory that the process ever held, in MiB."""
     for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
@@ -36,7 +36,7 @@ def send(service: Service, codec: str, number: int = 1) -> None:
     producer.close()
 
 
-def begun(service: Service) -> tuple[subprocess.Popen[bytes], int]:
+def begun(service: Service) -> tuple[Process, int]:
     """A worker at work, and what it held at most until then."""
     worker = service.start("ingest")
     publish(service, creation("R-0000"))

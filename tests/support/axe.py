@@ -17,9 +17,15 @@ def violations(page: Page) -> list[str]:
     return _run(page, {"type": "tag", "values": _TAGS})
 
 
+def unfolded(page: Page) -> Page:
+    """The page, with all that is folded on it unfolded."""
+    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    return page
+
+
 def violations_in_both_lights(page: Page) -> list[str]:
     """The same, and then in the other light what depends on colours; all that is folded is unfolded for it."""
-    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    unfolded(page)
     page.emulate_media(color_scheme="light")
     found = violations(page)
     page.emulate_media(color_scheme="dark")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 import time
 from collections import Counter
@@ -17,6 +16,7 @@ from service.simulator.messages import Message
 from service.simulator.options import Options, Topics
 from service.simulator.world import World
 from tests.support import relaying, subscribing
+from tests.support.forking import Process
 from tests.support.returns import stored_timelines
 from tests.support.service import INPUTS, OUTPUTS, Service
 from tests.support.waiting import eventually
@@ -51,7 +51,7 @@ class Member:
     """A process of the crew."""
 
     command: str
-    process: subprocess.Popen[bytes]
+    process: Process
     log: Path
 
 

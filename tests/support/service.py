@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -16,6 +16,8 @@ from typing import IO, Any
 import psycopg
 
 from service.config import Settings
+from tests.support import forking
+from tests.support.forking import Process
 from tests.support.topics import Clients, Topics
 from tests.support.waiting import PATIENCE
 
@@ -49,7 +51,7 @@ class Service:
             "RETURNS_TOPIC_PARTITIONS": str(partitions),
             **{f"RETURNS_TOPIC_{name.upper()}": topics.name(name) for name in (*INPUTS, *OUTPUTS)},
         }
-        self._running: list[subprocess.Popen[bytes]] = []
+        self._running: list[Process] = []
 
     @property
     def settings(self) -> Settings:
@@ -58,10 +60,13 @@ class Service:
 
     def run(self, *command: str, timeout: float = 120, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end; its output is in the answer and its exit status is the caller's to look at."""
+        environment = {**os.environ, **self.variables, **variables}
+        if self._may_fork(environment):
+            return forking.run(command, environment, timeout * PATIENCE)
         return subprocess.run(
             [sys.executable, "-m", "service", *command],
             cwd=ROOT,
-            env={**os.environ, **self.variables, **variables},
+            env=environment,
             capture_output=True,
             text=True,
             timeout=timeout * PATIENCE,
@@ -74,22 +79,30 @@ class Service:
         assert result.returncode == 0, f"{command}: exit {result.returncode}\n{result.stderr[-4000:]}"
         return result.stdout
 
-    def start(self, *command: str, **variables: str) -> subprocess.Popen[bytes]:
+    def start(self, *command: str, **variables: str) -> Process:
         """Start a command in the background; it is killed at the end of the test if it still runs."""
         log: IO[bytes]
+        process: Process
+        environment = {**os.environ, **self.variables, **variables}
         self.newest_log = self.logs / f"{'-'.join(command)}-{len(self._running)}.log"
         with self.newest_log.open("wb") as log:
-            process = subprocess.Popen(
-                [*_TIED, sys.executable, "-m", "service", *command],
-                cwd=self.code,
-                env={**os.environ, **self.variables, **variables},
-                stdout=log,
-                stderr=log,
-            )
+            if self._may_fork(environment):
+                process = forking.start(command, environment, log.fileno(), log.fileno())
+            else:
+                process = subprocess.Popen(
+                    [*_TIED, sys.executable, "-m", "service", *command],
+                    cwd=self.code,
+                    env=environment,
+                    stdout=log,
+                    stderr=log,
+                )
         self._running.append(process)
         return process
 
-    def stop(self, process: subprocess.Popen[bytes], timeout: float = 30) -> int:
+    def _may_fork(self, environment: Mapping[str, str]) -> bool:
+        return self.code == ROOT and forking.fits(environment)
+
+    def stop(self, process: Process, timeout: float = 30) -> int:
         """Ask a process to stop, as a supervisor does; its exit status."""
         process.send_signal(signal.SIGTERM)
         return process.wait(timeout * PATIENCE)

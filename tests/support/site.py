@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from service.simulator.messages import Message
 from service.simulator.options import Options
 from service.simulator.options import Topics as InputTopics
 from service.simulator.world import World
+from tests.support.forking import Process
 from tests.support.service import INPUTS, Service, create_topics, new_service
 from tests.support.topics import Clients, Topics
 from tests.support.waiting import eventually
@@ -54,7 +54,7 @@ class Site:
         self.service = service
         self.database = service.database
         self.url = ""
-        self._serving: subprocess.Popen[bytes] | None = None
+        self._serving: Process | None = None
         topics = InputTopics(*(service.topics.name(name) for name in INPUTS))
         self.messages = list(World(world, time.time, topics).messages())
         self.answer = Answer(self.messages)
