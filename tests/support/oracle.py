@@ -371,8 +371,8 @@ def exceptions(events: Collection[Event]) -> set[str]:
         ]
         if any(event.at > now.counts["RDTPF"].at for event in moving):
             found.add("returning_after_delivered")
-    said = {event.label: event.window for event in events if event.window is not None}
-    if any(window.is_shared for window in said.values() if window is not None):
+    said = {event.label: event for event in events if event.window is not None}
+    if any(event.window is not None and event.window.is_shared for event in said.values()):
         found.add("tracking_number_in_use")
     closing = last_closing(events)
     if closing is not None and closing.sense == "closes" and went_on(closing, now):

@@ -153,7 +153,15 @@ class Checks:
         assert said.event is not None
         if row["code"] == LATER_CODE and row["milestone"] is not None:
             event = said.event
-            return Event(event.source, event.id, event.at, Sense.ASSERTS, Milestone.RT, effect=Effect.COLLECTED, label=event.label)
+            return Event(
+                event.source,
+                event.id,
+                event.at,
+                Sense.ASSERTS,
+                Milestone.RT,
+                effect=Effect.COLLECTED,
+                label=event.label,
+            )
         return said.event
 
     def _came_by(self, return_no: int, return_id: str, row: Row) -> None:

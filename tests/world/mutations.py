@@ -84,7 +84,11 @@ def _rewritten(owner: Any, name: str, *changes: tuple[str, str]) -> Any:
 
 
 def _no_reading_again() -> list[Any]:
-    return [_rewritten(appending, "append", ("_decide_and_join(tx, placed, tx.load(lost))", "_decide_and_join(tx, placed, states)"))]
+    return [
+        _rewritten(
+            appending, "append", ("_decide_and_join(tx, placed, tx.load(lost))", "_decide_and_join(tx, placed, states)")
+        )
+    ]
 
 
 def _cached_after_a_collision() -> list[Any]:

@@ -65,7 +65,10 @@ SOMETIMES: Final = frozenset(
         "settled returned_to_sender",
         "buried",
         "parked",
-        *(f"a change: {kind}" for kind in ("reached", "backfilled", "retimed", "revoked", "closed", "reopened", "detailed")),
+        *(
+            f"a change: {kind}"
+            for kind in ("reached", "backfilled", "retimed", "revoked", "closed", "reopened", "detailed")
+        ),
         *(
             f"verdict {verdict}"
             for verdict in ("advanced", "backfilled", "repeated", "informational", "held", "refused", "unmapped")

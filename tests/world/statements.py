@@ -481,7 +481,14 @@ def _join_claims(tx: Tx, params: Any) -> Iterable[Any]:
         zip(*columns, strict=True), key=lambda row: row[:3]
     ):
         key, batch = (carrier, number, return_no), int(batch_id)
-        row = {"batch_id": batch, "made_in": batch, "at": at, "retailer": retailer, "closed_at": closed_at, "told": None}
+        row = {
+            "batch_id": batch,
+            "made_in": batch,
+            "at": at,
+            "retailer": retailer,
+            "closed_at": closed_at,
+            "told": None,
+        }
         if tx.insert("label_claims", key, row):
             continue
         known = tx.get("label_claims", key)

@@ -163,7 +163,11 @@ def _is_going_back(redacted: RedactedReturn) -> bool:
         return False
     told = list[tuple[tuple[int, str, str], bool]]()
     for row in redacted.rows:
-        if row.type == CARRIER_SCANNED and redacted.is_own(row) and key_digest(row.source, row.id) not in redacted.state.voided:
+        if (
+            row.type == CARRIER_SCANNED
+            and redacted.is_own(row)
+            and key_digest(row.source, row.id) not in redacted.state.voided
+        ):
             known = redacted.tables.lookup(str(row.data.get("carrier")), row.code or "")
             if known is not None and known.listed in (CodeList.COLLECTED, CodeList.RETURNING):
                 told.append((_order(row), known.returning))
