@@ -12,8 +12,7 @@ from typing import Annotated, Any, Final, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict  # below Python 3.12 pydantic cannot use the one of `typing`
 
-from service.wire.judging.strictness import data, event, scanned
-from service.wire.members import (
+from service.wire.judging.members import (
     COUNTRY_PATTERN,
     JSON_MEDIA_TYPE_PATTERN,
     LOCAL_TIME_PATTERN,
@@ -32,6 +31,7 @@ from service.wire.members import (
     compiled,
     text,
 )
+from service.wire.judging.strictness import data, event, scanned
 
 __all__ = [
     "COUNTRY_PATTERN",

@@ -5,7 +5,7 @@ The form is compact and private to the service; `decode_state(encode_state(s), .
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -161,6 +161,16 @@ def decode_moves(document: Sequence[str] | None) -> tuple[list[Reason], list[Rea
     return raised, [Reason(each[1:]) for each in moves if each.startswith("-")]
 
 
+_BESIDE: Final[Mapping[str, Callable[[str, str, int, dict[str, Any]], Event]]] = {
+    RETURN_CLOSED: lambda source, id_, at, data: Event(source, id_, at, Sense.CLOSES, because=data["reason"]),
+    RETURN_REOPENED: lambda source, id_, at, _: Event(source, id_, at, Sense.REOPENS),
+    LABEL_CLAIMED: lambda source, id_, at, data: Event(
+        source, id_, at, Sense.INFORMS, label=label_of(data), window=window_of(data)
+    ),
+}
+"""Events of these types assert nothing; what they say stands in `data`."""
+
+
 def stored_event(
     source: str,
     event_id: str,
@@ -183,12 +193,8 @@ def stored_event(
         return Event(source, event_id, at, Sense.VOIDS, voids=(data["source"], data["id"]))
     if event_type == RECONCILED:
         return Event(source, event_id, at, Sense.RECONCILES, published=of_event(data))
-    if event_type == RETURN_CLOSED:
-        return Event(source, event_id, at, Sense.CLOSES, because=data["reason"])
-    if event_type == RETURN_REOPENED:
-        return Event(source, event_id, at, Sense.REOPENS)
-    if event_type == LABEL_CLAIMED:
-        return Event(source, event_id, at, Sense.INFORMS, label=label_of(data), window=window_of(data))
+    if event_type in _BESIDE:
+        return _BESIDE[event_type](source, event_id, at, data)
     label = label_of(data) if event_type == CARRIER_SCANNED else None
     if milestone is None:
         because = Reason(reason) if reason is not None and verdict == Verdict.UNMAPPED else None

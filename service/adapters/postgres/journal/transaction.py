@@ -86,7 +86,6 @@ class PostgresTransaction(LabelQueries):
 
     @property
     def has_appended(self) -> bool:
-        """Whether it added anything to the history."""
         return bool(self._states)
 
     def remember(self) -> None:
