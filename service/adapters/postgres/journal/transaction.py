@@ -209,8 +209,7 @@ class PostgresTransaction(LabelQueries):
     @contextmanager
     def _impatient(self) -> Iterator[None]:
         set_local(self._connection, "lock_timeout", _IMPATIENT)
-        yield
-        # Not TO DEFAULT: that would be the server's.
+        yield  # then not TO DEFAULT: that would be the server's
         set_local(self._connection, "lock_timeout", SESSION["lock_timeout"])
 
     def _note(self, rows: Iterable[HistoryRow]) -> None:
