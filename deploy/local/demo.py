@@ -23,7 +23,7 @@ import psycopg
 from kafka.errors import KafkaError
 
 from deploy.local.demo_figures import Watch
-from deploy.local.demo_processes import LOGS, DemoError, Processes, Stop, log_of, relative
+from deploy.local.demo_processes import LOGS, DemoError, Processes, Stop, log_of, open_feed, relative
 from deploy.local.demo_view import Paint, Screen, live, plain
 from deploy.local.process import PORTS, StackError, is_free
 from deploy.local.stack import HOME, LocalStack
@@ -84,6 +84,7 @@ class Demo:
     def _processes(self, stack: LocalStack) -> Iterator[Processes]:
         port = _port()
         environment = {**os.environ, **stack.variables, "RETURNS_HTTP_PORT": str(port), "PYTHONUNBUFFERED": "1"}
+        environment.setdefault("RETURNS_FEEDS_FILE", str(open_feed(LOGS / "feeds.toml")))
         self._url = f"http://127.0.0.1:{port}"
         processes = Processes(environment, self._stop)
         try:
@@ -96,12 +97,14 @@ class Demo:
             begun = time.monotonic()
             processes.start("run", "run")
             seed, rate = str(self._options.seed), f"{self._options.rate:g}"
-            processes.start("simulate", "simulate", "--returns", "0", "--rate", rate, "--seed", seed)
+            # Its start takes as long as that of the API that it waits for.
+            world = ("--returns", "0", "--rate", rate, "--seed", seed, "--binary", "0.02")
+            processes.start("simulate", "simulate", *world, "--url", self._url)
             processes.start("token", "token", "create", "--scopes", "read,ops", "--label", "demo")
             processes.finish("token")
             self._token = _take(log_of("token"))
             self._await_ready(processes)
-            self._step("all processes", f"ready; world {seed}, {rate} messages/s", begun)
+            self._step("all processes", f"ready; world {seed}, {rate} messages/s through the API", begun)
             yield processes
         finally:
             processes.stop()

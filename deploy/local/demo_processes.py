@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -130,6 +131,15 @@ class Processes:
 def log_of(name: str) -> Path:
     """Where a command's output goes."""
     return LOGS / f"{name}.log"
+
+
+def open_feed(file: Path) -> Path:
+    """A feeds file that opens the simulated carrier's own feed, with a secret of this run; nobody else reads it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)
+    file.chmod(0o600)
+    file.write_text(f'[omniparcel]\nsecret = "demo:{secrets.token_urlsafe(24)}"\n')
+    return file
 
 
 def _failed(name: str, status: int) -> DemoError:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from service.domain.events import Effect, Sense
+from service.domain.milestones import Milestone
+
 Location = dict[str, str]
+Meaning = tuple[Sense, Milestone | None, Effect | None]
 
 
 class Country(NamedTuple):
@@ -40,8 +44,27 @@ class Carrier(NamedTuple):
     moving: tuple[str, ...]
     elsewhere: tuple[str, ...]  # known codes that assert nothing: not at the destination, or not the whole parcel
     delivered: tuple[str, ...]
+    returning: tuple[str, ...]  # on its way back to the sender
     strange: tuple[str, ...]  # in no table
     local_times: frozenset[str]
+
+    def means(self, code: str) -> Meaning:
+        """What one of its codes says."""
+        if code in self.collected:
+            return Sense.ASSERTS, Milestone.RT, Effect.COLLECTED
+        if code in self.moving:
+            return Sense.ASSERTS, Milestone.RT, None
+        if code in self.delivered:
+            return Sense.ASSERTS, Milestone.RDTPF, None
+        return Sense.INFORMS, None, Effect.RETURNING if code in self.returning else None
+
+
+class Shift(NamedTuple):
+    """When a hub works, by its own clock: from one hour to another, and on which days (Monday is 0)."""
+
+    begins: int
+    ends: int
+    days: frozenset[int]
 
 
 def _depots(country: str, *towns: tuple[str, str]) -> tuple[Location, ...]:
@@ -95,6 +118,17 @@ HUBS: Final[dict[str, Location]] = {
     "lax": {"name": "Los Angeles returns hub", "code": "LAX3", "country": "US"},
 }
 
+_WEEK: Final = frozenset(range(7))
+_WITHOUT_SUNDAY: Final = _WEEK - {6}
+SHIFTS: Final = {
+    "akl": Shift(6, 22, _WITHOUT_SUNDAY),
+    "syd": Shift(5, 23, _WITHOUT_SUNDAY),
+    "lhr": Shift(4, 24, _WEEK),
+    "lax": Shift(6, 22, _WEEK),
+}
+# What leaves a hub by air: a flight a day to each country. What stays in the hub's own goes by road.
+AIRLINES: Final = {"akl": ("NZ", "086"), "syd": ("QF", "081"), "lhr": ("BA", "125"), "lax": ("UA", "016")}
+
 RETAILERS: Final = tuple(
     Retailer(name, country, sku, {"name": f"{town} returns dock", "country": country}, ZoneInfo(zone))
     for name, country, sku, town, zone in (
@@ -118,6 +152,7 @@ CARRIERS: Final = {
         moving=("OP-18", "OP-79", "OP-47", "OP-50", "OP-51", "OP-22"),
         elsewhere=("OP-54", "OP-56", "OP-71", "OP-76"),
         delivered=("OP-72", "OP-72", "OP-72", "OP-74"),
+        returning=("OP-66", "OP-62", "OP-61", "OP-85"),
         strange=("OP-199", "OP-7X", "op-33", "0072"),
         # Its table takes local times for New Zealand's.
         local_times=frozenset({"NZ"}),
@@ -130,6 +165,7 @@ CARRIERS: Final = {
         moving=("IN_TRANSIT",),
         elsewhere=(),
         delivered=("DELIVERED",),
+        returning=("RETURNING",),
         strange=("OUT_FOR_DELIVERY", "collected", "PICKUP_FAILED", "?"),
         local_times=frozenset(),
     ),

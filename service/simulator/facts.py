@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum, unique
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from service.domain.events import Event
 from service.domain.milestones import Route
 from service.simulator import cast
+
+MINUTE: Final = 60
+HOUR: Final = 3_600
+DAY: Final = 86_400
 
 
 @unique
@@ -19,6 +23,10 @@ class Oddity(StrEnum):
     DELIVERED_ELSEWHERE = "delivered_elsewhere"  # to a locker, or in part
     AT_A_HUB_BY_MISTAKE = "at_a_hub_by_mistake"  # it was to go straight to the retailer
     MISTAKEN_SCAN = "mistaken_scan"  # of another parcel, taken back later
+    SENT_BACK = "sent_back"  # the carrier takes the parcel back to its sender, and says so
+    RETURNING_AFTER_DELIVERY = "returning_after_delivery"  # delivered, and then on its way back: both cannot be
+    DELIVERED_TWICE = "delivered_twice"  # at another time and place
+    RECYCLED_NUMBER = "recycled_number"  # the tracking number was that of another return, months ago
 
 
 class Fact(NamedTuple):

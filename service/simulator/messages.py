@@ -32,9 +32,9 @@ class Nature(StrEnum):
 class Message(NamedTuple):
     """One message for Kafka, and the truth about it.
 
-    `moment` is when it is sent, in seconds of virtual time. `subject` is the return_id, for a delivery the connote;
-    `event` what a reader must understand, None where nature is INVALID. `flaws` are what went wrong with it, by the names of
-    options and of oddities.
+    `moment` is when it is sent, in seconds of virtual time. `subject` is the return_id, for a delivery the connote; `fact` what
+    its publisher means to tell, `event` what a reader must understand, None where nature is INVALID. `flaws` are what went
+    wrong with it, by the names of options and of oddities.
     """
 
     moment: float
@@ -44,9 +44,15 @@ class Message(NamedTuple):
     headers: Headers
     nature: Nature
     subject: str
+    fact: Fact
     event: Event | None
     is_carriers: bool = False
     flaws: tuple[str, ...] = ()
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether its attributes stand in headers."""
+        return len(self.headers) > 1
 
 
 def encode(fact: Fact, topics: Topics, moment: float, *, binary: bool, flaws: tuple[str, ...] = ()) -> Message:
@@ -66,7 +72,7 @@ def encode(fact: Fact, topics: Topics, moment: float, *, binary: bool, flaws: tu
         value, headers = to_json(envelope(fact)), _STRUCTURED
     topic, key = topics[fact.kind], fact.key.encode()
     is_carriers = fact.type is CARRIER_SCANNED
-    return Message(moment, topic, key, value, headers, Nature.EVENT, fact.subject, event, is_carriers, flaws)
+    return Message(moment, topic, key, value, headers, Nature.EVENT, fact.subject, fact, event, is_carriers, flaws)
 
 
 def envelope(fact: Fact) -> dict[str, Any]:
@@ -89,7 +95,7 @@ def spoil(fact: Fact, topics: Topics, moment: float, rng: Random) -> Message:
     document["data"] = dict(fact.data)
     value = _WAYS[int(rng.random() * len(_WAYS))](document)
     topic, key = topics[fact.kind], fact.key.encode()
-    return Message(moment, topic, key, value, _STRUCTURED, Nature.INVALID, fact.subject, None, flaws=("invalid",))
+    return Message(moment, topic, key, value, _STRUCTURED, Nature.INVALID, fact.subject, fact, None, flaws=("invalid",))
 
 
 def _truncated(document: dict[str, Any]) -> bytes:

@@ -36,32 +36,38 @@ def play(
 ) -> Tally:
     """Send the world's messages in order at `options.rate`, until all are sent or `should_stop` says so.
 
-    `now` is the wall clock, which places the world in time, `clock` measures durations; both in seconds. What
-    `publish` raises ends the play. Flushing is the caller's.
+    `now` is the wall clock, which places the world in time, `clock` measures durations; both in seconds. What `publish` raises ends the play. Flushing is the caller's.
     """
     tally, world = Tally(), World(options, now, topics)
     begun = clock()
-    for message in _paced(world.messages(), options.rate, should_stop, clock, sleep):
+    for message in paced(world.messages(), options, should_stop, clock, sleep):
         publish(message.topic, message.key, message.value, list(message.headers))
         tally.count(message)
-    tally.seconds, tally.skipped = clock() - begun, world.skipped
+    tally.seconds, tally.skipped, tally.lost = clock() - begun, world.skipped, world.lost
     return tally
 
 
-def _paced(
+def paced(
     messages: Iterator[Message],
-    rate: float,
+    options: Options,
     should_stop: Callable[[], bool],
     clock: Callable[[], float],
     sleep: Callable[[float], None],
+    idle: Callable[[], object] = lambda: None,
 ) -> Iterator[Message]:
-    begun = clock()
+    """The messages, each when the rate and the world's clock have come to it; `idle` is called while none is due."""
+    rate, speed = options.rate, options.speed
+    begun, first = clock(), None
     for number, message in enumerate(messages):
-        if rate:
-            while (early := begun + number / rate - clock()) > _SLACK_SECONDS:
-                if should_stop():
-                    return
-                sleep(min(early, _NAP_SECONDS))
+        first = message.moment if first is None else first
+        due = begun + number / rate if rate else begun
+        if speed:
+            due = max(due, begun + (message.moment - first) / speed)
+        while (early := due - clock()) > _SLACK_SECONDS:
+            if should_stop():
+                return
+            idle()
+            sleep(min(early, _NAP_SECONDS))
         if number % _LOOK_EVERY == 0 and should_stop():
             return
         yield message

@@ -13,10 +13,11 @@ from typing import Final
 from service.domain.events import Sense
 from service.domain.milestones import Reason
 from service.simulator import cast
-from service.simulator.facts import Fact
+from service.simulator.facts import DAY, HOUR, Fact
 from service.simulator.messages import Message, Nature, encode, spoil
 from service.simulator.options import Options, Topics
-from service.simulator.story import DAY, HOUR, Storyteller
+from service.simulator.silences import Silences
+from service.simulator.story import Label, Storyteller
 from service.wire import models
 
 # An endless world is a chain of worlds of this size; the next begins while the stories of the last run out. Few
@@ -29,6 +30,9 @@ _SHORTEST_SPAN: Final = 2 * DAY
 _LONGEST_SPAN: Final = 365 * DAY
 # Since the last return was created: enough for many stories to come to their end, and too little for all.
 _SETTLING: Final = 10 * DAY
+# A number that is given again: so long after it was given before, and no earlier than a creation may be.
+REUSED_AFTER: Final = 90 * DAY
+_OLDEST: Final = 390 * DAY
 
 
 def beginning(returns: int, now: float) -> int:
@@ -58,7 +62,13 @@ class World:
         self._shuffler = Random(f"shuffle {options.seed}")
         block = base64.b32encode(Random(f"block {options.seed}").randbytes(5)).decode()[:4]
         self._storyteller = Storyteller(self._stories, block)
+        self._silences = Silences(options.seed, options.in_bulk)
         self.skipped = 0  # scans that never happened, of the returns that were made up so far
+
+    @property
+    def lost(self) -> int:
+        """How many parcels were lost, of the returns that were made up so far."""
+        return self._storyteller.lost
 
     def messages(self) -> Iterator[Message]:
         """Every message once, in the order of sending. To be iterated once."""
@@ -89,10 +99,16 @@ class World:
             ends = int(self._now())
             begins = ends - length - _SETTLING
             shift = batch * length - begins
+            labels = dict[int, Label]()
+            if not batch:
+                before = self._long_before(size, begins, ends, length)
+                for number, created, facts, label in before:
+                    labels[number] = label
+                    yield created + shift, self._send(facts, shift)
             for number in range(size):
                 # Some are created close together, the average is even.
                 created = begins + int((number + self._stories.random()) * length / size)
-                told = self._storyteller.tell(batch * size + number, created, batch)
+                told = self._storyteller.tell(batch * size + number, created, batch, labels.get(number))
                 facts = [fact for fact in told if fact.event.at <= ends * 1_000_000]
                 earliest = begins + number * length // size
                 yield earliest + shift, self._send(facts, shift)
@@ -100,6 +116,22 @@ class World:
                     self._storyteller.forget(earliest)
             if self._options.returns:
                 return
+
+    def _long_before(
+        self, size: int, begins: int, ends: int, length: int
+    ) -> Iterator[tuple[int, int, list[Fact], Label]]:
+        """Returns of months ago whose tracking numbers come again: number of the later one, creation, facts, label.
+
+        What is told before an endless world, or before one of a year, is told once.
+        """
+        if not self._options.recycled:
+            return
+        chance = Random(f"recycled {self._options.seed}").random
+        for number in range(size):
+            created = begins + number * length // size - REUSED_AFTER
+            if chance() < self._options.recycled and created > ends - _OLDEST:
+                facts, label = self._storyteller.tell_of_before(number, created)
+                yield number, created, facts, label
 
     def _send(self, facts: list[Fact], shift: int) -> list[Message]:
         """What becomes of the facts on their way to Kafka."""
@@ -113,6 +145,10 @@ class World:
                 fact = self._miscode(fact)
                 flaws.append("wrong_code")
             moment: float = fact.event.at // 1_000_000 + shift
+            if fact.type is models.CARRIER_SCANNED:
+                at_once, moment = moment, self._silences.sent(fact.data["carrier"], moment)
+                if moment != at_once:
+                    flaws.append("in_bulk")
             if chance() < options.late:
                 moment += HOUR + chance() * 6 * DAY
                 flaws.append("late")

@@ -1,6 +1,6 @@
 """`make bench`, or `python -m tests.benchmarks [NAME]...`: tables, and .local/bench.json.
 
-Without a name: ingest, relay, latency and read. `memory` takes two million events and some minutes; `search` takes five
+Without a name: ingest, relay, latency and read. `events` is the way in over HTTP beside Kafka's own. `memory` takes two million events and some minutes; `search` takes five
 million returns, 40 GB of disk for as long as it runs, and half an hour.
 """
 
@@ -10,12 +10,12 @@ import argparse
 import json
 from pathlib import Path
 
-from tests.benchmarks import ingest, latency, memory, read, relay, report, search
+from tests.benchmarks import events, ingest, latency, memory, read, relay, report, search
 from tests.benchmarks.bed import Bed
 from tests.benchmarks.measure import machine
 
 OUTPUT = Path(".local/bench.json")
-NAMES = ("ingest", "relay", "latency", "read", "memory", "search")
+NAMES = ("ingest", "relay", "latency", "read", "events", "memory", "search")
 
 
 def main() -> None:
@@ -52,6 +52,9 @@ def main() -> None:
             figures["latency"] = report.latency(found, arguments.rate)
         if "read" in wanted:
             figures["read"] = report.read(read.run(bed, min(arguments.seconds, 10), arguments.repeats))
+        if "events" in wanted:
+            found_events = events.run(bed, min(arguments.returns, 5_000), min(arguments.seconds, 10), arguments.repeats)
+            figures["events"] = report.events(found_events)
         if "search" in wanted:
             sizes, calls = search.run(bed, arguments.search_returns, arguments.search_on)
             figures["search"] = report.search(sizes, calls)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 
+from tests.benchmarks.events import Run as EventsRun
 from tests.benchmarks.ingest import Run
 from tests.benchmarks.latency import Run as LatencyRun
 from tests.benchmarks.measure import spread
@@ -116,6 +117,29 @@ def read(results: Mapping[str, Sequence[ReadRun]]) -> dict[str, object]:
             f"{cpu['client']:>14.2f}{cpu['server']:>8.2f}{cpu['postgres']:>10.2f}"
         )
         figures[name] = {"per_second": rates, "ratio": ratio, "p50_ms": p50, "p99_ms": p99, "cpu": cpu}
+    return figures
+
+
+def events(results: Mapping[str, Sequence[EventsRun]]) -> dict[str, object]:
+    """Events a second over HTTP beside the same straight to Kafka, and who took the CPU."""
+    bare = [run.per_second for run in results["straight to Kafka"]]
+    print(f"\nevents: POST /v1/events; medians of {len(bare)} runs (lowest to highest)\n")
+    print(
+        f"{'':<20}{'events/s':>28}{'of Kafka':>10}{'p50 ms':>8}{'p99 ms':>8}   CPU us/event: client  server  broker  postgres"
+    )
+    figures: dict[str, object] = {}
+    for name, runs in results.items():
+        rates = [run.per_second for run in runs]
+        ratio = spread(each / base for each, base in zip(rates, bare, strict=True))[0]
+        cuts = [statistics.quantiles(run.seconds, n=100) for run in runs if len(run.seconds) > 1]
+        p50, p99 = (spread(cut[each] * 1000 for cut in cuts)[0] if cuts else 0.0 for each in (49, 98))
+        who = ("client", "server", "broker", "postgres")
+        cpu = {each: spread(run.cpu[each] / run.per_second * 1e6 for run in runs)[0] for each in who}
+        print(
+            f"{name:<20}{_spread(rates):>28}{ratio:>10.2f}{p50:>8.1f}{p99:>8.1f}"
+            f"{cpu['client']:>23.1f}{cpu['server']:>8.1f}{cpu['broker']:>8.1f}{cpu['postgres']:>10.1f}"
+        )
+        figures[name] = {"per_second": rates, "ratio": ratio, "p50_ms": p50, "p99_ms": p99, "cpu_us": cpu}
     return figures
 
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from service.web.html.catalogue import LANGUAGES
 from tests.support.api import token
-from tests.support.axe import unfolded, violations
+from tests.support.axe import LIGHTS, unfolded, violations, violations_by_page
 from tests.support.journals import DELIVERED, DS, RE, RP, RR, SCAN, VOID, creation, event, ingest, scan
 from tests.support.site import STRUCTURED, Site
 from tests.support.visiting import Visitor, overflowing, torn
@@ -245,15 +245,11 @@ def test_a_token_that_opens_nothing_is_told_so(site: Site, visit: Callable[..., 
     visitor.excuse("status of 403")
 
 
-@pytest.mark.parametrize(("language", "light"), (("en", "light"), ("ar", "dark")))
+@pytest.mark.parametrize(("language", "light"), LIGHTS)
 def test_axe_finds_nothing_in_either_light_or_direction(
     site: Site, enter: Callable[..., Visitor], language: str, light: str
 ) -> None:
-    visitor = enter(locale=language, color_scheme=light)
-
-    found = {path: violations(unfolded(visitor.open(path))) for path in PAGES}
-
-    assert not said(found)
+    assert violations_by_page(enter(locale=language, color_scheme=light), PAGES) == {}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

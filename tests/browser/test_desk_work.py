@@ -17,7 +17,7 @@ from service.adapters.postgres.access.tokens import create_token
 from service.adapters.postgres.database import connect
 from service.wire.record import Record
 from tests.support.api import project
-from tests.support.axe import unfolded, violations
+from tests.support.axe import violations_by_page
 from tests.support.filling import Filler, world
 from tests.support.journals import creation, ingest, scan
 from tests.support.site import Site
@@ -76,10 +76,7 @@ def agent(site: Site, visit: Callable[..., Visitor]) -> Callable[..., Visitor]:
 
 @pytest.mark.parametrize("light", ("light", "dark"))
 def test_axe_finds_nothing(agent: Callable[..., Visitor], light: str) -> None:
-    visitor = agent(color_scheme=light)
-
-    for path in PAGES:
-        assert violations(unfolded(visitor.open(path))) == [], path
+    assert violations_by_page(agent(color_scheme=light), PAGES) == {}
 
 
 @pytest.mark.parametrize("language", ("de", "ar"))

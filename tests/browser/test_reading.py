@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from service.web.html.catalogue import LANGUAGES, load
-from tests.support.axe import unfolded, violations
+from tests.support.axe import LIGHTS, violations_by_page
 from tests.support.journals import DS, RP, RR, creation, event, ingest, scan
 from tests.support.site import Site
 from tests.support.visiting import Visitor, overflowing, torn
@@ -79,15 +79,11 @@ def whole(page: Page) -> None:
         expect(page.locator("#live")).to_be_visible()
 
 
-@pytest.mark.parametrize(("language", "light"), (("en", "light"), ("ar", "dark")))
+@pytest.mark.parametrize(("language", "light"), LIGHTS)
 def test_axe_finds_nothing_in_either_light_or_direction(
     site: Site, visit: Callable[..., Visitor], language: str, light: str
 ) -> None:
-    visitor = visit(locale=language, color_scheme=light)
-
-    found = {path: violations(unfolded(visitor.open(path))) for path in PAGES}
-
-    assert not {path: said for path, said in found.items() if said}
+    assert violations_by_page(visit(locale=language, color_scheme=light), PAGES) == {}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -61,11 +61,14 @@ def returns(site: Site) -> None:
             creation("STRAIGHT", route="first_mile_only"),
             *(
                 each
-                for name in ("P-0", "P-1", "P-2", "P-3")
+                for name in ("P-0", "P-1", "P-2", "P-3", "T-1", "T-2")
                 for each in (creation(name, **there), at_hub(RP, name, "12:00"))
             ),
-            creation("P-AU", **{**there, "destination_country": "AU"}),
-            at_hub(RP, "P-AU", "12:00"),
+            *(
+                each
+                for name in ("P-AU", "T-AU")
+                for each in (creation(name, **{**there, "destination_country": "AU"}), at_hub(RP, name, "12:00"))
+            ),
             creation("GONE", **there),
             at_hub(RP, "GONE", "12:00"),
             at_hub(RE, "GONE", "13:00", connote="CN-OLD"),
@@ -74,7 +77,7 @@ def returns(site: Site) -> None:
             *(each for name in ("OLD-1", "OLD-2") for each in (creation(name), at_hub(DS, name, "10:00"))),
         ],
     )
-    eventually(lambda: site.service.query("SELECT count(*) FROM search_returns")[0][0] == 59, 30)
+    eventually(lambda: site.service.query("SELECT count(*) FROM search_returns")[0][0] == 62, 30)
 
 
 @pytest.fixture(scope="module")
@@ -321,6 +324,55 @@ def test_parcels_are_consolidated_under_a_connote_and_exported_and_what_does_not
     eventually(lambda: [status(site, each) for each in ("P-1", "P-2", "P-3")] == ["RDBTC", "RDBTC", "RP"], 30)
     page.goto("/track/P-1")
     expect(page.get_by_role("heading", level=1)).to_have_text("Return Delivered Back To Retailer")
+
+
+def test_two_stations_share_a_connote_by_its_number_and_each_exports_its_own(
+    site: Site, enter: Callable[..., Visitor]
+) -> None:
+    first, second = enter().page, enter().page
+    for page in (first, second):
+        page.get_by_role("button", name="Consolidate").click()
+    scan(first, "CN-TWO", "Connote open", "good")
+    scan(second, "CN-TWO", "Connote open", "good")
+    scan(first, "T-1", "In the connote", "good")
+    scan(first, "T-2", "In the connote", "good")
+    # It lies here now, and the first station still has it on its list.
+    scan(second, "T-2", "In the connote", "good")
+    second.get_by_label("Air waybill").fill("086-12345675")
+    second.keyboard.press("Enter")
+    expect(second.locator("#field")).to_be_focused()
+    scan(second, "hub:export", "Exported", "good")
+    sent(second)
+    eventually(lambda: status(site, "T-2") == "RE", 30)
+
+    # Whoever exports is told of what went another way, and exports the rest then.
+    scan(first, "hub:export", "Take these out", "stop")
+    expect(first.locator("#more")).to_contain_text("T-2: Return Exported, CN-TWO")
+    expect(first.locator("#members li")).to_have_text(["T-1"])
+    expect(first.locator("#connote-place")).to_contain_text("exported already: 1")
+    scan(first, "T-AU", "Wrong destination", "stop")
+    scan(first, "hub:export", "Exported", "good")
+    sent(first)
+    eventually(lambda: status(site, "T-1") == "RE", 30)
+
+    # What was exported under is added to only by who means to; and it goes where it went.
+    scan(second, "CN-TWO", "Exported already", "stop")
+    expect(second.locator("#more")).to_contain_text("Parcels that were exported under it: 2. Scan it once more")
+    scan(second, "CN-TWO", "Connote open", "look")
+    scan(second, "T-AU", "Wrong destination", "stop")
+    scan(second, "T-1", "Exported already", "stop")
+    carrier = {"authorization": f"Bearer {token(site.service.settings, 'scan')}"}
+    exported = {each["data"]["return_id"]: each for each in hub_events(site) if each["data"].get("connote") == "CN-TWO"}
+    assert {each: exported[each]["data"].get("mawb") for each in exported} == {"T-1": None, "T-2": "086-12345675"}
+    assert len({each["source"] for each in exported.values()}) == 2
+    delivered = {**event(DELIVERED, "cn-two", "20:00", connote="CN-TWO"), "time": exported["T-1"]["time"]}
+    assert second.request.post("/v1/events", data=delivered, headers=carrier).status == 200
+    eventually(lambda: [status(site, each) for each in ("T-1", "T-2")] == ["RDBTC", "RDBTC"], 30)
+    second.get_by_role("button", name="Put aside").click()
+    scan(first, "CN-TWO", "Delivered already", "stop")
+    # The second one has it open: nothing goes under it any more.
+    scan(second, "CN-TWO", "Delivered already", "stop")
+    scan(second, "P-0", "Delivered already", "stop")
 
 
 def test_what_the_service_refuses_is_shown_and_a_token_that_was_revoked_costs_no_scan(

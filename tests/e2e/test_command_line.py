@@ -24,7 +24,10 @@ def test_from_an_empty_database_to_an_answer_with_nothing_but_commands(
 
     do("migrate")
     do("topics")
-    do("simulate", "--returns", "50", "--rate", "0", "--seed", "7", "--invalid", "0.02")
+    played = do("simulate", "--returns", "50", "--rate", "0", "--seed", "7", "--invalid", "0.02")
+    assert played.startswith(
+        "playing on the input topics: no address of the API is set (RETURNS_HTTP_PORT is 0)\nsent "
+    )
     do("ingest", "--drain")
     do("relay", "--drain")
     do("verify")

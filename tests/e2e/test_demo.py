@@ -14,12 +14,13 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import psutil
 import pytest
 
 from deploy.local.demo import Demo
+from deploy.local.demo_figures import Figures
 from deploy.local.demo_processes import Stop, log_of
 from deploy.local.packages import CHECKOUT
 from deploy.local.process import free_port, tail
@@ -121,14 +122,16 @@ def test_a_newcomer_sees_statuses_advance_and_may_ask_for_a_return(settings: dic
     # The demo of this test runs on a database of its own; whoever sources the file must not be led there.
     shared = (stack.home / "env").read_bytes()
 
-    with demo(settings, "--seconds", "15", "--rate", "500") as run:
+    with demo(settings, "--rate", "500") as run:
         token = run.read_until(r"TOKEN=(\S+)")[1]
         url = run.read_until(r"curl .* (http\S+)")[1]
         shown = ask(url, token)
         run.read_until(r" RE=[1-9]")
+        run.process.send_signal(signal.SIGINT)
         status = run.end()
 
     assert status == 0, str(run)
+    assert log_of("simulate").read_text().startswith(f"playing through the API at {url.partition('/v1/')[0]}: ")
     assert shown["return_id"] == url.rpartition("/")[2]
     figures = [dict(re.findall(r"(\w+)=(\d+)", line)) for line in run.lines if " returns=" in line]
     returns = [int(shown["returns"]) for shown in figures]
@@ -139,16 +142,34 @@ def test_a_newcomer_sees_statuses_advance_and_may_ask_for_a_return(settings: dic
     eventually(lambda: not run.survivors(), why="processes are left")
 
 
-@pytest.mark.parametrize("how", (signal.SIGINT, signal.SIGTERM))
-def test_a_signal_stops_everything(settings: dict[str, str], how: signal.Signals) -> None:
+def test_who_stops_it_otherwise_stops_everything(settings: dict[str, str]) -> None:
     with demo(settings) as run:
         run.read_until(r" returns=[1-9]")
-        run.process.send_signal(how)
+        run.process.send_signal(signal.SIGTERM)
 
         status = run.end()
 
     assert status == 0, str(run)
     eventually(lambda: not run.survivors(), why="processes are left")
+
+
+def test_it_ends_by_itself_when_it_was_given_a_time() -> None:
+    looks = list[int]()
+
+    class Idle:
+        def check(self) -> None:
+            pass
+
+        def look(self) -> Figures:
+            looks.append(1)
+            return Figures()
+
+    everything: Any = Idle()
+    begun = time.monotonic()
+    Demo(argparse.Namespace(plain=True, seconds=1.2), Stop())._show(everything, everything)
+
+    assert time.monotonic() - begun >= 1.2
+    assert len(looks) >= 2
 
 
 def test_a_signal_while_it_starts_stops_what_is_there(settings: dict[str, str]) -> None:

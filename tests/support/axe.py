@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from typing import Any, Final
 
 from playwright.sync_api import Page
 
+from tests.support.visiting import Visitor
+
+# A language that runs from left to right in the light, and one from right to left in the dark.
+LIGHTS: Final = (("en", "light"), ("ar", "dark"))
 _TAGS: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 _RULES_ON_COLOURS: Final = ["color-contrast", "link-in-text-block"]
 
@@ -21,6 +26,12 @@ def unfolded(page: Page) -> Page:
     """The page, with all that is folded on it unfolded."""
     page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
     return page
+
+
+def violations_by_page(visitor: Visitor, paths: Iterable[str]) -> dict[str, list[str]]:
+    """What axe finds on each page, with all that is folded on it unfolded; without those on which it finds nothing."""
+    found = {path: violations(unfolded(visitor.open(path))) for path in paths}
+    return {path: said for path, said in found.items() if said}
 
 
 def violations_in_both_lights(page: Page) -> list[str]:

@@ -74,6 +74,7 @@ FIGURES: Final = {
     "/v1/returns/{return_id}/label.png",
 }
 EMPTY: Final = {"/ops/{rest}", "/v1/hub"}  # the second tells of the token alone
+NARROW: Final = {"/v1/hub/parcels"}  # tell of nothing but what is named
 SEARCHED: Final = ("R-1001", "TR-1001", "A-4711", "CN-1", "acme")
 
 _EVENTS: Final = (
@@ -148,6 +149,12 @@ def world() -> Sequence[dict[str, Any]]:
         event(journals.DS, "ds-9", "11:00", return_id="R-9001", **hub),
         creation("R-1005"),
         event(journals.DS, "ds-5", "11:00", return_id="R-1005", **hub),
+        creation("R-1006"),  # under two connotes, and under way again after its delivery at the hub
+        scan("DELIVERED", "09:30", "R-1006"),
+        scan("COLLECTED", "09:45", "R-1006"),
+        event(journals.RP, "rp-6", "12:00", return_id="R-1006", **hub),
+        event(journals.RE, "re-6", "13:00", return_id="R-1006", connote="CN-1", **hub),
+        event(journals.RE, "re-6b", "13:30", return_id="R-1006", connote="CN-2", **hub),
     )
 
 
@@ -164,7 +171,8 @@ def requests(document: Mapping[str, Any], pages: Iterable[str], letter: int) -> 
                 assert path in BODIES, f"say in {__name__} what is sent to {method} {path}"
                 yield _asked(method, path, letter, **BODIES[path])
                 continue
-            yield _asked(method, path, letter)
+            if path not in NARROW:
+                yield _asked(method, path, letter)
             for name in _queries(path, call):
                 yield _asked(method, path, letter, params={name: QUERY_OF.get((path, name), QUERIES[name])})
     for template in pages:

@@ -25,22 +25,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import Any, Final, Protocol
+
+from service import cli, wiring
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 WANTED: Final = "TEST_FORKED"  # in the environment, set by `make test`
-_HEAVY: Final = (
-    "worker",
-    "relay",
-    "projector",
-    "serving",
-    "mending",
-    "simulating",
-    "checking",
-    "feeds",
-    "bulk",
-    "outputs",
-)
 _LARGEST: Final = 1 << 20  # bytes of a request: a command and its environment
 _SETPDEATHSIG: Final = 1
 
@@ -184,9 +175,9 @@ def _text(file: int) -> str:
 
 def _serve(asked: socket.socket) -> dict[str, Any] | None:
     """Forks for whoever asks, and tells the status of what ended; in a child: what it is to run."""
-    for name in _HEAVY:
-        import_module(f"service.wiring.{name}")
-    import_module("service.cli.app")
+    for wing in (wiring, cli):
+        for module in walk_packages(wing.__path__, f"{wing.__name__}."):
+            import_module(module.name)
     gc.collect()
     gc.freeze()
     libc = ctypes.CDLL(None)

@@ -27,7 +27,7 @@ from tests.support.waiting import eventually
 RC, RT, RDTPF, DS, RP, RE, RDBTC = RANKED
 STRUCTURED: Final = (("content-type", b"application/cloudevents+json"),)
 WORLD: Final = Options(returns=600, seed=4)  # enough returns for every kind of story
-FLAWLESS: Final = replace(WORLD, late=0, repeated=0, skipped=0, wrong_code=0, invalid=0)
+FLAWLESS: Final = replace(WORLD, late=0, in_bulk=0, repeated=0, skipped=0, wrong_code=0, invalid=0)
 
 
 class Story(NamedTuple):

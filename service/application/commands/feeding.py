@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from service.application.access.bounds import Bounds
 from service.application.access.callers import Caller
@@ -12,7 +13,9 @@ from service.errors import InvalidEvent, ServiceError
 from service.wire.feeds.definition import Feed
 from service.wire.feeds.enabled import Enabled
 from service.wire.feeds.reading import Onto, Reader, Scan, Source
-from service.wire.feeds.signatures import Request
+from service.wire.feeds.signatures import Request, Scheme
+
+_BY_BODY: Final = frozenset({Scheme.HMAC, Scheme.DIGEST})
 
 
 class NoSuchFeed(ServiceError):
@@ -53,6 +56,18 @@ class Feeding:
         """Whether there is a secret for it; whoever else sends it needs a token."""
         return name in self._enabled
 
+    def may_be_signed(self, name: str, request: Request) -> bool:
+        """Whether a request to a feed that is open is signed, as far as that can be told without its body."""
+        enabled = self._enabled[name]
+        signature = enabled.source.feed.signature
+        if signature.scheme in _BY_BODY:
+            return signature.header in request.headers
+        return signature.is_of(enabled.secrets, request)
+
+    def expects(self, name: str) -> str:
+        """What a request to a feed that is open has to have, for people; it says nothing of a secret."""
+        return f"expected: {self._enabled[name].source.feed.signature.expects}"
+
     def take(self, name: str, request: Request) -> list[Scan]:
         """Take in one request that is signed; none where it is about something else than scans.
 
@@ -61,9 +76,8 @@ class Feeding:
         enabled = self._enabled.get(name)
         if enabled is None:
             raise NoSuchFeed("no such feed")
-        signature = enabled.source.feed.signature
-        if not signature.is_of(enabled.secrets, request):
-            raise NotAuthentic(f"expected: {signature.expects}")
+        if not enabled.source.feed.signature.is_of(enabled.secrets, request):
+            raise NotAuthentic(self.expects(name))
         return self._taken(self._reader.read(enabled.source, request.body))
 
     def take_from(self, caller: Caller, name: str, request: Request) -> list[Scan]:

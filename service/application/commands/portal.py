@@ -46,11 +46,16 @@ class UnderWay(ServiceError):
 
 
 class Made(NamedTuple):
-    """The return of a link."""
+    """The return of a link.
+
+    `cancelled`: its consumer asked for that. A creation is no mistake that a void takes back, so the return stays what it is
+    until people close it; `under_way`: the carrier has the parcel all the same.
+    """
 
     return_id: str
     document: Mapping[str, Any]
     cancelled: bool
+    under_way: bool = False
 
 
 class Portals:
@@ -74,7 +79,10 @@ class Portals:
     def made(self, invitation: Invitation) -> Made | None:
         """The return that was made with the link; None: none yet. Raises Retryable."""
         found = self._creating.kept(invitation.key)
-        return None if found is None or not found[0].published else _made(*found)
+        if found is None or not found[0].published:
+            return None
+        made = _made(*found)
+        return made._replace(under_way=self._is_under_way(made.return_id)) if made.cancelled else made
 
     def make(self, invitation: Invitation, chosen: Mapping[str, str]) -> Made:
         """Make the return, once: whoever sends the form again gets the same, whatever is chosen then.
@@ -93,7 +101,7 @@ class Portals:
         return Made(created.return_id, created.document, cancelled=False)
 
     def cancel(self, invitation: Invitation) -> None:
-        """Take the return back: a void on Kafka, in the consumer's name, and no label any more.
+        """Ask for the return to be taken back: a void on Kafka, in the consumer's name, for people to see; and no label any more.
 
         Raises UnderWay once the carrier has the parcel, and Retryable.
         """
@@ -101,11 +109,14 @@ class Portals:
         if found is None or found[0].cancelled:
             return
         kept: Creation = found[0]
-        if self._status_of(kept.return_id) not in (None, Milestone.RC):
+        if self._is_under_way(kept.return_id):
             raise UnderWay("the carrier has it")
         mistake = Mistake(kept.return_id, SOURCE, kept.event_id, BY, CANCELLED)
         self._voiding.publish(mistake, self._voiding.prepare(mistake))
         self._creating.cancel(invitation.key)
+
+    def _is_under_way(self, return_id: str) -> bool:
+        return self._status_of(return_id) not in (None, Milestone.RC)
 
 
 def _made(kept: Creation, document: Mapping[str, Any]) -> Made:

@@ -79,18 +79,19 @@ def _found(
 ) -> Iterator[dict[str, Any]]:
     """By the first of the numbers that leads anywhere."""
     for number in numbers:
-        if (parcel := _parcel(reading, bounds, number)) is not None:
+        if (parcel := find_parcel(reading, bounds, number)) is not None:
             yield parcel
             return
     for number in numbers:
         window = listing.returns(bounds, ReturnFilter(tracking_number=number), {}, None, _MOST_ALIKE)
-        parcels = [_parcel(reading, bounds, row.return_id) for row in window.rows]
+        parcels = [find_parcel(reading, bounds, row.return_id) for row in window.rows]
         if found := [parcel for parcel in parcels if parcel is not None]:
             yield from found
             return
 
 
-def _parcel(reading: ReturnReading, bounds: Bounds, return_id: str) -> dict[str, Any] | None:
+def find_parcel(reading: ReturnReading, bounds: Bounds, return_id: str) -> dict[str, Any] | None:
+    """A return by its own number; None where it is not seen. Raises Retryable."""
     found = reading.history(bounds, return_id, 0, _MOST_ROWS)
     if found is None or (attributes := found.state.evidence.attributes) is None:
         return None

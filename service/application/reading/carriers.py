@@ -14,7 +14,8 @@ MOST_GROUPS: Final = 200
 class Lately(NamedTuple):
     """The scans of a carrier by one way in; `feed` is None for those that came by topic.
 
-    `late` are the 50th, 90th and 99th percentile of how long after it happened a scan was recorded. `placeless` have no
+    `late` are the 50th, 90th and 99th percentile of how long after it happened a scan was received: from a feed when
+    that brought it, from elsewhere when it was recorded. `placeless` have no
     place, `naive` no offset.
     """
 

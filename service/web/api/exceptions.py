@@ -25,10 +25,10 @@ from service.web.api.lists import (
     Replayed,
 )
 from service.web.http.problems import Problem, documented
-from service.web.http.security import Require
+from service.web.http.security import Require, TokenFirst
 from service.web.services import Wired
 
-router = APIRouter(prefix="/v1", tags=["operations"])
+router = APIRouter(prefix="/v1", tags=["operations"], route_class=TokenFirst)
 
 Operator = Annotated[Caller, Depends(Require("ops"))]
 

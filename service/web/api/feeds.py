@@ -112,16 +112,17 @@ async def take_feed_by_address(
 async def _take(request: Request, services: Services | None, feed: str, secret: str | None) -> FeedAnswer:
     if services is None or services.feeding is None:
         raise _no_such_feed()
-    sender = None
-    if not services.feeding.is_open(feed):  # nothing is read of who has no token for it either
-        sender = await _caller(request) if secret is None else None
-        if sender is None:
-            raise _no_such_feed()
-        request.scope[CALLER] = sender
-    body = await request.body()
     # As the bytes that came: Starlette takes them for Latin-1, and a password may be anything.
     headers = {name.decode("latin-1"): value.decode(errors="surrogateescape") for name, value in request.headers.raw}
-    came = signatures.Request(headers, body, secret, time.time())
+    came = signatures.Request(headers, b"", secret, time.time())
+    is_open, sender = services.feeding.is_open(feed), None
+    if not is_open or not services.feeding.may_be_signed(feed, came):
+        # Nothing is read of who has no token for it either.
+        sender = await _caller(request) if secret is None else None
+        if sender is None:
+            raise _unsigned(feed, services.feeding.expects(feed)) if is_open else _no_such_feed()
+        request.scope[CALLER] = sender
+    came = came._replace(body=await request.body())
     limiter = request.app.state.feeds
     try:
         scans = await to_thread.run_sync(_scans, services, feed, came, sender, limiter=limiter)
@@ -157,9 +158,7 @@ def _scans(services: Services, feed: str, came: signatures.Request, caller: Call
     except NoSuchFeed:
         raise _no_such_feed() from None
     except NotAuthentic as error:
-        detail = f"The request is not signed as this feed's are; {error}, or a token with the scope `scan`."
-        headers = {"www-authenticate": f'Feed realm="{feed}"'}
-        raise Problem(HTTPStatus.UNAUTHORIZED, "unauthorized", detail, headers) from None
+        raise _unsigned(feed, str(error)) from None
     except Unreadable as error:
         errors = [{"field": error.fault.path, "detail": error.fault.detail}]
         detail = "The body is not one of this feed: see errors. Nothing of it was used."
@@ -175,6 +174,11 @@ def _item(scan: Scan) -> FeedItem:
         return FeedItem(path=scan.path, state=state, meaning=scan.meaning)
     fault = FeedFault(path=scan.fault.path, reason=scan.fault.reason, detail=scan.fault.detail)
     return FeedItem(path=scan.path, state="invalid", meaning=None, fault=fault)
+
+
+def _unsigned(feed: str, expected: str) -> Problem:
+    detail = f"The request is not signed as this feed's are; {expected}, or a token with the scope `scan`."
+    return Problem(HTTPStatus.UNAUTHORIZED, "unauthorized", detail, {"www-authenticate": f'Feed realm="{feed}"'})
 
 
 def _no_such_feed() -> Problem:

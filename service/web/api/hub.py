@@ -6,15 +6,17 @@ from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import Response
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.config import JsonValue
 
 from service.application.access.callers import Caller
+from service.application.hubs.consolidating import Readings, how_far, shared_connote
 from service.application.hubs.parcels import look_up, waiting
-from service.application.reading.filters import Filter, Slug
+from service.application.reading.filters import ConnoteState, Filter, Number, Slug
 from service.application.reading.pages import Page, PageKey
 from service.domain.milestones import NAMES, Milestone, Route
 from service.web.api.answers import LIST_RESPONSES, IfNoneMatch, answer, list_page
+from service.web.api.connotes import ConnoteNumber
 from service.web.api.lists import NEXT_CURSOR, PageQuery
 from service.web.api.models import Answer
 from service.web.api.returns import Store
@@ -125,6 +127,44 @@ class WaitingPage(Answer):
     next_cursor: str | None = Field(description=NEXT_CURSOR)
 
 
+class SharedConnote(Answer):
+    """A connote as the stations of a hub share it: by the exports that name it, whoever made them."""
+
+    connote: str
+    state: ConnoteState | Literal["not_exported", "new"] = Field(
+        description="new: nothing that is seen names it. not_exported: exports name it, and none of them counts."
+    )
+    members: int = Field(description="How many returns were exported under it, as far as their export counts.")
+    exported: Handled | None = Field(
+        description="When and at which hub its first one was; null: none travels under it."
+    )
+    retailer: str | None = Field(description="Where it goes: where its first parcel goes.")
+    destination_country: str | None = Field(description="ISO 3166-1 alpha-2.")
+
+
+class FarParcel(Answer):
+    """How far a return is."""
+
+    return_id: str
+    status: Milestone
+    status_name: str
+    connote: str | None = Field(description="Under which it is exported.")
+
+
+class FarParcels(Answer):
+    """Those that are seen, in the order in which they were asked for."""
+
+    items: list[FarParcel]
+
+
+class FarQuery(BaseModel):
+    """Which returns."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    return_id: list[Number] = Field(min_length=1, max_length=100, description="Up to 100, each by itself.")
+
+
 class WaitingQuery(Filter, PageQuery):
     """Which parcels."""
 
@@ -148,6 +188,31 @@ def get_scan(
     """
     found = look_up(store, services.listing, caller.bounds, number)
     return answer({"items": found.parcels, "not_ours": found.is_not_ours}, if_none_match)
+
+
+@router.get(
+    "/connotes/{connote}",
+    summary="What was exported under a connote",
+    response_model=SharedConnote,
+    responses=LIST_RESPONSES,
+)
+def get_shared(
+    connote: ConnoteNumber, store: Store, services: Wired, caller: Hub, if_none_match: IfNoneMatch = None
+) -> Response:
+    """For a station that opens it: other stations may have exported under it, each its own parcels.
+
+    What lies in a connote that is not exported is known to its station alone.
+    """
+    readings = Readings(store, services.connotes)
+    return answer(shared_connote(readings, caller.bounds, connote, services.now()), if_none_match)
+
+
+@router.get("/parcels", summary="How far parcels are", response_model=FarParcels, responses=LIST_RESPONSES)
+def get_parcels(
+    query: Annotated[FarQuery, Query()], store: Store, caller: Hub, if_none_match: IfNoneMatch = None
+) -> Response:
+    """For a station that exports: which of them were exported or rejected elsewhere meanwhile. As of now."""
+    return answer({"items": how_far(store, caller.bounds, query.return_id)}, if_none_match)
 
 
 @router.get("/returns", summary="Parcels that wait at a hub", response_model=WaitingPage, responses=LIST_RESPONSES)

@@ -76,11 +76,11 @@ _EXAMPLES: Final = {
 }
 
 
-def _responses(form: LabelFormat) -> dict[int | str, dict[str, Any]]:
+def _responses(form: LabelFormat, *more: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     content = {MEDIA_TYPES[form]: {"schema": {"type": "string", "format": "binary"}}}
     return {
         200: {"description": "The label.", "content": content},
-        **documented(HTTPStatus.NOT_FOUND, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY),
+        **documented(*more, HTTPStatus.NOT_FOUND, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY),
     }
 
 
@@ -115,13 +115,21 @@ def _add(form: LabelFormat) -> None:
         """
         return await _label(request, form, size, lang, addresses, (return_id, store, services, caller))
 
-    address, responses = f"/returns/{{return_id}}/label.{form}", _responses(form)
-    shared: dict[str, Any] = {"responses": responses, "response_class": Response}
-    named = form.upper()
-    router.get(address, summary=f"A return's label as {named}", name=f"get_label_{form}", **shared)(blank)
-    router.post(address, summary=f"A return's label as {named}, addressed", name=f"make_label_{form}", **shared)(
-        addressed
-    )
+    address, named = f"/returns/{{return_id}}/label.{form}", form.upper()
+    router.get(
+        address,
+        summary=f"A return's label as {named}",
+        name=f"get_label_{form}",
+        responses=_responses(form),
+        response_class=Response,
+    )(blank)
+    router.post(
+        address,
+        summary=f"A return's label as {named}, addressed",
+        name=f"make_label_{form}",
+        responses=_responses(form, HTTPStatus.BAD_REQUEST),
+        response_class=Response,
+    )(addressed)
 
 
 for each in LabelFormat:

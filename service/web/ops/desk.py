@@ -12,15 +12,16 @@ A subject is a class in a module of its own. Its constructor is given the desk a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
 
 from service import logs
 from service.application.access.audit import Action, Audit, Key
@@ -39,7 +40,8 @@ from service.web.html.assets import Assets
 from service.web.html.catalogue import Catalogue, PageLanguage, page_language
 from service.web.html.desk_values import DeskTemplates
 from service.web.http import guard
-from service.web.http.forms import form_of
+from service.web.http.bodies import CALLER
+from service.web.http.forms import LONGEST_FORM, form_of
 from service.web.http.headers import HTML, PAGE_HEADERS
 from service.web.http.limits import Rate
 from service.web.http.security import counted
@@ -64,6 +66,7 @@ CATALOGUES: Final = (".", "ops", "ops_work", "ops_carriers")
 # A form posted from here says where it comes from, and no other site learns which page was looked at.
 _HEADERS: Final = {**PAGE_HEADERS, "vary": "cookie, accept-language", "referrer-policy": "same-origin"}
 _SECONDS_TO_COME_BACK: Final = "5"
+_Answer = TypeVar("_Answer")
 LARGEST_SEQ: Final = 2**31 - 2  # so that the one behind it can be asked for, too
 
 
@@ -142,9 +145,6 @@ class Visit:
         self.parts.audit.note(self.agent.who, action, subject, {Key(key): value for key, value in detail.items()})
 
 
-Form = Annotated[dict[str, str], Depends(form_of)]
-
-
 def language_of(request: Request) -> PageLanguage:
     """Chosen just now, or before, or what the browser accepts."""
     remembered = request.cookies.get(guard.LANGUAGE)
@@ -180,7 +180,7 @@ class Desk:
         """Register a page: whoever is not logged in is led to the login, and from there back to it."""
 
         def endpoint(request: Request) -> Response:
-            return self.guarded(request, lambda: self._visit(request, show, section, None))
+            return self.guarded(request, lambda: self._shown(request, show, section))
 
         self.route(path, endpoint, "GET", "HEAD")
 
@@ -194,18 +194,25 @@ class Desk:
         self.page(path, answer, section=section)
 
     def act(self, path: str, do: Callable[[Visit], Response], *, section: str = "") -> None:
-        """Register an action: it is done for a form of one of our pages."""
+        """Register an action: it is done for a form of one of our pages, of which nothing is read of who has no session."""
 
-        def endpoint(request: Request, form: Form) -> Response:
-            return self.guarded(request, lambda: self._visit(request, do, section, form))
+        async def endpoint(request: Request) -> Response:
+            visit = await run_in_threadpool(
+                self.guarded, request, lambda: self._entered(request, section, f"{guard.PATH}/login")
+            )
+            if isinstance(visit, Response):
+                return visit
+            request.scope[CALLER] = visit.agent
+            sent = replace(visit, form=await form_of(request, LONGEST_FORM))
+            return await run_in_threadpool(self.guarded, request, lambda: self._done(sent, do))
 
         self.route(path, endpoint, "POST")
 
-    def route(self, path: str, endpoint: Callable[..., Response], *methods: str) -> None:
+    def route(self, path: str, endpoint: Callable[..., Response | Awaitable[Response]], *methods: str) -> None:
         """Register what is there without a session."""
         self.router.add_api_route(path, endpoint, methods=list(methods), include_in_schema=False)
 
-    def guarded(self, request: Request, answer: Callable[[], Response]) -> Response:
+    def guarded(self, request: Request, answer: Callable[[], _Answer]) -> _Answer | Response:
         """The answer, or an apology where a server is away."""
         try:
             return answer()
@@ -238,23 +245,27 @@ class Desk:
             guard.set_language(request, response, chosen.language)
         return response
 
-    def _visit(
-        self, request: Request, answer: Callable[[Visit], Response], section: str, form: Mapping[str, str] | None
-    ) -> Response:
+    def _shown(self, request: Request, show: Callable[[Visit], Response], section: str) -> Response:
+        visit = self._entered(request, section, login_address(request))
+        return visit if isinstance(visit, Response) else show(visit)
+
+    def _done(self, visit: Visit, do: Callable[[Visit], Response]) -> Response:
+        if not guard.is_own_form(visit.request, visit.session_id, visit.form.get("form"), self.parts.public_url):
+            return visit.trouble(HTTPStatus.FORBIDDEN, "foreign")
+        return do(visit)
+
+    def _entered(self, request: Request, section: str, login: str) -> Visit | Response:
+        """Whoever is logged in; else the way to the login. What was asked for by a form is lost there."""
         session_id = guard.id_of(request)
         agent = None if session_id is None else self.parts.sessions.find(session_id)
         if session_id is None or agent is None:
-            # What was asked for by a form is lost; the page that it stood on is asked for again.
-            return redirect(login_address(request) if form is None else f"{guard.PATH}/login")
+            return redirect(login)
         allowance = counted(request, agent)
         if allowance.wait:
             return self.answer(
                 request, "ops/alone.html", HTTPStatus.TOO_MANY_REQUESTS, subject="limited", agent=None, section=""
             )
-        visit = Visit(self, request, agent, session_id, section, form or {})
-        if form is not None and not guard.is_own_form(request, session_id, form.get("form"), self.parts.public_url):
-            return visit.trouble(HTTPStatus.FORBIDDEN, "foreign")
-        return answer(visit)
+        return Visit(self, request, agent, session_id, section)
 
 
 def _navigation(agent: Caller | None) -> Sequence[tuple[str, str]]:

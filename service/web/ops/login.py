@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
 from fastapi import Request
 from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
 
 from service.application.access.audit import Action, Key
 from service.application.access.callers import NOBODY
 from service.web.http import guard
+from service.web.http.forms import LONGEST_OF_STRANGERS, form_of
 from service.web.http.limits import client_of
 from service.web.http.security import Guesses
-from service.web.ops.desk import Desk, Form, Visit, redirect
+from service.web.ops.desk import Desk, Visit, redirect
 
 _MOST_CHARACTERS: Final = 256  # no token is longer; a longer one is not worth a look-up
 # Our own pages, and nothing that a browser could take for another host or for a way out of the desk.
@@ -42,9 +45,11 @@ class Login:
 
         return self._desk.guarded(request, answer)
 
-    def enter(self, request: Request, form: Form) -> Response:
-        """Begins a session, under an id that nobody knew before."""
-        return self._desk.guarded(request, lambda: self._enter(request, form))
+    async def enter(self, request: Request) -> Response:
+        """Begins a session, under an id that nobody knew before. A form of who did not see the page is not read."""
+        is_known = guard.id_of(request, guard.BEFORE_LOGIN) is not None
+        form = await form_of(request, LONGEST_OF_STRANGERS) if is_known else {}
+        return await run_in_threadpool(self._desk.guarded, request, lambda: self._enter(request, form))
 
     def leave(self, visit: Visit) -> Response:
         """Ends the session."""
@@ -54,7 +59,7 @@ class Login:
         guard.forget_session(visit.request, response)
         return response
 
-    def _enter(self, request: Request, form: Form) -> Response:
+    def _enter(self, request: Request, form: Mapping[str, str]) -> Response:
         parts, goal = self._desk.parts, _next(form.get("next"))
         before = guard.id_of(request, guard.BEFORE_LOGIN)
         if not guard.is_own_form(request, before, form.get("form"), parts.public_url):

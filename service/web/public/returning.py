@@ -1,7 +1,7 @@
 """/returns/new: a consumer makes a return, by the link that the retailer signed; prints its label, cancels it, follows it.
 
-Whoever has the link is the consumer: it is in every address and form of the page, and in no log. What is typed for the
-label goes onto the label alone.
+Whoever has the link is the consumer: it is in every address of the page, those of its forms too, so that nothing is read of
+who has none, and in no log. What is typed for the label goes onto the label alone.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
 
 from service import logs
 from service.application.commands.creation import NumbersExhausted
@@ -33,7 +34,7 @@ from service.web.html.assets import Assets
 from service.web.html.catalogue import PageLanguage, load, page_language
 from service.web.html.label_words import country_name, words
 from service.web.html.rendering import Templates
-from service.web.http.forms import form_of
+from service.web.http.forms import LONGEST_OF_STRANGERS, form_of
 from service.web.http.headers import HTML, PAGE_HEADERS
 from service.web.http.limits import Limiter, Rate, client_of
 from service.wire.omnireturns.links import ExpiredLink, Invitation, WrongLink
@@ -43,7 +44,7 @@ _SECONDS_TO_COME_BACK: Final = "5"
 _MEDIA_TYPES: Final = {LabelFormat.PDF: "application/pdf", LabelFormat.PNG: "image/png"}
 _AT_A_TIME: Final = 2  # labels that are drawn: each takes a tenth of a second of a core
 _LONGEST_ADDRESS: Final = 1000
-Form = Annotated[dict[str, str], Depends(form_of)]
+_Form = Mapping[str, str]
 
 
 class Returning:
@@ -68,12 +69,12 @@ class Returning:
 
     def show(self, request: Request) -> Response:
         """The form of a link, or the return that was made with it."""
-        return self._with(request, request.query_params.get("link", ""), lambda visit: visit.shown())
+        return self._with(request, lambda visit: visit.shown())
 
-    def make(self, request: Request, form: Form) -> Response:
+    async def make(self, request: Request) -> Response:
         """Make the return that was chosen, and show it under an address that can be loaded again."""
 
-        def answer(visit: _Visit) -> Response:
+        def answer(visit: _Visit, form: _Form) -> Response:
             try:
                 self._portals.make(visit.invitation, form)
             except NotChosen as error:
@@ -82,24 +83,24 @@ class Returning:
                 return visit.page("refused", HTTPStatus.SERVICE_UNAVAILABLE, subject="exhausted")
             return visit.redirect()
 
-        return self._with(request, form.get("link", ""), answer)
+        return await self._posted(request, answer)
 
-    def cancel(self, request: Request, form: Form) -> Response:
+    async def cancel(self, request: Request) -> Response:
         """Take the return back, as long as no carrier has it."""
 
-        def answer(visit: _Visit) -> Response:
+        def answer(visit: _Visit, _: _Form) -> Response:
             try:
                 self._portals.cancel(visit.invitation)
             except UnderWay:
                 return visit.shown("under_way", HTTPStatus.CONFLICT)
             return visit.redirect()
 
-        return self._with(request, form.get("link", ""), answer)
+        return await self._posted(request, answer)
 
-    def label(self, request: Request, form: Form) -> Response:
+    async def label(self, request: Request) -> Response:
         """The label, with the sender that was typed, or with lines to write on."""
 
-        def answer(visit: _Visit) -> Response:
+        def answer(visit: _Visit, form: _Form) -> Response:
             made = self._portals.made(visit.invitation)
             form_, size = _printed_as(form.get("as", ""))
             if made is None or made.cancelled:
@@ -115,7 +116,7 @@ class Returning:
             headers = {**PAGE_HEADERS, "content-disposition": name, "content-security-policy": policy}
             return Response(body, media_type=_MEDIA_TYPES[form_], headers=headers)
 
-        return self._with(request, form.get("link", ""), answer)
+        return await self._posted(request, answer)
 
     def code(self, request: Request) -> Response:
         """The tracking number as a QR code, for a counter that prints."""
@@ -127,7 +128,7 @@ class Returning:
             picture = self._labelling.code(made.document["tracking_number"])
             return Response(picture, media_type="image/svg+xml", headers=PAGE_HEADERS)
 
-        return self._with(request, request.query_params.get("link", ""), answer)
+        return self._with(request, answer)
 
     def _draw(self, visit: _Visit, made: Made, sender: Party | None, form: LabelFormat, size: LabelSize) -> bytes:
         language, to = visit.language, visit.invitation.portal.destination
@@ -136,22 +137,40 @@ class Returning:
         with self._drawing:
             return self._labelling.printed(made.document, parties, words(language), form, size)
 
-    def _with(self, request: Request, link: str, answer: Callable[[_Visit], Response]) -> Response:
+    async def _posted(self, request: Request, answer: Callable[[_Visit, _Form], Response]) -> Response:
+        """The answer to a form, of which nothing is read of who has no link that holds."""
+        visit = await run_in_threadpool(self._enter, request)
+        if isinstance(visit, Response):
+            return visit
+        form = await form_of(request, LONGEST_OF_STRANGERS)
+        return await run_in_threadpool(_answered, visit, lambda: answer(visit, form))
+
+    def _with(self, request: Request, answer: Callable[[_Visit], Response]) -> Response:
         """The answer to whoever has a link that holds; else why there is none."""
+        visit = self._enter(request)
+        return visit if isinstance(visit, Response) else _answered(visit, lambda: answer(visit))
+
+    def _enter(self, request: Request) -> _Visit | Response:
+        link = request.query_params.get("link", "")
         visit = _Visit(request, link, self._portals, self._templates)
         if waiting := self._clients.wait(client_of(request.client.host if request.client else None)):
             return visit.trouble(HTTPStatus.TOO_MANY_REQUESTS, "limited", str(waiting))
         try:
             visit.invitation = self._portals.invitation(link)
-            return answer(visit)
         except WrongLink:
             return visit.page("refused", HTTPStatus.FORBIDDEN, subject="wrong")
         except ExpiredLink:
             return visit.page("refused", HTTPStatus.GONE, subject="expired")
-        except ServiceError as error:
-            log = logs.get("web")
-            (log.warning if isinstance(error, Retryable) else log.error)("request_failed", cause=str(error))
-            return visit.trouble(HTTPStatus.SERVICE_UNAVAILABLE, "failed", _SECONDS_TO_COME_BACK)
+        return visit
+
+
+def _answered(visit: _Visit, answer: Callable[[], Response]) -> Response:
+    try:
+        return answer()
+    except ServiceError as error:
+        log = logs.get("web")
+        (log.warning if isinstance(error, Retryable) else log.error)("request_failed", cause=str(error))
+        return visit.trouble(HTTPStatus.SERVICE_UNAVAILABLE, "failed", _SECONDS_TO_COME_BACK)
 
 
 class _Visit:
@@ -185,7 +204,6 @@ class _Visit:
             self.language,
             explicit=self._is_chosen,
             here=f"{urlencode({'link': self._link})}&",
-            link=self._link,
             reasons=list(ReturnReason),
             **known,
             **values,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from httpx import Client
@@ -11,7 +13,10 @@ from httpx import Client
 from service.adapters.postgres.database import connect
 from service.web.http.bodies import MOST_BYTES, MOST_HELD_OF_A_CLIENT
 from service.web.http.problems import MOST_BYTES as LONGEST_PROBLEM
+from service.wire.omnireturns.links import sign
 from tests.support.api import api, settings_for, token
+from tests.support.ops import log_in
+from tests.support.topics import Topics
 from tests.support.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.postgres
@@ -20,13 +25,46 @@ _STRUCTURED = {"content-type": "application/cloudevents+json"}
 # Every call that takes a body and needs a token.
 WITH_BODY = (
     "/v1/returns", "/v1/returns/bulk", "/v1/events", "/v1/events/check", "/v1/returns/R-1/label.pdf",
-    "/v1/returns/R-1/label.png",
+    "/v1/returns/R-1/label.png", "/v1/dead-letters/1/replay",
 )  # fmt: skip
+FORM = "content-type: application/x-www-form-urlencoded"
+# Feeds by what shows who sends: a header, the address, the body's digest.
+OPEN_FEEDS = ("evri", "nzpost", "aftership")
+# Every form of a person, but those of consumers, whose link stands in the address.
+FORMS = ("/ops/logout", "/ops/dead-letters/1/replay", "/ops/returns/R-1/events/0/void", "/ops/login")
+PORTAL = """
+[acme]
+name = "Acme"
+secret = "a secret of sixteen"
+route = "omnirps"
+carrier = "generic"
+"""
+RANGES = """
+[[range]]
+carrier = "generic"
+check = "none"
+prefix = "GX"
+first = "0000"
+last = "9999"
+"""
 
 
 @pytest.fixture
 def client(database: str) -> Iterator[Client]:
-    with api(settings_for(database, token_failures=20), "read", "create", "scan", "hub") as client:
+    with api(settings_for(database, token_failures=20), "read", "create", "scan", "hub", "ops") as client:
+        yield client
+
+
+@pytest.fixture
+def open_client(database: str, topics: Topics, tmp_path: Path) -> Iterator[Client]:
+    """With what strangers may send to: feeds of three schemes, and the consumers' page."""
+    files = {"feeds": "", "portal": PORTAL, "numbers": RANGES}
+    files["feeds"] = "".join(f'[{feed}]\nsecret = "user:a secret of sixteen"\n' for feed in OPEN_FEEDS)
+    for name, text in files.items():
+        (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
+    given = {f"{name}_file": str(tmp_path / f"{name}.toml") for name in files}
+    settings = settings_for(database, topics.bootstrap_servers, **given)
+    with api(settings, "scan") as client:
         yield client
 
 
@@ -49,6 +87,56 @@ def test_who_has_no_token_is_sent_away_before_anything_of_a_body_is_read(client:
             assert answer.startswith((b"HTTP/1.1 401 ", b"HTTP/1.1 404 "))
             assert (b"connection: close" in answer) is (length > 65536)
     assert begun(client, path, None, "transfer-encoding: chunked").startswith((b"HTTP/1.1 401 ", b"HTTP/1.1 404 "))
+
+
+def test_a_form_of_somebody_who_is_not_logged_in_is_not_read(client: Client) -> None:
+    # A form was read and taken apart before anybody looked for the session.
+    for path in FORMS:
+        for cookie in ((), ("cookie: ops_session=nobody",)):
+            answer = begun(client, path, None, FORM, "content-length: 10000", *cookie)
+
+            assert answer.startswith((b"HTTP/1.1 303 ", b"HTTP/1.1 403 ")), path
+
+
+def test_a_form_of_somebody_who_is_logged_in_is_no_longer_than_a_form(client: Client) -> None:
+    secret = client.headers.pop("authorization").partition(" ")[2]
+    assert log_in(client, secret).status_code == 303
+    cookie = f"cookie: ops_session={client.cookies['ops_session']}"
+
+    for path, length in (("/ops/dead-letters/1/replay", 200_000), ("/ops/login", 50_000)):
+        before = client.get("/ops/login")
+        own = cookie if path != "/ops/login" else f"cookie: ops_login={before.cookies.get('ops_login', 'x' * 43)}"
+        answer = begun(client, path, None, FORM, f"content-length: {length}", own, "expect: 100-continue")
+
+        assert answer.startswith(b"HTTP/1.1 413 "), path
+
+
+def test_nothing_is_read_of_who_has_no_link_and_no_secret(open_client: Client) -> None:
+    order = {"retailer": "acme", "order_number": "A-1", "items": [{"sku": "S", "quantity": 1}], "expires": 2**31}
+    link = sign(order, "a secret of sixteen")
+
+    for path in ("/returns/new", "/returns/new/cancel", "/returns/new/label"):
+        for query in ("", "?link=nobody"):
+            assert begun(open_client, f"{path}{query}", None, FORM, "content-length: 900").startswith(b"HTTP/1.1 403 ")
+        long = begun(open_client, f"{path}?link={link}", None, FORM, "content-length: 70000", "expect: 100-continue")
+        assert long.startswith(b"HTTP/1.1 413 ")
+    for feed in ("evri", "nzpost/wrong", "aftership"):
+        answer = begun(open_client, f"/v1/feeds/{feed}", None, "content-length: 10000")
+
+        assert answer.startswith(b"HTTP/1.1 401 "), feed
+    # The body is what shows that it is wrong.
+    signed = begun(
+        open_client, "/v1/feeds/aftership", None, "content-length: 1", "aftership-hmac-sha256: eA==", "", "x"
+    )
+    assert signed.startswith(b"HTTP/1.1 401 ")
+
+
+def test_every_route_that_takes_a_body_is_asked_here(open_client: Client) -> None:
+    document = open_client.get("/openapi.json").json()
+    asked = {re.sub(r"/R-1|/1(?=/)", "/{}", path) for path in WITH_BODY}
+    takers = {re.sub(r"\{\w+\}", "{}", path) for path, calls in document["paths"].items() if "post" in calls}
+
+    assert takers - {"/v1/feeds/{}", "/v1/feeds/{}/{}"} == asked
 
 
 @pytest.mark.parametrize("path", WITH_BODY)
@@ -78,14 +166,15 @@ def test_the_rate_of_a_token_counts_a_request_once(client: Client, database: str
     assert answer.headers["ratelimit"].startswith('"token";r=9;')
 
 
-def test_strangers_hold_no_more_than_so_much_of_bodies(client: Client) -> None:
+def test_strangers_hold_no_more_than_so_much_of_bodies(open_client: Client) -> None:
     # A thousand of them, each with half a megabyte that never ends, would hold half a gigabyte.
-    size, form = MOST_BYTES - 1000, {"content-type": "application/x-www-form-urlencoded"}
-    fields = f"content-length: {MOST_BYTES}\r\ncontent-type: {form['content-type']}"
-    head = f"POST /ops/login HTTP/1.1\r\nhost: here\r\n{fields}\r\n\r\n".encode()
+    # What is signed by its body is all that is read of them.
+    size, signature = MOST_BYTES - 1000, {"aftership-hmac-sha256": "eA=="}
+    fields = f"content-length: {MOST_BYTES}\r\naftership-hmac-sha256: eA=="
+    head = f"POST /v1/feeds/aftership HTTP/1.1\r\nhost: here\r\n{fields}\r\n\r\n".encode()
     strangers = []
     for _ in range(MOST_HELD_OF_A_CLIENT // size + 3):
-        stranger = socket.create_connection(("127.0.0.1", client.base_url.port or 0), timeout=10 * PATIENCE)
+        stranger = socket.create_connection(("127.0.0.1", open_client.base_url.port or 0), timeout=10 * PATIENCE)
         stranger.sendall(head + b"x" * size)
         strangers.append(stranger)
 
@@ -100,11 +189,12 @@ def test_strangers_hold_no_more_than_so_much_of_bodies(client: Client) -> None:
         return found
 
     eventually(lambda: b"HTTP/1.1 503 Service" in refused(), 10)
-    with_token = client.post("/v1/events/check", json={"specversion": "1.0"}, headers=_STRUCTURED)
+    with_token = open_client.post("/v1/events/check", json={"specversion": "1.0"}, headers=_STRUCTURED)
     for stranger in strangers:
         stranger.close()
     assert with_token.status_code == 200
-    eventually(lambda: client.post("/ops/login", content=b"x", headers=form).status_code == 403, 10)
+    open_client.headers.pop("authorization")
+    eventually(lambda: open_client.post("/v1/feeds/aftership", content=b"x", headers=signature).status_code == 401, 10)
 
 
 def test_a_guesser_waits_and_nobody_else_behind_the_same_proxy(client: Client, database: str) -> None:

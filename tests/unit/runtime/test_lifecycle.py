@@ -107,6 +107,7 @@ def test_a_wait_is_as_long_as_asked_for_unless_a_stop_is() -> None:
     assert stop.wait(60)
 
 
+@pytest.mark.slow
 def test_a_process_that_was_asked_to_stop_and_hangs_says_where_and_fails() -> None:
     script = """if True:
         import os, signal, time

@@ -168,6 +168,7 @@ class TestRealChild:
     def test_is_in_a_session_of_its_own_where_no_terminal_interrupts_it(self) -> None:
         assert run('read -r _ _ _ _ _ session _ < /proc/$$/stat; [ "$session" = $$ ]') == 0
 
+    @pytest.mark.slow
     def test_ends_with_a_parent_that_is_killed(self) -> None:
         script = "from service.runtime.supervisor import *; supervise({'a': ['/bin/sleep', '60']}, Stop())"
         parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -39,7 +39,7 @@ def test_it_sends_all_and_says_what_it_sent() -> None:
     tally = play(stage.publish, Options(returns=50, rate=0), now=lambda: NOW, clock=stage.clock, sleep=stage.sleep)
 
     assert tally.messages == len(stage.published) > 300
-    assert tally.by_topic.keys() == set(Topics())
+    assert tally.by_way.keys() == set(Topics())
     assert f"sent {tally.messages:,} messages" in tally.summary()
     assert f"{tally.by_nature[Nature.EVENT]:,} events" in tally.summary()
     assert stage.time == 100.0, "without a rate it does not wait"

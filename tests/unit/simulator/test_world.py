@@ -15,9 +15,9 @@ from service.domain.milestones import RANKED, Milestone, Route
 from service.errors import InvalidEvent
 from service.simulator import cast
 from service.simulator.answer import Answer
+from service.simulator.facts import DAY
 from service.simulator.messages import Message, Nature
 from service.simulator.options import Options, Topics
-from service.simulator.story import DAY
 from service.simulator.world import ENDLESS_BATCH, World
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Inbound, Parser
@@ -26,7 +26,7 @@ from service.wire.record import Record
 pytestmark = pytest.mark.slow  # thousands of returns
 
 NOW = 1_795_000_000
-CLEAN: dict[str, Any] = {"late": 0, "repeated": 0, "skipped": 0, "wrong_code": 0, "invalid": 0}
+CLEAN: dict[str, Any] = {"late": 0, "in_bulk": 0, "repeated": 0, "skipped": 0, "wrong_code": 0, "invalid": 0}
 PARSER = Parser(CarrierTables.load())
 
 
@@ -129,7 +129,15 @@ def test_items_are_processed_one_by_one_and_many_returns_leave_under_one_connote
 
 
 def test_the_shares_are_what_was_asked_for() -> None:
-    shares = {"late": 0.1, "repeated": 0.1, "skipped": 0.1, "wrong_code": 0.05, "invalid": 0.02, "binary": 0.4}
+    shares = {
+        "late": 0.1,
+        "in_bulk": 0,
+        "repeated": 0.1,
+        "skipped": 0.1,
+        "wrong_code": 0.05,
+        "invalid": 0.02,
+        "binary": 0.4,
+    }
 
     messages = messages_of(returns=1_500, seed=12, **shares)
 

@@ -2,19 +2,22 @@
 -- {bounds_of_row} is that of reading/bounds.py. A feed that came with a token has its publisher's name before it.
 
 -- name: lately
--- history_batch_id, backwards, so far and no further.
+-- history_batch_id, backwards, so far and no further. A feed's scan was received when we published it: it may have waited for
+-- its return long after that. What others publish says a time of theirs, which may be any; that is received when it is recorded.
 WITH lately AS (
-    SELECT type, code, verdict, source, data, occurred_at, recorded_at, zone_source
+    SELECT type, code, verdict, source, data, occurred_at, published_at, recorded_at, zone_source
     FROM (SELECT * FROM history ORDER BY batch_id DESC LIMIT %(rows)s::int4) r WHERE {bounds_of_row}
 ), scans AS (
     SELECT data ->> 'carrier' AS carrier, substring(source FROM '^(?:/[a-z0-9-]+)?/feeds/(.+)$') AS feed,
         verdict = 'unmapped' AS unmapped, zone_source = 'carrier_table' AS naive,
         json_typeof(data -> 'location') IS DISTINCT FROM 'object' AS placeless,
-        extract(epoch FROM recorded_at - occurred_at)::float8 AS late, recorded_at
+        occurred_at, published_at, recorded_at
     FROM lately WHERE type = %(scanned)s::text
 )
 SELECT carrier, feed, count(*), max(recorded_at), count(*) FILTER (WHERE unmapped), count(*) FILTER (WHERE placeless),
-    count(*) FILTER (WHERE naive), percentile_cont(ARRAY[0.5, 0.9, 0.99]) WITHIN GROUP (ORDER BY late)
+    count(*) FILTER (WHERE naive), percentile_cont(ARRAY[0.5, 0.9, 0.99]) WITHIN GROUP (
+        ORDER BY extract(epoch FROM CASE WHEN feed IS NULL THEN recorded_at ELSE published_at END - occurred_at)::float8
+    )
 FROM scans GROUP BY carrier, feed ORDER BY count(*) DESC, carrier, feed LIMIT %(groups)s::int4
 
 -- name: codes

@@ -57,6 +57,11 @@ export function process(found) {
 
 export const goesTo = ({ retailer, destination_country }) => [retailer, destination_country].filter(Boolean).join(" · ");
 
+// Where the parcels of a connote go is where its first one goes, whoever exported it.
+export const hasPlace = (connote) => Boolean(connote.members.length || connote.before);
+
+export const isOneWay = (one, other) => one.retailer === other.retailer && one.destination_country === other.destination_country;
+
 // `connote` is the open one; `others` are all that are not exported.
 export function consolidate(found, connote, others) {
   if (!found) return told(STOP, "unchecked", null);
@@ -68,9 +73,6 @@ export function consolidate(found, connote, others) {
   const holder = others.find((each) => each.members.includes(parcel.return_id));
   if (holder?.connote === connote.connote) return told(LOOK, "packed_before", parcel);
   if (holder) return told(STOP, "packed_elsewhere", parcel, { connote: holder.connote });
-  const isElsewhere =
-    connote.members.length &&
-    (connote.retailer !== parcel.retailer || connote.destination_country !== parcel.destination_country);
-  if (isElsewhere) return told(STOP, "destination", parcel, { place: goesTo(parcel), other: goesTo(connote) });
+  if (hasPlace(connote) && !isOneWay(connote, parcel)) return told(STOP, "destination", parcel, { place: goesTo(parcel), other: goesTo(connote) });
   return told(GOOD, "packed", parcel, { count: connote.members.length + 1 });
 }

@@ -2,6 +2,7 @@
 
 const LOOK_UP_MS = 2500;
 const SEND_MS = 15000;
+const PIECE = 100; // returns that are asked for at once
 const WRONG = [400, 413, 415, 422];
 const BATCH = "application/cloudevents-batch+json";
 
@@ -28,6 +29,21 @@ export class Service {
   async scan(number) {
     const found = await this.ask(`/v1/hub/scans/${encodeURIComponent(number)}`);
     if (found && !Array.isArray(found.items)) throw new Unreachable();
+    return found;
+  }
+
+  // What was exported under a connote, by whichever station.
+  connote(number) {
+    return this.ask(`/v1/hub/connotes/${encodeURIComponent(number)}`);
+  }
+
+  // How far returns are, of those that are seen.
+  async parcels(returnIds) {
+    const found = [];
+    for (let at = 0; at < returnIds.length; at += PIECE) {
+      const some = returnIds.slice(at, at + PIECE).map((each) => ["return_id", each]);
+      found.push(...((await this.ask(`/v1/hub/parcels?${new URLSearchParams(some)}`))?.items ?? []));
+    }
     return found;
   }
 

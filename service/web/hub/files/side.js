@@ -70,6 +70,7 @@ export class Side {
         ),
       );
       $("nobody").hidden = items.length > 0;
+      if (mode === "consolidate") this.station.later(() => this.station.consolidation.look());
     } catch (error) {
       if (!(error instanceof Unreachable || error instanceof NotAllowed)) throw error;
     }

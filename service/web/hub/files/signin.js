@@ -32,9 +32,10 @@ function ask(store, before) {
       if (!publisher) return;
       const hub = await choose(publisher.hubs);
       const waiting = await store.read("outbox").count();
+      const open = (await store.read("connotes").all()).some((each) => !each.exported && each.members.length);
       const isSame = before && before.publisher === publisher.publisher && before.hub === hub;
-      if (waiting && !isSame) {
-        wrong("others", { hub: before.hub });
+      if ((waiting || open) && !isSame) {
+        wrong(waiting ? "others" : "open", { hub: before.hub });
         return;
       }
       const station = { publisher: publisher.publisher, hub, id: before?.id ?? newId() };

@@ -78,6 +78,11 @@ class Station {
 
   inTurn(work) {
     unlock();
+    return this.later(work);
+  }
+
+  // In its turn, and nobody touched anything for it.
+  later(work) {
     this.turn = this.turn.then(work).catch(broken);
     return this.turn;
   }
@@ -137,18 +142,22 @@ class Station {
 
   // What the service knows of a code; what this station remembers, where nobody can be asked; else null.
   async lookUp(number) {
-    if (this.outbox.state === REACHED) {
-      try {
-        const found = (await this.service.scan(number)) ?? { items: [], not_ours: false };
-        return await this.records.remember(found);
-      } catch (error) {
-        if (error instanceof NotAllowed) this.outbox.become(DENIED);
-        else if (error instanceof Unreachable) this.outbox.become(AWAY);
-        else throw error;
-        this.outbox.wake();
-      }
+    const ask = async () => this.records.remember((await this.service.scan(number)) ?? { items: [], not_ours: false });
+    return (await this.asked(ask)) ?? this.records.known(number);
+  }
+
+  // What the service says; null where nobody can be asked.
+  async asked(ask) {
+    if (this.outbox.state !== REACHED) return null;
+    try {
+      return await ask();
+    } catch (error) {
+      if (error instanceof NotAllowed) this.outbox.become(DENIED);
+      else if (error instanceof Unreachable) this.outbox.become(AWAY);
+      else throw error;
+      this.outbox.wake();
+      return null;
     }
-    return this.records.known(number);
   }
 
   judge(act, found) {

@@ -92,6 +92,26 @@ def test_the_reference_library_sends_as_it_comes(
     assert json.loads(record.value)["data"] == event["data"]
 
 
+def test_what_the_javascript_sdk_writes_is_taken_as_it_comes(
+    client: Client, settings: Settings, clients: Clients
+) -> None:
+    # HTTP.structured and HTTP.binary of cloudevents 10.0.0, which write times in UTC and name a charset.
+    event = sent(scan("COLLECTED", "10:00"), id="js-1", time="2026-11-20T10:00:00.000Z")
+    attributes = {f"ce-{name}": value for name, value in event.items() if name != "data"}
+    structured = {"content-type": "application/cloudevents+json; charset=utf-8"}
+    binary = {"content-type": "application/json; charset=utf-8", **attributes, "ce-id": "js-2"}
+    who = bearer(settings, "scan")
+
+    answers = [
+        client.post("/v1/events", content=json.dumps(event), headers=structured | who),
+        client.post("/v1/events", content=json.dumps(event["data"]), headers=binary | who),
+    ]
+
+    assert [each.status_code for each in answers] == [200, 200], [each.text for each in answers]
+    records = [json.loads(each.value) for each in clients.read(settings.topic_scans, 2)]
+    assert [(each["id"], each["data"]) for each in records] == [("js-1", event["data"]), ("js-2", event["data"])]
+
+
 def test_of_a_batch_each_event_is_answered(client: Client, settings: Settings, topics: Topics) -> None:
     good, bad = sent(scan("COLLECTED", "10:00")), sent(scan("COLLECTED", "11:00"))
     bad["data"] = {"carrier": "Generic!", "tracking_number": "x"}

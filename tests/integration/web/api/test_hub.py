@@ -43,7 +43,7 @@ def hubs(database: str) -> Iterator[Hubs]:
             scan("DELIVERED", "10:00", "R-1", signed_by="Ann", location={"name": "1 High Street"}),
             event(DS, "ds-1", "11:00", return_id="R-1", **hub),
             event(RP, "rp-1", "12:00", return_id="R-1", **hub),
-            event(RE, "re-1", "13:00", return_id="R-1", connote="CN-1", **hub),
+            event(RE, "re-1", "13:00", return_id="R-1", connote="CN-1", mawb="086-12345675", **hub),
             creation("R-2", "09:10", tracking_number="TR-1"),
             event(RR, "rr-2", "12:00", return_id="R-2", reason="damaged", hub="paris"),
             *(
@@ -123,3 +123,46 @@ def test_what_has_waited_for_longest_comes_first_and_only_of_the_tokens_own_hub(
     assert client.get("/v1/hub/returns", params={"hub": "paris"}).status_code == 422
     assert hubs.of(Bounds(hubs=frozenset({"leeds", "lyon"}))).get("/v1/hub/returns").status_code == 422
     assert hubs.of(UNBOUND).get("/v1/hub/returns", params={"status": "RP"}).json()["items"] == []
+
+
+def test_stations_share_a_connote_by_what_was_exported_under_it(hubs: Hubs) -> None:
+    client = hubs.of()
+
+    assert client.get("/v1/hub/connotes/CN-1").json() == {
+        "connote": "CN-1",
+        "state": "under_way",
+        "members": 1,
+        "exported": {"at": "2026-11-20T13:00:00Z", "hub": "leeds"},
+        "retailer": "acme",
+        "destination_country": "NZ",
+    }
+    nothing = {"members": 0, "exported": None, "retailer": None, "destination_country": None}
+    assert client.get("/v1/hub/connotes/CN-2").json() == {"connote": "CN-2", "state": "new", **nothing}
+    # Of what a token does not see it is told as of what nobody exported.
+    others = hubs.of(Bounds(retailers=frozenset({"bravo"}), hubs=frozenset({"leeds"})))
+    assert others.get("/v1/hub/connotes/CN-1").json() == {"connote": "CN-1", "state": "new", **nothing}
+    assert hubs.of(scope="read").get("/v1/hub/connotes/CN-1").status_code == 403
+
+
+def test_a_station_that_exports_asks_which_parcels_went_another_way_meanwhile(hubs: Hubs) -> None:
+    client = hubs.of()
+    wanted = {"return_id": ["R-2", "R-1", "W-A", "NOBODY", "STRAIGHT", "R-2"]}
+
+    found = client.get("/v1/hub/parcels", params=wanted).json()["items"]
+
+    assert [(each["return_id"], each["status"], each["connote"]) for each in found] == [
+        ("R-2", "RR", None),
+        ("R-1", "RE", "CN-1"),
+        ("W-A", "DS", None),
+    ]
+    assert client.get("/v1/hub/parcels").status_code == 422
+    assert client.get("/v1/hub/parcels", params={"return_id": [f"R-{n}" for n in range(101)]}).status_code == 422
+    others = hubs.of(Bounds(retailers=frozenset({"bravo"}), hubs=frozenset({"leeds"})))
+    assert others.get("/v1/hub/parcels", params=wanted).json() == {"items": []}
+
+
+def test_the_air_waybill_of_an_export_stands_in_the_history_of_its_return(hubs: Hubs) -> None:
+    history = hubs.of(scope="read").get("/v1/returns/R-1/history").json()["items"]
+
+    (exported,) = (each for each in history if each["type"] == RE)
+    assert exported["data"]["mawb"] == "086-12345675"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from httpx import Client
 
+from service.adapters.postgres.database import connect
 from service.web.html.catalogue import LANGUAGES
 from tests.support.api import settings_for
 from tests.support.journals import SCAN, creation, event, ingest
@@ -49,12 +50,18 @@ def test_what_came_of_a_carrier_lately_is_told_by_the_way_that_it_came(database:
         scanned(5, "22", location=place),
     ]
     ingest(database, [creation(carrier="nzpost", tracking_number="N-1"), *scans])
+    with connect(database, "test") as connection:
+        # A scan that waited for its return is recorded long after the feed brought it; whoever writes a topic may write any time.
+        connection.execute(
+            "UPDATE history SET published_at = occurred_at + interval '2 hours', recorded_at = occurred_at + interval '9 days'"
+        )
 
     page = agent.get("/ops/carriers").text
     rows = [cells(row) for row in re.findall(r"<tr role=\"row\">(.*?)</tr>", page, re.DOTALL)[1:]]
     assert [row[:3] for row in rows[:2]] == [["NZ Post", "nzpost", "3"], ["NZ Post", "topic", "1"]]
     assert rows[0][4:7] == ["1", "34 %", "0 %"], "unmapped, without place, without offset"
     assert rows[1][4:7] == ["0", "100 %", "0 %"]
+    assert (rows[0][7:10], rows[1][7:10]) == (["2 hours"] * 3, ["9 days"] * 3), "half, nine of ten and 99 of 100 within"
     assert "Royal Mail" in page
 
     codes = agent.get("/ops/carriers/nzpost").text

@@ -131,6 +131,7 @@ def test_what_is_missing_for_a_token_is_told_at_the_start(variables: dict[str, s
         settings(**OAUTH, **variables)
 
 
+@pytest.mark.slow
 def test_a_certificate_of_ours_needs_its_key(tmp_path: Path) -> None:
     mine, other = certificates(tmp_path, "mine"), certificates(tmp_path, "other")
     key = tmp_path / "key.pem"

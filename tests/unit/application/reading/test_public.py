@@ -223,6 +223,7 @@ secrets = st.from_regex(r"Zq[a-z]{4,8}", fullmatch=True)
 around = st.sampled_from(("{}", "{} depot", "Depot of {}", "Leeds, {}", "{}, Leeds", "LEEDS ({})", "12 {} Street"))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(secrets, min_size=9, max_size=9, unique=True), around, st.integers(0, 8), st.booleans())
 def test_no_page_says_what_is_private(texts: list[str], shape: str, which: int, is_rejected: bool) -> None:

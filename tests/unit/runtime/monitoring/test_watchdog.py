@@ -291,6 +291,7 @@ class TestWhereTheMainThreadIs:
 @pytest.mark.parametrize(
     "hangs", ("while True: pass", "ctypes.PyDLL(None).sleep(60)"), ids=("in Python", "in C that holds the lock")
 )
+@pytest.mark.slow
 def test_a_process_that_hangs_is_ended_with_its_stacks_in_the_log(hangs: str) -> None:
     script = f"""
         import ctypes

@@ -19,6 +19,8 @@ from tests.support.loglines import logged
 from tests.support.waiting import PATIENCE, eventually
 from tests.support.web import served
 
+pytestmark = pytest.mark.slow  # a server of its own for each, and what waits for time to pass
+
 LIMITS = ConnectionLimits(
     connections=20, of_a_client=10, head_seconds=0.5, body_seconds=0.5, answer_seconds=0.5, idle_seconds=1
 )

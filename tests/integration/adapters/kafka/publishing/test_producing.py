@@ -20,8 +20,8 @@ def test_a_world_that_is_played_is_in_kafka_when_the_publisher_is_left(topics: T
     with Publishing(settings, "test", lingering_ms=20) as publishing:
         tally = play(publishing.publish, Options(returns=100, rate=0), topics=inputs)
 
-    assert {name: topics.end(name) for name in inputs} == dict(tally.by_topic)
-    for record in clients.read(inputs.scans, tally.by_topic[inputs.scans]):
+    assert {name: topics.end(name) for name in inputs} == dict(tally.by_way)
+    for record in clients.read(inputs.scans, tally.by_way[inputs.scans]):
         assert record.key.startswith((b"generic/", b"omniparcel/"))
         assert ("content-type", b"application/cloudevents+json") in record.headers or dict(record.headers)["ce_id"]
 
