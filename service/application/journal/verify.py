@@ -15,7 +15,7 @@ from service.domain.changes import Change
 from service.domain.events import Event
 from service.domain.exceptional import reasons
 from service.domain.journey import NEW, Entry, State, re_evaluate, record
-from service.domain.milestones import BESIDE, Kind, Milestone, Reason
+from service.domain.milestones import BESIDE, Kind, Reason
 from service.domain.rules import Rules
 from service.domain.timeline import decide
 from service.domain.whole import Whole
@@ -120,11 +120,9 @@ def check(stored: StoredReturn, rules: Rules) -> Iterator[str]:
 
 def _wrong(row: StoredRow, entry: Entry) -> str | None:
     """What of a row is not as it was decided."""
-    # A label in use by another return, which a creation tells, is no matter of this return's events.
-    in_use = row.reason == Reason.TRACKING_NUMBER_IN_USE and row.event.milestone is Milestone.RC
     for what, there, expected in (
         ("verdict", row.verdict, entry.verdict),
-        ("reason", None if in_use else row.reason, entry.reason),
+        ("reason", row.reason, entry.reason),
         ("changes", tuple(row.changes), entry.changes),
         ("exceptions", (tuple(row.raised), tuple(row.settled)), (entry.raised, entry.settled)),
         ("state", row.state, entry.state),
