@@ -991,7 +991,8 @@ def _begin(tx: Tx, params: Any) -> Iterator[Any]:
 
 _SEARCH_RETURN: Final = _names(
     "return_no, return_id, retailer, route, carrier, tracking_number, order_number, connote, hub, status, status_at, "
-    "status_recorded_at, version, complete, created_at, updated_at, seq, reached, exported_at"
+    "status_recorded_at, version, complete, created_at, updated_at, seq, reached, exported_at, "
+    "closed_at, closed_reason"
 )
 
 

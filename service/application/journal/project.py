@@ -23,7 +23,10 @@ _AT_HUB: Final = frozenset({Milestone.DS, Milestone.RP, Milestone.RE, Milestone.
 
 
 class SearchReturn(NamedTuple):
-    """A row of `search_returns`; without `status_recorded_at` where the status did not move."""
+    """A row of `search_returns`; without `status_recorded_at` where the status did not move.
+
+    `complete`: nothing further is expected, as of one that was closed.
+    """
 
     return_no: int
     return_id: str
@@ -44,6 +47,8 @@ class SearchReturn(NamedTuple):
     seq: int
     reached: tuple[date | None, ...]  # see `figures`
     exported_at: datetime | None
+    closed_at: datetime | None
+    closed_reason: str | None
 
 
 class ExceptionRow(NamedTuple):
@@ -196,7 +201,7 @@ def _return(row: LogRow, state: State, before: SearchReturn | None) -> SearchRet
         raise ValueError("a history begins with the creation of its return")
     moved = any(change[2] != change[3] for change in row.changes or ())
     hub = _hub(row) if row.changes and row.milestone in _AT_HUB else None
-    exported = timeline.counts.get(Milestone.RE)
+    exported, closed = timeline.counts.get(Milestone.RE), timeline.closed
     return SearchReturn(
         row.return_no,
         row.return_id,
@@ -211,12 +216,14 @@ def _return(row: LogRow, state: State, before: SearchReturn | None) -> SearchRet
         from_micros(timeline.counts[timeline.status].at),
         row.recorded_at if moved else before.status_recorded_at if before else None,
         row.version,
-        timeline.complete,
+        timeline.complete or closed is not None,
         from_micros(timeline.counts[Milestone.RC].at),
         row.recorded_at,
         row.seq,
         reached_days(timeline),
         None if exported is None else from_micros(exported.at),
+        None if closed is None else from_micros(closed.at),
+        None if closed is None else closed.reason,
     )
 
 

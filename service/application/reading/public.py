@@ -121,6 +121,7 @@ class ReturnView:
     happenings: tuple[Happening, ...]  # the newest first
     rejection: Rejection | None
     going_back: bool = False  # the carrier is taking it back to the sender, or has
+    closed: str | None = None  # why nothing further is expected of it, though it is not complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,7 @@ def view_return(found: Found, tables: CarrierTables) -> ReturnView:
         happenings=tuple(_happenings(redacted)),
         rejection=None if rejected is None else redacted.rejection(rejected),
         going_back=_is_going_back(redacted),
+        closed=None if timeline.closed is None else timeline.closed.reason,
     )
 
 

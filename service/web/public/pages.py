@@ -111,7 +111,7 @@ class Pages:
 
         def show(found: Found, chosen: PageLanguage) -> str:
             view = view_return(found, self._tables)
-            typical = None if view.complete else self._durations.typical(view.route, view.status)
+            typical = None if view.complete or view.closed else self._durations.typical(view.route, view.status)
             typed = _typed(request, found.number)
             return self._renderer.return_page(view, typical, chosen.language, explicit=chosen.is_chosen, typed=typed)
 

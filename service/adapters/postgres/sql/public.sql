@@ -95,8 +95,8 @@ FROM (
     UNION ALL
     -- Of those that the carrier has delivered, the ones that go no further; it looks at so many and no more.
     (SELECT return_no, seq
-     FROM (SELECT return_no, seq, complete FROM search_returns WHERE status = 'RDTPF'
+     FROM (SELECT return_no, seq, complete, closed_at FROM search_returns WHERE status = 'RDTPF'
            ORDER BY return_no DESC LIMIT 5 * %(limit)s) delivered
-     WHERE complete LIMIT %(limit)s)
+     WHERE complete AND closed_at IS NULL LIMIT %(limit)s)
 ) ended
 JOIN history h ON h.return_no = ended.return_no AND h.seq = ended.seq

@@ -43,14 +43,15 @@ UPDATE cursors SET n = 0 WHERE name IN ('figures', 'minutes')
 -- search_returns_pkey. Returns whose status moved, the new ones among them.
 INSERT INTO search_returns AS known (return_no, return_id, retailer, route, carrier, tracking_number, order_number,
     connote, hub, status, status_at, status_recorded_at, version, complete, created_at, updated_at, seq, reached,
-    exported_at)
+    exported_at, closed_at, closed_reason)
 SELECT return_no, return_id, retailer, route, carrier, tracking_number, order_number, connote, hub, status, status_at,
-    status_recorded_at, version, complete, created_at, updated_at, seq, reached::date[], exported_at
+    status_recorded_at, version, complete, created_at, updated_at, seq, reached::date[], exported_at, closed_at,
+    closed_reason
 FROM unnest(%b::int8[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
     %b::text[], %b::timestamptz[], %b::timestamptz[], %b::int4[], %b::bool[], %b::timestamptz[], %b::timestamptz[],
-    %b::int4[], %b::text[], %b::timestamptz[]) AS new (return_no, return_id, retailer, route, carrier, tracking_number,
+    %b::int4[], %b::text[], %b::timestamptz[], %b::timestamptz[], %b::text[]) AS new (return_no, return_id, retailer, route, carrier, tracking_number,
     order_number, connote, hub, status, status_at, status_recorded_at, version, complete, created_at, updated_at, seq,
-    reached, exported_at)
+    reached, exported_at, closed_at, closed_reason)
 WHERE status_recorded_at IS NOT NULL
 ON CONFLICT (return_no) DO UPDATE SET
     retailer = excluded.retailer, route = excluded.route, carrier = excluded.carrier,
@@ -58,7 +59,7 @@ ON CONFLICT (return_no) DO UPDATE SET
     hub = coalesce(excluded.hub, known.hub), status = excluded.status, status_at = excluded.status_at,
     status_recorded_at = excluded.status_recorded_at, version = excluded.version, complete = excluded.complete,
     created_at = excluded.created_at, updated_at = excluded.updated_at, seq = excluded.seq, reached = excluded.reached,
-    exported_at = excluded.exported_at
+    exported_at = excluded.exported_at, closed_at = excluded.closed_at, closed_reason = excluded.closed_reason
 WHERE known.seq < excluded.seq
 
 -- name: touch_returns
@@ -67,12 +68,13 @@ UPDATE search_returns AS known SET
     retailer = new.retailer, route = new.route, carrier = new.carrier, tracking_number = new.tracking_number,
     order_number = new.order_number, connote = new.connote, hub = coalesce(new.hub, known.hub), status = new.status,
     status_at = new.status_at, version = new.version, complete = new.complete, created_at = new.created_at,
-    updated_at = new.updated_at, seq = new.seq, reached = new.reached::date[], exported_at = new.exported_at
+    updated_at = new.updated_at, seq = new.seq, reached = new.reached::date[], exported_at = new.exported_at,
+    closed_at = new.closed_at, closed_reason = new.closed_reason
 FROM unnest(%b::int8[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
     %b::text[], %b::timestamptz[], %b::timestamptz[], %b::int4[], %b::bool[], %b::timestamptz[], %b::timestamptz[],
-    %b::int4[], %b::text[], %b::timestamptz[]) AS new (return_no, return_id, retailer, route, carrier, tracking_number,
+    %b::int4[], %b::text[], %b::timestamptz[], %b::timestamptz[], %b::text[]) AS new (return_no, return_id, retailer, route, carrier, tracking_number,
     order_number, connote, hub, status, status_at, status_recorded_at, version, complete, created_at, updated_at, seq,
-    reached, exported_at)
+    reached, exported_at, closed_at, closed_reason)
 WHERE known.return_no = new.return_no AND known.seq < new.seq AND new.status_recorded_at IS NULL
 
 -- name: counted

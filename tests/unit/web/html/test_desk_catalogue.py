@@ -36,7 +36,7 @@ BY_VALUE = (
     "action.", "detail.", "foreign.", "nowhere.", "away.", "nav.", "keys.", "audit.", "match.", "quick.",
     "field.", "route.", "stuck.", "advice.", "type.", "verdict.", "zone.", "expected.", "resolution.", "unknown_",
     "no_scope.", "not_own.", "not_voidable.", "queue.", "queue_why.", "why.", "list.", "letters.", "letter_reason.", "fate.",
-    "chart.", "connote_state.",
+    "chart.", "connote_state.", "ended.",
 )  # fmt: skip
 
 

@@ -18,6 +18,10 @@ CREATE INDEX label_claims_batch_id ON label_claims (batch_id);
 CREATE INDEX label_claims_tracking_number ON label_claims (tracking_number);
 CREATE INDEX label_claims_look ON label_claims (translate(upper(tracking_number COLLATE "C"), 'OI._-', '01'));
 
+-- What lists say of a return that was closed. `complete` is true of it, too, there: nothing further is expected, and no list of
+-- what is stuck walks over those that were closed.
+ALTER TABLE search_returns ADD COLUMN closed_at timestamptz, ADD COLUMN closed_reason text;
+
 -- `grant_roles` calls `grant_api`, whatever that grants by now: this comes on top of it.
 ALTER FUNCTION grant_api() RENAME TO grant_api_before_labels;
 CREATE FUNCTION grant_api() RETURNS void LANGUAGE plpgsql AS $$
