@@ -237,7 +237,9 @@ class Parser:
             return SubjectKind.CONNOTE, connote, event
         if event_type == models.EVENT_VOIDED:
             event = Event(source, event_id, at, Sense.VOIDS, voids=(data["source"], data["id"]))
-            if "connote" in data and "return_id" not in data:
+            if "return_id" not in data:
+                if "connote" not in data:
+                    raise InvalidEvent(Invalid.MISSING_FIELD, "data.return_id: missing")
                 return SubjectKind.CONNOTE, data["connote"], event
         elif event_type == models.RETURN_CLOSED:
             event = Event(source, event_id, at, Sense.CLOSES, because=data["reason"])

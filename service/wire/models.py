@@ -31,7 +31,7 @@ from service.wire.judging.members import (
     compiled,
     text,
 )
-from service.wire.judging.strictness import data, event, scanned
+from service.wire.judging.strictness import data, event, of_return_or_connote, scanned
 
 __all__ = [
     "COUNTRY_PATTERN",
@@ -155,11 +155,15 @@ class ConnoteDeliveredData(TypedDict):
     signed_by: NotRequired[str | None]
 
 
-@data
+@of_return_or_connote
 class EventVoidedData(TypedDict):
-    """The event `source`, `id` of the return was a mistake. A return's creation cannot be voided."""
+    """The event `source`, `id` was a mistake: of the return, or, with `connote` in its place, of all members.
 
-    return_id: Number
+    A return's creation cannot be voided.
+    """
+
+    return_id: NotRequired[Number]
+    connote: NotRequired[Number]
     source: EventId
     id: EventId
     by: Annotated[str, text(256)]

@@ -437,7 +437,8 @@ def _is_delivered(tx: Tx, return_no: int, source: str, id_: str) -> bool:
 
 
 def _concerns(delivery: Row, member: Row, days: int) -> bool:
-    return bool(delivery["occurred_at"] - days * 86_400_000_000 <= member["exported_at"])
+    is_void = delivery["type"] == "com.omnirps.event.voided.v1"
+    return bool(is_void or delivery["occurred_at"] - days * 86_400_000_000 <= member["exported_at"])
 
 
 @_does("journal.sql", "undelivered")

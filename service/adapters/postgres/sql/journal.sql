@@ -221,19 +221,21 @@ RETURNING chosen.return_no, kind, subject, {read}
 -- connote_deliveries_batch_id, connote_members_pkey, connote_members_batch_id, connote_deliveries_pkey, history_pkey
 -- Deliveries of these batches for all members, and all deliveries for the members that these batches brought; without
 -- those that are in the history already, so that a limited number at a time comes to an end. A delivery so many days after
--- a member's latest export is another consignment's.
+-- a member's latest export is another consignment's. A void of all members goes with them, whenever it was.
 WITH due AS (
     SELECT members.return_no, connote, source, id FROM connote_deliveries AS delivered
     CROSS JOIN LATERAL (
         SELECT return_no FROM connote_members WHERE connote_members.connote = delivered.connote
-            AND delivered.occurred_at - %b::int4 * interval '24 hours' <= connote_members.exported_at OFFSET 0
+            AND (delivered.occurred_at - %b::int4 * interval '24 hours' <= connote_members.exported_at
+            OR delivered.type = 'com.omnirps.event.voided.v1') OFFSET 0
     ) AS members
     WHERE delivered.batch_id = ANY (%b::text[]::xid8[])
     UNION
     SELECT return_no, connote, deliveries.source, deliveries.id FROM connote_members AS member
     CROSS JOIN LATERAL (
         SELECT source, id FROM connote_deliveries WHERE connote_deliveries.connote = member.connote
-            AND connote_deliveries.occurred_at - %b::int4 * interval '24 hours' <= member.exported_at OFFSET 0
+            AND (connote_deliveries.occurred_at - %b::int4 * interval '24 hours' <= member.exported_at
+            OR connote_deliveries.type = 'com.omnirps.event.voided.v1') OFFSET 0
     ) AS deliveries
     WHERE member.batch_id = ANY (%b::text[]::xid8[])
 )

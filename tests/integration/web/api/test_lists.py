@@ -40,7 +40,9 @@ def age(database: str, return_id: str, hours: float) -> None:
         connection.execute("UPDATE search_returns SET status_recorded_at = %s WHERE return_id = %s", (moved, return_id))
 
 
-def test_a_return_in_a_list_says_what_the_return_says_but_its_timeline_and_labels(client: Client, database: str) -> None:
+def test_a_return_in_a_list_says_what_the_return_says_but_its_timeline_and_labels(
+    client: Client, database: str
+) -> None:
     ingest(database, [creation(order_number="A-1"), scan("COLLECTED", "10:00"), hub(RP, "12:00", "R-1001")])
     project(database)
 
@@ -61,7 +63,7 @@ def test_a_closed_return_says_so_alone_and_in_lists_and_is_stuck_no_more_until_s
     lost = event("com.omnirps.return.closed.v1", "end", "11:00", return_id="R-1001", by="me", reason="lost")
     ingest(database, [creation(), scan("COLLECTED", "10:00")])
     project(database)
-    moved_at(database, "R-1001", datetime(2026, 1, 1, tzinfo=UTC))
+    age(database, "R-1001", 5000)
     before = client.get("/v1/returns", params={"stuck": "true"}).json()["items"]
 
     ingest(database, [lost])
