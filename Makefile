@@ -59,6 +59,7 @@ bench: venv ## measure throughput and latency
 
 faults: venv ## kill, freeze and cut things while the service works (minutes)
 	@$(PY) -m pytest tests/faults -o faulthandler_timeout=1400 $(ARGS)
+	@$(if $(ARGS),,TEST_THOROUGH=1 $(PYTEST) -m "thorough or shared_out")
 	@$(PY) -m tests.faults.table
 
 # How many histories, and how many at a time; KEPT=FILE goes on from there: make world SEEDS=100000 JOBS=2 KEPT=.local/world.json

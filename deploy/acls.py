@@ -54,7 +54,7 @@ class Acl(NamedTuple):
 
 def acls(settings: config.Settings) -> list[Acl]:
     """All of them, by process."""
-    inputs, outputs, changes = settings.inputs, settings.output_topics, settings.topic_status_changes
+    inputs, outputs = settings.inputs, settings.output_topics
     sent_to = [settings.sent_to(setting) for setting in INPUTS]
     position = settings.relay_group_id
     writer: list[tuple[Kind, str, tuple[Operation, ...]]] = [
@@ -66,8 +66,7 @@ def acls(settings: config.Settings) -> list[Acl]:
         *_on("setup", filter(is_prefix, inputs), "Describe", "DescribeConfigs"),
         *_on("ingest", inputs, "Read"),
         Acl("ingest", ("Read",), "group", settings.group_id),
-        *_on("relay", [changes], "Read", "Write"),
-        *_on("relay", outputs[1:], "Write"),
+        *_on("relay", outputs, "Read", "Write"),  # it looks for transactions that hang in them
         *(Acl("relay", operations, kind, name) for kind, name, operations in writer),
         *_on("web", sent_to, "Write", "DescribeConfigs"),
         *_on("web", (entry for entry in inputs if entry not in sent_to), "Describe", "DescribeConfigs"),

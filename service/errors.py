@@ -7,7 +7,17 @@ from typing import Final, Literal, get_args
 
 # Why something is done again: which server, and what it is about it. A closed set, for it is a metric's label.
 Cause = Literal[
-    "database", "read_only", "connections", "disk", "deadlock", "lock", "timeout", "kafka", "fenced", "stopping"
+    "database",
+    "read_only",
+    "connections",
+    "disk",
+    "deadlock",
+    "lock",
+    "timeout",
+    "kafka",
+    "pending",
+    "fenced",
+    "stopping",
 ]
 CAUSES: Final[tuple[Cause, ...]] = get_args(Cause)
 

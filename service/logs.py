@@ -8,18 +8,41 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from service.application.clocks import SYSTEM
 from service.errors import ServiceError
 
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 # Libraries speak up only when something is wrong; kafka's INFO would bury the service's own lines.
 _LIBRARIES: Final = logging.WARNING
 _MOST_FRAMES: Final = 30  # the innermost of a traceback
+# kafka-python says the same several times a second for as long as a broker is away, and so for each node and connection.
+_MOST_OF_A_KIND: Final = 5  # lines from one place of a library's code ...
+_KIND_SECONDS: Final = 60.0  # ... in so many seconds; the next one says how many were left out
+
+
+class Repeats(logging.Filter):
+    """Leaves out what a library says again and again; what counts is the place in its code, whatever the values are."""
+
+    def __init__(self, clock: Callable[[], float] = SYSTEM.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._said: dict[tuple[str, int], tuple[float, int]] = {}  # since when, and how often
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is to be written; `left_out` of one that is tells how many before it were not."""
+        now, place = self._clock(), (record.pathname, record.lineno)
+        since, number = self._said.get(place, (now, 0))
+        if now - since >= _KIND_SECONDS:
+            record.left_out = max(0, number - _MOST_OF_A_KIND)
+            since, number = now, 0
+        self._said[place] = since, number + 1
+        return number < _MOST_OF_A_KIND
 
 
 def configure(
@@ -61,6 +84,7 @@ def configure(
             ],
         )
     )
+    handler.addFilter(Repeats())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(_LIBRARIES if libraries else logging.CRITICAL)
@@ -120,8 +144,15 @@ def _chain(error: BaseException) -> Iterator[dict[str, Any]]:
 
 
 def _foreign(before: list[Processor]) -> list[Processor]:
-    """What a library's line gets: its logger's name too."""
-    return [*before, structlog.stdlib.add_logger_name]
+    """What a library's line gets: its logger's name too, and how many like it were left out before it."""
+    return [*before, structlog.stdlib.add_logger_name, _left_out]
+
+
+def _left_out(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    del logger, method
+    if number := getattr(event.get("_record"), "left_out", 0):
+        event["left_out"] = number
+    return event
 
 
 def get(name: str) -> structlog.typing.FilteringBoundLogger:

@@ -21,6 +21,7 @@ from deploy.local.kafka_server import KafkaServer
 from deploy.local.postgres_server import PostgresServer
 from deploy.local.process import PORTS
 from deploy.local.stack import LocalStack
+from tests.support import thorough
 from tests.support.databases import Databases
 from tests.support.reused import Reused
 from tests.support.servers import private_home
@@ -43,7 +44,10 @@ LEADS_TO = {
 }
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not thorough.IS_ON and (left := [item for item in items if item.get_closest_marker("thorough")]):
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
     # They come shuffled. A long file that begins last keeps one worker busy when the others are done.
     items.sort(key=_turn)
     for item in items:

@@ -44,10 +44,9 @@ share.coordinator.state.topic.min.isr=1
 offsets.topic.num.partitions=8
 transaction.state.log.num.partitions=4
 share.coordinator.state.topic.num.partitions=1
-# A group forms as soon as its first member asks; a dead member and a dead producer are noticed within seconds.
+# A group forms as soon as its first member asks; a dead member is noticed within seconds.
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
-transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 # After a crash the broker may register again once its former session is over (9000 if not set).
 broker.session.timeout.ms=5000
 broker.heartbeat.interval.ms=500

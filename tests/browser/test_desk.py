@@ -11,12 +11,11 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Page, expect
 
-from service.web.html.catalogue import LANGUAGES
 from tests.support.api import token
 from tests.support.axe import LIGHTS, unfolded, violations, violations_by_page
 from tests.support.journals import DELIVERED, DS, RE, RP, RR, SCAN, VOID, creation, event, ingest, scan
 from tests.support.site import STRUCTURED, Site
-from tests.support.visiting import Visitor, overflowing, torn
+from tests.support.visiting import WIDEST, Visitor, overflowing, torn
 from tests.support.waiting import eventually
 
 # A test looks at many pages, and axe takes its time over each.
@@ -252,7 +251,8 @@ def test_axe_finds_nothing_in_either_light_or_direction(
     assert violations_by_page(enter(locale=language, color_scheme=light), PAGES) == {}
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.shared_out
+@pytest.mark.parametrize("language", WIDEST)
 def test_nothing_is_cut_off_at_any_width(site: Site, enter: Callable[..., Visitor], language: str) -> None:
     page = enter(locale=language).page
     found: dict[str, list[str]] = {}

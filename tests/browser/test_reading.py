@@ -9,11 +9,11 @@ from typing import Final
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from service.web.html.catalogue import LANGUAGES, load
+from service.web.html.catalogue import load
 from tests.support.axe import LIGHTS, violations_by_page
 from tests.support.journals import DS, RP, RR, creation, event, ingest, scan
 from tests.support.site import Site
-from tests.support.visiting import Visitor, overflowing, torn
+from tests.support.visiting import WIDEST, Visitor, overflowing, torn
 from tests.support.waiting import eventually
 
 # A test looks at many pages, and axe takes its time over each.
@@ -86,7 +86,8 @@ def test_axe_finds_nothing_in_either_light_or_direction(
     assert violations_by_page(visit(locale=language, color_scheme=light), PAGES) == {}
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.shared_out
+@pytest.mark.parametrize("language", WIDEST)
 def test_nothing_is_cut_off_at_any_width(site: Site, visit: Callable[..., Visitor], language: str) -> None:
     page = visit(locale=language).page
     found: dict[tuple[str, int], list[str]] = {}

@@ -185,6 +185,7 @@ def test_a_signal_while_it_starts_stops_what_is_there(settings: dict[str, str]) 
     eventually(lambda: not run.survivors(), why="processes are left")
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent was killed")
 def test_a_demo_that_is_killed_leaves_nothing_running(settings: dict[str, str]) -> None:
     with demo(settings) as run:

@@ -36,6 +36,7 @@ def service(guarded: GuardedKafka, database: str, tmp_path: Path) -> Iterator[Se
     servers = guarded.server.bootstrap_servers
     with closing(Topics(servers)) as topics, closing(Clients(servers)) as clients:
         service = Service(database, topics, clients, tmp_path)
+        service.variables["RETURNS_DEVELOPMENT"] = "true"  # its broker takes passwords without TLS
         service.variables["RETURNS_TOPIC_SCANS"] += f",{topics.name('couriers.')}*"
         yield service
         service.close()

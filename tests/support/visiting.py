@@ -7,7 +7,12 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect
 
+from service.web.html.catalogue import LANGUAGES
+from tests.support import thorough
 from tests.support.waiting import PATIENCE
+
+# Of the languages, those that are likeliest to be cut off: the longest words, and from right to left.
+WIDEST: Final = LANGUAGES if thorough.IS_ON else ("de", "ar")
 
 _WINDOW: Final = {"width": 1280, "height": 900}
 _SECONDS: Final = 20 * PATIENCE

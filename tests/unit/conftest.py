@@ -1,4 +1,4 @@
-"""How many examples hypothesis makes up: 100 of most things, and 40 where somebody waits for the answer (`make unit`)."""
+"""How many examples hypothesis makes up: 100 of most things, and 25 where somebody waits for the answer (`make unit`)."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import pytest
 
 from service import logs
 from service.errors import Fatal
+from tests.support.fakes import Clock
 from tests.support.loglines import logged
 
 
@@ -33,6 +34,31 @@ def test_libraries_log_in_the_same_form_and_only_when_something_is_wrong() -> No
 
     line = json.loads(stream.getvalue())
     assert (line["event"], line["logger"], line["level"]) == ("node 1 is away", "kafka.client", "warning")
+
+
+def test_what_a_library_says_again_and_again_is_said_five_times_a_minute_and_counted() -> None:
+    clock = Clock()
+    repeats = logs.Repeats(clock)
+
+    def said(line: int) -> logging.LogRecord:
+        return logging.LogRecord("kafka", logging.WARNING, "conn.py", line, "node %s is away", (line,), None)
+
+    assert [repeats.filter(said(1)) for _ in range(8)] == [True] * 5 + [False] * 3
+    assert repeats.filter(said(2))
+    clock.pass_(60)
+    again = said(1)
+    assert repeats.filter(again)
+    assert again.left_out == 3  # type: ignore[attr-defined]
+    clock.pass_(60)
+    assert repeats.filter(again := said(1))
+    assert again.left_out == 0  # type: ignore[attr-defined]
+
+
+def test_a_line_says_how_many_like_it_were_left_out() -> None:
+    with logged() as stream:
+        logging.getLogger("kafka.client").warning("away", extra={"left_out": 7})
+
+    assert json.loads(stream.getvalue())["left_out"] == 7
 
 
 @pytest.mark.parametrize("form", ("json", "console"))

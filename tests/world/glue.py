@@ -275,6 +275,7 @@ def _patches() -> Iterator[Any]:
     for module in (kafka_sink, standing):
         yield patch.object(module, "opened", _opened)
         yield patch.object(module, "connection_options", lambda *_: {})
+    yield patch.object(kafka_sink, "end_forgotten", nothing)  # the model's Kafka forgets no transaction
     for module in (kafka_sink, standing, tails, relay_module, projector_module, loop_module):
         if hasattr(module, "time"):
             yield patch.object(module, "time", _time())

@@ -78,6 +78,11 @@ def _with_a_log_that_is_cut_again(seed: int) -> Plan:
     return Plan(seed, faults)
 
 
+def _with_one_that_sleeps(seed: int) -> Plan:
+    """Somebody stands still for some seconds: another worker in the middle of its sweep, say."""
+    return Plan(seed, {("freeze", Random(seed * 13 + 3).randint(60, 600)): 5.0})
+
+
 def _rewritten(owner: Any, name: str, *changes: tuple[str, str]) -> Any:
     """A patch: the function with these pieces of its text replaced."""
     function = inspect.getattr_static(owner, name)
@@ -289,7 +294,12 @@ MUTATIONS: Final = (
     Mutation("a position believed by a journal that has another past", _another_past_believed, _LOSES, seen=102),
     Mutation("the drain that ends one batch too early", _drain_too_early, seen=9),
     Mutation("the drain that ends before the last batch is swept", _drain_before_the_sweep, seen=44),
-    Mutation("the drain that ends before what a sweep recorded is swept", _drain_before_the_second_sweep),
+    Mutation(
+        "the drain that ends before what a sweep recorded is swept",
+        _drain_before_the_second_sweep,
+        seen=3051,
+        draws=_with_one_that_sleeps,
+    ),
     Mutation("a worker's own position in place of offsets that are gone", _own_position_believed, _LOSES, seen=186),
     Mutation(
         "a place in a log from before it was cut believed",

@@ -58,9 +58,11 @@ def _first(reading: ReturnReading, bounds: Bounds, members: Iterable[Member], co
 
 def how_far(reading: ReturnReading, bounds: Bounds, return_ids: Iterable[str]) -> list[dict[str, Any]]:
     """The status of each return that is seen, in their order, and the connote that it is exported under. Raises Retryable."""
+    wanted = list(dict.fromkeys(return_ids))
+    states = reading.states(bounds, wanted)
     found = []
-    for return_id in dict.fromkeys(return_ids):
-        state = reading.state(bounds, return_id)
+    for return_id in wanted:
+        state = states.get(return_id)
         if state is not None and (status := state.timeline.status) is not None:
             connote = state.evidence.connote
             found.append({"return_id": return_id, "status": status, "status_name": NAMES[status], "connote": connote})

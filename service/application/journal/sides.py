@@ -52,12 +52,17 @@ class Raised(NamedTuple):
 
 
 class ToldLetter(NamedTuple):
-    """Where a dead letter stood that was published, and Kafka's timestamp of it: a topic made anew has new ones."""
+    """Where a dead letter stood that was published, and Kafka's timestamp of it: a topic made anew has new ones, most often.
+
+    `digest` is the SHA-256 of its body, which tells two letters of one place and timestamp apart; None where it was published
+    without its body, or as a stub.
+    """
 
     topic: str
     partition: int
     offset: int
     timestamp: int
+    digest: bytes | None = None
 
 
 class Held(NamedTuple):

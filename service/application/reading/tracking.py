@@ -56,6 +56,9 @@ class ReturnReading(Protocol):
     def state(self, bounds: Bounds, return_id: str) -> State | None:
         """The return's state within the bounds; None for a return whose creation has not come, or that is outside of them."""
 
+    def states(self, bounds: Bounds, return_ids: Sequence[str]) -> Mapping[str, State]:
+        """Of several returns at one moment, by their numbers, those that `state` would find."""
+
     def history(self, bounds: Bounds, return_id: str, after: int, limit: int) -> HistoryPage | None:
         """At most `limit` rows with a `seq` above `after` (0: from the first), and fewer where they are large.
 

@@ -38,6 +38,7 @@ _WORDS: Final[Mapping[Cause, str]] = {
     "lock": "has a lock that somebody holds",
     "timeout": "does not answer in time",
     "kafka": "does not answer",
+    "pending": "has a transaction that does not end (hanging_transaction in the log names one that it has forgotten)",
     "fenced": "another one has taken over",
     "stopping": "is stopping",
 }
@@ -237,5 +238,5 @@ def work(board: Board) -> Check:
     trouble, seconds = board.trouble, board.trouble_seconds()
     if trouble is None:
         return Check()
-    server = {"kafka": "Kafka ", "fenced": "", "stopping": ""}.get(trouble.cause, "PostgreSQL ")
+    server = {"kafka": "Kafka ", "pending": "Kafka ", "fenced": "", "stopping": ""}.get(trouble.cause, "PostgreSQL ")
     return Check(f"has tried again for {seconds:.0f} s: {server}{_WORDS[trouble.cause]}", ok=seconds < _TROUBLE_SECONDS)

@@ -217,6 +217,7 @@ def test_a_relay_whose_session_ended_stops_publishing_and_starts_over(filler: Fi
     relaying.check(order)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_killed_at_random_points_relays_lose_repeat_and_swap_nothing(
     filler: Filler, order: Order, processes: Callable[[Order], RelayProcess]
@@ -246,6 +247,7 @@ def test_killed_at_random_points_relays_lose_repeat_and_swap_nothing(
     relaying.check(order)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_relay_frozen_past_its_time_outs_is_replaced_and_repeats_nothing(
     filler: Filler, order: Order, processes: Callable[[Order], RelayProcess]

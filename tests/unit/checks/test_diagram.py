@@ -66,6 +66,7 @@ def test_the_diagram_follows_the_domain(monkeypatch: pytest.MonkeyPatch) -> None
     assert "--> RR" not in diagram.section()
 
 
+@pytest.mark.slow
 def test_check_passes_once_written_and_fails_when_anything_is_changed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

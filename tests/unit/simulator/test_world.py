@@ -110,6 +110,7 @@ def test_without_defects_the_world_is_a_believable_one() -> None:
     assert not answer.unmapped
 
 
+@pytest.mark.slow
 def test_items_are_processed_one_by_one_and_many_returns_leave_under_one_connote() -> None:
     messages = messages_of(returns=2_000, seed=11, **CLEAN)
 
@@ -128,6 +129,7 @@ def test_items_are_processed_one_by_one_and_many_returns_leave_under_one_connote
     assert set(deliveries) < set(members)
 
 
+@pytest.mark.slow
 def test_the_shares_are_what_was_asked_for() -> None:
     shares = {
         "late": 0.1,
@@ -183,6 +185,7 @@ def test_the_answer_is_what_the_domain_comes_to_event_by_event() -> None:
         assert replay(answer.events(return_id)).timeline == timeline
 
 
+@pytest.mark.slow
 def test_an_endless_world_goes_on_with_new_returns_that_are_never_in_the_future() -> None:
     now = NOW
     created = set[str]()

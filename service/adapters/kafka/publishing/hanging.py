@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from kafka import TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from service import logs
 from service.adapters.kafka.options import asking
@@ -42,6 +42,7 @@ class HangingTransactions:
         self._allowed_seconds = settings.relay_transaction_timeout_ms / 1000 + _MARGIN_SECONDS
         self._since: dict[Open, float] = {}
         self._said: set[Open] = set()
+        self._unseen: set[str] = set()  # topics that it may not look into
         self._log = logs.get("relay")
 
     def question(self) -> str | None:
@@ -74,12 +75,22 @@ class HangingTransactions:
         with asking(self._settings, "returns-relay-watch", _REQUEST_MS) as admin:
             described = admin.describe_topics([*self._settings.output_topics, _OFFSETS])
             counts = {each["name"]: len(each["partitions"]) for each in described if not each["error_code"]}
-            partitions = [
-                TopicPartition(topic, n) for topic in self._settings.output_topics for n in range(counts.get(topic, 0))
-            ]
+            partitions = {
+                topic: [TopicPartition(topic, n) for n in range(counts.get(topic, 0))]
+                for topic in self._settings.output_topics
+            }
             if count := counts.get(_OFFSETS):
-                partitions.append(TopicPartition(_OFFSETS, _group_partition(self._settings.relay_group_id, count)))
-            states = admin.describe_producers(partitions)
+                partitions[_OFFSETS] = [
+                    TopicPartition(_OFFSETS, _group_partition(self._settings.relay_group_id, count))
+                ]
+            states: dict[TopicPartition, Any] = {}
+            for topic, of_it in partitions.items():
+                try:
+                    states |= admin.describe_producers(of_it)
+                except TopicAuthorizationFailedError:  # where the position is pending, the relay itself says so
+                    if topic not in self._unseen and topic != _OFFSETS:
+                        self._log.warning("hanging_not_watched", topic=topic, hint="allow the relay to read the topic")
+                    self._unseen.add(topic)
         return {
             Open(
                 at.topic,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
@@ -106,8 +107,12 @@ class KafkaOutputs:
         for record in self._records(self._letters):
             headers = {name: value for name, value in record.headers if name.startswith("dlq.")}
             with suppress(KeyError, TypeError, ValueError):
-                numbers = (int(headers[f"dlq.{name}"]) for name in ("partition", "offset", "timestamp"))
-                yield ToldLetter(headers["dlq.topic"].decode(), *numbers)
+                partition, offset, timestamp = (
+                    int(headers[f"dlq.{name}"]) for name in ("partition", "offset", "timestamp")
+                )
+                is_whole = record.value is not None and "dlq.stub" not in headers
+                digest = sha256(record.value).digest() if is_whole else None
+                yield ToldLetter(headers["dlq.topic"].decode(), partition, offset, timestamp, digest)
 
     def kept_since(self, *, letters: bool) -> datetime | None:
         """What was recorded before this may have been published and deleted since; None: nothing was deleted."""

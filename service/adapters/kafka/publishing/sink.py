@@ -22,6 +22,7 @@ from kafka.structs import OffsetAndMetadata
 from service.adapters.kafka import broker_limits as kafka_broker_limits
 from service.adapters.kafka.limits import MessageLimits
 from service.adapters.kafka.options import connection_options, opened
+from service.adapters.kafka.publishing.forgotten import end_forgotten
 from service.adapters.kafka.publishing.position import to_offset
 from service.adapters.kafka.publishing.standing import (
     BLOCK_MS,
@@ -101,6 +102,7 @@ class KafkaSink:
                 # Fences every earlier sink, and aborts or completes its last transaction, before the position is read.
                 self._begin()
                 self._partitions, self._topic_ids = described(self._look(), topics)
+                self._end_forgotten()
                 for topic in topics:  # the producer's sender looks for leaders of those it knows only
                     self._producer.partitions_for(topic)
         except BaseException:
@@ -127,8 +129,7 @@ class KafkaSink:
     def is_empty(self) -> bool:
         """Whether the output topics are without a record since they were made."""
         with translated():
-            partitions = [TopicPartition(topic, n) for topic, count in self._partitions.items() for n in range(count)]
-            return not any(self._look().end_offsets(partitions).values())
+            return not any(self._look().end_offsets(self._outputs()).values())
 
     def tails(self) -> dict[int, Tail]:
         """The last change in each partition of the status changes; of those without one nothing."""
@@ -228,6 +229,12 @@ class KafkaSink:
                 self._settings, "relay_transaction_timeout_ms", "transaction.max.timeout.ms"
             )
             raise Fatal(text) from error
+
+    def _outputs(self) -> list[TopicPartition]:
+        return [TopicPartition(topic, n) for topic, count in self._partitions.items() for n in range(count)]
+
+    def _end_forgotten(self) -> None:
+        end_forgotten(self._producer, self._look(), self._home, self._outputs(), self._options.group_id, self._wait)
 
     def _wait(self, result: Any, patience: Callable[[], None] | None = None) -> None:
         """Wait for the answer to a request of the transaction protocol."""

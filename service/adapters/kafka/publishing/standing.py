@@ -70,7 +70,7 @@ def committed(consumer: Any, home: TopicPartition, timeout_ms: int = BLOCK_MS) -
         raise Retryable(
             "Kafka: the position is part of a transaction that does not end: the relay waits for it, and says "
             "hanging_transaction where Kafka has forgotten it",
-            cause="kafka",
+            cause="pending",
         ) from error
 
 

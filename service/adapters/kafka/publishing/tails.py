@@ -92,4 +92,4 @@ def _refuse_open(consumer: Any, partitions: Collection[TopicPartition]) -> None:
     for tp in partitions:
         high_water = consumer.highwater(tp)
         if high_water is not None and high_water > consumer.position(tp):
-            raise Retryable(f"Kafka: a transaction is open in {tp.topic} {tp.partition}", cause="kafka")
+            raise Retryable(f"Kafka: a transaction is open in {tp.topic} {tp.partition}", cause="pending")

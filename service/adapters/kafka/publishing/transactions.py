@@ -52,6 +52,10 @@ class TransactionalProducer(KafkaProducer):  # type: ignore[misc] # kafka-python
         """Ask to commit the transaction."""
         return self._woken(self._transaction_manager.begin_commit())
 
+    def aborted(self) -> Any:
+        """Ask to abort the transaction."""
+        return self._woken(self._transaction_manager.begin_abort())
+
     def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
         """The ids of those of the topics that it knows to be there."""
         return {topic: str(found) for topic in topics if (found := self._metadata.topic_id(topic)) is not None}
@@ -59,6 +63,16 @@ class TransactionalProducer(KafkaProducer):  # type: ignore[misc] # kafka-python
     def include(self, partition: TopicPartition) -> None:
         """Make a partition part of the transaction, before the first message to it."""
         self._transaction_manager.maybe_add_partition_to_transaction(partition)
+
+    def included(self, partitions: Iterable[TopicPartition]) -> Any:
+        """Ask to make the partitions part of the transaction, for one that has nothing to send to them."""
+        manager = self._transaction_manager
+        with manager._lock:  # noqa: SLF001 - see the class
+            for partition in partitions:
+                manager.maybe_add_partition_to_transaction(partition)
+            handler = manager._add_partitions_to_transaction_handler()  # noqa: SLF001
+            manager._enqueue_request(handler)  # noqa: SLF001
+        return self._woken(handler.result)
 
     def append(
         self,

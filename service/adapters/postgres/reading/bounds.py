@@ -7,7 +7,7 @@ two retailers is seen by nobody who is bound: whoever names an earlier time woul
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from psycopg import Connection
@@ -54,6 +54,14 @@ def state_seen(connection: Connection[Any], bounds: Bounds, return_no: int, stat
     parameters = {"return_no": return_no, "created": RETURN_CREATED, "retailer": seen.evidence.attributes.retailer}
     (is_contested,) = connection.execute(_QUERIES["is_contested"], parameters).fetchone() or (True,)
     return None if is_contested else seen
+
+
+def state_of_retailers(bounds: Bounds, state: State, retailers: Iterable[str | None]) -> State | None:
+    """The same, where it was asked along for whom the return was created; two retailers tell as much as all."""
+    seen = state_within(bounds, state)
+    if seen is None or bounds.everything or seen.evidence.attributes is None:
+        return seen
+    return None if {*retailers} - {None, seen.evidence.attributes.retailer} else seen
 
 
 def bound(bounds: Bounds) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import inf
 from typing import Any, Final
@@ -16,7 +16,7 @@ from service.adapters.postgres import migrations
 from service.adapters.postgres.access import tokens
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
-from service.adapters.postgres.reading.bounds import state_seen
+from service.adapters.postgres.reading.bounds import state_of_retailers, state_seen
 from service.adapters.postgres.reading.rows import read_rows
 from service.adapters.postgres.session import SESSION, begin_session
 from service.adapters.postgres.working import WorkingConnection
@@ -26,6 +26,7 @@ from service.application.access.within import row_within
 from service.application.reading.tracking import HistoryPage, RecordedEvent
 from service.domain.journey import State
 from service.errors import Fatal, ServiceError
+from service.wire.models import RETURN_CREATED
 from service.wire.stored import decode_state
 
 _QUERIES: Final = load_queries("reading.sql")
@@ -139,6 +140,16 @@ class PostgresReading:
         with translated(), self._pool.connection() as connection:
             found = _state(connection, bounds, return_id)
         return None if found is None else found[1]
+
+    def states(self, bounds: Bounds, return_ids: Sequence[str]) -> dict[str, State]:
+        wanted = {"return_ids": list(return_ids), "created": RETURN_CREATED, "is_bound": bounds.everything is None}
+        with translated(), self._pool.connection() as connection:
+            rows = connection.execute(_QUERIES["states"], wanted).fetchall()
+        found = {
+            return_id: state_of_retailers(bounds, decode_state(document, seq, version, b""), retailers)
+            for return_id, seq, version, document, retailers in rows
+        }
+        return {return_id: state for return_id, state in found.items() if state is not None}
 
     def history(self, bounds: Bounds, return_id: str, after: int, limit: int) -> HistoryPage | None:
         with translated(), self._pool.connection() as connection, connection.transaction():

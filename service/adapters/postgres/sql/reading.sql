@@ -9,6 +9,21 @@ CROSS JOIN LATERAL (
 ) h
 WHERE r.return_id = %s
 
+-- name: states
+-- returns_return_id_key, then history_pkey backwards, one row of each; of who is bound it is asked besides for which
+-- retailers the return was created: history_pkey, one range.
+SELECT r.return_id, h.seq, h.version, h.state,
+    ARRAY(
+        SELECT DISTINCT data ->> 'retailer' FROM history
+        WHERE %(is_bound)s::bool AND history.return_no = r.return_no AND type = %(created)s::text
+        LIMIT 2
+    )
+FROM returns r
+CROSS JOIN LATERAL (
+    SELECT seq, version, state FROM history WHERE history.return_no = r.return_no ORDER BY seq DESC LIMIT 1
+) h
+WHERE r.return_id = ANY (%(return_ids)s::text[])
+
 -- name: history
 -- history_pkey, one range.
 SELECT seq, source, id, type, code, milestone, occurred_at, recorded_at, verdict, reason, zone_source,

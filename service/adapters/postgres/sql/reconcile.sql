@@ -18,7 +18,7 @@ CREATE TEMPORARY TABLE held (
 );
 CREATE TEMPORARY TABLE raised (return_id text NOT NULL, source text NOT NULL, id text NOT NULL, reason text NOT NULL);
 CREATE TEMPORARY TABLE told_letters (
-    topic text NOT NULL, partition integer NOT NULL, "offset" bigint NOT NULL, at bigint NOT NULL
+    topic text NOT NULL, partition integer NOT NULL, "offset" bigint NOT NULL, at bigint NOT NULL, digest bytea
 )
 
 -- name: copy_documents
@@ -31,7 +31,7 @@ COPY told (return_id, version, partition, "offset") FROM STDIN
 COPY raised (return_id, source, id, reason) FROM STDIN
 
 -- name: copy_told_letters
-COPY told_letters (topic, partition, "offset", at) FROM STDIN
+COPY told_letters (topic, partition, "offset", at, digest) FROM STDIN
 
 -- name: keep_newest
 -- Of a return's documents the newest.
@@ -124,6 +124,7 @@ WHERE b.n <= %(n)s AND (%(since)s::timestamptz IS NULL OR d.recorded_at >= %(sin
         SELECT FROM told_letters AS t
         WHERE t.topic = d.topic AND t.partition = d.partition AND t."offset" = d."offset"
             AND timestamptz 'epoch' + t.at * interval '1 millisecond' = d.published_at
+            AND (t.digest IS NULL OR t.digest = sha256(coalesce(d.value, '')))
     )
 ORDER BY b.n, d.letter_no
 

@@ -2,7 +2,8 @@
 // is where the first parcel in it goes. What is in an open one, its station alone knows; stations share the number, each exports
 // its own parcels under it, and each sees what was exported.
 
-import { GOOD, LOOK, STOP, consolidate, goesTo, hasPlace, isOneWay } from "./rules.js";
+import { GOOD, KEPT, LOOK, STOP, consolidate, goesTo, hasPlace, isOneWay } from "./rules.js";
+import { REACHED } from "./outbox.js";
 import { printLabel } from "./paper.js";
 import { $, clock, el, number as bdi, t } from "./words.js";
 
@@ -162,11 +163,13 @@ export class Consolidation {
     else if (connote.ended) await station.stop("delivered", connote.connote);
     else if (isMixed(connote)) await this.mixed(connote);
     else if (!(await this.takeOut(connote))) {
+      // KEPT: nobody could be asked whether a parcel went another way meanwhile.
+      const signal = station.outbox.state === REACHED ? GOOD : KEPT;
       const data = { connote: connote.connote, ...(mawb && { mawb }), ...(destination_country && { destination_country }) };
       await this.save({ ...connote, closed: true, exported: new Date().toISOString() });
       await station.records.recordAll("exported", connote.connote, members, "hub.exported", data);
       this.open = null;
-      station.say({ signal: GOOD, say: "exported_now", parcel: null, values: { count: members.length } }, connote.connote);
+      station.say({ signal, say: "exported_now", parcel: null, values: { count: members.length } }, connote.connote);
     }
     await this.update();
     await station.side.update();

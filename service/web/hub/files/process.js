@@ -1,7 +1,7 @@
 // Processing: a parcel is opened, its items are counted against what was expected, each with its condition and outcome; or the
 // whole return is rejected, for a reason.
 
-import { GOOD, LOOK, STOP, process } from "./rules.js";
+import { GOOD, KEPT, LOOK, STOP, process } from "./rules.js";
 import { $, el, number as bdi, t } from "./words.js";
 
 const CONDITIONS = ["as_new", "used", "damaged"];
@@ -78,10 +78,12 @@ export class Processing {
 
   async finish(kind, type, data) {
     const { parcel, number } = this;
-    await this.station.records.record(kind, number, parcel, type, data, this.isUnchecked);
+    // Where nobody could be asked whether it makes sense, it is not said to.
+    const [signal, say] = this.isUnchecked ? [KEPT, "kept"] : [GOOD, kind];
+    await this.station.records.record(kind, number, parcel, type, data, this.isUnchecked, say);
     this.parcel = null;
     this.draw();
-    this.station.say({ signal: GOOD, say: kind, parcel: null }, parcel.return_id);
+    this.station.say({ signal, say, parcel: null }, parcel.return_id);
     await this.station.side.update();
   }
 

@@ -36,6 +36,9 @@ class OneReturn:
     def state(self, bounds: Bounds, return_id: str) -> State | None:
         return self.known.state if bounds == UNBOUND and return_id == self.known.number else None
 
+    def states(self, bounds: Bounds, return_ids: Sequence[str]) -> dict[str, State]:
+        return {each: state for each in return_ids if (state := self.state(bounds, each)) is not None}
+
     def history(self, bounds: Bounds, return_id: str, after: int, limit: int) -> HistoryPage | None:
         self.asked.append((after, limit))
         rows = [row for row in self.known.rows if row.seq > after][:limit]

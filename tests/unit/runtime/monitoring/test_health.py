@@ -193,6 +193,10 @@ def test_a_loop_that_has_not_turned_for_ten_seconds_cannot_be_said_to_work(secon
         ("lock", "PostgreSQL has a lock that somebody holds"),
         ("timeout", "PostgreSQL does not answer in time"),
         ("kafka", "Kafka does not answer"),
+        (
+            "pending",
+            "Kafka has a transaction that does not end (hanging_transaction in the log names one that it has forgotten)",
+        ),
         ("fenced", "another one has taken over"),
         ("stopping", "is stopping"),
     ),

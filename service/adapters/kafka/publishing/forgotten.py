@@ -1,0 +1,75 @@
+"""Transactions of the relay that Kafka has forgotten: ended before anything is believed or written.
+
+Once a relay has taken the transactional id over, every transaction under it has ended, as far as the coordinator knows.
+The leader of a partition may still wait for the end of one all the same (a broker that was away for longer than the
+transaction may take). What stands open there hides what comes behind it, the position too; and it would become a part of
+the next transaction of the same producer, and be committed with it: told twice. An abort that names the partition ends it,
+for to a leader it comes from the same producer, in a later epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from kafka import TopicPartition
+from kafka.protocol.consumer import IsolationLevel
+
+from service import logs
+from service.adapters.kafka.publishing.standing import committed
+from service.adapters.kafka.publishing.transactions import TransactionalProducer
+from service.errors import Retryable
+
+_GLANCE_MS: Final = 3_000
+
+
+def end_forgotten(
+    producer: TransactionalProducer,
+    consumer: Any,
+    home: TopicPartition,
+    partitions: Iterable[TopicPartition],
+    group_id: str,
+    wait: Callable[[Any], None],
+) -> None:
+    """End what is open on these partitions and on the position of the group at `home`; logs what it was.
+
+    The producer has just taken the transactional id over, so that nothing of it can be open. `wait` waits for the answer
+    to a request of the transaction protocol. A transaction of another producer stays what it is.
+    """
+    still_open = _still_open(consumer, list(partitions))
+    is_hidden = _is_hidden(consumer, home)
+    if not still_open and not is_hidden:
+        return
+    producer.begin_transaction()
+    if still_open:
+        wait(producer.included(still_open))
+    if is_hidden:
+        wait(producer.offsets_sent({}, group_id))  # the group's partition takes part, and no offset is written
+    wait(producer.aborted())
+    logs.get("relay").warning(
+        "forgotten_transaction_ended",
+        partitions=[f"{each.topic} {each.partition}" for each in still_open],
+        position=is_hidden,
+        hint="Kafka had not ended a transaction of an earlier relay; what was in it is published anew",
+    )
+
+
+def _still_open(consumer: Any, partitions: list[TopicPartition]) -> list[TopicPartition]:
+    """Those of which a committed reader does not see the end."""
+    fetcher = consumer._fetcher  # noqa: SLF001 - of a version that is pinned
+    seen = consumer.end_offsets(partitions)
+    asked = fetcher._isolation_level  # noqa: SLF001
+    fetcher._isolation_level = IsolationLevel.READ_UNCOMMITTED  # noqa: SLF001
+    try:
+        ends = consumer.end_offsets(partitions)
+    finally:
+        fetcher._isolation_level = asked  # noqa: SLF001
+    return [each for each in partitions if seen[each] < ends[each]]
+
+
+def _is_hidden(consumer: Any, home: TopicPartition) -> bool:
+    try:
+        committed(consumer, home, _GLANCE_MS)
+    except Retryable as error:
+        return error.cause == "pending"
+    return False
