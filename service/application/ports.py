@@ -8,8 +8,10 @@ from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
+from service.application.label_ports import Claimed, LabelQueries
 from service.domain.events import Event
 from service.domain.journey import Entry, State
+from service.domain.labels import Label
 from service.domain.rules import Rules
 from service.wire.inbound import Inbound
 from service.wire.record import Record
@@ -101,10 +103,14 @@ class Waiting(Struct, frozen=True, gc=False):
 
 
 class Swept(NamedTuple):
-    """What a slice of the batch log left to do, and how far it is done with that; None: there may be more."""
+    """What a slice of the batch log left to do, and how far it is done with that; None: there may be more.
+
+    `batches` are the ids of those that it looked at. Scans of labels with several claims are not among what waits.
+    """
 
     upto: int | None
     waiting: Sequence[Waiting]
+    batches: Sequence[str] = ()
 
 
 class SweepProgress(NamedTuple):
@@ -118,7 +124,8 @@ class Transaction(Protocol):
     """One atomic append to the journal. Every method may raise Retryable, RejectedValue or Fatal.
 
     What writes is called in this order, since all workers write in one order and could else wait for each other:
-    `advance`, `number_returns`, `claim_labels`, `park`, `keep_deliveries`, `take_turn`, `join_connotes`, `append` and
+    `advance`, `number_returns`, `claim_labels`, `park`, `keep_deliveries`, `take_turn`, `join_connotes`, `join_claims`,
+    `append` and
     `append_contested` until nothing collides, `keep_dead_letters`, `number_batch`.
     """
 
@@ -140,10 +147,13 @@ class Transaction(Protocol):
         """
 
     def find_labels(self, labels: Collection[str]) -> dict[str, int]:
-        """The returns that claimed these labels, as `inbound.label` writes them."""
+        """The returns that claimed these labels first, as `inbound.label` writes them."""
 
     def claim_labels(self, claims: Mapping[str, int]) -> dict[str, int]:
         """Claim labels for returns; answers with each label's owner, who may have been another one, first."""
+
+    def join_claims(self, claims: Mapping[tuple[Label, int], Claimed]) -> None:
+        """Keep returns' claims of labels that others claim, or of returns that were closed; the earlier of two is kept."""
 
     def take_turn(self) -> None:
         """Wait for the others that append to the same returns, if some are expected; from here to the commit."""
@@ -176,7 +186,7 @@ class Transaction(Protocol):
         """Take the batch's number, and note how many events it recorded: the last thing before the commit."""
 
 
-class SweepTransaction(Transaction, Protocol):
+class SweepTransaction(Transaction, LabelQueries, Protocol):
     """A transaction that may also move the sweep's cursor."""
 
     def begin_sweep(self, batches: int, events: int) -> Swept | None:

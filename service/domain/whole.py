@@ -6,11 +6,14 @@ One event more costs little, however many there are: what is sorted stays sorted
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
+from service.domain.consigned import Consigned
 from service.domain.events import Effect, Event, Sense, key_digest
 from service.domain.evidence import (
+    BEFORE_LABEL,
     MANY_EXPORTS,
+    MAX_LABELS,
     RC,
     RDBTC,
     RDTPF,
@@ -18,77 +21,27 @@ from service.domain.evidence import (
     RETURNING,
     RT,
     SENT_BACK,
-    STRAY,
+    SHARED,
     TWO_CONNOTES,
     UNMAPPED,
     VAIN_VOID,
     VOIDS_UNLISTED,
+    WINDOWED,
     Against,
     Evidence,
     Sighting,
+    closing_of,
     in_rank_order,
     sighting_of,
 )
+from service.domain.labelled import Labelled
+from service.domain.labels import ALONE, Label
 from service.domain.lines import Line
-from service.domain.milestones import Milestone, Reason, Verdict
+from service.domain.milestones import Milestone, Reason
 from service.domain.rules import DEFAULT, Rules
 
 MAX_VOIDS: Final = 16
 """So many names of voided events stand in a state; with more, the past is asked."""
-
-
-class _Connote:
-    """The exports under one connote, and its deliveries."""
-
-    def __init__(self, rules: Rules) -> None:
-        self._rules = rules
-        self.exports, self.deliveries = Line(), Line()
-        self._found: _Found | None = None
-
-    def put(self, event: Event) -> None:
-        if event.milestone is RE:
-            self.exports.put(event)
-            self._found = None
-            return
-        self.deliveries.put(event)
-        if self._found is not None:
-            self._found = self._with(self._found, event)
-
-    def drop(self, event: Event) -> None:
-        (self.exports if event.milestone is RE else self.deliveries).drop(event)
-        self._found = None
-
-    def against(self, delivery: Event) -> Against:
-        """What the exports' times have against it; None: it is within the window of one."""
-        at, rules = delivery.at, self._rules
-        if self.exports.within(at - rules.after_export, at + rules.before_export):
-            return None
-        if not self.exports:
-            return Reason.AWAITING_EXPORTED
-        is_early = self.exports.last.at > at + rules.before_export
-        return Reason.BEFORE_EXPORT if is_early else Verdict.INFORMATIONAL
-
-    def found(self) -> _Found:
-        if self._found is None:
-            self._found = _Found(None, 0)
-            for delivery in self.deliveries:
-                self._found = self._with(self._found, delivery)
-        return self._found
-
-    def _with(self, found: _Found, delivery: Event) -> _Found:
-        against = self.against(delivery)
-        if against is not None:
-            return found._replace(flags=found.flags | STRAY[against])
-        if found.delivered is None or delivery.order < found.delivered.order:
-            return found._replace(delivered=delivery)
-        return found
-
-
-class _Found(NamedTuple):
-    """The earliest delivery within a window, and flags of those that are in none."""
-
-    delivered: Event | None
-    flags: int
 
 
 class Whole:
@@ -101,26 +54,30 @@ class Whole:
         self._named: dict[bytes, list[Event]] = {}
         self._seen: dict[Milestone, Line] = {}
         self._collected, self._returning = Line(), Line()
-        self._connotes: dict[str, _Connote] = {}
+        self._connotes: dict[str, Consigned] = {}
         self._exports = Line()
         self._unmapped: dict[bytes, Reason] = {}
         self._vain: set[bytes] = set()
+        self._labels: dict[Label, Labelled] = {}
+        self._closings = Line()
         for event in events:
             self.add(event)
 
     def add(self, event: Event) -> None:
-        """One event more."""
+        """One event more. Of those that say how windows moved the one that is added last is believed."""
+        if event.window is not None and event.label is not None:
+            self._label(event.label).look(event.window)
+            return
         key = event.key
         self._named.setdefault(key, []).append(event)
-        if event.unmapped_because is None:
-            self._unmapped.pop(key, None)  # should it be understood by now
-        elif key not in self.voided:
-            self._unmapped[key] = event.unmapped_because
+        if event.milestone is RC and event.attributes is not None:
+            self._label(event.attributes.label).claimed(event)
+        if event.unmapped_because is None and len(self._named[key]) > 1:
+            self._understood(key)
         if event.voids is not None:
             target = key_digest(*event.voids)
             if target not in self.voided:
                 self.voided.add(target)
-                self._unmapped.pop(target, None)
                 for voided in self._named.get(target, ()):
                     if not is_firm(voided):
                         self._drop(voided)
@@ -130,6 +87,13 @@ class Whole:
         if key in self.voided:
             self._note_vain(key)
 
+    def _understood(self, key: bytes) -> None:
+        """What no table knew of this name before is known now."""
+        for event in self._named[key]:
+            if event.unmapped_because is not None and key not in self.voided:
+                self._drop(event)
+        self._named[key] = [event for event in self._named[key] if event.unmapped_because is None]
+
     def names(self, voids: tuple[str, str]) -> list[Event]:
         """The events of this name."""
         return [event for event in self._named.get(key_digest(*voids), ()) if (event.source, event.id) == voids]
@@ -138,14 +102,19 @@ class Whole:
         """What the other events' times have against this one, which asserts a milestone and is not voided."""
         if event.milestone is RDBTC and event.connote is not None:
             return self._connotes[event.connote].against(event)
+        if event.label is not None:
+            against = self._label(event.label).against(event)
+            if against is not None:
+                return against
         if event.milestone is RDTPF and self._is_at_senders(event):
             return Reason.RETURNED_TO_SENDER
         return None
 
     def evidence(self) -> Evidence:
         """What can matter of them."""
+        self._settle()
         earliest = {milestone: sighting_of(line.first) for milestone, line in self._seen.items() if line}
-        flags = self._voids() | self._delivered_at(earliest)
+        flags = self._voids() | self._windows() | self._delivered_at(earliest)
         connote = self._exports.last.connote if self._exports else None
         if self._connotes:
             brought, stray = self._brought()
@@ -154,7 +123,47 @@ class Whole:
                 earliest[RDBTC], connote = sighting_of(brought), brought.connote
         attributes = self._seen[RC].first.attributes if self._seen.get(RC) else None
         moving = [line.last.at for line in (self._seen.get(RT), self._returning) if line]
-        return Evidence(in_rank_order(earliest), attributes, connote, flags, max(moving, default=0))
+        closing = closing_of(self._closings.last) if self._closings else None
+        labels = tuple(label for label, _ in self.claims() if attributes is None or label != attributes.label)
+        return Evidence(
+            in_rank_order(earliest),
+            attributes,
+            connote,
+            flags,
+            max(moving, default=0),
+            labels[: MAX_LABELS - 1],
+            closing,
+        )
+
+    def claims(self) -> list[tuple[Label, Event]]:
+        """The labels that creations name, each with the earliest of those, in the order of these."""
+        claims = [(label, each.claim) for label, each in self._labels.items() if each.claim is not None]
+        return sorted(claims, key=lambda claim: (claim[1].order, claim[0]))
+
+    @property
+    def closed_at(self) -> int | None:
+        """When it was closed, if nobody opened it again."""
+        last = self._closings.last if self._closings else None
+        return last.at if last is not None and last.sense is Sense.CLOSES else None
+
+    def _label(self, label: Label) -> Labelled:
+        found = self._labels.get(label)
+        if found is None:
+            found = self._labels[label] = Labelled(self._rules)
+        return found
+
+    def _settle(self) -> None:
+        for labelled in self._labels.values():
+            for scan, is_taken in labelled.settle():
+                (self._stand if is_taken else self._leave)(scan)
+
+    def _windows(self) -> int:
+        flags = 0
+        for labelled in self._labels.values():
+            flags |= BEFORE_LABEL if labelled.early else 0
+            flags |= WINDOWED if labelled.window != ALONE else 0
+            flags |= SHARED if labelled.window.is_shared else 0
+        return flags
 
     def _voids(self) -> int:
         flags = VOIDS_UNLISTED if len(self.voided) > MAX_VOIDS else 0
@@ -211,18 +220,32 @@ class Whole:
         return brought, flags | (TWO_CONNOTES if exported > 1 else 0)
 
     def _put(self, event: Event) -> None:
+        if event.label is None or self._label(event.label).put(event) is not None:
+            self._stand(event)
+
+    def _drop(self, event: Event) -> None:
+        if event.label is None or self._label(event.label).drop(event):
+            self._leave(event)
+
+    def _stand(self, event: Event) -> None:
+        if event.unmapped_because is not None:
+            self._unmapped[event.key] = event.unmapped_because
         for line in self._lines(event):
             line.put(event)
 
-    def _drop(self, event: Event) -> None:
+    def _leave(self, event: Event) -> None:
+        if event.unmapped_because is not None:
+            self._unmapped.pop(event.key, None)
         for line in self._lines(event):
             line.drop(event)
 
-    def _lines(self, event: Event) -> Iterator[Line | _Connote]:
+    def _lines(self, event: Event) -> Iterator[Line | Consigned]:
         """Where an event stands."""
         if event.effect is Effect.RETURNING:
             yield self._returning
         milestone = event.milestone
+        if event.sense in (Sense.CLOSES, Sense.REOPENS):
+            yield self._closings
         if milestone is None:
             return
         if event.effect is Effect.COLLECTED:
@@ -235,7 +258,7 @@ class Whole:
             if event.connote is None:
                 raise ValueError("an export and a delivery name their connote")
             if event.connote not in self._connotes:
-                self._connotes[event.connote] = _Connote(self._rules)
+                self._connotes[event.connote] = Consigned(self._rules)
             yield self._connotes[event.connote]
 
 

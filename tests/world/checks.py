@@ -7,11 +7,25 @@ message from whoever made it up.
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from service.domain.events import Effect, Event, Sense
+from service.domain.labels import FOREVER, Window
 from service.domain.milestones import Milestone
-from tests.support.oracle import CONNOTE_DAYS, DAY, exceptions, truth
+from tests.support.oracle import (
+    CONNOTE_DAYS,
+    DAY,
+    Claim,
+    claim_of,
+    concerns,
+    exceptions,
+    label_of,
+    last_closing,
+    overlaps,
+    place_of,
+    truth,
+)
 from tests.world.kafka import Kafka, visible
 from tests.world.postgres import Row, Server, Tx
 from tests.world.scheduler import Scheduler, WorldError
@@ -20,6 +34,7 @@ from tests.world.workload import LATER_CODE, Said
 _KEEPS_BATCH: Final = (
     "returns",
     "labels",
+    "label_claims",
     "history",
     "connote_members",
     "connote_deliveries",
@@ -27,8 +42,8 @@ _KEEPS_BATCH: Final = (
     "dead_letters",
 )
 _ORDER: Final = ("RC", "RT", "RDTPF", "DS", "RP", "RE", "RDBTC", "RR")
-# Nobody is told yet that these are over.
-_FOR_GOOD: Final = {"tracking_number_in_use"}
+_BESIDE: Final = {"closed", "reopened", "detailed"}
+_CLAIMED: Final = "com.omnirps.label.claimed.v1"
 Told = tuple[str, str, str, str | None, bool]
 
 
@@ -107,7 +122,7 @@ class Checks:
             must(row["version"] == version, f"{return_id}: version {row['version']} after {version}")
             for place, change in enumerate(changes):
                 kind, milestone, *_ = change
-                if kind != "detailed":
+                if kind not in _BESIDE:
                     (counts.discard if kind == "revoked" else counts.add)(milestone)
                 self._world.saw(f"a change: {kind}")
                 if (return_no, row["seq"]) in new:
@@ -132,15 +147,27 @@ class Checks:
 
     def event(self, row: Row) -> Event:
         """What the row's message means."""
+        if row["type"] == _CLAIMED:
+            return window_of(row)
         said = self._by_name[row["source"], row["id"]]
         assert said.event is not None
         if row["code"] == LATER_CODE and row["milestone"] is not None:
             event = said.event
-            return Event(event.source, event.id, event.at, Sense.ASSERTS, Milestone.RT, effect=Effect.COLLECTED)
+            return Event(
+                event.source,
+                event.id,
+                event.at,
+                Sense.ASSERTS,
+                Milestone.RT,
+                effect=Effect.COLLECTED,
+                label=event.label,
+            )
         return said.event
 
     def _came_by(self, return_no: int, return_id: str, row: Row) -> None:
         """The row's event concerns the return, and stood where it says."""
+        if row["type"] == _CLAIMED:
+            return
         said = self._by_name.get((row["source"], row["id"]))
         must(said is not None, f"{return_id}: nobody said {row['id']}")
         assert said is not None
@@ -151,6 +178,7 @@ class Checks:
             carrier, number = said.subject.split("/", 1)
             owner = tables["labels"].get((carrier, number))
             belongs = owner is not None and owner["return_no"] == return_no
+            belongs = belongs or (carrier, number, return_no) in tables["label_claims"]
         else:
             belongs = (said.subject, return_no) in tables["connote_members"]
         must(belongs, f"{return_id}: {said} is none of its events")
@@ -245,12 +273,51 @@ class Checks:
     def _concerns(self, delivery: Said, connote: str, return_no: int) -> bool:
         """Whether it is no later than 120 days after an export of the return under its connote."""
         rows = (row for key, row in self._server.tables["history"].items() if key[0] == return_no)
-        events = [self._by_name[row["source"], row["id"]].event for row in rows]
+        events = [self._by_name[row["source"], row["id"]].event for row in rows if row["type"] != _CLAIMED]
         exported = [
             each.at for each in events if each is not None and each.milestone == "RE" and each.connote == connote
         ]
         assert delivery.event is not None
         return any(delivery.event.at <= at + CONNOTE_DAYS * DAY for at in exported)
+
+    def is_shared_out(self) -> None:
+        """Each scan is in the histories of the returns that it concerns, by all claims of its label, and says so there."""
+        tables = self._server.tables
+        events = dict[int, list[Event]]()
+        for (return_no, _), row in sorted(tables["history"].items()):
+            events.setdefault(return_no, []).append(self.event(row))
+        claims = dict[tuple[str, str], list[Claim]]()
+        for return_no, own in events.items():
+            for label in {label_of(event) for event in own if event.milestone == "RC"}:
+                first = claim_of(label, own)
+                assert first is not None
+                assert first.attributes is not None
+                closing = last_closing(own)
+                closed_at = closing.at if closing is not None and closing.sense == "closes" else None
+                claims.setdefault(label, []).append(Claim(first.at, return_no, first.attributes.retailer, closed_at))
+        scans = {
+            (event.source, event.id): event
+            for own in events.values()
+            for event in own
+            if event.label is not None and event.window is None
+        }
+        for scan in scans.values():
+            assert scan.label is not None
+            theirs, is_before = concerns(scan.at, claims[scan.label])
+            for claim in claims[scan.label]:
+                own = events[claim.return_no]
+                here = next((each for each in own if (each.source, each.id) == (scan.source, scan.id)), None)
+                is_its = claim.return_no in theirs
+                must(here is not None or not is_its, f"{scan.id} is not in the history of return {claim.return_no}")
+                if here is not None:
+                    place = place_of(here, own)
+                    expected = "out" if not is_its else "before" if is_before and here.sense != "unmapped" else "in"
+                    must(place == expected, f"{scan.id} is {place} of return {claim.return_no}, not {expected}")
+        for label, among in claims.items():
+            for claim in among:
+                said = [each.window for each in events[claim.return_no] if each.window and each.label == label]
+                is_told = bool(said) and said[-1].is_shared
+                must(is_told == overlaps(claim, among), f"return {claim.return_no} is told wrong who shares {label}")
 
     def is_published(self) -> None:
         """All that the journal says stands in the topics, and nothing else where it never lost anything."""
@@ -284,13 +351,28 @@ class Checks:
             status = None
             for version in range(1, self._version.get(return_id, 0) + 1):
                 kind, milestone, status, *_ = self.published[return_id, version]
-                if kind != "detailed":
+                if kind not in _BESIDE:
                     (held.discard if kind == "revoked" else held.add)(milestone)
             must(held == expected.counts.keys(), f"{return_id}: subscribers hold {sorted(held)}")
             must(status == expected.status, f"{return_id}: subscribers hold {status}, not {expected.status}")
             given = exceptions([self.event(row) for row in rows.values()])
-            open_ = self._open.get(return_id, set()) - _FOR_GOOD
+            open_ = self._open.get(return_id, set())
             must(open_ == given, f"{return_id}: subscribers hold {sorted(open_)} open, not {sorted(given)}")
+
+
+def window_of(row: Row) -> Event:
+    """What a row says of the window of a label."""
+    data = json.loads(row["data"])
+
+    def at(text: str | None) -> int:
+        if text is None:
+            return FOREVER
+        return (datetime.fromisoformat(text) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+    gaps = tuple((at(since), at(until)) for since, until in data["except"])
+    window = Window(at(data["until"]), gaps, data["shared"], data["first"])
+    label = data["carrier"], data["tracking_number"]
+    return Event(row["source"], row["id"], 0, Sense.INFORMS, label=label, window=window)
 
 
 def order_of(milestone: str) -> int:

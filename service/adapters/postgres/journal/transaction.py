@@ -12,9 +12,11 @@ from psycopg import Connection
 from service.adapters.postgres.database import set_local
 from service.adapters.postgres.journal import fuses, offsets
 from service.adapters.postgres.journal.batch_ids import new_batch_id
+from service.adapters.postgres.journal.claims import LabelQueries, join_claims
 from service.adapters.postgres.journal.columns import COPY_TYPES, LISTS, copied, sent
 from service.adapters.postgres.journal.memory import Memory
 from service.adapters.postgres.journal.rows import (
+    carriers_and_numbers,
     coordinates,
     order_of_rows,
     others,
@@ -24,6 +26,7 @@ from service.adapters.postgres.journal.rows import (
 )
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.session import SESSION
+from service.application.label_ports import Claimed
 from service.application.ports import (
     Arrival,
     DeadLetter,
@@ -36,6 +39,7 @@ from service.application.ports import (
 )
 from service.domain.events import Event
 from service.domain.journey import State, continued
+from service.domain.labels import Label
 from service.domain.rules import DEFAULT, Rules
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import label
@@ -55,7 +59,7 @@ _IMPATIENT: Final = "50ms"
 _Q: Final = load_queries("journal.sql", LISTS)
 
 
-class PostgresTransaction:
+class PostgresTransaction(LabelQueries):
     """`ports.SweepTransaction`.
 
     One that `is_contended` expects other workers on the same returns: it trusts no state in memory, and takes turns.
@@ -82,7 +86,6 @@ class PostgresTransaction:
 
     @property
     def has_appended(self) -> bool:
-        """Whether it added anything to the history."""
         return bool(self._states)
 
     def remember(self) -> None:
@@ -126,14 +129,14 @@ class PostgresTransaction:
     def find_labels(self, labels: Collection[str]) -> dict[str, int]:
         known = self._memory.labels.find(labels)
         if others := [name for name in labels if name not in known]:
-            found = self._label_rows("find_labels", *_carriers_and_numbers(others))
+            found = self._label_rows("find_labels", *carriers_and_numbers(others))
             self._labels |= found
             known |= found
         return known
 
     def claim_labels(self, claims: Mapping[str, int]) -> dict[str, int]:
         owners = self._label_rows(
-            "claim_labels", str(self._batch_id), *_carriers_and_numbers(claims), list(claims.values())
+            "claim_labels", str(self._batch_id), *carriers_and_numbers(claims), list(claims.values())
         )
         self._labels |= owners
         others = claims.keys() - owners.keys()
@@ -141,6 +144,9 @@ class PostgresTransaction:
 
     def _label_rows(self, name: str, *parameters: Any) -> dict[str, int]:
         return {label(carrier, number): return_no for carrier, number, return_no in self._rows(name, *parameters)}
+
+    def join_claims(self, claims: Mapping[tuple[Label, int], Claimed]) -> None:
+        join_claims(self._connection, self._batch_id, claims)
 
     def take_turn(self) -> None:
         if self._is_contended:
@@ -203,8 +209,7 @@ class PostgresTransaction:
     @contextmanager
     def _impatient(self) -> Iterator[None]:
         set_local(self._connection, "lock_timeout", _IMPATIENT)
-        yield
-        # Not TO DEFAULT: that would be the server's.
+        yield  # then not TO DEFAULT: that would be the server's
         set_local(self._connection, "lock_timeout", SESSION["lock_timeout"])
 
     def _note(self, rows: Iterable[HistoryRow]) -> None:
@@ -282,7 +287,7 @@ class PostgresTransaction:
         # Creations are recorded already; the rest in the order in which it happened makes the plainest history.
         waiting.sort(key=lambda item: item.arrival.inbound.event.order)
         # With all that was asked for there may be more: the next sweep looks at the same batches again.
-        return Swept(unswept[-1][0] if len(rows) < events else None, waiting)
+        return Swept(unswept[-1][0] if len(rows) < events else None, waiting, ids)
 
     def end_sweep(self, upto: int) -> None:
         # To sweep the same batches again after a crash finds nothing new: no need to wait for the disk.
@@ -293,8 +298,3 @@ class PostgresTransaction:
     def _arrival(self, kind: str, subject: str, *columns: Any) -> Arrival:
         event = KeptEvent._make(columns)
         return Arrival(event.inbound(kind, subject, self._tables), event.record())
-
-
-def _carriers_and_numbers(labels: Iterable[str]) -> tuple[list[str], list[str]]:
-    parts = [name.split("/", 1) for name in labels]
-    return [carrier for carrier, _ in parts], [number for _, number in parts]

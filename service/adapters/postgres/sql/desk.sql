@@ -15,6 +15,10 @@ FROM (
     SELECT 'tracking_number', tracking_number, r.return_id
     FROM labels JOIN returns r USING (return_no) WHERE tracking_number = ANY (%(numbers)s::text[]) AND {bounds_of_row}
     UNION
+    (SELECT 'tracking_number', tracking_number, r.return_id
+    FROM label_claims JOIN returns r USING (return_no)
+    WHERE tracking_number = ANY (%(numbers)s::text[]) AND {bounds_of_row} ORDER BY return_no DESC LIMIT 100)
+    UNION
     SELECT known.kind, number, known.return_id
     FROM unnest(%(numbers)s::text[]) AS asked (number), LATERAL (
         (SELECT 'tracking_number' AS kind, return_id FROM search_returns s

@@ -28,7 +28,8 @@ SELECT d.connote, d.source, d.id, returns.return_id
 FROM connote_deliveries AS d
 JOIN connote_members USING (connote)
 JOIN returns USING (return_no)
-WHERE d.occurred_at - %b::int4 * interval '24 hours' <= connote_members.exported_at AND NOT EXISTS (
+WHERE (d.occurred_at - %b::int4 * interval '24 hours' <= connote_members.exported_at
+    OR d.type = 'com.omnirps.event.voided.v1') AND NOT EXISTS (
     SELECT FROM history WHERE history.return_no = connote_members.return_no
         AND history.source = d.source AND history.id = d.id
 )

@@ -1,0 +1,87 @@
+"""Claims of labels as they are kept: of a label with one claim nothing but whose it is, of others what windows follow from.
+
+Who takes a batch in writes claims down; the sweep alone reads them, moves windows and places what waits (see `spreading`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from service.application.label_ports import Claimed
+from service.application.ports import HistoryRow, Transaction
+from service.domain.events import Event
+from service.domain.evidence import RC, WINDOWED, Evidence
+from service.domain.journey import NEW, State
+from service.domain.labels import Label
+from service.domain.rules import Rules
+from service.domain.whole import Whole
+
+Claims = dict[tuple[Label, int], Claimed]
+
+
+def is_doubtful(state: State, event: Event, rules: Rules) -> bool:
+    """Whether it takes all claims of a scan's label to tell whose it is: then it is parked, and the sweep tells."""
+    evidence = state.evidence
+    if evidence.flags & WINDOWED or evidence.labels:
+        return True
+    created = evidence.earliest.get(RC)
+    return created is not None and event.at < created.at - rules.label_lead
+
+
+def of_creation(state: State, event: Event, *, is_taken: bool) -> tuple[tuple[Label, int] | None, str]:
+    """The label and time of a creation's claim where it is to be kept, and its retailer.
+
+    It need not be where the label is the return's alone. `state` is the one before it.
+    """
+    attributes = event.attributes
+    if attributes is None:
+        raise ValueError("a creation says what is created")
+    known = state.evidence
+    if not is_taken and not known.flags & WINDOWED:
+        return None, attributes.retailer
+    return (attributes.label, event.at), attributes.retailer
+
+
+def of_closing(whole: Whole, return_no: int) -> Claims:
+    """All claims of a return that was closed, or opened again."""
+    closed_at = whole.closed_at
+    return {
+        (label, return_no): Claimed(creation.at, creation.attributes.retailer, closed_at)
+        for label, creation in whole.claims()
+        if creation.attributes is not None
+    }
+
+
+def closed_at(evidence: Evidence) -> int | None:
+    """When the return was closed, by what was said of it last."""
+    closing = evidence.closing
+    return None if closing is None or closing.reason is None else closing.at
+
+
+def join(
+    tx: Transaction, rows: Sequence[HistoryRow], befores: Mapping[int, State], taken: Collection[tuple[int, str, str]]
+) -> None:
+    """Keep the claims that these rows make or move.
+
+    `befores` are the states of their returns before the first of them, `taken` are creations (their return, source and id)
+    whose label another return claimed first.
+    """
+    claims, closing = Claims(), dict[int, State]()
+    for row in rows:
+        event, after = row.entry.event, row.entry.state
+        before = befores.get(row.return_no, NEW)
+        if event.milestone is RC:
+            found, retailer = of_creation(before, event, is_taken=(row.return_no, event.source, event.id) in taken)
+            if found is not None:
+                label, at = found
+                claimed = Claimed(at, retailer, closed_at(after.evidence))
+                known = claims.get((label, row.return_no))
+                if known is None or claimed.at < known.at:
+                    claims[label, row.return_no] = claimed
+        if after.evidence.closing != before.evidence.closing:
+            closing[row.return_no] = after
+    for return_no in closing:
+        here = (row.entry.event for row in rows if row.return_no == return_no)
+        claims |= of_closing(Whole([*tx.past(return_no), *here], tx.rules), return_no)
+    if claims:
+        tx.join_claims(claims)
