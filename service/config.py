@@ -130,6 +130,20 @@ class Settings(TopicSettings):
         description="A delivery of a connote so many days after a return's export under it is another consignment's: "
         "connotes are reused. Once changed, run reassess.",
     )
+    label_lead_hours: int = Field(
+        default=DEFAULT.label_lead_hours,
+        le=720,
+        ge=0,
+        description="A scan may be so many hours older than the creation that names its label: zones and clocks are wrong. "
+        "Once changed, run reassess.",
+    )
+    label_reuse_days: int = Field(
+        description="Another return that names a label so many days after one begins the number anew; before that the two "
+        "share its scans, as returns in one box do. Once changed, run reassess.",
+        default=DEFAULT.label_reuse_days,
+        le=3650,
+        ge=1,
+    )
     carrier_tables: str | None = Field(
         default=None, description="Folder of further carrier tables (*.toml); one of the same name replaces ours."
     )

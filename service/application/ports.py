@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
+from service.application.label_ports import KeepsClaims, LabelQueries
 from service.domain.events import Event
 from service.domain.journey import Entry, State
 from service.domain.rules import Rules
@@ -102,10 +103,14 @@ class Waiting(Struct, frozen=True, gc=False):
 
 
 class Swept(NamedTuple):
-    """What a slice of the batch log left to do, and how far it is done with that; None: there may be more."""
+    """What a slice of the batch log left to do, and how far it is done with that; None: there may be more.
+
+    `batches` are the ids of those that it looked at. Scans of labels with several claims are not among what waits.
+    """
 
     upto: int | None
     waiting: Sequence[Waiting]
+    batches: Sequence[str] = ()
 
 
 class SweepProgress(NamedTuple):
@@ -115,12 +120,12 @@ class SweepProgress(NamedTuple):
     newest: int
 
 
-class Transaction(Protocol):
+class Transaction(KeepsClaims, Protocol):
     """One atomic append to the journal. Every method may raise Retryable, RejectedValue or Fatal.
 
     What writes is called in this order, since all workers write in one order and could else wait for each other:
-    `advance`, `number_returns`, `claim_labels`, `park`, `keep_deliveries`, `take_turn`, `join_connotes`, `append` and
-    `append_contested` until nothing collides, `keep_dead_letters`, `number_batch`.
+    `advance`, `number_returns`, `claim_labels`, `park`, `keep_deliveries`, `take_turn`, `join_connotes`, `join_claims`,
+    `set_claims`, `append` and `append_contested` until nothing collides, `keep_dead_letters`, `number_batch`.
     """
 
     @property
@@ -141,7 +146,7 @@ class Transaction(Protocol):
         """
 
     def find_labels(self, labels: Collection[str]) -> dict[str, int]:
-        """The returns that claimed these labels, as `inbound.label` writes them."""
+        """The returns that claimed these labels first, as `inbound.label` writes them."""
 
     def claim_labels(self, claims: Mapping[str, int]) -> dict[str, int]:
         """Claim labels for returns; answers with each label's owner, who may have been another one, first."""
@@ -177,7 +182,7 @@ class Transaction(Protocol):
         """Take the batch's number, and note how many events it recorded: the last thing before the commit."""
 
 
-class SweepTransaction(Transaction, Protocol):
+class SweepTransaction(Transaction, LabelQueries, Protocol):
     """A transaction that may also move the sweep's cursor, and knows which voids named nothing when they came."""
 
     def begin_sweep(self, batches: int, events: int) -> Swept | None:

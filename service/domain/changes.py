@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 from service.domain.events import Attributes, Event
 from service.domain.evidence import RC, RE, Evidence
+from service.domain.labels import Label
 from service.domain.milestones import RANKS, Kind, Milestone, Route
 from service.domain.timeline import Timeline, is_complete, status_of
 from service.domain.values import value
@@ -33,40 +34,51 @@ class Change:
 
 @value(frozen=True, slots=True)
 class Told:
-    """What subscribers hold before an event: the timeline, its version, the connote, and what the return is known by."""
+    """What subscribers hold before an event: the timeline, its version, the connote, and what the return is known by.
+
+    `labels` are those beside the first, which stands in the attributes.
+    """
 
     timeline: Timeline
     version: int
     connote: str | None
     attributes: Attributes | None
+    labels: tuple[Label, ...] = ()
 
 
 def changes(told: Told, event: Event, evidence: Evidence, after: Timeline, *, is_plain: bool) -> tuple[Change, ...]:
     """First what no longer counts, in falling rank, then what is new or moved, in rising rank, RR last."""
     if after.route is None:
         return ()
+    moved: tuple[Change, ...] = ()
     if after is not told.timeline:
         if is_plain and (only := only_moved(event, told.timeline, after)) is not None:
-            return (_only_change(told, after, only),)
-        if moved := all_changes(told, event, after, after.route):
-            return moved
+            moved = (_only_change(told, after, only),)
+        else:
+            moved = all_changes(told, event, after, after.route)
+        if after.closed != told.timeline.closed and after.status is not None:
+            kind = Kind.REOPENED if after.closed is None else Kind.CLOSED
+            return (*moved, _beside(kind, told.version + len(moved) + 1, event, after, after.status))
+    if moved or after.status is None:
+        return moved
     # Of an export that does not count nobody is told, and so not of its connote.
-    is_detailed = evidence.attributes != told.attributes or (RE in after.counts and evidence.connote != told.connote)
-    if after.status is None or not is_detailed:
-        return ()
-    return (_detailed(told, event, after, after.status),)
+    is_detailed = (
+        evidence.attributes != told.attributes
+        or evidence.labels != told.labels
+        or (RE in after.counts and evidence.connote != told.connote)
+    )
+    return (_beside(Kind.DETAILED, told.version + 1, event, after, after.status),) if is_detailed else ()
 
 
-def _detailed(told: Told, event: Event, after: Timeline, status: Milestone) -> Change:
+def _beside(kind: Kind, version: int, event: Event, after: Timeline, status: Milestone) -> Change:
     """No milestone moved, and subscribers are to know what changed beside them."""
     stands = after.counts[status]
     cause = (event.source, event.id)
-    version = told.version + 1
-    return Change(version, Kind.DETAILED, status, stands.at, stands.location, cause, status, status, after.complete)
+    return Change(version, kind, status, stands.at, stands.location, cause, status, status, after.complete)
 
 
 def all_changes(told: Told, event: Event, after: Timeline, route: Route) -> tuple[Change, ...]:
-    """The general way; where one milestone moved, `_only_change` says the same. A property test holds them together."""
+    """The general way for milestones; where one moved, `_only_change` says the same. A property test holds them together."""
     before, counts = told.timeline.counts, after.counts
     gone = [milestone for milestone in before if milestone not in counts]
     moved = [milestone for milestone, sighting in counts.items() if before.get(milestone) != sighting]

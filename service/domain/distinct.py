@@ -16,13 +16,15 @@ RC: Final = RANKED[0]
 
 FACTS: Final[Mapping[str, tuple[str, ...]]] = {
     "com.omnirps.return.created.v1": ("carrier", "retailer", "return_id", "route", "tracking_number"),
+    "com.omnirps.return.closed.v1": ("by", "reason", "return_id"),
+    "com.omnirps.return.reopened.v1": ("by", "reason", "return_id"),
     "com.omnirps.carrier.scanned.v1": ("carrier", "code", "local_time", "tracking_number"),
     "com.omnirps.hub.depot-scanned.v1": ("hub", "return_id"),
     "com.omnirps.hub.processed.v1": ("hub", "return_id"),
     "com.omnirps.hub.exported.v1": ("connote", "hub", "return_id"),
     "com.omnirps.hub.rejected.v1": ("hub", "reason", "return_id"),
     "com.omnirps.connote.delivered.v1": ("connote",),
-    "com.omnirps.event.voided.v1": ("by", "id", "reason", "return_id", "source"),
+    "com.omnirps.event.voided.v1": ("by", "connote", "id", "reason", "return_id", "source"),
 }
 """The members of `data` that are the fact; all others describe it. Of a type that is not here, all are."""
 
@@ -53,7 +55,8 @@ class Names:
         self._known: dict[bytes, Event] = {}  # by identity, as understood now
         self._again: set[bytes] = set()
         self._unheard: set[bytes] = set()
-        self._facts: dict[bytes, tuple[set[bytes], set[bytes]]] = {}  # those of events that stay, and all
+        self._away: set[bytes] = set()  # the identities of those that are not the return's, by its labels' windows
+        self._facts: dict[bytes, tuple[Counter[bytes], Counter[bytes]]] = {}  # those of events that stay, and all
 
     def take(self, event: Event, name: bytes, identity: bytes) -> Event | None:
         """Take it in; the same as it was there before, not understood or otherwise. Itself: it changes nothing."""
@@ -96,16 +99,38 @@ class Names:
         """The same, by the name itself."""
         return [event for event in self.of(key_digest(*voids)) if (event.source, event.id) == voids]
 
+    def leave(self, event: Event) -> None:
+        """It is not the return's, by its label's window; so it says nothing of its name."""
+        identity, name = event.identity, event.key
+        if identity not in self._away:
+            self._away.add(identity)
+            self._count(event, name, -1)
+
+    def stand(self, event: Event) -> None:
+        """It is the return's, as it is before anything is said of it."""
+        if self._away and event.identity in self._away:
+            self._away.discard(event.identity)
+            self._count(event, event.key, 1)
+
     def _note_fact(self, event: Event, name: bytes) -> None:
         events = self._events[name]
         if len(events) == 1:
             return  # as it is with nearly all names
-        firm, every = self._facts.setdefault(name, (set(), set()))
-        for each in events if len(events) == 2 else (event,):
-            fact = fact_of(each)
-            every.add(fact)
-            if is_firm(each):
-                firm.add(fact)
+        if name not in self._facts:
+            self._facts[name] = (Counter(), Counter())
+            for each in events[:-1]:
+                if each.identity not in self._away:
+                    self._count(each, name, 1)
+        self._count(event, name, 1)
+
+    def _count(self, event: Event, name: bytes, more: int) -> None:
+        if name not in self._facts:
+            return
+        fact = fact_of(event)
+        for counted in self._facts[name] if is_firm(event) else self._facts[name][1:]:
+            counted[fact] += more
+            if not counted[fact]:
+                del counted[fact]
         self._note_reuse(name)
 
     def _note_reuse(self, name: bytes) -> None:
@@ -134,6 +159,11 @@ class Creations:
     def can_be_voided(self) -> bool:
         """Whether a void of one is heard."""
         return self._every.contradicts and bool(self._valid)
+
+    @property
+    def is_one_out(self) -> bool:
+        """Whether one of them is void."""
+        return self.can_be_voided and len(self._valid) < len(self._every)
 
     @property
     def contradict(self) -> bool:

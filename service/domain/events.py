@@ -7,6 +7,7 @@ from enum import StrEnum, unique
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
+from service.domain.labels import Label, Window
 from service.domain.milestones import Milestone, Reason, Route
 from service.domain.values import value
 
@@ -21,6 +22,8 @@ class Sense(StrEnum):
     INFORMS = "informs"  # a known carrier code without a milestone
     UNMAPPED = "unmapped"  # a carrier code, or a carrier, that no table knows
     VOIDS = "voids"  # another event was a mistake
+    CLOSES = "closes"  # nothing further is expected of the return
+    REOPENS = "reopens"  # something is again
     RECONCILES = "reconciles"  # what subscribers were told is not what the journal says
 
 
@@ -52,6 +55,11 @@ class Attributes(NamedTuple):
     tracking_number: str
     order_number: str | None = None
 
+    @property
+    def label(self) -> Label:
+        """The label that the creation names."""
+        return self.carrier, self.tracking_number
+
 
 @value(frozen=True, slots=True)
 class Published:
@@ -64,6 +72,8 @@ class Published:
     counts: Mapping[Milestone, tuple[int, str, Mapping[str, str] | None]]
     attributes: Attributes | None
     connote: str | None
+    closed: tuple[int, str] | None = None  # when, and why
+    labels: tuple[Label, ...] = ()  # beside that of the attributes
 
 
 NO_WORDS: Final = Words()
@@ -76,8 +86,9 @@ class Event:
     (`source`, `id`) is its name, which other events may have too that say something else in other `words`. `at` is when it happened, in microseconds since 1970-01-01 UTC. `milestone` is set where `sense` is ASSERTS;
     `attributes` with RC, `connote` with RE and RDBTC, `voids` (the source and id of the mistaken event) with VOIDS.
     `location` is opaque to the domain, `effect` is a scan's. `unmapped_because` tells an unknown code from an unknown carrier. `published` is
-    set with RECONCILES. `is_ahead` says that it lay in the future when it came, by more than clocks differ. `unheard` is the
-    name that a void gave, and that no event had an hour after it: the service's own row says so.
+    set with RECONCILES, `because` with CLOSES. `label` is the one that a scan came by; with `window` the event says what other
+    returns' claims make of that label's window. `is_ahead` says that it lay in the future when it came, by more than clocks
+    differ. `unheard` is the name that a void gave, and that no event had an hour after it: the service's own row says so.
     """
 
     source: str
@@ -92,6 +103,9 @@ class Event:
     unmapped_because: Reason | None = None
     published: Published | None = None
     effect: Effect | None = None
+    label: Label | None = None
+    window: Window | None = None
+    because: str | None = None
     words: Words = NO_WORDS
     is_ahead: bool = False
     unheard: tuple[str, str] | None = None

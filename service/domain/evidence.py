@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
-from service.domain.events import Attributes, Effect, Event
+from service.domain.events import Attributes, Effect, Event, Sense
+from service.domain.labels import Label
 from service.domain.milestones import RANKED, RANKS, Milestone, Reason, Verdict
 from service.domain.rules import Rules
 from service.domain.values import value
@@ -32,6 +33,10 @@ REUSED: Final = 1024  # a name by which more than one fact is told
 CONFLICT: Final = 2048  # creations that differ in retailer or route
 AHEAD: Final = 4096  # an event that lay in the future when it came
 UNHEARD: Final = 8192  # a void of a name that no event had an hour later, nor has now
+UNCREATED: Final = 1 << 14  # a creation that is void
+BEFORE_LABEL: Final = 1 << 16  # a scan from before its label was this return's
+WINDOWED: Final = 1 << 17  # other returns claim a label of this one
+SHARED: Final = 1 << 18  # the window of one of them overlaps
 
 UNMAPPED: Final[Mapping[Reason | None, int]] = {
     Reason.UNKNOWN_CODE: UNKNOWN_CODE,
@@ -57,6 +62,20 @@ class PastNeeded(Exception):
     """What follows from an event is only to be told from all events recorded of its return."""
 
 
+class Closing(NamedTuple):
+    """That a return was closed, when (microseconds since 1970-01-01 UTC), by whom and why; or, without a reason, reopened."""
+
+    at: int
+    source: str
+    id: str
+    reason: str | None
+
+    @property
+    def order(self) -> tuple[int, str, str]:
+        """The same order as `Event.order`."""
+        return (self.at, self.source, self.id)
+
+
 class Sighting(NamedTuple):
     """When, by whom and where a milestone was first seen; `at` in microseconds since 1970-01-01 UTC."""
 
@@ -77,7 +96,8 @@ class Evidence:
 
     `earliest` stands in rank order, RR last; its RDTPF is the earliest that is none at the sender's, its RDBTC the earliest
     delivery within the window of an export. `connote` is the one that delivered the return, else its latest export's.
-    `moved` is the latest time at which a carrier had it under way, in microseconds since 1970-01-01 UTC; 0: never.
+    `moved` is the latest time at which a carrier had it under way, in microseconds since 1970-01-01 UTC; 0: never. `labels`
+    are those that creations named beside that of the first, so many at most. `closing` is what was said last of its end.
     """
 
     earliest: Mapping[Milestone, Sighting]
@@ -85,7 +105,16 @@ class Evidence:
     connote: str | None
     flags: int = 0
     moved: int = 0
+    labels: tuple[Label, ...] = ()
+    closing: Closing | None = None
 
+    def but(self, earliest: Mapping[Milestone, Sighting], flags: int, moved: int) -> Evidence:
+        """The same of its creations and exports, and of its end."""
+        return Evidence(earliest, self.attributes, self.connote, flags, moved, self.labels, self.closing)
+
+
+MAX_LABELS: Final = 8
+"""So many labels of a return are told of."""
 
 NO_EVIDENCE: Final = Evidence({}, None, None)
 
@@ -103,16 +132,22 @@ def in_rank_order(sightings: Mapping[Milestone, Sighting]) -> dict[Milestone, Si
 def needs_past(evidence: Evidence, event: Event) -> bool:
     """Whether `add` does not suffice for an event that is new and not voided."""
     milestone, flags = event.milestone, evidence.flags
+    if milestone is RC:
+        return _creation_needs_past(evidence, event)
+    if event.label is not None:
+        attributes = evidence.attributes
+        if attributes is None or event.label[1] != attributes.tracking_number or event.label[0] != attributes.carrier:
+            return True
+        if flags & WINDOWED or evidence.labels:
+            return True
+    if event.window is not None:
+        return True
     if flags == 0:
         if milestone is RE:  # a second export may give the return another connote, and make a delivery its own
             return RE in evidence.earliest or RDBTC in evidence.earliest
-        if milestone is RC:
-            return _contradicts(evidence, event)
         return event.effect is Effect.RETURNING and RDTPF in evidence.earliest
     if flags & VOIDS_UNLISTED:
         return True
-    if milestone is RC:
-        return bool(flags & CONFLICT) or _contradicts(evidence, event)
     if milestone is RE:
         return bool(flags & _STRAY) or RE in evidence.earliest or RDBTC in evidence.earliest
     if milestone is RDBTC:
@@ -122,44 +157,78 @@ def needs_past(evidence: Evidence, event: Event) -> bool:
     return event.effect is Effect.RETURNING and (RDTPF in evidence.earliest or bool(flags & SENT_BACK))
 
 
-def _contradicts(evidence: Evidence, creation: Event) -> bool:
-    """Whether the creation that counts names another retailer or another route."""
-    there, said = evidence.attributes, creation.attributes
-    return there is not None and said is not None and (there.retailer, there.route) != (said.retailer, said.route)
+def _creation_needs_past(evidence: Evidence, event: Event) -> bool:
+    """Whether scans may be the return's by this creation that were not, its labels are several, or creations differ."""
+    known, attributes = evidence.earliest.get(RC), evidence.attributes
+    if known is None or attributes is None:
+        return bool(evidence.earliest or evidence.flags)
+    said, flags = event.attributes, evidence.flags
+    # It contradicts the one that counts, or voids of it may be heard now.
+    if said is not None and (said.label, said.retailer, said.route) != (
+        attributes.label,
+        attributes.retailer,
+        attributes.route,
+    ):
+        return True
+    if flags & (CONFLICT | VOIDS_UNLISTED | UNCREATED):
+        return True
+    return event.at <= known.at and bool(flags & (BEFORE_LABEL | WINDOWED) or evidence.labels)
 
 
 def with_flag(evidence: Evidence, flag: int) -> Evidence:
     """The evidence with one more flag; the same object where it has it."""
     if evidence.flags & flag:
         return evidence
-    return Evidence(evidence.earliest, evidence.attributes, evidence.connote, evidence.flags | flag, evidence.moved)
+    return evidence.but(evidence.earliest, evidence.flags | flag, evidence.moved)
 
 
 def add(evidence: Evidence, event: Event, rules: Rules) -> tuple[Evidence, Against]:
     """The evidence with one more event of a new name, the same object if it changes nothing; and what its own time has against it."""
     milestone = event.milestone
+    is_early = event.label is not None and event.at < evidence.earliest[RC].at - rules.label_lead
+    if is_early and event.sense is not Sense.UNMAPPED:
+        return _with(evidence, evidence.flags | BEFORE_LABEL, evidence.moved), Reason.BEFORE_LABEL
     if milestone is None:
+        if event.sense is Sense.CLOSES or event.sense is Sense.REOPENS:
+            return _add_closing(evidence, event), None
         flags, moved = evidence.flags | UNMAPPED[event.unmapped_because], evidence.moved
         if event.effect is Effect.RETURNING:
             flags, moved = flags | RETURNING, max(moved, event.at)
-        if (flags, moved) == (evidence.flags, evidence.moved):
-            return evidence, None
-        return Evidence(evidence.earliest, evidence.attributes, evidence.connote, flags, moved), None
+        return _with(evidence, flags, moved), None
     if milestone is RDBTC:
         return _add_delivery(evidence, event, rules)
     moved = event.at if milestone is RT and event.at > evidence.moved else evidence.moved
     known = evidence.earliest.get(milestone)
     if known is not None and (known.at < event.at or known.order <= event.order):
-        if moved == evidence.moved:
-            return evidence, None
-        return Evidence(evidence.earliest, evidence.attributes, evidence.connote, evidence.flags, moved), None
+        return _with(evidence, evidence.flags, moved), None
     earliest = with_sighting(evidence.earliest, milestone, sighting_of(event))
     attributes, connote = evidence.attributes, evidence.connote
     if milestone is RC:
         attributes = event.attributes
     elif milestone is RE:
         connote = event.connote
-    return Evidence(earliest, attributes, connote, evidence.flags, moved), None
+    labels, closing = evidence.labels, evidence.closing
+    return Evidence(earliest, attributes, connote, evidence.flags, moved, labels, closing), None
+
+
+def _with(evidence: Evidence, flags: int, moved: int) -> Evidence:
+    if flags == evidence.flags and moved == evidence.moved:
+        return evidence
+    return evidence.but(evidence.earliest, flags, moved)
+
+
+def _add_closing(evidence: Evidence, event: Event) -> Evidence:
+    if evidence.closing is not None and event.order <= evidence.closing.order:
+        return evidence
+    known = evidence
+    return Evidence(
+        known.earliest, known.attributes, known.connote, known.flags, known.moved, known.labels, closing_of(event)
+    )
+
+
+def closing_of(event: Event) -> Closing:
+    """What is kept of an event that says that a return is closed, or open again."""
+    return Closing(event.at, event.source, event.id, event.because)
 
 
 def with_sighting(
@@ -189,7 +258,7 @@ def _add_delivery(evidence: Evidence, event: Event, rules: Rules) -> tuple[Evide
             earliest = with_sighting(earliest, RDBTC, sighting_of(event))
     if earliest is evidence.earliest and flags == evidence.flags:
         return evidence, against
-    return Evidence(earliest, evidence.attributes, evidence.connote, flags, evidence.moved), against
+    return evidence.but(earliest, flags, evidence.moved), against
 
 
 def against_delivery(delivered: int, exported: int, rules: Rules) -> Against:

@@ -9,6 +9,7 @@ from typing import Final
 
 from service.domain.evidence import (
     AHEAD,
+    BEFORE_LABEL,
     CONFLICT,
     EARLY,
     RDTPF,
@@ -16,6 +17,7 @@ from service.domain.evidence import (
     REUSED,
     RR,
     SENT_BACK,
+    SHARED,
     TWO_CONNOTES,
     UNCLAIMED,
     UNHEARD,
@@ -25,7 +27,7 @@ from service.domain.evidence import (
     Evidence,
 )
 from service.domain.milestones import Reason, Route, Verdict
-from service.domain.timeline import Timeline
+from service.domain.timeline import Timeline, went_on
 
 EXCEPTIONAL_VERDICTS: Final[tuple[Verdict, ...]] = (Verdict.HELD, Verdict.REFUSED, Verdict.UNMAPPED)
 """An event with one of these does not count, whatever its reason is."""
@@ -37,11 +39,16 @@ CIRCUMSTANCES: Final[tuple[Reason, ...]] = (
     Reason.CREATION_CONFLICT,
     Reason.CLOCK_AHEAD,
     Reason.VOID_WITHOUT_EVENT,
+    Reason.TRACKING_NUMBER_IN_USE,
+    Reason.EVENTS_AFTER_CLOSED,
 )
 """What is to be seen beside events that count: several of them together, or one that says what can hardly be."""
 
+QUEUED: Final = tuple(reason for reason in CIRCUMSTANCES if reason is not Reason.TRACKING_NUMBER_IN_USE)
+"""Those that have a queue named as they are."""
+
 EXCEPTIONAL_REASONS: Final[tuple[Reason, ...]] = (Reason.TRACKING_NUMBER_IN_USE,)
-"""With one of these an event counts, and is to be looked at all the same."""
+"""With one of these an event of before labels had windows counts, and is to be looked at all the same."""
 
 HELD_REASONS: Final[tuple[Reason, ...]] = (Reason.AWAITING_PROCESSED, Reason.AWAITING_EXPORTED)
 """What an event is held for: another one that is expected to come. Every other reason against one refuses it."""
@@ -56,21 +63,26 @@ _BY_FLAG: Final = (
     (CONFLICT, Reason.CREATION_CONFLICT),
     (AHEAD, Reason.CLOCK_AHEAD),
     (UNHEARD, Reason.VOID_WITHOUT_EVENT),
+    (BEFORE_LABEL, Reason.BEFORE_LABEL),
+    (SHARED, Reason.TRACKING_NUMBER_IN_USE),
 )
 
 
 def reasons(evidence: Evidence, timeline: Timeline) -> tuple[Reason, ...]:
     """Every reason that the set of a return's events gives now, each once, in the order of `Reason`.
 
-    Of labels in use the state knows nothing. A voided event gives none.
+    A voided event gives none.
     """
     delivered = timeline.counts.get(RDTPF)
     is_moving = delivered is not None and evidence.moved > delivered.at
-    if not (timeline.denied or is_moving or evidence.flags) or timeline.route is None:
+    if not (timeline.denied or is_moving or evidence.flags or evidence.closing) or timeline.route is None:
         return ()
     found = set(timeline.denied.values())
     if is_moving:
         found.add(Reason.RETURNING_AFTER_DELIVERED)
+    closing = evidence.closing
+    if closing is not None and closing.reason is not None and went_on(closing, timeline.counts):
+        found.add(Reason.EVENTS_AFTER_CLOSED)
     if evidence.flags & TWO_CONNOTES and RE in timeline.counts:
         found.add(Reason.OTHER_CONNOTE)
     for flag, reason in _BY_FLAG:

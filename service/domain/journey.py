@@ -141,7 +141,8 @@ def replay(events: Iterable[Event], rules: Rules = DEFAULT) -> State:
 
 def continued(published: Published) -> State:
     """The state that a return begins with which subscribers know and this journal does not, before its first row."""
-    return State(0, published.version, NO_EVIDENCE, b"", frozenset(), believed(published, UNKNOWN, NO_EVIDENCE))
+    held = believed(published, UNKNOWN, NO_EVIDENCE)
+    return State(0, published.version, NO_EVIDENCE, b"", frozenset(), held)
 
 
 def _record(state: State, event: Event, key: bytes, seen: bytes, whole: Whole | None, rules: Rules) -> Entry:
@@ -165,7 +166,8 @@ def _record(state: State, event: Event, key: bytes, seen: bytes, whole: Whole | 
         evidence, against = add(before, event, rules)
     if event.is_ahead:
         evidence = with_flag(evidence, AHEAD)
-    after = state.timeline if evidence.earliest is before.earliest else decide(evidence)
+    is_same = evidence.earliest is before.earliest and evidence.closing is before.closing
+    after = state.timeline if is_same else decide(evidence)
     return _entry(state, event, _Decided(evidence, after, voided, seen, mark, against, False, True))
 
 
@@ -177,7 +179,7 @@ def _record_whole(state: State, event: Event, seen: bytes, whole: Whole, mark: i
     against: Against = None
     if event.voids is not None:
         against = Reason.NOT_VOIDABLE if whole.is_vain(event.voids) else None
-    elif event.milestone is not None and not is_voided:
+    elif (event.milestone is not None or event.label is not None) and event.window is None and not is_voided:
         against = whole.against(event)
     after = decide(evidence)
     if after == state.timeline:
@@ -204,16 +206,14 @@ def _with_void(state: State, voids: tuple[str, str]) -> tuple[frozenset[bytes], 
     voided = voided | {key_digest(*voids)}
     if len(voided) <= MAX_VOIDS:
         return voided, evidence
-    return frozenset(), Evidence(
-        evidence.earliest, evidence.attributes, evidence.connote, evidence.flags | VOIDS_UNLISTED, evidence.moved
-    )
+    return frozenset(), evidence.but(evidence.earliest, evidence.flags | VOIDS_UNLISTED, evidence.moved)
 
 
 def _record_published(state: State, event: Event, published: Published, seen: bytes) -> Entry:
     """The changes that lead from what subscribers hold to what is true; versions go on from theirs."""
     held = believed(published, state.timeline, state.evidence)
     moved = changes(
-        Told(held, published.version, state.evidence.connote, state.evidence.attributes),
+        Told(held, published.version, state.evidence.connote, state.evidence.attributes, published.labels),
         event,
         state.evidence,
         state.timeline,
@@ -247,11 +247,17 @@ def _entry(state: State, event: Event, decided: _Decided) -> Entry:
     settled: tuple[Reason, ...] = ()
     before, then = state.evidence, state.timeline
     if evidence is not before:
-        told = Told(then, state.version, before.connote, before.attributes)
+        told = Told(then, state.version, before.connote, before.attributes, before.labels)
         moved = changes(told, event, evidence, after, is_plain=decided.is_plain)
         # Most returns give no reason ever, which is seen at once.
-        if evidence.flags or before.flags or after.denied or then.denied or RDTPF in after.counts:
+        if evidence.flags or before.flags or evidence.closing or after.denied or then.denied or RDTPF in after.counts:
             raised, settled = _moved_reasons(state, evidence, after, reason)
+            if (
+                verdict is Verdict.UNMAPPED
+                and reason is not None
+                and reason not in (*settled, *reasons(evidence, after))
+            ):
+                settled = (*settled, reason)  # no scan of the return's, by its label's window
     version = state.version + len(moved)
     new = State(state.seq + 1, version, evidence, decided.seen, decided.voided, after, decided.rules)
     return Entry(event, verdict, reason, moved, new, raised, settled)
@@ -274,13 +280,15 @@ def _judge(event: Event, decided: _Decided, before: Timeline) -> tuple[Verdict, 
         return Verdict.REFUSED, Reason.VOIDED
     if event.sense is Sense.UNMAPPED:
         return Verdict.UNMAPPED, event.unmapped_because
+    if decided.against is Reason.BEFORE_LABEL:
+        return Verdict.REFUSED, decided.against
     if milestone is None:
         if decided.against is Reason.NOT_VOIDABLE:
             return Verdict.REFUSED, decided.against
-        return Verdict.INFORMATIONAL, None
+        return Verdict.INFORMATIONAL, None if event.window is None else Reason.LABEL_CLAIMED
     if decided.against is Verdict.INFORMATIONAL:
         return Verdict.INFORMATIONAL, None
-    reason = decided.against
+    reason: Reason | None = decided.against
     if reason is None:
         reason = after.denied.get(milestone)
     elif milestone is RDBTC:

@@ -55,7 +55,13 @@ class Kind(StrEnum):
     BACKFILLED = "backfilled"  # counts now, behind the status
     RETIMED = "retimed"  # counted already; when, where or by whom it was first seen changed
     REVOKED = "revoked"  # no longer counts
+    CLOSED = "closed"  # no milestone moved: nothing further is expected of the return, by somebody's word
+    REOPENED = "reopened"  # no milestone moved: something is again
     DETAILED = "detailed"  # no milestone moved: what is known of the return beside them changed
+
+
+BESIDE: Final[frozenset[Kind]] = frozenset({Kind.CLOSED, Kind.REOPENED, Kind.DETAILED})
+"""With these no milestone moves: what a change tells stands beside the timeline."""
 
 
 @unique
@@ -77,7 +83,10 @@ class Reason(StrEnum):
     VOID_WITHOUT_EVENT = "void_without_event"  # a void of a name that no event has, an hour after it came
     VOIDED = "voided"  # a void came before the event itself
     NOT_VOIDABLE = "not_voidable"  # a creation or a void cannot be voided
-    TRACKING_NUMBER_IN_USE = "tracking_number_in_use"  # another return claimed the pair first; the event counts
+    TRACKING_NUMBER_IN_USE = "tracking_number_in_use"  # another return's window of the label overlaps; the events count
+    BEFORE_LABEL = "before_label"  # a scan from before its label was a return's
+    LABEL_CLAIMED = "label_claimed"  # another return's claim moved the window of a label; no exception
+    EVENTS_AFTER_CLOSED = "events_after_closed"  # the return was closed, and went on; the events count
     UNKNOWN_CODE = "unknown_code"  # the carrier's table has no such code
     UNKNOWN_CARRIER = "unknown_carrier"  # there is no table for the carrier
 

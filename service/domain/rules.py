@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 from zlib import crc32
 
-VERSION: Final = 3
-"""Of the rules as the code has them. A row without one is of before connotes had windows (1); by those before (2) events of
-one name were one event."""
+VERSION: Final = 4
+"""Of the rules as the code has them: 4 since events of one name that say something else are events of their own, 3 since labels
+have windows; a row without one is of before connotes had any (1)."""
 
 EARLIEST: Final = 1  # the rules of rows that do not name theirs
 
@@ -19,6 +19,8 @@ class Rules(NamedTuple):
     """What operators may set. A delivery of a connote may be a day older than the export, for clocks that are wrong."""
 
     connote_days: int = 120
+    label_lead_hours: int = 24
+    label_reuse_days: int = 30
 
     @property
     def mark(self) -> int:
@@ -34,6 +36,16 @@ class Rules(NamedTuple):
     def after_export(self) -> int:
         """So long after it, likewise."""
         return self.connote_days * _DAY
+
+    @property
+    def label_lead(self) -> int:
+        """So long before its claim a label's window begins, in microseconds."""
+        return self.label_lead_hours * _HOUR
+
+    @property
+    def label_reuse(self) -> int:
+        """A claim so much later begins the label anew, likewise."""
+        return self.label_reuse_days * _DAY
 
 
 DEFAULT: Final = Rules()

@@ -9,20 +9,24 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from service.domain.events import Published
-from service.domain.evidence import RC, RDBTC, RE, RP, RR, Evidence, Sighting, in_rank_order
+from service.domain.evidence import RC, RDBTC, RE, RP, RR, Closing, Evidence, Sighting, in_rank_order
 from service.domain.milestones import FIRST_MILE, LAST, RANKS, Milestone, Reason, Route
 from service.domain.values import value
 
 
 @value(frozen=True, slots=True)
 class Timeline:
-    """What counts of a return, in rank order, and why the rest of what was asserted does not."""
+    """What counts of a return, in rank order, and why the rest of what was asserted does not.
+
+    `closed` is set while the return is: nothing that counts came later.
+    """
 
     route: Route | None
     counts: Mapping[Milestone, Sighting]
     denied: Mapping[Milestone, Reason]
     status: Milestone | None
     complete: bool
+    closed: Closing | None = None
 
 
 UNKNOWN: Final = Timeline(None, {}, {}, None, complete=False)
@@ -42,7 +46,15 @@ def decide(evidence: Evidence) -> Timeline:
     if denied:
         counts = {milestone: sighting for milestone, sighting in asserted.items() if milestone not in denied}
     status = list(counts)[-1] if counts else None  # they stand in rank order, RR last
-    return Timeline(route, counts, denied, status, is_complete(route, counts))
+    closed = evidence.closing
+    if closed is not None and (closed.reason is None or went_on(closed, counts)):
+        closed = None
+    return Timeline(route, counts, denied, status, is_complete(route, counts), closed)
+
+
+def went_on(closing: Closing, counts: Mapping[Milestone, Sighting]) -> bool:
+    """Whether something counts that came later."""
+    return any(sighting.at > closing.at for sighting in counts.values())
 
 
 def _denied_at_first_mile(asserted: Collection[Milestone]) -> dict[Milestone, Reason]:
@@ -89,7 +101,16 @@ def believed(published: Published, truth: Timeline, evidence: Evidence) -> Timel
         sightings[milestone] = known if known is not None and is_so else Sighting(at, source, "", location)
     counts = in_rank_order(sightings)
     route = published.attributes.route if published.attributes else truth.route
-    return Timeline(route, counts, {}, status_of(counts), route is not None and is_complete(route, counts))
+    is_over = route is not None and is_complete(route, counts)
+    return Timeline(route, counts, {}, status_of(counts), is_over, _believed_closed(published, truth))
+
+
+def _believed_closed(published: Published, truth: Timeline) -> Closing | None:
+    if published.closed is None:
+        return None
+    at, reason = published.closed
+    known = truth.closed
+    return known if known is not None and (known.at, known.reason) == (at, reason) else Closing(at, "", "", reason)
 
 
 def status_of(counts: Collection[Milestone]) -> Milestone | None:

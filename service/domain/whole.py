@@ -6,14 +6,16 @@ One event more costs little, however many there are: what is sorted stays sorted
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
+from service.domain.consigned import Consigned
 from service.domain.distinct import Creations, Names, is_firm
-from service.domain.events import Effect, Event, key_digest
+from service.domain.events import Effect, Event, Sense, key_digest
 from service.domain.evidence import (
     AHEAD,
     CONFLICT,
     MANY_EXPORTS,
+    MAX_LABELS,
     RC,
     RDBTC,
     RDTPF,
@@ -22,8 +24,8 @@ from service.domain.evidence import (
     REUSED,
     RT,
     SENT_BACK,
-    STRAY,
     TWO_CONNOTES,
+    UNCREATED,
     UNHEARD,
     UNMAPPED,
     VAIN_VOID,
@@ -31,9 +33,12 @@ from service.domain.evidence import (
     Against,
     Evidence,
     Sighting,
+    closing_of,
     in_rank_order,
     sighting_of,
 )
+from service.domain.labelled import Labels
+from service.domain.labels import Label
 from service.domain.lines import Line
 from service.domain.milestones import Milestone, Reason, Verdict
 from service.domain.rules import DEFAULT, Rules
@@ -41,59 +46,7 @@ from service.domain.rules import DEFAULT, Rules
 MAX_VOIDS: Final = 16
 """So many names of voided events stand in a state; with more, the past is asked."""
 
-
-class _Connote:
-    """The exports under one connote, and its deliveries."""
-
-    def __init__(self, rules: Rules) -> None:
-        self._rules = rules
-        self.exports, self.deliveries = Line(), Line()
-        self._found: _Found | None = None
-
-    def put(self, event: Event) -> None:
-        if event.milestone is RE:
-            self.exports.put(event)
-            self._found = None
-            return
-        self.deliveries.put(event)
-        if self._found is not None:
-            self._found = self._with(self._found, event)
-
-    def drop(self, event: Event) -> None:
-        (self.exports if event.milestone is RE else self.deliveries).drop(event)
-        self._found = None
-
-    def against(self, delivery: Event) -> Against:
-        """What the exports' times have against it; None: it is within the window of one."""
-        at, rules = delivery.at, self._rules
-        if self.exports.within(at - rules.after_export, at + rules.before_export):
-            return None
-        if not self.exports:
-            return Reason.AWAITING_EXPORTED
-        is_early = self.exports.last.at > at + rules.before_export
-        return Reason.BEFORE_EXPORT if is_early else Verdict.INFORMATIONAL
-
-    def found(self) -> _Found:
-        if self._found is None:
-            self._found = _Found(None, 0)
-            for delivery in self.deliveries:
-                self._found = self._with(self._found, delivery)
-        return self._found
-
-    def _with(self, found: _Found, delivery: Event) -> _Found:
-        against = self.against(delivery)
-        if against is not None:
-            return found._replace(flags=found.flags | STRAY[against])
-        if found.delivered is None or delivery.place < found.delivered.place:
-            return found._replace(delivered=delivery)
-        return found
-
-
-class _Found(NamedTuple):
-    """The earliest delivery within a window, and flags of those that are in none."""
-
-    delivered: Event | None
-    flags: int
+_NOT_CONCERNED: Final = Verdict.INFORMATIONAL
 
 
 class Whole:
@@ -106,11 +59,13 @@ class Whole:
         self._creations = Creations()
         self._seen: dict[Milestone, Line] = {}
         self._collected, self._returning = Line(), Line()
-        self._connotes: dict[str, _Connote] = {}
+        self._connotes: dict[str, Consigned] = {}
         self._exports = Line()
         self._unmapped: dict[bytes, Reason] = {}
         self._ahead: dict[bytes, Event] = {}
         self._vain: set[bytes] = set()
+        self._labels = Labels(rules)
+        self._closings = Line()
         for event in events:
             self.add(event)
 
@@ -120,24 +75,27 @@ class Whole:
         return self._names.voided
 
     def add(self, event: Event) -> None:
-        """One event more; one that is there already changes nothing."""
+        """One event more; one that is there already changes nothing.
+
+        Of those that say how windows moved the one that is added last is believed.
+        """
+        if event.window is not None and event.label is not None:
+            self._labels.of(event.label).look(event.window)
+            return
         key, identity = event.key, event.identity
         before = self._names.take(event, key, identity)
         if before is event:
             return
         is_voided = key in self.voided
         if before is not None and not is_voided:
-            self._drop(before)
-        if event.unmapped_because is None:
-            self._unmapped.pop(identity, None)  # should it be understood by now
-        elif not is_voided:
-            self._unmapped[identity] = event.unmapped_because
-        if event.is_ahead and (not is_voided or is_firm(event)):
+            self._drop(before)  # no table knew it, or as something else
+        if event.is_ahead and is_firm(event):
             self._ahead[identity] = event
         if event.voids is not None:
             self._void(key_digest(*event.voids))
         elif event.milestone is RC:
             self._creations.put(event, is_voided=is_voided)
+            self._labels.claim(event, is_voided=is_voided, are_voids_heard=self._creations.can_be_voided)
         elif not is_voided:
             self._put(event)
         if is_voided:
@@ -147,12 +105,11 @@ class Whole:
         if target in self.voided:
             return
         for event in self._names.void(target):
-            self._unmapped.pop(event.identity, None)
-            self._ahead.pop(event.identity, None)
             self._drop(event)
         for event in self._names.of(target):
             if event.milestone is RC:
                 self._creations.void(event)
+                self._labels.unclaim(event, are_voids_heard=self._creations.can_be_voided)
         self._note_vain(target)
 
     def is_repeated(self, event: Event) -> bool:
@@ -175,17 +132,23 @@ class Whole:
         """What the other events' times have against this one, which asserts a milestone and is not voided."""
         if event.milestone is RDBTC and event.connote is not None:
             return self._connotes[event.connote].against(event)
+        if event.label is not None:
+            against = self._labels.of(event.label).against(event)
+            if against is not None:
+                return against
         if event.milestone is RDTPF and self._is_at_senders(event):
             return Reason.RETURNED_TO_SENDER
         return None
 
     def evidence(self) -> Evidence:
         """What can matter of them."""
+        for scan, was, now in self._labels.settle():
+            self._turn(scan, was, now)
         created = self._creations.first
         earliest = {milestone: sighting_of(line.first) for milestone, line in self._seen.items() if line}
         if created is not None:
             earliest[RC] = sighting_of(created)
-        flags = self._voids() | self._delivered_at(earliest)
+        flags = self._voids() | self._labels.flags | self._delivered_at(earliest)
         connote = self._exports.last.connote if self._exports else None
         if self._connotes:
             brought, stray = self._brought()
@@ -194,7 +157,31 @@ class Whole:
                 earliest[RDBTC], connote = sighting_of(brought), brought.connote
         attributes = created.attributes if created is not None else None
         moving = [line.last.at for line in (self._seen.get(RT), self._returning) if line]
-        return Evidence(in_rank_order(earliest), attributes, connote, flags, max(moving, default=0))
+        closing = closing_of(self._closings.last) if self._closings else None
+        labels = tuple(label for label, _ in self.claims() if attributes is None or label != attributes.label)
+        return Evidence(
+            in_rank_order(earliest),
+            attributes,
+            connote,
+            flags,
+            max(moving, default=0),
+            labels[: MAX_LABELS - 1],
+            closing,
+        )
+
+    def claims(self) -> list[tuple[Label, Event]]:
+        """The labels that creations name which stand, each with the earliest of those, in the order of these."""
+        return self._labels.claims()
+
+    def unclaimed(self) -> list[tuple[Label, Event]]:
+        """The labels that no creation names but such as are void, each with the earliest of these."""
+        return self._labels.unclaimed()
+
+    @property
+    def closed_at(self) -> int | None:
+        """When it was closed, if nobody opened it again."""
+        last = self._closings.last if self._closings else None
+        return last.at if last is not None and last.sense is Sense.CLOSES else None
 
     def _voids(self) -> int:
         flags = VOIDS_UNLISTED if len(self.voided) > MAX_VOIDS else 0
@@ -203,7 +190,7 @@ class Whole:
         if any(not self.is_out(event) for event in self._ahead.values()):
             flags |= AHEAD
         flags |= (REUSED if self._names.reused else 0) | (CONFLICT if self._creations.contradict else 0)
-        flags |= UNHEARD if self._names.has_unheard else 0
+        flags |= (UNHEARD if self._names.has_unheard else 0) | (UNCREATED if self._creations.is_one_out else 0)
         return flags | (VAIN_VOID if any(self._stay(target) for target in self._vain) else 0)
 
     def _note_vain(self, target: bytes) -> None:
@@ -258,18 +245,40 @@ class Whole:
         return brought, flags | (TWO_CONNOTES if exported > 1 else 0)
 
     def _put(self, event: Event) -> None:
-        for line in self._lines(event):
-            line.put(event)
+        now = None if event.label is None else self._labels.of(event.label).put(event)
+        if now is _NOT_CONCERNED:
+            self._names.leave(event)
+        else:
+            self._turn(event, _NOT_CONCERNED, now)
 
     def _drop(self, event: Event) -> None:
-        for line in self._lines(event):
-            line.drop(event)
+        self._turn(event, None if event.label is None else self._labels.of(event.label).drop(event), _NOT_CONCERNED)
 
-    def _lines(self, event: Event) -> Iterator[Line | _Connote]:
+    def _turn(self, event: Event, was: Against, now: Against) -> None:
+        """What its label's claims have against it is another thing now."""
+        if now is _NOT_CONCERNED:
+            self._names.leave(event)
+            self._ahead.pop(event.identity, None)
+        elif was is _NOT_CONCERNED:
+            self._names.stand(event)
+            if event.is_ahead:
+                self._ahead[event.identity] = event
+        if (now is None) is (was is None):
+            return
+        for line in self._lines(event):
+            (line.put if now is None else line.drop)(event)
+        if event.unmapped_because is not None and now is None:
+            self._unmapped[event.identity] = event.unmapped_because
+        elif event.unmapped_because is not None:
+            self._unmapped.pop(event.identity, None)
+
+    def _lines(self, event: Event) -> Iterator[Line | Consigned]:
         """Where an event stands."""
         if event.effect is Effect.RETURNING:
             yield self._returning
         milestone = event.milestone
+        if event.sense in (Sense.CLOSES, Sense.REOPENS):
+            yield self._closings
         if milestone is None:
             return
         if event.effect is Effect.COLLECTED:
@@ -282,7 +291,7 @@ class Whole:
             if event.connote is None:
                 raise ValueError("an export and a delivery name their connote")
             if event.connote not in self._connotes:
-                self._connotes[event.connote] = _Connote(self._rules)
+                self._connotes[event.connote] = Consigned(self._rules)
             yield self._connotes[event.connote]
 
 

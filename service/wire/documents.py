@@ -39,13 +39,30 @@ def return_document(return_id: str, state: State, public_url: str | None = None)
         "carrier": attributes.carrier,
         "tracking_number": attributes.tracking_number,
         "tracking_url": tracking_url(public_url, return_id),
+        "labels": labels(state),
         "connote": state.evidence.connote,
         "status": None if status is None else status.value,
         "status_name": None if status is None else NAMES[status],
         "version": state.version,
         "complete": timeline.complete,
+        "closed": closed(timeline),
         "timeline": timeline_document(timeline),
     }
+
+
+def labels(state: State) -> list[dict[str, str]]:
+    """The labels that creations of the return named, that of the earliest first."""
+    attributes = state.evidence.attributes
+    if attributes is None:
+        raise ValueError("a return without its creation has no label")
+    named = (attributes.label, *state.evidence.labels)
+    return [{"carrier": carrier, "tracking_number": number} for carrier, number in named]
+
+
+def closed(timeline: Timeline) -> dict[str, Any] | None:
+    """When a return was closed, and why; None for one that is open."""
+    closing = timeline.closed
+    return None if closing is None else {"reason": closing.reason, "at": rfc3339(closing.at)}
 
 
 def timeline_document(timeline: Timeline) -> list[dict[str, Any]]:

@@ -98,9 +98,22 @@ EXPLANATIONS: Final[dict[Reason, Explanation]] = {
         "by an earlier creation.",
     ),
     Reason.TRACKING_NUMBER_IN_USE: Explanation(
-        "A carrier's tracking number belongs to one return, and another return had claimed this one before.",
-        "The return counts, but scans of the number go to the other return. Find out which of the two the parcel "
-        "belongs to; this one needs a creation with a tracking number of its own to be followed by scans.",
+        "A carrier's tracking number is one parcel's at a time, and another return claims this one for the same time.",
+        "Nothing, if both are in one box: scans count for both. If they are of different retailers, scans count for the "
+        "return that was created first; the other one needs a creation with a tracking number of its own.",
+    ),
+    Reason.BEFORE_LABEL: Explanation(
+        "A return's label exists from its creation on. This scan is over a day older: the number was another parcel's then.",
+        "Nothing, if the number was used before. If the label is older than its creation says, send the creation again with "
+        "its true time and a new id: the scan counts then.",
+    ),
+    Reason.LABEL_CLAIMED: Explanation(
+        "A carrier's tracking number is used again, and another return claims this one's.",
+        "Nothing. From the time that it says on, scans of the number are the other return's.",
+    ),
+    Reason.EVENTS_AFTER_CLOSED: Explanation(
+        "A return that is closed is not expected to go on, and something that counts happened later.",
+        "Nothing, if the parcel was found: the return is open again by itself. If the scan was a mistake, void it.",
     ),
     Reason.UNKNOWN_CODE: Explanation(
         "The carrier's table says what each of its scan codes means, and has none for this one.",

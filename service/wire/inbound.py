@@ -230,18 +230,28 @@ class Parser:
         source, event_id, data = _shared(envelope["source"]), envelope["id"], envelope["data"]
         location = location_of(event_type, data)
         if event_type == models.CARRIER_SCANNED:
-            carrier = data["carrier"]
+            name = carrier, number = _shared(data["carrier"]), data["tracking_number"]
             said = self._tables.understand(carrier, data["code"])
-            event = Event(source, event_id, at, said.sense, said.milestone, location, effect=said.effect, words=words)
+            event = Event(
+                source, event_id, at, said.sense, said.milestone, location, effect=said.effect, words=words, label=name
+            )
             if said.unmapped_because is not None:
                 event = replace(event, unmapped_because=said.unmapped_because)
-            return SubjectKind.LABEL, label(carrier, data["tracking_number"]), event
+            return SubjectKind.LABEL, label(carrier, number), event
         if event_type == models.CONNOTE_DELIVERED:
             connote = data["connote"]
             event = Event(source, event_id, at, Sense.ASSERTS, Milestone.RDBTC, location, connote=connote, words=words)
             return SubjectKind.CONNOTE, connote, event
         if event_type == models.EVENT_VOIDED:
             event = Event(source, event_id, at, Sense.VOIDS, voids=(data["source"], data["id"]), words=words)
+            if "return_id" not in data:
+                if "connote" not in data:
+                    raise InvalidEvent(Invalid.MISSING_FIELD, "data.return_id: missing")
+                return SubjectKind.CONNOTE, data["connote"], event
+        elif event_type == models.RETURN_CLOSED:
+            event = Event(source, event_id, at, Sense.CLOSES, because=data["reason"], words=words)
+        elif event_type == models.RETURN_REOPENED:
+            event = Event(source, event_id, at, Sense.REOPENS, words=words)
         else:
             milestone = _MILESTONES[event_type]
             attributes = attributes_of(data) if milestone is Milestone.RC else None

@@ -7,17 +7,45 @@ The JSON Schemas under schemas/ are generated from here.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal, NotRequired
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 from typing_extensions import TypedDict  # below Python 3.12 pydantic cannot use the one of `typing`
 
 from service.wire.judging.countries import Country
-from service.wire.judging.strictness import data, event, scanned
+from service.wire.judging.members import (
+    JSON_MEDIA_TYPE_PATTERN,
+    LOCAL_TIME_PATTERN,
+    NUMBER_PATTERN,
+    SLUG_PATTERN,
+    TIME_PATTERN,
+    EventId,
+    LocalTime,
+    Location,
+    Number,
+    ProcessedItem,
+    ReturnedItem,
+    Slug,
+    Time,
+    compiled,
+    text,
+)
+from service.wire.judging.strictness import data, event, of_return_or_connote, scanned
+
+__all__ = [
+    "LOCAL_TIME_PATTERN",
+    "NUMBER_PATTERN",
+    "SLUG_PATTERN",
+    "TIME_PATTERN",
+    "Country",
+    "Number",
+    "Slug",
+    "compiled",
+]
 
 RETURN_CREATED: Final = "com.omnirps.return.created.v1"
+RETURN_CLOSED: Final = "com.omnirps.return.closed.v1"
+RETURN_REOPENED: Final = "com.omnirps.return.reopened.v1"
 CARRIER_SCANNED: Final = "com.omnirps.carrier.scanned.v1"
 HUB_DEPOT_SCANNED: Final = "com.omnirps.hub.depot-scanned.v1"
 HUB_PROCESSED: Final = "com.omnirps.hub.processed.v1"
@@ -25,89 +53,6 @@ HUB_EXPORTED: Final = "com.omnirps.hub.exported.v1"
 HUB_REJECTED: Final = "com.omnirps.hub.rejected.v1"
 EVENT_VOIDED: Final = "com.omnirps.event.voided.v1"
 CONNOTE_DELIVERED: Final = "com.omnirps.connote.delivered.v1"
-
-NUMBER_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{2,63}$"
-SLUG_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,39}$"
-_DATE_TIME: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
-TIME_PATTERN: Final = rf"^{_DATE_TIME}([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
-LOCAL_TIME_PATTERN: Final = rf"^{_DATE_TIME}$"
-JSON_MEDIA_TYPE_PATTERN: Final = (  # application/json in any letter case, with any parameters
-    r"^[ \t]*" + "".join(f"[{c.upper()}{c}]" if c.isalpha() else c for c in "application/json") + r"[ \t]*(;.*)?$"
-)
-
-
-def compiled(pattern: str) -> Callable[[str], bool]:
-    """Whether a text matches one of the patterns above, for callers without a model.
-
-    Python's `$` would let a trailing newline pass.
-    """
-    match = re.compile(pattern.removeprefix("^").removesuffix("$")).fullmatch
-    return lambda text: match(text) is not None
-
-
-def _integral(value: object) -> object:
-    """JSON knows one kind of number, so 2.0 is an integer to JSON Schema and here."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _text(max_length: int, description: str | None = None, min_length: int = 1) -> Any:
-    return Field(min_length=min_length, max_length=max_length, description=description)
-
-
-Number = Annotated[str, Field(pattern=NUMBER_PATTERN)]
-Slug = Annotated[str, Field(pattern=SLUG_PATTERN)]
-# Bounded, because they are kept with every event and repeated in the messages that the event causes.
-EventId = Annotated[str, _text(512)]
-Quantity = Annotated[int, Field(ge=0, le=2_147_483_647), BeforeValidator(_integral)]
-Time = Annotated[
-    str,
-    Field(
-        pattern=TIME_PATTERN,
-        max_length=64,
-        description="When it happened: RFC 3339 with an offset; digits beyond microseconds are cut.",
-        json_schema_extra={"format": "date-time"},
-    ),
-]
-LocalTime = Annotated[
-    str,
-    Field(
-        pattern=LOCAL_TIME_PATTERN,
-        max_length=64,
-        description="Takes the place of `time` where the carrier's feed has no offset: ISO 8601 date and time in the "
-        "zone that the carrier's table names. An hour that a clock change repeats is taken as the first of the two, "
-        "one that it skips as if the clock had not been changed yet.",
-    ),
-]
-
-
-@data
-class Location(TypedDict):
-    """Where it happened, as far as the publisher knows."""
-
-    name: NotRequired[Annotated[str, _text(256, min_length=0)] | None]
-    code: NotRequired[Annotated[str, _text(64, min_length=0)] | None]
-    country: NotRequired[Country | None]
-
-
-@data
-class ReturnedItem(TypedDict):
-    """An item that the consumer sends back."""
-
-    sku: Annotated[str, _text(256)]
-    quantity: Quantity
-    description: NotRequired[str | None]
-    reason: NotRequired[str | None]
-
-
-@data
-class ProcessedItem(TypedDict):
-    """An item that the hub confirmed."""
-
-    sku: Annotated[str, _text(256)]
-    quantity: Quantity
-    condition: NotRequired[str | None]
-    outcome: NotRequired[Literal["accepted", "rejected"] | None]
-    reason: NotRequired[str | None]
 
 
 @data
@@ -119,10 +64,30 @@ class ReturnCreatedData(TypedDict):
     route: Literal["omnirps", "first_mile_only"]
     carrier: Slug
     tracking_number: Number
-    order_number: NotRequired[Annotated[str, _text(128)] | None]
+    order_number: NotRequired[Annotated[str, text(128)] | None]
     origin_country: NotRequired[Country | None]
     destination_country: NotRequired[Country | None]
     items: NotRequired[Annotated[list[ReturnedItem], Field(fail_fast=True)] | None]
+
+
+@data
+class ReturnClosedData(TypedDict):
+    """Nothing further is expected of the return, whatever its status is."""
+
+    return_id: Number
+    by: Annotated[str, text(256)]
+    reason: Literal["cancelled", "lost", "abandoned", "other"]
+    note: NotRequired[str | None]
+
+
+@data
+class ReturnReopenedData(TypedDict):
+    """A return that was closed is expected to go on after all."""
+
+    return_id: Number
+    by: Annotated[str, text(256)]
+    reason: Annotated[str, text(1024)]
+    note: NotRequired[str | None]
 
 
 @data
@@ -131,7 +96,7 @@ class CarrierScannedData(TypedDict):
 
     carrier: Slug
     tracking_number: Number
-    code: Annotated[str, _text(128)]
+    code: Annotated[str, text(128)]
     description: NotRequired[str | None]
     location: NotRequired[Location | None]
     signed_by: NotRequired[str | None]
@@ -154,7 +119,7 @@ class ProcessedData(TypedDict):
     return_id: Number
     hub: Slug
     items: NotRequired[Annotated[list[ProcessedItem], Field(fail_fast=True)] | None]
-    omnirps_tracking_number: NotRequired[Annotated[str, _text(128)] | None]
+    omnirps_tracking_number: NotRequired[Annotated[str, text(128)] | None]
 
 
 @data
@@ -164,7 +129,7 @@ class ExportedData(TypedDict):
     return_id: Number
     hub: Slug
     connote: Number
-    mawb: NotRequired[Annotated[str, _text(128)] | None]
+    mawb: NotRequired[Annotated[str, text(128)] | None]
     destination_country: NotRequired[Country | None]
 
 
@@ -174,7 +139,7 @@ class RejectedData(TypedDict):
 
     return_id: Number
     hub: Slug
-    reason: Annotated[str, _text(4096)]
+    reason: Annotated[str, text(4096)]
     note: NotRequired[str | None]
 
 
@@ -188,15 +153,19 @@ class ConnoteDeliveredData(TypedDict):
     signed_by: NotRequired[str | None]
 
 
-@data
+@of_return_or_connote
 class EventVoidedData(TypedDict):
-    """The event `source`, `id` of the return was a mistake. A return's creation cannot be voided."""
+    """The event `source`, `id` was a mistake: of the return, or, with `connote` in its place, of all members.
 
-    return_id: Number
+    A return's creation cannot be voided.
+    """
+
+    return_id: NotRequired[Number]
+    connote: NotRequired[Number]
     source: EventId
     id: EventId
-    by: Annotated[str, _text(256)]
-    reason: Annotated[str, _text(1024)]
+    by: Annotated[str, text(256)]
+    reason: Annotated[str, text(1024)]
 
 
 class _Envelope(TypedDict):
@@ -213,6 +182,24 @@ class ReturnCreated(_Envelope):
     type: Literal["com.omnirps.return.created.v1"]
     time: Time
     data: ReturnCreatedData
+
+
+@event
+class ReturnClosed(_Envelope):
+    """Somebody closed the return: it was cancelled, or lost, or is given up."""
+
+    type: Literal["com.omnirps.return.closed.v1"]
+    time: Time
+    data: ReturnClosedData
+
+
+@event
+class ReturnReopened(_Envelope):
+    """Somebody opened a closed return again."""
+
+    type: Literal["com.omnirps.return.reopened.v1"]
+    time: Time
+    data: ReturnReopenedData
 
 
 @scanned
@@ -280,6 +267,8 @@ class EventVoided(_Envelope):
 
 MODELS: Final[dict[str, Any]] = {
     RETURN_CREATED: ReturnCreated,
+    RETURN_CLOSED: ReturnClosed,
+    RETURN_REOPENED: ReturnReopened,
     CARRIER_SCANNED: CarrierScanned,
     HUB_DEPOT_SCANNED: DepotScanned,
     HUB_PROCESSED: Processed,
@@ -291,7 +280,7 @@ MODELS: Final[dict[str, Any]] = {
 
 # Which types an input topic carries, by the name of the setting that names the topic.
 TYPES_BY_TOPIC_SETTING: Final[dict[str, tuple[str, ...]]] = {
-    "topic_returns": (RETURN_CREATED,),
+    "topic_returns": (RETURN_CREATED, RETURN_CLOSED, RETURN_REOPENED),
     "topic_scans": (CARRIER_SCANNED,),
     "topic_hub_events": (HUB_DEPOT_SCANNED, HUB_PROCESSED, HUB_EXPORTED, HUB_REJECTED, EVENT_VOIDED),
     "topic_deliveries": (CONNOTE_DELIVERED,),

@@ -11,7 +11,7 @@ from service.domain.changes import Change
 from service.domain.journey import State
 from service.domain.milestones import NAMES
 from service.wire.cloudevents import STRUCTURED_HEADERS, encode
-from service.wire.documents import return_document, tracking_url
+from service.wire.documents import closed, labels, return_document, tracking_url
 from service.wire.explanations import EXPLANATIONS
 from service.wire.published import CURRENT_STATUS, EXCEPTION, STATUS_CHANGED
 from service.wire.record import Record
@@ -55,7 +55,9 @@ def status_changed(
         "carrier": attributes.carrier,
         "tracking_number": attributes.tracking_number,
         "tracking_url": tracking_url(public_url, return_id),
+        "labels": labels(state),
         "connote": state.evidence.connote,
+        "closed": closed(state.timeline),
         "location": change.location,
         "cause": {"source": change.cause[0], "id": change.cause[1]},
         "recorded_at": recorded,

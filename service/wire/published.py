@@ -68,17 +68,40 @@ TrackingUrl = Annotated[
 
 
 @_published
+class Label(TypedDict):
+    """A carrier and its tracking number that a creation of the return named."""
+
+    carrier: Slug
+    tracking_number: Number
+
+
+Labels = Annotated[
+    list[Label], Field(min_length=1, max_length=8, description="Those that creations named, the earliest first.")
+]
+
+
+@_published
+class Closed(TypedDict):
+    """That a return was closed: when, and why."""
+
+    reason: Annotated[Text, Field(description="cancelled, lost, abandoned or other; more may come.")]
+    at: Instant
+
+
+@_published
 class StatusChangedData(TypedDict):
     """The timeline of a return moved by one milestone. Applied in the order of `version`, these are the timeline."""
 
     return_id: Number
     version: Annotated[int, Field(ge=1, description="1, 2, 3, ... per return, without gaps.")]
     kind: Annotated[
-        Literal["reached", "backfilled", "retimed", "revoked", "detailed"],
+        Literal["reached", "backfilled", "retimed", "revoked", "closed", "reopened", "detailed"],
         Field(
             description="reached: counts now, and moved the status; backfilled: counts now, behind the status; "
             "retimed: counted already, when, where or by whom it was first seen changed; revoked: no longer counts; "
-            "detailed: no milestone moved, but what is known beside them (the connote); the milestone is the status."
+            "closed, reopened: no milestone moved, nothing further is expected, or something is again; "
+            "detailed: no milestone moved, but what is known beside them (the connote, the labels). With these three the "
+            "milestone is the status."
         ),
     ]
     milestone: Code
@@ -93,7 +116,9 @@ class StatusChangedData(TypedDict):
     carrier: Slug
     tracking_number: Number
     tracking_url: NotRequired[TrackingUrl]
+    labels: NotRequired[Labels]
     connote: Number | None
+    closed: NotRequired[Closed | None]
     location: KnownLocation | None
     cause: Annotated[EventName, Field(description="The event that asserts the milestone now, or that revoked it.")]
     recorded_at: Annotated[Instant, Field(description="When the service recorded it.")]
@@ -128,11 +153,13 @@ class CurrentStatusData(TypedDict):
     carrier: Slug
     tracking_number: Number
     tracking_url: NotRequired[TrackingUrl]
+    labels: NotRequired[Labels]
     connote: Number | None
     status: Status
     status_name: Text
     version: Annotated[int, Field(ge=1, description="Of the newest status change that is in it.")]
     complete: bool
+    closed: NotRequired[Annotated[Closed | None, Field(description="Null: it is open.")]]
     timeline: Annotated[
         list[TimelineStep],
         Field(

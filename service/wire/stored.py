@@ -5,7 +5,7 @@ The form is compact and private to the service; `decode_state(encode_state(s), .
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -17,9 +17,9 @@ from pydantic_core import from_json
 
 from service.domain.changes import Change
 from service.domain.events import Attributes, Effect, Event, Sense
-from service.domain.evidence import Evidence, Sighting, in_rank_order
+from service.domain.evidence import Closing, Evidence, Sighting, in_rank_order
 from service.domain.journey import Entry, State
-from service.domain.milestones import Kind, Milestone, Reason, Verdict
+from service.domain.milestones import BESIDE, Kind, Milestone, Reason, Verdict
 from service.domain.rules import EARLIEST
 from service.domain.timeline import decide
 from service.wire.carriers import CarrierTables
@@ -33,9 +33,12 @@ from service.wire.models import (
     HUB_EXPORTED,
     HUB_PROCESSED,
     HUB_REJECTED,
+    RETURN_CLOSED,
     RETURN_CREATED,
+    RETURN_REOPENED,
 )
 from service.wire.record import Record
+from service.wire.rows.claimed import LABEL_CLAIMED, label_of, window_of
 from service.wire.rows.reconciled import RECONCILED, of_event
 from service.wire.rows.unheard import UNHEARD
 
@@ -79,6 +82,8 @@ class _Stored(Struct, omit_defaults=True, frozen=True, gc=False):
     r: int = EARLIEST  # the rules by which it came to be so
     f: int = 0  # flags
     t: int = 0  # when a carrier had it under way last
+    n: Sequence[tuple[str, str]] = ()  # labels beside the first
+    z: Closing | None = None  # what was said last of its end
 
 
 _decode: Final = Decoder(_Stored).decode
@@ -89,7 +94,7 @@ def encode_state(state: State) -> bytes:
     evidence, voided = state.evidence, state.voided
     keys = sorted(key.hex() for key in voided) if voided else ()
     m, a, c, f, t = evidence.earliest, evidence.attributes, evidence.connote, evidence.flags, evidence.moved
-    return _encode(_Stored(m, a, c, {}, keys, state.rules, f, t))
+    return _encode(_Stored(m, a, c, {}, keys, state.rules, f, t, evidence.labels, evidence.closing))
 
 
 def decode_state(document: str | dict[str, Any], seq: int, version: int, seen: bytes) -> State:
@@ -98,7 +103,8 @@ def decode_state(document: str | dict[str, Any], seq: int, version: int, seen: b
     earliest = stored.m
     if stored.c is not None and stored.c in stored.d:
         earliest = {**earliest, Milestone.RDBTC: stored.d[stored.c]}
-    evidence = Evidence(in_rank_order(earliest), stored.a, stored.c, stored.f, stored.t)
+    labels = tuple(stored.n) if stored.n else ()
+    evidence = Evidence(in_rank_order(earliest), stored.a, stored.c, stored.f, stored.t, labels, stored.z)
     voided = frozenset(map(bytes.fromhex, stored.v))
     return State(seq, version, evidence, seen, voided, decide(evidence), stored.r)
 
@@ -126,7 +132,7 @@ def decode_changes(document: Sequence[Sequence[Any]] | None, state: State, cause
         else:
             sighting = state.timeline.counts[milestone]
             at, location, why = sighting.at, sighting.location, (sighting.source, sighting.id)
-            why = cause if kind == Kind.DETAILED else why
+            why = cause if kind in BESIDE else why
         changes.append(
             Change(
                 version,
@@ -155,6 +161,16 @@ def decode_moves(document: Sequence[str] | None) -> tuple[list[Reason], list[Rea
     moves = document or ()
     raised = [Reason(each[1:]) for each in moves if each.startswith("+")]
     return raised, [Reason(each[1:]) for each in moves if each.startswith("-")]
+
+
+_BESIDE: Final[Mapping[str, Callable[[str, str, int, dict[str, Any]], Event]]] = {
+    RETURN_CLOSED: lambda source, id_, at, data: Event(source, id_, at, Sense.CLOSES, because=data["reason"]),
+    RETURN_REOPENED: lambda source, id_, at, _: Event(source, id_, at, Sense.REOPENS),
+    LABEL_CLAIMED: lambda source, id_, at, data: Event(
+        source, id_, at, Sense.INFORMS, label=label_of(data), window=window_of(data)
+    ),
+}
+"""Events of these types assert nothing; what they say stands in `data`."""
 
 
 def stored_event(
@@ -196,11 +212,14 @@ def _plain_event(
         return Event(source, event_id, at, Sense.RECONCILES, published=of_event(data))
     if event_type == UNHEARD:
         return Event(source, event_id, at, Sense.INFORMS, unheard=(data["source"], data["id"]))
+    if event_type in _BESIDE:
+        return _BESIDE[event_type](source, event_id, at, data)
+    label = label_of(data) if event_type == CARRIER_SCANNED else None
     if milestone is None:
         because = Reason(reason) if reason is not None and verdict == Verdict.UNMAPPED else None
         sense = Sense.INFORMS if because is None else Sense.UNMAPPED
         place = location_of(event_type, data)
-        return Event(source, event_id, at, sense, location=place, unmapped_because=because, effect=did)
+        return Event(source, event_id, at, sense, location=place, unmapped_because=because, effect=did, label=label)
     asserted = Milestone(milestone)
     attributes = None
     if asserted is Milestone.RC:
@@ -215,6 +234,7 @@ def _plain_event(
         attributes=attributes,
         connote=data.get("connote") if asserted in (Milestone.RE, Milestone.RDBTC) else None,
         effect=did,
+        label=label,
     )
 
 

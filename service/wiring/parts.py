@@ -25,7 +25,7 @@ def carrier_tables(settings: Settings) -> CarrierTables:
 
 def rules(settings: Settings) -> Rules:
     """What operators set of the rules by which returns are decided."""
-    found = Rules(settings.connote_days)
+    found = Rules(settings.connote_days, settings.label_lead_hours, settings.label_reuse_days)
     return DEFAULT if found == DEFAULT else found
 
 

@@ -34,6 +34,7 @@ from service.adapters.printing.label import TypstPrinting
 from service.application.access.bounds import UNBOUND, Everything
 from service.application.access.sessions import SessionLimits
 from service.application.commands.accepting import Accepting
+from service.application.commands.closing import Closing
 from service.application.commands.creation import Creating
 from service.application.commands.labelling import Labelling
 from service.application.commands.portal import Portals
@@ -163,14 +164,14 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
             PostgresAudit(pool),
             settings.stuck_hours,
             feeding=feeds.feeding(settings, understood, scans, Speaking(subjects)),
-            portals=_portals(settings, creating, voiding, pool, ranges),
+            portals=_portals(settings, creating, Closing(understood, returns, onto(returns)), pool, ranges),
             public_url=settings.public_url,
             labelling=Labelling(TypstPrinting(), tables.name_of, settings.public_url),
         )
 
 
 def _portals(
-    settings: Settings, creating: Creating, voiding: Voiding, pool: Pool, ranges: NumberRanges
+    settings: Settings, creating: Creating, closing_: Closing, pool: Pool, ranges: NumberRanges
 ) -> Portals | None:
     """The way in of consumers; None where no retailer has one. Raises SettingsError."""
     if settings.portal_file is None:
@@ -181,7 +182,7 @@ def _portals(
         document = find_return(reading, UNBOUND, return_id)
         return None if document is None else document["status"]
 
-    return Portals(load_portals(Path(settings.portal_file), ranges), creating, voiding, status_of)
+    return Portals(load_portals(Path(settings.portal_file), ranges), creating, closing_, status_of)
 
 
 @contextmanager

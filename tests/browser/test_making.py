@@ -98,7 +98,7 @@ def test_a_return_is_cancelled_and_a_link_of_nobody_is_refused(site: Site, visit
     return_id = make(page)
 
     page.get_by_role("button", name="Cancel this return").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("You have asked to cancel this return")
+    expect(page.get_by_role("heading", level=1)).to_have_text("This return is cancelled")
     expect(page.locator("main")).to_contain_text(return_id)
     page.goto(link("A-2") + "0")
     expect(page.get_by_role("heading", level=1)).to_have_text("This link does not work")

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from service.application.label_ports import Claimed, KeptClaim, ScanPlace
 from service.application.ports import (
     Arrival,
     Bounds,
@@ -32,6 +33,7 @@ from service.application.ports import (
 )
 from service.domain.events import Event
 from service.domain.journey import State
+from service.domain.labels import Label, Window
 from service.domain.rules import DEFAULT
 from service.errors import BrokenSource, ChangedTopics, LostPartition, RejectedValue
 from service.runtime.lifecycle import Stop
@@ -255,6 +257,7 @@ class Tables:
     letters: list[DeadLetter] = field(default_factory=list)
     batches: int = 0
     swept: int = 0
+    claims: dict[tuple[Label, int], Claimed] = field(default_factory=dict)
 
     def stored(self, partition: Partition) -> Stored:
         return Stored(self.offsets[partition], *self.bound.get(partition, (None, -1)))
@@ -379,6 +382,34 @@ class MemoryTransaction:
 
     def claim_labels(self, claims: Mapping[str, int]) -> dict[str, int]:
         return {name: self.tables.labels.setdefault(name, return_no) for name, return_no in claims.items()}
+
+    def join_claims(self, claims: Mapping[tuple[Label, int], Claimed]) -> None:
+        self.tables.claims |= claims
+
+    def set_claims(self, claims: Mapping[tuple[Label, int], Claimed]) -> None:
+        self.tables.claims |= claims
+
+    def touched_labels(self, batches: Sequence[str]) -> list[Label]:
+        del batches
+        return []  # windows are looked at on the real server, and in the world
+
+    def claims(self, label: Label, batches: Sequence[str]) -> list[KeptClaim]:
+        raise NotImplementedError
+
+    def tell(self, label: Label, windows: Mapping[int, Window]) -> None:
+        raise NotImplementedError
+
+    def waiting_scans(self, label: Label, limit: int) -> list[Arrival]:
+        raise NotImplementedError
+
+    def unpark(self, label: Label, arrivals: Sequence[Arrival]) -> None:
+        raise NotImplementedError
+
+    def scan_places(self, return_no: int, label: Label, since: int, until: int) -> Iterator[ScanPlace]:
+        raise NotImplementedError
+
+    def scans_at(self, label: Label, places: Sequence[ScanPlace]) -> list[Arrival]:
+        raise NotImplementedError
 
     def take_turn(self) -> None:
         """One worker at a time, always."""

@@ -12,9 +12,12 @@ from typing import NamedTuple
 
 from service.domain.events import Event
 
+Label = tuple[str, str]
+
 RISING = ("RC", "RT", "RDTPF", "DS", "RP", "RE", "RDBTC")
 DAY = 24 * 3600 * 1_000_000  # microseconds
 CONNOTE_DAYS = 120
+REUSE_DAYS = 30
 # What describes, of the members of an event's data, and is no fact.
 DESCRIBES = frozenset(
     {
@@ -32,6 +35,87 @@ class Truth(NamedTuple):
     complete: bool
     connote: str | None
     not_counting: dict[str, tuple[str, str]]  # by milestone that is asserted and does not count: verdict and reason
+    closed: tuple[int, str] | None = None  # when, and why
+    labels: tuple[Label, ...] = ()  # beside that of the earliest creation
+
+
+class Claim(NamedTuple):
+    """A return's claim on a label."""
+
+    at: int
+    return_no: int
+    retailer: str
+    closed_at: int | None = None
+
+
+def begins_anew(claim: Claim, later: Claim) -> bool:
+    """Whether a later claim is the end of an earlier one."""
+    if later == claim or (later.at, later.return_no) < (claim.at, claim.return_no):
+        return False
+    after_close = claim.closed_at is not None and later.at > claim.closed_at
+    return later.at > claim.at + REUSE_DAYS * DAY or after_close
+
+
+def is_in_window(at: int, claim: Claim, claims: Collection[Claim]) -> bool:
+    """Whether a time is from a day before the claim until a day before the first that begins the label anew."""
+    return at >= claim.at - DAY and all(at < each.at - DAY for each in claims if begins_anew(claim, each))
+
+
+def overlaps(claim: Claim, claims: Collection[Claim]) -> bool:
+    """Whether another return's window has a time in common: if so, the beginning of one of them is such a time."""
+    return any(
+        is_in_window(each.at - DAY, claim, claims) and is_in_window(each.at - DAY, other, claims)
+        for other in claims
+        if other != claim
+        for each in (claim, other)
+    )
+
+
+def concerns(at: int, claims: Collection[Claim]) -> tuple[set[int], bool]:
+    """The returns that a scan of a label concerns, and whether it is from before the label was theirs."""
+    if not claims:
+        return set(), False
+    within = sorted((each.at, each.return_no, each) for each in claims if is_in_window(at, each, claims))
+    if not within:
+        return {min(each[:2] for each in claims)[1]}, True
+    retailer = within[0][2].retailer
+    return {each.return_no for _, _, each in within if each.retailer == retailer}, False
+
+
+def claim_of(label: Label, events: Collection[Event]) -> Event | None:
+    """The earliest creation that names the label, of those that stand."""
+    return earliest(event for event in created(events) if label_of(event) == label)
+
+
+def created(events: Collection[Event]) -> list[Event]:
+    """The creations that stand."""
+    return [event for event in events if event.milestone == "RC" and not is_voided(event, events)]
+
+
+def label_of(creation: Event) -> Label:
+    """What a creation names."""
+    assert creation.attributes is not None
+    return (creation.attributes.carrier, creation.attributes.tracking_number)
+
+
+def place_of(scan: Event, events: Collection[Event]) -> str:
+    """Whether the scan is `in` the return's window of its label, `before` it, or `out` of it.
+
+    What others' claims make of it is what the last word on it in the history says.
+    """
+    if scan.label is None or scan.window is not None:
+        return "in"
+    said = [event.window for event in events if event.window is not None and event.label == scan.label]
+    claim = claim_of(scan.label, events)
+    if claim is None:  # nobody who stands by it names it
+        return "out"
+    if scan.at < claim.at - DAY:
+        if said and not said[-1].is_first:
+            return "out"
+        return "in" if scan.sense == "unmapped" else "before"
+    if said and (scan.at >= said[-1].end or any(since <= scan.at < until for since, until in said[-1].gaps)):
+        return "out"
+    return "in"
 
 
 def void_targets(events: Iterable[Event]) -> set[tuple[str, str]]:
@@ -56,8 +140,12 @@ def contradict(creations: Iterable[Event]) -> bool:
 
 
 def valid(events: Collection[Event]) -> list[Event]:
-    """The events that assert a milestone and were no mistake."""
-    return [event for event in events if event.sense == "asserts" and not is_voided(event, events)]
+    """The events that assert a milestone, were no mistake, and are the return's."""
+    return [
+        event
+        for event in events
+        if event.sense == "asserts" and not is_voided(event, events) and place_of(event, events) == "in"
+    ]
 
 
 def earliest(events: Iterable[Event]) -> Event | None:
@@ -91,7 +179,10 @@ def is_returned_to_sender(scan: Event, events: Collection[Event]) -> bool:
     telling = [
         event
         for event in events
-        if event.effect in ("collected", "returning") and not is_voided(event, events) and order(event) < order(scan)
+        if event.effect in ("collected", "returning")
+        and not is_voided(event, events)
+        and place_of(event, events) == "in"
+        and order(event) < order(scan)
     ]
     return bool(telling) and max(telling, key=order).effect == "returning"
 
@@ -102,8 +193,39 @@ def order(event: Event) -> tuple[object, ...]:
     return (event.at, event.source, event.id, -place, event.words.type, event.words.data)
 
 
-def truth(events: Collection[Event]) -> Truth:  # noqa: PLR0912 -- the rules in the order they are told
-    """Which milestones count, and what follows."""
+def truth(events: Collection[Event]) -> Truth:
+    """Which milestones count, what follows, and what stands beside them."""
+    found = milestones(events)
+    if found.status is None:
+        return found
+    closing = last_closing(events)
+    closed = None
+    if closing is not None and closing.sense == "closes" and not went_on(closing, found):
+        closed = (closing.at, closing.because or "")
+    first = found.counts["RC"]
+    named = {label_of(event) for event in created(events)} - {label_of(first)}
+
+    def claimed(label: Label) -> tuple[tuple[object, ...], Label]:
+        claim = claim_of(label, events)
+        assert claim is not None
+        return order(claim), label
+
+    return found._replace(closed=closed, labels=tuple(sorted(named, key=claimed)))
+
+
+def last_closing(events: Collection[Event]) -> Event | None:
+    """The last word on the return's end."""
+    said = [event for event in events if event.sense in ("closes", "reopens") and not is_voided(event, events)]
+    return max(said, key=order, default=None)
+
+
+def went_on(closing: Event, found: Truth) -> bool:
+    """Whether something that counts is later."""
+    return any(event.at > closing.at for event in found.counts.values())
+
+
+def milestones(events: Collection[Event]) -> Truth:  # noqa: PLR0912 -- the rules in the order they are told
+    """Which milestones count."""
     asserted: dict[str, Event] = {}
     for code in (*RISING[:-1], "RR"):
         first = earliest(
@@ -182,10 +304,13 @@ def move(before: Truth, after: Truth) -> list[tuple[str, str]]:
             moved = told_status(standing) != status
             status = told_status(standing)
             told.append(("reached" if moved else "backfilled", code))
+    if before.closed != after.closed:
+        return [*told, ("reopened" if after.closed is None else "closed", after.status or "")]
     if told or "RC" not in after.counts:
         return told
     is_known_otherwise = before.counts["RC"].attributes != after.counts["RC"].attributes
-    if is_known_otherwise or ("RE" in after.counts and before.connote != after.connote):
+    is_exported_otherwise = "RE" in after.counts and before.connote != after.connote
+    if is_known_otherwise or is_exported_otherwise or before.labels != after.labels:
         return [("detailed", after.status or "")]
     return []
 
@@ -211,9 +336,13 @@ def verdict(event: Event, before: Collection[Event], after: Collection[Event]) -
         return ("informational", None)
     if is_voided(event, after):
         return ("refused", "voided")
+    if event.window is not None:
+        return ("informational", "label_claimed")
     if event.sense == "unmapped":
         return ("unmapped", event.unmapped_because)
-    if event.sense == "informs":
+    if place_of(event, after) == "before":
+        return ("refused", "before_label")
+    if event.sense in ("informs", "closes", "reopens") or place_of(event, after) == "out":
         return ("informational", None)
     assert event.milestone is not None
     then, now = truth(before), truth(after)
@@ -258,7 +387,7 @@ def exceptions(events: Collection[Event]) -> set[str]:
         return set()
     found = set[str]()
     for event in events:
-        if is_voided(event, events):
+        if is_voided(event, events) or event.window is not None or place_of(event, events) == "out":
             continue
         reason = verdict(event, [each for each in events if each is not event], events)[1]
         if reason is not None:
@@ -271,17 +400,26 @@ def exceptions(events: Collection[Event]) -> set[str]:
         moving = [
             event
             for event in events
-            if (event.milestone == "RT" or event.effect == "returning") and not is_voided(event, events)
+            if (event.milestone == "RT" or event.effect == "returning")
+            and not is_voided(event, events)
+            and place_of(event, events) == "in"
         ]
         if any(event.at > now.counts["RDTPF"].at for event in moving):
             found.add("returning_after_delivered")
+    said = {event.label: event for event in events if event.window is not None}
+    claimed = {label_of(event) for event in created(events)}
+    if any(event.window and event.window.is_shared for label, event in said.items() if label in claimed):
+        found.add("tracking_number_in_use")
+    closing = last_closing(events)
+    if closing is not None and closing.sense == "closes" and went_on(closing, now):
+        found.add("events_after_closed")
     return found
 
 
 def of_names(events: Collection[Event]) -> set[str]:
     """What is to be seen of names, creations, clocks, and of voids an hour after they came."""
     found, facts = set[str](), dict[tuple[str, str], set[str]]()
-    standing = [event for event in events if not is_voided(event, events)]
+    standing = [event for event in events if not is_voided(event, events) and place_of(event, events) != "out"]
     for event in standing:
         facts.setdefault((event.source, event.id), set()).add(fact(event))
         if event.is_ahead:

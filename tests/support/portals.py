@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from service.application.commands.closing import Closing
 from service.application.commands.portal import Portals
-from service.application.commands.voiding import Voiding
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser
 from service.wire.omnireturns.links import sign
@@ -42,8 +42,8 @@ class Consumers:
     """The use case, and what it did."""
 
     def __init__(self) -> None:
-        self.world, self.voids, self.status = World(RANGES), list[bytes](), dict[str, str]()
+        self.world, self.closed, self.status = World(RANGES), list[bytes](), dict[str, str]()
         parser = Parser(CarrierTables.load())
-        voiding = Voiding(parser, "hub-events", lambda _, event: self.voids.append(event), lambda: NOW)
+        closing = Closing(parser, "returns", lambda _, event: self.closed.append(event), lambda: NOW)
         portals = parse_portals(FILE, "", RANGES)
-        self.portals = Portals(portals, self.world.creating, voiding, self.status.get, lambda: NOW)
+        self.portals = Portals(portals, self.world.creating, closing, self.status.get, lambda: NOW)

@@ -8,11 +8,25 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from service.domain.events import Effect, Event, Sense
+from service.domain.labels import FOREVER, Window
 from service.domain.milestones import Milestone
-from tests.support.oracle import CONNOTE_DAYS, DAY, exceptions, truth
+from tests.support.oracle import (
+    CONNOTE_DAYS,
+    DAY,
+    Claim,
+    claim_of,
+    concerns,
+    exceptions,
+    label_of,
+    last_closing,
+    overlaps,
+    place_of,
+    truth,
+)
 from tests.world.kafka import Kafka, visible
 from tests.world.postgres import Row, Server, Tx
 from tests.world.scheduler import Scheduler, WorldError
@@ -21,6 +35,7 @@ from tests.world.workload import LATER_CODE, Said
 _KEEPS_BATCH: Final = (
     "returns",
     "labels",
+    "label_claims",
     "history",
     "connote_members",
     "connote_deliveries",
@@ -28,8 +43,8 @@ _KEEPS_BATCH: Final = (
     "dead_letters",
 )
 _ORDER: Final = ("RC", "RT", "RDTPF", "DS", "RP", "RE", "RDBTC", "RR")
-# Nobody is told yet that these are over.
-_FOR_GOOD: Final = {"tracking_number_in_use"}
+_BESIDE: Final = {"closed", "reopened", "detailed"}
+_CLAIMED: Final = "com.omnirps.label.claimed.v1"
 _YEAR_2000: Final = 946_684_800_000_000  # microseconds
 _FAR: Final = 100_000  # seconds; more than one jump of the clock
 Told = tuple[str, str, str, str | None, bool]
@@ -102,7 +117,7 @@ class Checks:
         version, seen, counts = 0, dict[bytes, Row](), set[str]()
         new = tx.written["history"]
         for row in rows:
-            name = self._meant(row).value
+            name = self._called(row)
             if name in seen:
                 again = seen[name]["verdict"] == "unmapped" and row["verdict"] != "unmapped"
                 must(again, f"{return_id}: {row['id']} is in its history twice")
@@ -113,7 +128,7 @@ class Checks:
             must(row["version"] == version, f"{return_id}: version {row['version']} after {version}")
             for place, change in enumerate(changes):
                 kind, milestone, *_ = change
-                if kind != "detailed":
+                if kind not in _BESIDE:
                     (counts.discard if kind == "revoked" else counts.add)(milestone)
                 self._world.saw(f"a change: {kind}")
                 if (return_no, row["seq"]) in new:
@@ -138,6 +153,8 @@ class Checks:
 
     def event(self, row: Row) -> Event:
         """What the row's message means."""
+        if row["type"] == _CLAIMED:
+            return window_of(row)
         event = self._meant(row).event
         assert event is not None
         if event.is_ahead and self._world.skew > _FAR:  # whose clock had jumped when it came, nobody knows by now
@@ -154,8 +171,14 @@ class Checks:
         must(len(found) == 1, f"nobody said {row['id']}")
         return found[0]
 
+    def _called(self, row: Row) -> bytes:
+        """What tells the row's event from others."""
+        return row["id"].encode() if row["type"] == _CLAIMED else self._meant(row).value
+
     def _came_by(self, return_no: int, return_id: str, row: Row) -> None:
         """The row's event concerns the return, and stood where it says."""
+        if row["type"] == _CLAIMED:
+            return
         said = self._meant(row)
         tables = self._server.tables
         if said.kind == "return":
@@ -164,6 +187,7 @@ class Checks:
             carrier, number = said.subject.split("/", 1)
             owner = tables["labels"].get((carrier, number))
             belongs = owner is not None and owner["return_no"] == return_no
+            belongs = belongs or (carrier, number, return_no) in tables["label_claims"]
         else:
             belongs = (said.subject, return_no) in tables["connote_members"]
         must(belongs, f"{return_id}: {said} is none of its events")
@@ -225,9 +249,9 @@ class Checks:
     def ingested(self) -> None:
         """Whatever can be read of the inputs is in the journal, and nothing waits that could be placed."""
         tables = self._server.tables
-        rows = {self._meant(row).value for row in tables["history"].values()}
+        rows = {self._called(row) for row in tables["history"].values()}
         kept = {self._meant(row).value for table in ("parked", "connote_deliveries") for row in tables[table].values()}
-        by_place = {(row["return_no"], self._meant(row).value) for row in tables["history"].values()}
+        by_place = {(row["return_no"], self._called(row)) for row in tables["history"].values()}
         letters = {
             (key[0], key[1] and key[1].bytes, *key[2:4], key[5]): row for key, row in tables["dead_letters"].items()
         }
@@ -247,6 +271,10 @@ class Checks:
         for row in tables["parked"].values():
             key = row["subject"] if row["kind"] == "return" else tuple(row["subject"].split("/", 1))
             owner = tables["returns" if row["kind"] == "return" else "labels"].get(key)
+            if owner is not None and row["kind"] == "label" and isinstance(key, tuple):
+                claims = {at[2]: claim for at, claim in tables["label_claims"].items() if at[:2] == key}
+                if all(claim["is_void"] for claim in claims.values()) and owner["return_no"] in claims:
+                    continue
             must(owner is None, f"{row['id']} is parked, and its {row['kind']} {row['subject']} is known: stranded")
         for connote, return_no in tables["connote_members"]:
             for (delivered, *_), row in tables["connote_deliveries"].items():
@@ -257,12 +285,53 @@ class Checks:
     def _concerns(self, delivery: Said, connote: str, return_no: int) -> bool:
         """Whether it is no later than 120 days after an export of the return under its connote."""
         rows = (row for key, row in self._server.tables["history"].items() if key[0] == return_no)
-        events = [self._meant(row).event for row in rows]
+        events = [self._meant(row).event for row in rows if row["type"] != _CLAIMED]
         exported = [
             each.at for each in events if each is not None and each.milestone == "RE" and each.connote == connote
         ]
         assert delivery.event is not None
         return any(delivery.event.at <= at + CONNOTE_DAYS * DAY for at in exported)
+
+    def is_shared_out(self) -> None:
+        """Each scan is in the histories of the returns that it concerns, by all claims of its label, and says so there."""
+        tables = self._server.tables
+        events = dict[int, list[Event]]()
+        for (return_no, _), row in sorted(tables["history"].items()):
+            events.setdefault(return_no, []).append(self.event(row))
+        claims = dict[tuple[str, str], list[Claim]]()
+        for return_no, own in events.items():
+            for label in {label_of(event) for event in own if event.milestone == "RC"}:
+                first = claim_of(label, own)
+                if first is None:  # whose creation is void claims nothing by it
+                    claims.setdefault(label, [])
+                    continue
+                assert first.attributes is not None
+                closing = last_closing(own)
+                closed_at = closing.at if closing is not None and closing.sense == "closes" else None
+                claims.setdefault(label, []).append(Claim(first.at, return_no, first.attributes.retailer, closed_at))
+        scans = {
+            _told_by(event): event
+            for own in events.values()
+            for event in own
+            if event.label is not None and event.window is None
+        }
+        for scan in scans.values():
+            assert scan.label is not None
+            theirs, is_before = concerns(scan.at, claims[scan.label])
+            for claim in claims[scan.label]:
+                own = events[claim.return_no]
+                here = next((each for each in own if _told_by(each) == _told_by(scan)), None)
+                is_its = claim.return_no in theirs
+                must(here is not None or not is_its, f"{scan.id} is not in the history of return {claim.return_no}")
+                if here is not None:
+                    place = place_of(here, own)
+                    expected = "out" if not is_its else "before" if is_before and here.sense != "unmapped" else "in"
+                    must(place == expected, f"{scan.id} is {place} of return {claim.return_no}, not {expected}")
+        for label, among in claims.items():
+            for claim in among:
+                said = [each.window for each in events[claim.return_no] if each.window and each.label == label]
+                is_told = bool(said) and said[-1].is_shared
+                must(is_told == overlaps(claim, among), f"return {claim.return_no} is told wrong who shares {label}")
 
     def is_published(self) -> None:
         """All that the journal says stands in the topics, and nothing else where it never lost anything."""
@@ -287,21 +356,19 @@ class Checks:
         tables = self._server.tables
         for return_id, owner in tables["returns"].items():
             rows = {
-                self._meant(row).value: row
-                for key, row in sorted(tables["history"].items())
-                if key[0] == owner["return_no"]
+                self._called(row): row for key, row in sorted(tables["history"].items()) if key[0] == owner["return_no"]
             }
             expected = truth([self.event(row) for row in rows.values()])
             held = set[str]()
             status = None
             for version in range(1, self._version.get(return_id, 0) + 1):
                 kind, milestone, status, *_ = self.published[return_id, version]
-                if kind != "detailed":
+                if kind not in _BESIDE:
                     (held.discard if kind == "revoked" else held.add)(milestone)
             must(held == expected.counts.keys(), f"{return_id}: subscribers hold {sorted(held)}")
             must(status == expected.status, f"{return_id}: subscribers hold {status}, not {expected.status}")
             given = exceptions([self.event(row) for row in rows.values()])
-            open_ = self._open.get(return_id, set()) - _FOR_GOOD
+            open_ = self._open.get(return_id, set())
             must(open_ == given, f"{return_id}: subscribers hold {sorted(open_)} open, not {sorted(given)}")
 
 
@@ -312,6 +379,26 @@ def _says(said: Said, row: Row) -> bool:
     since = _YEAR_2000 if isinstance(row["data"], bytes) else 0
     what = envelope["type"], envelope["data"], said.event.at
     return what == (row["type"], json.loads(row["data"]), row["occurred_at"] + since)
+
+
+def _told_by(event: Event) -> tuple[object, ...]:
+    """What tells it from others."""
+    return (event.source, event.id, event.at, event.words)
+
+
+def window_of(row: Row) -> Event:
+    """What a row says of the window of a label."""
+    data = json.loads(row["data"])
+
+    def at(text: str | None) -> int:
+        if text is None:
+            return FOREVER
+        return (datetime.fromisoformat(text) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+    gaps = tuple((at(since), at(until)) for since, until in data["except"])
+    window = Window(at(data["until"]), gaps, data["shared"], data["first"])
+    label = data["carrier"], data["tracking_number"]
+    return Event(row["source"], row["id"], 0, Sense.INFORMS, label=label, window=window)
 
 
 def order_of(milestone: str) -> int:

@@ -18,7 +18,8 @@ from service.adapters.postgres.journal.histories import open_histories
 from service.adapters.postgres.journal.journal import PostgresJournal
 from service.adapters.postgres.journal.letters import MendingJournal
 from service.adapters.postgres.journal.search import PostgresSearch
-from service.application.journal.ingest import Placed, decide, decode, take_in, write
+from service.application.journal.appending import Placed, decide
+from service.application.journal.ingest import decode, take_in, write
 from service.application.journal.project import advance
 from service.application.journal.remap import Order, remap
 from service.application.journal.replay import Selection

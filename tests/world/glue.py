@@ -173,7 +173,7 @@ _TYPES: Final = dict(
     zip(
         INPUTS,
         (
-            {"com.omnirps.return.created.v1"},
+            {f"com.omnirps.return.{name}.v1" for name in ("created", "closed", "reopened")},
             {"com.omnirps.carrier.scanned.v1"},
             _HUB,
             {"com.omnirps.connote.delivered.v1"},

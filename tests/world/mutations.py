@@ -13,7 +13,7 @@ from unittest.mock import patch
 from service.adapters.kafka.publishing.sink import KafkaSink
 from service.adapters.postgres.journal.journal import PostgresJournal
 from service.adapters.postgres.journal.transaction import PostgresTransaction
-from service.application.journal import ingest, sweep
+from service.application.journal import appending, ingest, sweep
 from service.application.ports import Stored
 from service.runtime import relay
 from service.runtime.ingest import assignment, custody, progress, taking_up
@@ -101,7 +101,11 @@ def _rewritten(owner: Any, name: str, *changes: tuple[str, str]) -> Any:
 
 
 def _no_reading_again() -> list[Any]:
-    return [_rewritten(ingest, "append", ("decide(tx, placed, tx.load(lost))", "decide(tx, placed, states)"))]
+    return [
+        _rewritten(
+            appending, "append", ("_decide_and_join(tx, placed, tx.load(lost))", "_decide_and_join(tx, placed, states)")
+        )
+    ]
 
 
 def _cached_after_a_collision() -> list[Any]:
@@ -154,8 +158,8 @@ def _position_apart() -> list[Any]:
 
 def _cursor_before_placing() -> list[Any]:
     apart = (
-        "placed = [",
-        "if swept.upto is not None:\n            tx.end_sweep(swept.upto)\n    with journal.transaction() as tx:\n        placed = [",
+        "spread = ",
+        "if swept.upto is not None:\n            tx.end_sweep(swept.upto)\n    with journal.transaction() as tx:\n        spread = ",
     )
     return [_rewritten(sweep, "sweep", apart)]
 

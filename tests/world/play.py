@@ -311,6 +311,7 @@ class _Play:
             self._drained(hands, "project", lambda stop: hands.projector(stop).run(drain=True))
         self.checks.look()
         if not is_refused:
+            self.checks.is_shared_out()
             self.checks.is_published()
             if not self.server.losses:
                 self.checks.is_told_right()

@@ -25,6 +25,7 @@ from tests.world.scheduler import Killed, Scheduler, WorldError
 TABLES: Final = (
     "returns",  # by return_id
     "labels",  # by carrier, tracking_number
+    "label_claims",  # by carrier, tracking_number, return_no
     "history",  # by return_no, seq
     "connote_members",  # by connote, return_no
     "connote_deliveries",  # by connote, source, id, words

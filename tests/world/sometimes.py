@@ -11,7 +11,10 @@ SOMETIMES: Final = frozenset(
         "a deadlock",
         "a label was claimed by another return",
         "a lock time-out",
+        "a claim moved",
         "a return was decided anew",
+        "a scan went to another return too",
+        "a window moved",
         "a transaction waited for another",
         "an offset had moved while a transaction waited for it",
         "another projector was at work",
@@ -53,18 +56,23 @@ SOMETIMES: Final = frozenset(
         "a return was exported again under its connote",
         "raised already_exported",
         "raised already_rejected",
+        "raised events_after_closed",
         "raised other_connote",
         "raised id_reused",
         "raised creation_conflict",
         "raised clock_ahead",
         "settled creation_conflict",
+        "raised tracking_number_in_use",
         "raised returning_after_delivered",
         "settled awaiting_processed",
         "settled before_export",
         "settled returned_to_sender",
         "buried",
         "parked",
-        *(f"a change: {kind}" for kind in ("reached", "backfilled", "retimed", "revoked", "detailed")),
+        *(
+            f"a change: {kind}"
+            for kind in ("reached", "backfilled", "retimed", "revoked", "closed", "reopened", "detailed")
+        ),
         *(
             f"verdict {verdict}"
             for verdict in ("advanced", "backfilled", "repeated", "informational", "held", "refused", "unmapped")
@@ -80,7 +88,8 @@ SOMETIMES: Final = frozenset(
                 "before_export",
                 "returned_to_sender",
                 "route_ends_at_first_mile",
-                "tracking_number_in_use",
+                "before_label",
+                "label_claimed",
                 "unknown_code",
                 "voided",
             )

@@ -16,8 +16,11 @@ from service.wire.stored import from_micros, to_micros
 from tests.world.postgres import ModelConnection, Row, Tx
 
 _PG_EPOCH: Final = 946_684_800_000_000
-_FILES: Final = ("journal.sql", "batch_log.sql", "search.sql", "letters.sql", "verify.sql", "fuses.sql", "unheard.sql")
-_LISTED: Final = ("journal.sql", "batch_log.sql", "letters.sql")
+_FILES: Final = (
+    *("journal.sql", "labels.sql", "batch_log.sql", "search.sql", "letters.sql", "verify.sql", "fuses.sql"),
+    "unheard.sql",
+)
+_LISTED: Final = ("journal.sql", "labels.sql", "batch_log.sql", "letters.sql")
 _TEXTS: Final = {file: load_queries(file, LISTS) if file in _LISTED else load_queries(file) for file in _FILES}
 _COLUMNS: Final = re.compile(r"AS new \(([^)]*)\)", re.DOTALL)
 _COPIED: Final = re.compile(r"COPY (\w+) \(([^)]*)\)", re.DOTALL)
@@ -377,10 +380,13 @@ def _unpark(tx: Tx, params: Any) -> Iterator[Any]:
     for key, row in tx.rows("returns"):
         if row["batch_id"] in created_by:
             found.add(("return", key, row["return_no"]))
+    claimed = {key[:2] for key, _ in tx.rows("label_claims")}
     for (carrier, number), row in tx.rows("labels"):
-        if row["batch_id"] in claimed_by:
+        if row["batch_id"] in claimed_by and (carrier, number) not in claimed:
             found.add(("label", f"{carrier}/{number}", row["return_no"]))
     for (kind, subject, *_), row in parked.items():
+        if kind == "label" and tuple(subject.split("/", 1)) in claimed:
+            continue
         if row["batch_id"] in parked_by and (owner := _owner(tx, kind, subject)) is not None:
             found.add((kind, subject, owner))
     chosen = [
@@ -443,7 +449,8 @@ def _is_delivered(tx: Tx, return_no: int, source: str, id_: str, words: bytes) -
 
 
 def _concerns(delivery: Row, member: Row, days: int) -> bool:
-    return bool(delivery["occurred_at"] - days * 86_400_000_000 <= member["exported_at"])
+    is_void = delivery["type"] == "com.omnirps.event.voided.v1"
+    return bool(is_void or delivery["occurred_at"] - days * 86_400_000_000 <= member["exported_at"])
 
 
 @_does("journal.sql", "undelivered")
@@ -475,6 +482,140 @@ def _end_sweep(tx: Tx, params: Any) -> Iterable[Any]:
 def _extend(tx: Tx, params: Any) -> Iterable[Any]:
     del tx, params
     return ()
+
+
+# labels.sql
+
+
+@_does("labels.sql", "join_claims", writes=True)
+def _join_claims(tx: Tx, params: Any) -> Iterable[Any]:
+    *columns, batch_id = params
+    for carrier, number, return_no, at, retailer, closed_at, is_void in sorted(
+        zip(*columns, strict=True), key=lambda row: row[:3]
+    ):
+        key, batch = (carrier, number, return_no), int(batch_id)
+        row = {
+            "batch_id": batch,
+            "made_in": batch,
+            "at": at,
+            "retailer": retailer,
+            "closed_at": closed_at,
+            "told": None,
+            "is_void": is_void,
+        }
+        if tx.insert("label_claims", key, row):
+            continue
+        known = tx.get("label_claims", key)
+        assert known is not None
+        if at < known["at"] or closed_at != known["closed_at"]:
+            tx.server.world.saw("a claim moved")
+            earlier = {"at": at, "retailer": retailer} if at < known["at"] else {}
+            tx.update("label_claims", key, known | earlier | {"batch_id": batch, "closed_at": closed_at})
+    return ()
+
+
+@_does("labels.sql", "set_claims", writes=True)
+def _set_claims(tx: Tx, params: Any) -> Iterable[Any]:
+    *columns, batch_id = params
+    for carrier, number, return_no, at, retailer, closed_at, is_void in sorted(
+        zip(*columns, strict=True), key=lambda row: row[:3]
+    ):
+        key, batch = (carrier, number, return_no), int(batch_id)
+        now = {"at": at, "retailer": retailer, "closed_at": closed_at, "is_void": is_void}
+        if tx.insert("label_claims", key, {"batch_id": batch, "made_in": batch, "told": None, **now}):
+            continue
+        known = tx.get("label_claims", key)
+        assert known is not None
+        if any(known[name] != value for name, value in now.items()):
+            tx.server.world.saw("a claim was void" if is_void else "a claim moved")
+            tx.update("label_claims", key, known | now | {"batch_id": batch})
+    return ()
+
+
+@_does("labels.sql", "touched_labels")
+def _touched_labels(tx: Tx, params: Any) -> list[Any]:
+    ids = set(map(int, params[0]))
+    claimed = {key[:2] for key, _ in tx.rows("label_claims")}
+    found = {key[:2] for key, row in tx.rows("label_claims") if row["batch_id"] in ids}
+    for (kind, subject, *_), row in tx.rows("parked"):
+        label = tuple(subject.split("/", 1))
+        if kind == "label" and row["batch_id"] in ids and label in claimed:
+            found.add(label)
+    return sorted(found)
+
+
+@_does("labels.sql", "claims")
+def _claims(tx: Tx, params: Any) -> list[Any]:
+    ids, _, carrier, number, limit = params
+    names, batches = return_ids(tx), set(map(int, ids))
+    rows = sorted((key[2], row) for key, row in tx.rows("label_claims") if key[:2] == (carrier, number))[:limit]
+    return sorted(
+        (
+            (
+                return_no,
+                from_micros(row["at"]),
+                row["retailer"],
+                None if row["closed_at"] is None else from_micros(row["closed_at"]),
+                None if row["told"] is None else from_json(row["told"]),
+                names[return_no],
+                row["batch_id"] in batches,
+                row["made_in"] in batches,
+                row["is_void"],
+            )
+            for return_no, row in rows
+        ),
+        key=lambda row: (row[1], row[0]),
+    )
+
+
+@_does("labels.sql", "tell", writes=True)
+def _tell(tx: Tx, params: Any) -> Iterable[Any]:
+    return_nos, told, *label = params
+    for return_no, text in zip(return_nos, told, strict=True):
+        key = (*label, return_no)
+        tx.lock("label_claims", key)
+        row = tx.get("label_claims", key)
+        assert row is not None
+        tx.server.world.saw("a window moved")
+        tx.update("label_claims", key, row | {"told": text})
+    return ()
+
+
+@_does("labels.sql", "waiting_scans")
+def _waiting_scans(tx: Tx, params: Any) -> list[Any]:
+    subject, limit = params
+    rows = sorted((key, row) for key, row in tx.rows("parked") if key[:2] == ("label", subject))
+    return [(row["kind"], row["subject"], *_event(row)) for _, row in rows[:limit]]
+
+
+@_does("labels.sql", "unpark_scans", writes=True)
+def _unpark_scans(tx: Tx, params: Any) -> Iterable[Any]:
+    sources, ids, words, subject = params
+    for named in zip(sources, ids, words, strict=True):
+        key = "label", subject, *named
+        tx.lock("parked", key)
+        if tx.get("parked", key) is not None:
+            tx.update("parked", key, None)
+    return ()
+
+
+@_does("labels.sql", "scan_places")
+def _scan_places(tx: Tx, params: Any) -> Iterator[Any]:
+    return_no, carrier, number = params
+    for row in history_of(tx, return_no):
+        data = from_json(row["data"])
+        if row["code"] is not None and (data.get("carrier"), data.get("tracking_number")) == (carrier, number):
+            yield row["seq"], row["source"], row["id"], _moment(row["occurred_at"]), row["key"]
+
+
+@_does("labels.sql", "scans_at")
+def _scans_at(tx: Tx, params: Any) -> Iterator[Any]:
+    return_nos, seqs, subject = params
+    for key in zip(return_nos, seqs, strict=True):
+        row = tx.get("history", key)
+        assert row is not None
+        tx.server.world.saw("a scan went to another return too")
+        yield "label", subject, *_event(row)
 
 
 # batch_log.sql
@@ -886,7 +1027,8 @@ def _begin(tx: Tx, params: Any) -> Iterator[Any]:
 
 _SEARCH_RETURN: Final = _names(
     "return_no, return_id, retailer, route, carrier, tracking_number, order_number, connote, hub, status, status_at, "
-    "status_recorded_at, version, complete, created_at, updated_at, seq, reached, exported_at"
+    "status_recorded_at, version, complete, created_at, updated_at, seq, reached, exported_at, "
+    "closed_at, closed_reason"
 )
 
 
@@ -1039,11 +1181,7 @@ def _resolve_untold(tx: Tx, params: Any) -> Iterable[Any]:
     again = [
         row
         for _, row in tx.rows("history")
-        if row["batch_id"] in ids
-        and (
-            (row["code"] is not None and row["verdict"] != "unmapped")
-            or (row["milestone"] == "RC" and row["reason"] is None and row["seq"] > 1)
-        )
+        if row["batch_id"] in ids and row["code"] is not None and row["verdict"] != "unmapped"
     ]
     for key, before in list(tx.rows("search_exceptions")):
         if before["resolved_at"] is not None:
@@ -1053,13 +1191,8 @@ def _resolve_untold(tx: Tx, params: Any) -> Iterable[Any]:
             for row in again
             if row["return_no"] == key[0]
             and row["seq"] > key[1]
-            and (
-                (
-                    before["verdict"] == "unmapped"
-                    and _told_of(before) == (*_told_of(row)[:3], _moment(row["occurred_at"]))
-                )
-                or (before["reason"] == "tracking_number_in_use" and row["milestone"] == "RC")
-            )
+            and before["verdict"] == "unmapped"
+            and _told_of(before) == (*_told_of(row)[:3], _moment(row["occurred_at"]))
         ]
         if over:
             tx.lock("search_exceptions", key)

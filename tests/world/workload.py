@@ -78,7 +78,9 @@ class Workload:
         connotes = [f"CN-{n:03}" for n in range(random.randint(1, 2))]
         labels = [f"TN-{n:03}" for n in range(4)]
         for number in range(random.randint(2, 4)):
-            made += self._return(f"R-{number:03}", labels[number % random.choice((4, 4, 3))], connotes)
+            # Now and then a label is used again, soon or much later, or by another retailer.
+            label = labels[number % random.choice((4, 4, 3, 2, 1))]
+            made += self._return(f"R-{number:03}", label, connotes, random.choice((0, 0, 0, 36, 80)))
         for connote in connotes:
             # Now and then it is an earlier consignment's, or one that comes much later.
             for days in random.choice(((6,), (6,), (), (0, 6), (6, 150), (0,), (0, 150))):
@@ -153,9 +155,10 @@ class Workload:
         event = replace(event, words=Words(type_, json.dumps(data, sort_keys=True).encode()))
         return Said(0, topic, subject.encode(), value, kind, subject, event, until_replay, is_refused)
 
-    def _return(self, return_id: str, label: str, connotes: list[str]) -> Iterator[Said]:
+    def _return(self, return_id: str, label: str, connotes: list[str], before: int) -> Iterator[Said]:
         random = self._random
-        at = (_START + random.randrange(0, 86_400 * 5)) * 1_000_000
+        at = (_START - 86_400 * before + random.randrange(0, 86_400 * 5)) * 1_000_000
+        retailer = random.choice(("acme", "acme", "acme", "zenith"))
         route = Route.OMNIRPS if random.random() < 0.85 else Route.FIRST_MILE_ONLY
         ids = iter(f"{return_id}-{n}" for n in range(100))
 
@@ -166,9 +169,9 @@ class Workload:
 
         for copies in range(random.choice((1, 1, 1, 2))):
             label_ = label if copies == 0 or random.random() < 0.7 else f"TN-9{return_id[-2:]}"
-            retailer, said_route = "acme", route
+            said_route = route
             if copies and self._odd.random() < 0.4:  # they contradict each other
-                retailer, said_route = self._odd.choice((("zenith", route), ("acme", self._odd.choice(tuple(Route)))))
+                retailer, said_route = self._odd.choice((("zenith", route), (retailer, self._odd.choice(tuple(Route)))))
             attributes = Attributes(retailer, said_route, "generic", label_)
             event = Event("/portal", next(ids), next_at(), Sense.ASSERTS, Milestone.RC, None, attributes)
             data = {
@@ -180,7 +183,13 @@ class Workload:
             }
             created = self._said(RETURNS, "return", return_id, "com.omnirps.return.created.v1", event, data)
             yield created
+        closings = random.choice((0, 0, 0, 0, 1, 2))
         for _ in range(random.choice((1, 2, 3, 5))):
+            if closings and random.random() < 0.4:
+                closings -= 1
+                yield self._closing(return_id, next(ids), next_at())
+            if random.random() < 0.05:  # of long before
+                yield self._scan(label, random.choice(tuple(_CODES)), next(ids), at - 86_400_000_000 * 60)
             code = random.choice((*_CODES, LATER_CODE)) if random.random() < 0.9 else "PREADVICE"
             yield self._scan(label, code, next(ids), next_at())
         hub = list[Said]()
@@ -203,13 +212,24 @@ class Workload:
             data = {"return_id": return_id, "source": target.name[0], "id": target.name[1], "by": "x", "reason": "y"}
             yield self._said(HUB, "return", return_id, "com.omnirps.event.voided.v1", event, data)
 
+    def _closing(self, return_id: str, id_: str, at: int) -> Said:
+        closes = self._random.random() < 0.75
+        data = {"return_id": return_id, "by": "x", "reason": "lost"}
+        if closes:
+            event = Event("/portal", id_, at, Sense.CLOSES, because="lost")
+        else:
+            event = Event("/portal", id_, at, Sense.REOPENS)
+        type_ = f"com.omnirps.return.{'closed' if closes else 'reopened'}.v1"
+        return self._said(RETURNS, "return", return_id, type_, event, data)
+
     def _scan(self, label: str, code: str, id_: str, at: int) -> Said:
         if code in _CODES:
             milestone, effect = _CODES[code]
             sense = Sense.INFORMS if milestone is None else Sense.ASSERTS
-            event = Event("/carrier", id_, at, sense, milestone, effect=effect)
+            event = Event("/carrier", id_, at, sense, milestone, effect=effect, label=("generic", label))
         else:  # nobody knows it
-            event = Event("/carrier", id_, at, Sense.UNMAPPED, unmapped_because=Reason.UNKNOWN_CODE)
+            because = Reason.UNKNOWN_CODE
+            event = Event("/carrier", id_, at, Sense.UNMAPPED, unmapped_because=because, label=("generic", label))
         data = {"carrier": "generic", "tracking_number": label, "code": code}
         return self._said(SCANS, "label", f"generic/{label}", "com.omnirps.carrier.scanned.v1", event, data)
 

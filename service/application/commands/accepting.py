@@ -31,7 +31,7 @@ from service.wire.stored import to_micros
 
 # What each scope may say.
 MAY_SEND: Final[dict[Scope, tuple[str, ...]]] = {
-    "create": (models.RETURN_CREATED,),
+    "create": (models.RETURN_CREATED, models.RETURN_CLOSED, models.RETURN_REOPENED),
     "scan": (models.CARRIER_SCANNED, models.CONNOTE_DELIVERED),
     "hub": (
         models.HUB_DEPOT_SCANNED,

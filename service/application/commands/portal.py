@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from service.application.access.bounds import UNBOUND
 from service.application.clocks import SYSTEM
-from service.application.commands.creation import SOURCE, Creating, Creation, CreationRequest, KeyReused
-from service.application.commands.voiding import Mistake, Voiding
+from service.application.commands.closing import Closed, Closing
+from service.application.commands.creation import Creating, Creation, CreationRequest, KeyReused
 from service.domain.milestones import Milestone
 from service.errors import ServiceError
 from service.wire.omnireturns.links import Invitation, read_link
@@ -48,8 +48,8 @@ class UnderWay(ServiceError):
 class Made(NamedTuple):
     """The return of a link.
 
-    `cancelled`: its consumer asked for that. A creation is no mistake that a void takes back, so the return stays what it is
-    until people close it; `under_way`: the carrier has the parcel all the same.
+    `cancelled`: by its consumer, so it is closed, with its status as it was; `under_way`: the carrier has the parcel all
+    the same, which opens it again.
     """
 
     return_id: str
@@ -65,11 +65,11 @@ class Portals:
         self,
         portals: Mapping[str, Portal],
         creating: Creating,
-        voiding: Voiding,
+        closing: Closing,
         status_of: Callable[[str], str | None],
         now: Callable[[], datetime] = SYSTEM.now,
     ) -> None:
-        self._portals, self._creating, self._voiding = portals, creating, voiding
+        self._portals, self._creating, self._closing = portals, creating, closing
         self._status_of, self._now = status_of, now
 
     def invitation(self, link: str) -> Invitation:
@@ -101,7 +101,7 @@ class Portals:
         return Made(created.return_id, created.document, cancelled=False)
 
     def cancel(self, invitation: Invitation) -> None:
-        """Ask for the return to be taken back: a void on Kafka, in the consumer's name, for people to see; and no label any more.
+        """Close the return, in the consumer's name, and give no label any more.
 
         Raises UnderWay once the carrier has the parcel, and Retryable.
         """
@@ -111,8 +111,7 @@ class Portals:
         kept: Creation = found[0]
         if self._is_under_way(kept.return_id):
             raise UnderWay("the carrier has it")
-        mistake = Mistake(kept.return_id, SOURCE, kept.event_id, BY, CANCELLED)
-        self._voiding.publish(mistake, self._voiding.prepare(mistake))
+        self._closing.close(Closed(kept.return_id, BY, "cancelled", CANCELLED))
         self._creating.cancel(invitation.key)
 
     def _is_under_way(self, return_id: str) -> bool:

@@ -7,13 +7,11 @@ members) it keeps, and the sweep places it once both sides are committed: see `s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-from msgspec import Struct
-
+from service.application.journal.appending import Placed, StepEnded, append
 from service.application.ports import (
     Arrival,
     DeadLetter,
@@ -26,10 +24,7 @@ from service.application.ports import (
     WhileWaiting,
 )
 from service.domain.events import Event
-from service.domain.evidence import RE, PastNeeded
-from service.domain.journey import NEW, State, re_evaluate, record
-from service.domain.milestones import Reason, Verdict
-from service.domain.whole import Whole
+from service.domain.milestones import Verdict
 from service.errors import InvalidEvent
 from service.wire.inbound import Inbound, SubjectKind, label
 from service.wire.record import Record
@@ -58,26 +53,6 @@ class Outcome(NamedTuple):
     def recorded(self) -> int:
         """How many history rows there are now."""
         return sum(self.verdicts.values())
-
-
-class Placed(Struct, frozen=True, gc=False):
-    """An event with the return that it concerns."""
-
-    return_no: int
-    arrival: Arrival
-    label_taken: bool = False  # it is a creation whose label another return claimed first
-    recorded: bool = False  # its history has it already, as unmapped; now it is understood
-
-
-class Appended(NamedTuple):
-    """The rows that the history got, the events that were duplicates, and how many returns were decided anew."""
-
-    rows: Sequence[HistoryRow]
-    repeats: Sequence[Arrival]
-    conflicts: int
-
-
-StepEnded = Callable[[Literal["load", "decide", "write", "commit"]], None]  # told of each step that ends
 
 
 def decode(parser: Parser, records: Iterable[Record]) -> list[Item]:
@@ -117,7 +92,7 @@ def take_in(tx: Transaction, items: Sequence[Item], step: StepEnded = lambda _: 
     # Parked before placed, as the sweep does it: in one order for all, or two of them could wait for each other.
     again = tx.park(parked) if parked else []
     again += tx.keep_deliveries(deliveries) if deliveries else []
-    rows, repeats, conflicts = append(tx, placed, step)
+    rows, repeats, conflicts, doubtful = append(tx, placed, step)
     letters_kept = tx.keep_dead_letters(letters) if letters else []
     tx.number_batch(len(rows))
     step("write")
@@ -127,7 +102,7 @@ def take_in(tx: Transaction, items: Sequence[Item], step: StepEnded = lambda _: 
     return Outcome(
         verdicts(rows),
         duplicates,
-        Counter(arrival.record.topic for arrival in parked),
+        Counter(arrival.record.topic for arrival in (*parked, *doubtful)),
         len(deliveries),
         conflicts,
         letters_kept,
@@ -197,81 +172,3 @@ def _labels(
         owners |= tx.find_labels(others)
     anew = {name: return_no for name, return_no in first.items() if name not in owners}
     return owners | (tx.claim_labels(anew) if anew else {})
-
-
-def append(tx: Transaction, placed: Sequence[Placed], step: StepEnded) -> Appended:
-    """Decide and append, and note what is exported under which connote.
-
-    Another worker may have appended to some of the same returns. Only those are read again and decided anew.
-    """
-    if not placed:
-        return Appended([], [], 0)
-    tx.take_turn()
-    states = tx.load({item.return_no for item in placed})
-    step("load")
-    rows, repeats = decide(tx, placed, states)
-    step("decide")
-    _join_connotes(tx, rows)
-    if not rows or tx.append(rows):
-        return Appended(rows, [item.arrival for item in repeats], 0)
-    done, again, conflicts = list[HistoryRow](), list[Placed](), 0
-    while rows:
-        lost = tx.append_contested(rows)
-        done += [row for row in rows if row.return_no not in lost]
-        again += [item for item in repeats if item.return_no not in lost]
-        conflicts += len(lost)
-        placed = [item for item in placed if item.return_no in lost]
-        rows, repeats = decide(tx, placed, tx.load(lost)) if lost else ([], [])
-    return Appended(done, [item.arrival for item in (*again, *repeats)], conflicts)
-
-
-def _join_connotes(tx: Transaction, rows: Iterable[HistoryRow]) -> None:
-    members = dict[tuple[str, int], int]()
-    for row in rows:
-        event = row.entry.event
-        if event.milestone is RE and event.connote is not None:
-            member = event.connote, row.return_no
-            members[member] = max(event.at, members.get(member, event.at))
-    if members:
-        tx.join_connotes(members)
-
-
-def decide(
-    tx: Transaction, placed: Iterable[Placed], states: dict[int, State]
-) -> tuple[list[HistoryRow], list[Placed]]:
-    """The rows that these events add on top of the states, and those events that are duplicates.
-
-    The past of a return is read once, and only where its state does not suffice.
-    """
-    rows, repeats, wholes, rules = list[HistoryRow](), list[Placed](), dict[int, Whole](), tx.rules
-    for item in placed:
-        return_no, arrival = item.return_no, item.arrival
-        state = states.get(return_no, NEW)
-        event = arrival.inbound.event
-        decided = re_evaluate if item.recorded else record
-        try:
-            entry = decided(state, event, None, rules)
-            if wholes and entry is not None and return_no in wholes:
-                wholes[return_no].add(event)
-        except PastNeeded:
-            whole = wholes.get(return_no)
-            if whole is None:
-                # Read once a batch, however many events of a return need it.
-                whole = wholes[return_no] = Whole(_past(tx, return_no, rows), rules)
-            whole.add(event)
-            entry = decided(state, event, whole, rules)
-        if entry is None:
-            repeats.append(item)
-            continue
-        if item.label_taken and entry.reason is None:
-            entry = replace(entry, reason=Reason.TRACKING_NUMBER_IN_USE)
-        states[return_no] = entry.state
-        rows.append(HistoryRow(return_no, entry, arrival))
-    return rows, repeats
-
-
-def _past(tx: Transaction, return_no: int, rows: Iterable[HistoryRow]) -> Iterator[Event]:
-    yield from tx.past(return_no)
-    for row in rows:
-        if row.return_no == return_no:
-            yield row.entry.event

@@ -16,14 +16,17 @@ from service.wire.models import EVENT_VOIDED
 from service.wire.rows.logged import Given, LogRow
 from service.wire.stored import from_micros
 
-_NOT_OF_THE_STATE: Final = frozenset({Reason.TRACKING_NUMBER_IN_USE, Reason.VOIDED})
+_NOT_OF_THE_STATE: Final = frozenset({Reason.VOIDED})
 # Of these there may be events that do not count beside those that do.
 _OF_SEVERAL: Final = frozenset({Milestone.RDTPF, Milestone.RDBTC})
 _AT_HUB: Final = frozenset({Milestone.DS, Milestone.RP, Milestone.RE, Milestone.RR})
 
 
 class SearchReturn(NamedTuple):
-    """A row of `search_returns`; without `status_recorded_at` where the status did not move."""
+    """A row of `search_returns`; without `status_recorded_at` where the status did not move.
+
+    `complete`: nothing further is expected, as of one that was closed.
+    """
 
     return_no: int
     return_id: str
@@ -44,6 +47,8 @@ class SearchReturn(NamedTuple):
     seq: int
     reached: tuple[date | None, ...]  # see `figures`
     exported_at: datetime | None
+    closed_at: datetime | None
+    closed_reason: str | None
 
 
 class ExceptionRow(NamedTuple):
@@ -103,8 +108,7 @@ class SearchTransaction(Protocol):
     def end(self, after: int, n: int) -> None:
         """Move the cursor from `after` to `n` and count the events of the batches between.
 
-        Also resolve what they resolve without a change of the return: unmapped scans that they mapped, and labels in
-        use of returns that they gave a label of their own.
+        Also resolve what they resolve without a change of the return: unmapped scans that they mapped.
         """
 
 
@@ -197,7 +201,7 @@ def _return(row: LogRow, state: State, before: SearchReturn | None) -> SearchRet
         raise ValueError("a history begins with the creation of its return")
     moved = any(change[2] != change[3] for change in row.changes or ())
     hub = _hub(row) if row.changes and row.milestone in _AT_HUB else None
-    exported = timeline.counts.get(Milestone.RE)
+    exported, closed = timeline.counts.get(Milestone.RE), timeline.closed
     return SearchReturn(
         row.return_no,
         row.return_id,
@@ -212,12 +216,14 @@ def _return(row: LogRow, state: State, before: SearchReturn | None) -> SearchRet
         from_micros(timeline.counts[timeline.status].at),
         row.recorded_at if moved else before.status_recorded_at if before else None,
         row.version,
-        timeline.complete,
+        timeline.complete or closed is not None,
         from_micros(timeline.counts[Milestone.RC].at),
         row.recorded_at,
         row.seq,
         reached_days(timeline),
         None if exported is None else from_micros(exported.at),
+        None if closed is None else from_micros(closed.at),
+        None if closed is None else closed.reason,
     )
 
 
@@ -262,7 +268,7 @@ def _is_over(exception: ExceptionRow, row: LogRow, state: State) -> bool:
         return False  # some are resolved by rows of which nobody is told, see `SearchTransaction.end`
     if reason not in reasons(state.evidence, state.timeline):
         return True
-    if exception.milestone is None:
+    if exception.milestone is None or reason is Reason.BEFORE_LABEL:
         return False
     # Another event gives the reason, this one does not.
     milestone = Milestone(exception.milestone)

@@ -13,15 +13,19 @@ from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
-from service.application.journal.ingest import Placed, append
-from service.application.journal.ingest import decide as decide_rows
+from service.application.journal.appending import Placed, append
+from service.application.journal.appending import decide as decide_rows
+from service.application.journal.labels.claims import of_whole
+from service.application.label_ports import Claimed
 from service.application.ports import Arrival, HistoryRow, Transaction, Waiting
 from service.domain.events import Effect, Event, Sense, Words
 from service.domain.exceptional import reasons
 from service.domain.journey import State
+from service.domain.labels import Label
 from service.domain.timeline import decide
 from service.domain.whole import Whole
 from service.wire.inbound import Inbound, SubjectKind
+from service.wire.inbound import label as label_name
 from service.wire.record import Record
 from service.wire.stored import to_micros
 
@@ -88,8 +92,11 @@ def reassess(
             if not found:
                 break
             outdated = {each.return_no: each.return_id for each in found if each.is_outdated}
+            claimed = not dry_run and _claim(tx, outdated)
             placed = _placed(tx, outdated, now)
             rows = _decided(tx, placed, outdated, dry_run=dry_run)
+            if claimed and not rows:
+                tx.number_batch(0)  # the sweep is to find them
         after = found[-1].return_no
         for line in _lines(rows, outdated):
             say(line)
@@ -109,11 +116,29 @@ def _decided(
     if not placed:
         return ()
     if dry_run:
-        return decide_rows(tx, placed, tx.load(return_nos))[0]
+        return decide_rows(tx, placed, tx.load(return_nos)).rows
     rows = append(tx, placed, lambda _: None).rows
     if rows:
         tx.number_batch(len(rows))
     return rows
+
+
+def _claim(tx: ReassessTransaction, return_nos: Collection[int]) -> bool:
+    """Keep the claims of labels that another return had first: by earlier rules only that one's were kept. Any?"""
+    claims, gone = dict[tuple[Label, int], Claimed](), dict[tuple[Label, int], Claimed]()
+    for return_no in return_nos:
+        whole = Whole(tx.past(return_no), tx.rules)
+        gone |= {name: claimed for name, claimed in of_whole(whole, return_no).items() if claimed.is_void}
+        for label, creation in whole.claims():
+            name = label_name(*label)
+            owner = tx.find_labels([name]).get(name, return_no)
+            if owner != return_no and creation.attributes is not None:
+                claims[label, return_no] = Claimed(creation.at, creation.attributes.retailer, whole.closed_at)
+    if claims:
+        tx.join_claims(claims)
+    if gone:
+        tx.set_claims(gone)
+    return bool(claims or gone)
 
 
 def _placed(tx: ReassessTransaction, outdated: dict[int, str], now: datetime) -> list[Placed]:

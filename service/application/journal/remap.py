@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Final, NamedTuple, Protocol
 
-from service.application.journal.ingest import Placed, append
+from service.application.journal.appending import Placed, append
 from service.application.ports import Transaction, Waiting
 from service.domain.events import Sense
 from service.wire.carriers import CarrierTables

@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from service.application.journal.ingest import Outcome, Placed, append, verdicts
+from service.application.journal.appending import Placed, append
+from service.application.journal.ingest import Outcome, verdicts
+from service.application.journal.labels import spreading
 from service.application.ports import Journal, WhileWaiting
+from service.errors import Retryable
 
 BATCHES_A_SWEEP: Final = 16
 # Workers that want to append to the same returns wait for the sweep's transaction: it must not be a long one.
@@ -27,10 +30,15 @@ def sweep(journal: Journal, while_waiting: WhileWaiting | None = None) -> Outcom
         swept = tx.begin_sweep(BATCHES_A_SWEEP, EVENTS_A_SWEEP)
         if swept is None:
             return None
-        placed = [Placed(item.return_no, item.arrival) for item in swept.waiting]
-        rows, repeats, conflicts = append(tx, placed, lambda _: None)
+        spread = spreading.spread(tx, swept.batches, EVENTS_A_SWEEP)
+        placed = [Placed(item.return_no, item.arrival, is_settled=True) for item in swept.waiting]
+        rows, repeats, conflicts, _ = append(tx, [*spread.placed, *placed], lambda _: None)
+        if spread.moves_windows and conflicts:
+            # What the others recorded meanwhile may be a claim, or a scan that is not theirs.
+            raise Retryable("others appended to returns whose label's window moves", cause="lock")
         if rows:
             tx.number_batch(len(rows))
-        if swept.upto is not None:
+        if swept.upto is not None and spread.is_all:
             tx.end_sweep(swept.upto)
-    return Outcome(verdicts(rows), Counter(item.record.topic for item in repeats), conflicts=conflicts)
+    told = [row for row in rows if row.arrival.record.topic]  # the others nobody published
+    return Outcome(verdicts(told), Counter(item.record.topic for item in repeats), conflicts=conflicts)

@@ -15,7 +15,7 @@ from service.domain.changes import Change
 from service.domain.events import Event
 from service.domain.exceptional import reasons
 from service.domain.journey import NEW, Entry, State, re_evaluate, record
-from service.domain.milestones import Kind, Milestone, Reason
+from service.domain.milestones import BESIDE, Kind, Reason
 from service.domain.rules import Rules
 from service.domain.timeline import decide
 from service.domain.whole import Whole
@@ -120,11 +120,9 @@ def check(stored: StoredReturn, rules: Rules) -> Iterator[str]:
 
 def _wrong(row: StoredRow, entry: Entry) -> str | None:
     """What of a row is not as it was decided."""
-    # A label in use by another return, which a creation tells, is no matter of this return's events.
-    in_use = row.reason == Reason.TRACKING_NUMBER_IN_USE and row.event.milestone is Milestone.RC
     for what, there, expected in (
         ("verdict", row.verdict, entry.verdict),
-        ("reason", None if in_use else row.reason, entry.reason),
+        ("reason", row.reason, entry.reason),
         ("changes", tuple(row.changes), entry.changes),
         ("exceptions", (tuple(row.raised), tuple(row.settled)), (entry.raised, entry.settled)),
         ("state", row.state, entry.state),
@@ -145,7 +143,8 @@ def _wrong_by_itself(before: State, row: StoredRow) -> str | None:
         return "its changes are not those of its version"
     held = set(before.timeline.counts)
     for change in row.changes:
-        (held.discard if change.kind is Kind.REVOKED else held.add)(change.milestone)
+        if change.kind not in BESIDE:
+            (held.discard if change.kind is Kind.REVOKED else held.add)(change.milestone)
     # What was reconciled began from what subscribers held.
     is_told = row.event.published is not None or held == set(after.timeline.counts)
     return None if is_told else "its changes do not lead to its state"

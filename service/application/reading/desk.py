@@ -157,7 +157,8 @@ def view_return_detail(
     # What the search table says of another status is over.
     known = standing if standing is not None and standing.status == timeline.status else None
     understood = {(row.source, row.id) for row in found.rows if row.verdict != Verdict.UNMAPPED}
-    stuck = known is not None and not timeline.complete and known.since < due.get(known.status, known.since)
+    is_over = timeline.complete or timeline.closed is not None
+    stuck = known is not None and not is_over and known.since < due.get(known.status, known.since)
     return ReturnDetailView(
         return_id=found.return_id,
         state=found.state,

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from service.application.reading.filters import PARKED
 from service.application.reading.listing import ListedException, ListedReturn, ParkedEvent
-from service.domain.milestones import NAMES, Milestone, Reason
+from service.domain.milestones import NAMES, Milestone, Reason, Route
+from service.domain.timeline import is_complete
 from service.wire.explanations import EXPLANATIONS, Explanation
 from service.wire.rows.letters import KeptLetter
 from service.wire.stored import to_micros
@@ -34,9 +35,14 @@ def return_item(due: Mapping[str, datetime]) -> Callable[[ListedReturn], dict[st
 
     def item(row: ListedReturn) -> dict[str, Any]:
         is_stuck = not row.complete and row.status in due and row.status_recorded_at < due[row.status]
-        named = {"status_name": NAMES[Milestone(row.status)]}
+        status = Milestone(row.status)
+        named = {"status_name": NAMES[status]}
         # The address of the tracking page is the web's to know.
         known = _members(row._asdict(), after="tracking_number", more={"tracking_url": None})
+        at, reason = known.pop("closed_at"), known.pop("closed_reason")
+        closed = {"closed": None if at is None else {"reason": reason, "at": at}}
+        known["complete"] = is_complete(Route(row.route), {status})
+        known = _members(known, after="complete", more=closed)
         return {**_members(known, after="status", more=named), "stuck": is_stuck}
 
     return item

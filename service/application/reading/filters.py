@@ -68,8 +68,8 @@ class ReturnFilter(Filter):
     hub: Slug | None = Field(default=None, description="The hub whose event moved the return last.")
     stuck: bool | None = Field(
         default=None,
-        description="true: not complete, and in its status for longer than is usual, by a threshold for each status. "
-        "false: all others.",
+        description="true: neither complete nor closed, and in its status for longer than is usual, by a threshold for each "
+        "status. false: all others.",
     )
 
 

@@ -36,7 +36,7 @@ STUCK_HOURS: Final[dict[Milestone, float]] = {
 
 
 class ListedReturn(NamedTuple):
-    """A return as lists know it, in the order of its document."""
+    """A return as lists know it, in the order of its document; `complete` is true of one that was closed, too."""
 
     return_no: int
     return_id: str
@@ -54,6 +54,8 @@ class ListedReturn(NamedTuple):
     status_recorded_at: datetime
     created_at: datetime
     updated_at: datetime
+    closed_at: datetime | None = None
+    closed_reason: str | None = None
 
 
 class ListedException(NamedTuple):

@@ -17,7 +17,8 @@ from service.application.reading.tracking import RecordedEvent, counts
 from service.domain.events import key_digest
 from service.domain.evidence import RETURNING
 from service.domain.journey import State
-from service.domain.milestones import FIRST_MILE, RANKED, RANKS, Milestone, Route
+from service.domain.labels import Label
+from service.domain.milestones import FIRST_MILE, RANKED, RANKS, Milestone, Reason, Route
 from service.wire.carriers import CarrierTables, CodeList
 from service.wire.models import CARRIER_SCANNED
 from service.wire.stored import to_micros
@@ -47,7 +48,12 @@ class PublicReading(Protocol):
 
         `numbers` are the forms that a person may have meant, as `numbers_of` gives them; none takes as long to look up
         as one that leads nowhere. A return_id goes before a tracking number; of several returns with one tracking number
-        the newest is meant. None where no number leads to a return.
+        the one that claimed it last is meant. None where no number leads to a return.
+        """
+
+    def sharing(self, number: str) -> Sequence[str]:
+        """The returns in one box: those whose window of the tracking number overlaps that of the newest claim, which is the
+        first. Of a number that is nobody else's at the time there is none; they are a bounded number.
         """
 
     def alike(self, numbers: Sequence[str]) -> Sequence[Match]:
@@ -115,6 +121,7 @@ class ReturnView:
     happenings: tuple[Happening, ...]  # the newest first
     rejection: Rejection | None
     going_back: bool = False  # the carrier is taking it back to the sender, or has
+    closed: str | None = None  # why nothing further is expected of it, though it is not complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +154,7 @@ def view_return(found: Found, tables: CarrierTables) -> ReturnView:
         happenings=tuple(_happenings(redacted)),
         rejection=None if rejected is None else redacted.rejection(rejected),
         going_back=_is_going_back(redacted),
+        closed=None if timeline.closed is None else timeline.closed.reason,
     )
 
 
@@ -157,7 +165,11 @@ def _is_going_back(redacted: RedactedReturn) -> bool:
         return False
     told = list[tuple[tuple[int, str, str], bool]]()
     for row in redacted.rows:
-        if row.type == CARRIER_SCANNED and key_digest(row.source, row.id) not in redacted.state.voided:
+        if (
+            row.type == CARRIER_SCANNED
+            and redacted.is_own(row)
+            and key_digest(row.source, row.id) not in redacted.state.voided
+        ):
             known = redacted.tables.lookup(str(row.data.get("carrier")), row.code or "")
             if known is not None and known.listed in (CodeList.COLLECTED, CodeList.RETURNING):
                 told.append((_order(row), known.returning))
@@ -168,10 +180,15 @@ def view_first_mile(found: Found, tables: CarrierTables) -> FirstMileView:
     """What OmniParcel shows: what was scanned after the delivery belongs to nobody's first mile."""
     redacted = RedactedReturn(found, tables)
     delivered = found.state.timeline.counts.get(RDTPF)
+    numbers = {number for _, number in labels_of(found.state)}
     shown = [
         row
         for row in redacted.rows
         if row.type == CARRIER_SCANNED
+        and redacted.is_own(row)
+        and row.reason != Reason.BEFORE_LABEL
+        # Of two labels that a return has, each shows its own way.
+        and (found.number not in numbers or row.data.get("tracking_number") == found.number)
         and key_digest(row.source, row.id) not in found.state.voided
         and (delivered is None or to_micros(row.occurred_at) <= delivered.at)
     ]
@@ -211,6 +228,8 @@ def _happenings(redacted: RedactedReturn) -> list[Happening]:
     first = timeline.counts.get(RT)
     over = min((s.at for m, s in timeline.counts.items() if m not in (RC, RT)), default=None)
     for row in redacted.rows:
+        if not redacted.is_own(row):
+            continue
         if row.milestone != RT or first is None or (row.source, row.id) == (first.source, first.id):
             continue
         if counts(row, redacted.state) and (over is None or to_micros(row.occurred_at) <= over):
@@ -219,6 +238,12 @@ def _happenings(redacted: RedactedReturn) -> list[Happening]:
     # Of one moment, the further milestone is the newer one.
     told.sort(key=lambda each: (each[0][0], RANKS[each[1].milestone], each[0]), reverse=True)
     return [happening for _, happening in told[:_MOST_HAPPENINGS]]
+
+
+def labels_of(state: State) -> tuple[Label, ...]:
+    """The labels of a return."""
+    attributes = state.evidence.attributes
+    return () if attributes is None else (attributes.label, *state.evidence.labels)
 
 
 def _order(row: RecordedEvent) -> tuple[int, str, str]:

@@ -15,11 +15,13 @@ from zoneinfo import ZoneInfo
 
 from service.application.reading.local_time import LocalTime, local_time
 from service.application.reading.tracking import RecordedEvent
-from service.domain.evidence import Sighting
+from service.domain.evidence import UNCREATED, Sighting
 from service.domain.journey import State
 from service.domain.milestones import RANKED, Milestone
 from service.wire.carriers import CarrierTables
 from service.wire.judging.descriptions import country
+from service.wire.models import CARRIER_SCANNED
+from service.wire.rows.claimed import LABEL_CLAIMED, label_of, window_of
 from service.wire.rows.reconciled import RECONCILED
 from service.wire.stored import to_micros
 
@@ -87,6 +89,8 @@ class RedactedReturn:
 
     def __init__(self, found: Found, tables: CarrierTables) -> None:
         self.state = found.state
+        told = (row for row in found.rows if row.type == LABEL_CLAIMED)  # of a label the last one is believed
+        self._windows = {label_of(row.data): window_of(row.data) for row in told}
         # An event that was evaluated again stands there twice; the later row is what it is taken for now.
         self._by_event = {(row.source, row.id): row for row in found.rows}
         self.rows = list(self._by_event.values())
@@ -97,6 +101,17 @@ class RedactedReturn:
         doors = (counting[milestone].location for milestone in (DS, RDTPF) if milestone in counting)
         self._door: Mapping[str, Any] = next((door for door in doors if door), {})
         self._zones = self._zones_of_places()
+
+    def is_own(self, scan: RecordedEvent) -> bool:
+        """Whether it falls into what its label's window is by now: a number is used again by other returns."""
+        if scan.type != CARRIER_SCANNED:
+            return True
+        label, evidence = label_of(scan.data), self.state.evidence
+        first = evidence.attributes and evidence.attributes.label
+        if evidence.flags & UNCREATED and label not in (first, *evidence.labels):
+            return False  # who named it may have been another retailer, whose creation is void
+        window = self._windows.get(label)
+        return window is None or window.takes(to_micros(scan.occurred_at))
 
     def _zones_of_places(self) -> Mapping[tuple[Any, ...], ZoneInfo]:
         """What the clocks of a place show is known for all events there, once one of them came with a known zone."""

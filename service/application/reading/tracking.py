@@ -112,7 +112,7 @@ def history_item(row: RecordedEvent, state: State) -> dict[str, Any]:
     }
 
 
-_WRONG_PLACE: Final = (Reason.RETURNED_TO_SENDER, Reason.BEFORE_EXPORT)
+_WRONG_PLACE: Final = (Reason.RETURNED_TO_SENDER, Reason.BEFORE_EXPORT, Reason.BEFORE_LABEL)
 
 
 def counts(row: RecordedEvent, state: State) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from math import inf
 from typing import Final
 
-from service.application.journal import sweep, unheard
+from service.application.journal import sweep
+from service.application.journal.voids import unheard
 from service.application.ports import Journal, Partition, Source, WhileWaiting
 from service.errors import Fatal
 from service.runtime.ingest.assignment import Assignment

@@ -65,7 +65,7 @@ class ListedReturn(ReturnHead):
     status_recorded_at: AwareDatetime = Field(description="When it became known: what `stuck` goes by.")
     created_at: AwareDatetime = Field(description="When the label was made.")
     updated_at: AwareDatetime = Field(description="When the last event that mattered was recorded.")
-    stuck: bool = Field(description="Not complete, and in its status for longer than is usual.")
+    stuck: bool = Field(description="Neither complete nor closed, and in its status for longer than is usual.")
 
 
 class ReturnsPage(Answer):

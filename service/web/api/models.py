@@ -82,7 +82,25 @@ EXAMPLE_HEAD: Final[dict[str, JsonValue]] = {
     "status_name": NAMES[Milestone.RT],
     "version": 2,
     "complete": False,
+    "closed": None,
 }
+
+
+_LABELS: Final[JsonValue] = [{"carrier": "omniparcel", "tracking_number": "OP123456789GB"}]
+
+
+class Label(Answer):
+    """A carrier and its tracking number, which a creation of the return named."""
+
+    carrier: str
+    tracking_number: str
+
+
+class Closed(Answer):
+    """That a return was closed: when, and why."""
+
+    reason: str = Field(description="cancelled, lost, abandoned or other; more may come.")
+    at: AwareDatetime
 
 
 class ReturnHead(Answer):
@@ -101,14 +119,20 @@ class ReturnHead(Answer):
     status: Milestone = Field(description="The furthest milestone that counts, or RR.")
     status_name: str
     version: int = Field(description="How many changes the timeline has seen.")
-    complete: bool = Field(description="Nothing further is expected.")
+    complete: bool = Field(description="It reached the end of its route, or was rejected.")
+    closed: Closed | None = Field(
+        description="Nothing further is expected of it, whatever its status is; null: it is open."
+    )
 
 
 class Return(ReturnHead):
     """A return and its timeline."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{**EXAMPLE_HEAD, "timeline": _TIMELINE}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{**EXAMPLE_HEAD, "labels": _LABELS, "timeline": _TIMELINE}]}
+    )
 
+    labels: list[Label] = Field(description="Those that creations named, that of the earliest first.")
     timeline: list[Step] = Field(description="The seven milestones in order, and RR where it counts.")
 
 

@@ -12,7 +12,7 @@ from service.application.reading.filters import PARKED, ExceptionFilter, ReturnF
 from service.application.reading.listing import EXCEPTIONS, RETURNS
 from service.application.reading.pages import Page, PageKey, list_exceptions, list_returns
 from service.application.reading.queues import CODE_COLUMNS, EMPTY, Size, Sizes, UnmappedCode
-from service.domain.exceptional import CIRCUMSTANCES, HELD_REASONS
+from service.domain.exceptional import HELD_REASONS, QUEUED
 from service.domain.milestones import Milestone, Reason, Verdict
 from service.web.ops.desk import Desk, Visit
 from service.web.ops.forms import Field, Form, address, options, values
@@ -69,7 +69,7 @@ def _others(sizes: Sizes) -> Iterable[Queue]:
     yield Queue("refused", sizes.exceptions.get(Verdict.REFUSED, EMPTY), "/ops/queues/refused")
     yield Queue("parked", sizes.parked, "/ops/queues/parked")
     yield Queue("in_use", sizes.in_use, "/ops/queues/in-use")
-    for reason in CIRCUMSTANCES:
+    for reason in QUEUED:
         yield Queue(reason.value, sizes.circumstances.get(reason, EMPTY), _path(reason))
 
 
@@ -99,7 +99,7 @@ class QueuePages:
             ("unmapped", "ops/unmapped.html", CODE_COLUMNS, self.unmapped),
         ):
             register(desk, f"/ops/queues/{name}", template, columns, ask, section="queues")
-        for reason in CIRCUMSTANCES:
+        for reason in QUEUED:
             found = partial(self.circumstance, reason)
             register(desk, _path(reason), "ops/exceptions.html", EXCEPTIONS.file_columns, found, section="queues")
         desk.page("/ops/queues", self.show, section="queues")

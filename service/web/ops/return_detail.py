@@ -21,9 +21,12 @@ from service.wire.models import (
     HUB_PROCESSED,
     HUB_REJECTED,
     NUMBER_PATTERN,
+    RETURN_CLOSED,
     RETURN_CREATED,
+    RETURN_REOPENED,
     compiled,
 )
+from service.wire.rows.claimed import LABEL_CLAIMED
 from service.wire.rows.reconciled import RECONCILED
 from service.wire.rows.unheard import UNHEARD
 
@@ -33,6 +36,8 @@ is_number: Final = compiled(NUMBER_PATTERN)
 # The names of texts that say what kind of event it is.
 TYPES: Final = {
     RETURN_CREATED: "created",
+    RETURN_CLOSED: "closed",
+    RETURN_REOPENED: "reopened",
     CARRIER_SCANNED: "scanned",
     HUB_DEPOT_SCANNED: "depot_scanned",
     HUB_PROCESSED: "processed",
@@ -42,6 +47,7 @@ TYPES: Final = {
     EVENT_VOIDED: "voided",
     RECONCILED: "reconciled",
     UNHEARD: "unheard",
+    LABEL_CLAIMED: "label_claimed",
 }
 
 

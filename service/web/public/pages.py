@@ -21,7 +21,7 @@ from fastapi.sse import EventSourceResponse
 
 from service import logs
 from service.application.reading.durations import DurationKeeper
-from service.application.reading.numbers import decide, look, numbers_in, numbers_of
+from service.application.reading.numbers import Meant, decide, look, numbers_in, numbers_of
 from service.application.reading.public import PublicReading, view_first_mile, view_return
 from service.application.reading.redaction import Found
 from service.errors import Retryable, ServiceError
@@ -111,7 +111,7 @@ class Pages:
 
         def show(found: Found, chosen: PageLanguage) -> str:
             view = view_return(found, self._tables)
-            typical = None if view.complete else self._durations.typical(view.route, view.status)
+            typical = None if view.complete or view.closed else self._durations.typical(view.route, view.status)
             typed = _typed(request, found.number)
             return self._renderer.return_page(view, typical, chosen.language, explicit=chosen.is_chosen, typed=typed)
 
@@ -151,10 +151,18 @@ class Pages:
             found = self._reading.find(numbers)
             if found is None:
                 return self._search(request, page, numbers_in(typed))
+            if len(sharing := self._reading.sharing(found.number)) > 1:
+                return self._several(request, page, found.number, sharing)
             chosen = _language_of(request)
             return _html(request, HTTPStatus.OK, show(found, chosen), chosen)
 
         return self._limited(request, numbers, typed) or self._guarded(request, answer)
+
+    def _several(self, request: Request, page: str, number: str, return_ids: Sequence[str]) -> Response:
+        """The list of the returns in one box, which have one tracking number."""
+        meant = [Meant(number, return_id) for return_id in return_ids]
+        states = self._reading.states_of(return_ids)
+        return self._answer(request, HTTPStatus.OK, "several.html", page=page, meant=meant, states=states, typed=number)
 
     def _search(self, request: Request, page: str, numbers: Sequence[str]) -> Response:
         """The page of what is alike, a list of several numbers, or that there is nothing to show."""

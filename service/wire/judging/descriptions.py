@@ -20,6 +20,7 @@ from service.wire.judging.faults import invalid
 
 # It decides when a scan happened.
 _NO_DESCRIPTION: Final = frozenset({"local_time"})
+_OF_WHAT: Final = frozenset({"return_id", "connote"})  # one of them is what a void is of
 _DATA: Final[dict[str, Any]] = {
     event_type: get_type_hints(model)["data"] for event_type, model in models.MODELS.items()
 }
@@ -27,7 +28,7 @@ _DESCRIPTIVE: Final[dict[str, frozenset[str]]] = {
     event_type: frozenset(
         member
         for member, hint in get_type_hints(data, include_extras=True).items()
-        if get_origin(hint) is NotRequired and member not in _NO_DESCRIPTION
+        if get_origin(hint) is NotRequired and member not in _NO_DESCRIPTION | _OF_WHAT
     )
     for event_type, data in _DATA.items()
 }

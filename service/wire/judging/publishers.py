@@ -41,9 +41,11 @@ _BOUND: Final[dict[str, frozenset[str]]] = {
     for event_type, model in models.MODELS.items()
 }
 _KEYS: Final[dict[str, str]] = {
-    event_type: {models.CARRIER_SCANNED: "carrier/tracking_number", models.CONNOTE_DELIVERED: "connote"}.get(
-        event_type, "return_id"
-    )
+    event_type: {
+        models.CARRIER_SCANNED: "carrier/tracking_number",
+        models.CONNOTE_DELIVERED: "connote",
+        models.EVENT_VOIDED: "return_id, or connote",
+    }.get(event_type, "return_id")
     for event_type in models.MODELS
 }
 _is_topic: Final = models.compiled(rf"^{NAME}\*?$")

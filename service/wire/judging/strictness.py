@@ -12,6 +12,10 @@ _EITHER_TIME: Final[dict[str, Any]] = {
         {"properties": {"data": {"required": ["local_time"], "properties": {"local_time": {"type": "string"}}}}},
     ]
 }
+_OF_RETURN_OR_CONNOTE: Final[dict[str, Any]] = {
+    "if": {"not": {"required": ["return_id"]}},
+    "then": {"required": ["connote"]},
+}
 _NO_BASE64: Final[dict[str, Any]] = {"data_base64": {"type": "null", "description": "`data` has to be JSON."}}
 
 
@@ -25,5 +29,6 @@ def _scanned_extra(schema: dict[str, Any]) -> None:
 
 
 data = with_config(ConfigDict(extra="allow", strict=True))
+of_return_or_connote = with_config(ConfigDict(extra="allow", strict=True, json_schema_extra=_OF_RETURN_OR_CONNOTE))
 event = with_config(ConfigDict(extra="allow", strict=True, json_schema_extra=_closed_over_base64))
 scanned = with_config(ConfigDict(extra="allow", strict=True, json_schema_extra=_scanned_extra))

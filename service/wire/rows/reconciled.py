@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from service.domain.events import Attributes, Published
-from service.domain.milestones import NAMES, RANKS, Milestone, Route
+from service.domain.milestones import BESIDE, NAMES, RANKS, Milestone, Route
 from service.domain.timeline import status_of
 from service.wire.documents import REACHED
 from service.wire.times import micros
@@ -33,7 +33,16 @@ def published_of(document: Mapping[str, Any]) -> Published:
         document["tracking_number"],
         document["order_number"],
     )
-    return Published(int(document["version"]), counts, attributes, document["connote"])
+    named = tuple((each["carrier"], each["tracking_number"]) for each in document.get("labels") or ())
+    closed = document.get("closed")  # documents of before there was such a thing have none
+    return Published(
+        int(document["version"]),
+        counts,
+        attributes,
+        document["connote"],
+        None if closed is None else (micros(closed["at"]), str(closed["reason"])),
+        tuple(label for label in named if label != attributes.label),
+    )
 
 
 def folded(changes: Iterable[Mapping[str, Any]], begin: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
@@ -44,10 +53,11 @@ def folded(changes: Iterable[Mapping[str, Any]], begin: Mapping[str, Any] | None
         code = change["milestone"]
         if change["kind"] == "revoked":
             steps.pop(code, None)
-        elif change["kind"] != "detailed":
+        elif change["kind"] not in BESIDE:
             seen = {"occurred_at": change["occurred_at"], "location": change["location"]}
             steps[code] = {"code": code, "state": REACHED, **seen, "source": change["cause"]["source"]}
         document = {name: change[name] for name in ("return_id", "version", "connote", *_ATTRIBUTES)}
+        document |= {name: change[name] for name in ("labels", "closed") if name in change}
     if document is None:
         return None
     return document | {"timeline": sorted(steps.values(), key=lambda step: RANKS[Milestone(step["code"])])}

@@ -14,6 +14,7 @@ from pydantic_core import from_json
 from service.domain.events import Attributes, Effect, Event, Sense, Words
 from service.domain.evidence import PastNeeded
 from service.domain.journey import NEW, Entry, State, re_evaluate, record
+from service.domain.labels import FOREVER, Label, Window
 from service.domain.milestones import Milestone, Reason, Route
 from service.domain.whole import Whole
 from service.wire.stored import decode_state, encode_state
@@ -253,7 +254,16 @@ _places: st.SearchStrategy[Mapping[str, str] | None] = st.sampled_from(
 )
 _connotes = st.sampled_from(("CN-A", "CN-A", "CN-B"))
 _creations = st.sampled_from((ACME, ACME, OTHER, DOMESTIC))
+_windows = st.builds(
+    Window,
+    st.sampled_from((FOREVER, FOREVER, 4, DAY, 120 * DAY)),
+    st.sampled_from(((), (), ((1, 3),), ((2, DAY + 2), (120 * DAY, 121 * DAY)))),
+    st.booleans(),
+    st.booleans(),
+)
+_labels: st.SearchStrategy[Label | None] = st.sampled_from((None, ACME.label, ACME.label, OTHER.label))
 _senses: Final = (
+    *("closes", "reopens", "window", "window"),
     *("RC", "RC", "RT", "RDTPF", "DS", "RP", "RP", "RE", "RE", "RDBTC", "RDBTC", "RR", "RR"),
     *("void", "void", "informs", "unmapped", "collected", "returning"),
 )
@@ -272,20 +282,27 @@ def _plain_events(draw: st.DrawFn, what: Sequence[str]) -> Event:
     at, kind = draw(_times), draw(st.sampled_from(what))
     if kind == "void":
         return Event(source, event_id, at, Sense.VOIDS, voids=draw(_keys))
-    place = draw(_places)
+    if kind == "closes":
+        return Event(source, event_id, at, Sense.CLOSES, because=draw(st.sampled_from(("lost", "cancelled"))))
+    if kind == "reopens":
+        return Event(source, event_id, at, Sense.REOPENS)
+    place, label = draw(_places), draw(_labels)
     if kind == "informs":
-        return Event(source, event_id, at, Sense.INFORMS, location=place)
+        return Event(source, event_id, at, Sense.INFORMS, location=place, label=label)
+    if kind == "window":
+        return Event("labels", event_id, at, Sense.INFORMS, label=label or ACME.label, window=draw(_windows))
     if kind == "unmapped":
         because = draw(st.sampled_from((Reason.UNKNOWN_CODE, Reason.UNKNOWN_CARRIER)))
-        return Event(source, event_id, at, Sense.UNMAPPED, location=place, unmapped_because=because)
+        return Event(source, event_id, at, Sense.UNMAPPED, location=place, unmapped_because=because, label=label)
     if kind == "returning":
-        return Event(source, event_id, at, Sense.INFORMS, location=place, effect=Effect.RETURNING)
+        return Event(source, event_id, at, Sense.INFORMS, location=place, effect=Effect.RETURNING, label=label)
     if kind == "collected":
-        return Event(source, event_id, at, Sense.ASSERTS, Milestone.RT, place, effect=Effect.COLLECTED)
+        return Event(source, event_id, at, Sense.ASSERTS, Milestone.RT, place, effect=Effect.COLLECTED, label=label)
     attributes = draw(_creations) if kind == "RC" else None
-    return happened(
+    found = happened(
         kind, at, source=source, id=event_id, attributes=attributes, connote=draw(_connotes), location=place
     )
+    return replace(found, label=label) if kind in {"RT", "RDTPF"} else found
 
 
 @st.composite
@@ -305,6 +322,18 @@ def event_sets(draw: st.DrawFn) -> list[Event]:
     return chosen
 
 
+def _in_turn(windows: Sequence[Event], order: Sequence[Event]) -> list[Event]:
+    """The same, with those that say how windows moved in the order in which they did: the last one is believed."""
+    left = iter(windows)
+    return [event if event.window is None else next(left, windows[-1]) for event in order]
+
+
+@st.composite
+def orders(draw: st.DrawFn, chosen: Sequence[Event]) -> list[Event]:
+    """Any order of these events, but of the windows that a return is told of."""
+    return _in_turn([event for event in chosen if event.window is not None], draw(st.permutations(chosen)))
+
+
 @st.composite
 def arrivals(draw: st.DrawFn, chosen: Sequence[Event]) -> list[Arrival]:
     """Any way for these events to come in: order, repeats, batches, scans understood only later."""
@@ -313,7 +342,9 @@ def arrivals(draw: st.DrawFn, chosen: Sequence[Event]) -> list[Arrival]:
     coming = [Arrival(not_understood(event) if event in puzzling else event) for event in chosen]
     repeats = draw(st.lists(st.sampled_from(coming), max_size=4)) if coming else []
     remaps = [Arrival(event, remap=True) for event in puzzling]
-    order = draw(st.permutations([*coming, *repeats, *remaps]))
+    drawn = draw(st.permutations([*coming, *repeats, *remaps]))
+    turn = _in_turn([event for event in chosen if event.window is not None], [each.event for each in drawn])
+    order = [each._replace(event=event) for each, event in zip(drawn, turn, strict=True)]
     batches = draw(st.integers(0, 2 ** len(order) - 1))
     return [arrival._replace(new_batch=bool(batches >> n & 1)) for n, arrival in enumerate(order)]
 

@@ -24,6 +24,8 @@ DATA: Final[dict[str, dict[str, Any]]] = {
         "destination_country": "GB",
         "items": [{"sku": "SHOE-42", "quantity": 1, "description": "Shoe", "reason": "too small"}],
     },
+    models.RETURN_CLOSED: {"return_id": "TK100342334NZ", "by": "the portal", "reason": "lost", "note": "paid for"},
+    models.RETURN_REOPENED: {"return_id": "TK100342334NZ", "by": "the portal", "reason": "found", "note": "in a van"},
     models.CARRIER_SCANNED: {
         "carrier": "omniparcel",
         "tracking_number": "OP123456789NZ",

@@ -64,7 +64,8 @@ def test_a_scan_asserts_what_the_carriers_table_says(parser: Parser) -> None:
 
     assert (inbound.kind, inbound.subject, inbound.code) == (SubjectKind.LABEL, "omniparcel/OP123456789NZ", "OP-72")
     location = {"name": "Auckland", "code": "AKL", "country": "NZ"}
-    assert fact(inbound.event) == Event(SOURCE, ID, AT, Sense.ASSERTS, Milestone.RDTPF, location)
+    label = ("omniparcel", "OP123456789NZ")
+    assert fact(inbound.event) == Event(SOURCE, ID, AT, Sense.ASSERTS, Milestone.RDTPF, location, label=label)
 
 
 @pytest.mark.parametrize(

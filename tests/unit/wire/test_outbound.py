@@ -112,7 +112,9 @@ def test_a_status_change_says_what_moved_and_what_the_status_is_then() -> None:
             "carrier": "omniparcel",
             "tracking_number": "OP123456789NZ",
             "tracking_url": f"https://returns.example/track/{RETURN}",
+            "labels": [{"carrier": "omniparcel", "tracking_number": "OP123456789NZ"}],
             "connote": None,
+            "closed": None,
             "location": location,
             "cause": {"source": "/tests", "id": "RT-1"},
             "recorded_at": "2026-11-23T12:00:00.250000Z",
@@ -166,11 +168,13 @@ def test_the_current_status_is_the_document_with_the_seven_milestones() -> None:
         "carrier": "omniparcel",
         "tracking_number": "OP123456789NZ",
         "tracking_url": None,
+        "labels": [{"carrier": "omniparcel", "tracking_number": "OP123456789NZ"}],
         "connote": None,
         "status": "RP",
         "status_name": "Return Processed",
         "version": 2,
         "complete": False,
+        "closed": None,
     }
     states = ("reached", "skipped", "skipped", "skipped", "reached", "upcoming", "upcoming")
     assert [(step["code"], step["name"], step["state"]) for step in timeline] == [

@@ -156,7 +156,7 @@ def describes(event_type: str, event: dict[str, Any], path: list[Any]) -> bool:
         return True
     schema: Any = VALIDATORS[event_type].schema
     data = schema["$defs"][schema["properties"]["data"]["$ref"].split("/")[-1]]
-    optional = data["properties"].keys() - set(data["required"]) - {"local_time"}
+    optional = data["properties"].keys() - set(data["required"]) - {"local_time", "return_id", "connote"}
     return len(path) > 1 and path[0] == "data" and path[1] in optional
 
 

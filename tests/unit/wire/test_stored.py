@@ -201,7 +201,8 @@ def test_where_an_event_stood_in_kafka_is_read_from_its_row() -> None:
 
 @pytest.mark.parametrize("verdict", ("held", "refused", "advanced", None))
 def test_a_reason_is_why_a_scan_is_unmapped_only_where_that_was_the_verdict(verdict: str | None) -> None:
-    event = stored_event("/s", "i", models.CARRIER_SCANNED, from_micros(5), None, {}, verdict, "unknown_code")
+    label = {"carrier": "generic", "tracking_number": "TR-1"}
+    event = stored_event("/s", "i", models.CARRIER_SCANNED, from_micros(5), None, label, verdict, "unknown_code")
 
     assert (event.sense, event.unmapped_because, event.milestone) == (Sense.INFORMS, None, None)
 

@@ -81,3 +81,9 @@ def pieces(letters: Iterable[DeadLetter]) -> Iterator[list[DeadLetter]]:
         piece.append(letter)
         size += weight
     yield piece
+
+
+def carriers_and_numbers(labels: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Labels as `inbound.label` writes them, as two columns."""
+    parts = [name.split("/", 1) for name in labels]
+    return [carrier for carrier, _ in parts], [number for _, number in parts]

@@ -14,7 +14,10 @@ from service.adapters.postgres.journal import fuses, offsets
 from service.adapters.postgres.journal.batch_ids import new_batch_id
 from service.adapters.postgres.journal.columns import COPY_TYPES, LISTS, copied, sent
 from service.adapters.postgres.journal.memory import Memory
+from service.adapters.postgres.journal.parts.claims import LabelQueries
+from service.adapters.postgres.journal.parts.unheard import UnheardVoids
 from service.adapters.postgres.journal.rows import (
+    carriers_and_numbers,
     coordinates,
     kept_by,
     order_of_rows,
@@ -24,7 +27,6 @@ from service.adapters.postgres.journal.rows import (
     published_at,
     topic_ids,
 )
-from service.adapters.postgres.journal.unheard import UnheardVoids
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.session import SESSION
 from service.application.ports import (
@@ -58,7 +60,7 @@ _IMPATIENT: Final = "50ms"
 _Q: Final = load_queries("journal.sql", LISTS)
 
 
-class PostgresTransaction(UnheardVoids):
+class PostgresTransaction(UnheardVoids, LabelQueries):
     """`ports.SweepTransaction`.
 
     One that `is_contended` expects other workers on the same returns: it trusts no state in memory, and takes turns.
@@ -85,7 +87,6 @@ class PostgresTransaction(UnheardVoids):
 
     @property
     def has_appended(self) -> bool:
-        """Whether it added anything to the history."""
         return bool(self._states)
 
     def remember(self) -> None:
@@ -129,14 +130,14 @@ class PostgresTransaction(UnheardVoids):
     def find_labels(self, labels: Collection[str]) -> dict[str, int]:
         known = self._memory.labels.find(labels)
         if others := [name for name in labels if name not in known]:
-            found = self._label_rows("find_labels", *_carriers_and_numbers(others))
+            found = self._label_rows("find_labels", *carriers_and_numbers(others))
             self._labels |= found
             known |= found
         return known
 
     def claim_labels(self, claims: Mapping[str, int]) -> dict[str, int]:
         owners = self._label_rows(
-            "claim_labels", str(self._batch_id), *_carriers_and_numbers(claims), list(claims.values())
+            "claim_labels", str(self._batch_id), *carriers_and_numbers(claims), list(claims.values())
         )
         self._labels |= owners
         others = claims.keys() - owners.keys()
@@ -206,8 +207,7 @@ class PostgresTransaction(UnheardVoids):
     @contextmanager
     def _impatient(self) -> Iterator[None]:
         set_local(self._connection, "lock_timeout", _IMPATIENT)
-        yield
-        # Not TO DEFAULT: that would be the server's.
+        yield  # then not TO DEFAULT: that would be the server's
         set_local(self._connection, "lock_timeout", SESSION["lock_timeout"])
 
     def _note(self, rows: Sequence[HistoryRow]) -> None:
@@ -282,7 +282,7 @@ class PostgresTransaction(UnheardVoids):
         # Creations are recorded already; the rest in the order in which it happened makes the plainest history.
         waiting.sort(key=lambda item: item.arrival.inbound.event.order)
         # With all that was asked for there may be more: the next sweep looks at the same batches again.
-        return Swept(unswept[-1][0] if len(rows) < events else None, waiting)
+        return Swept(unswept[-1][0] if len(rows) < events else None, waiting, ids)
 
     def end_sweep(self, upto: int) -> None:
         # To sweep the same batches again after a crash finds nothing new: no need to wait for the disk.
@@ -293,8 +293,3 @@ class PostgresTransaction(UnheardVoids):
     def _arrival(self, kind: str, subject: str, *columns: Any) -> Arrival:
         event = KeptEvent._make(columns)
         return Arrival(event.inbound(kind, subject, self._tables), event.record())
-
-
-def _carriers_and_numbers(labels: Iterable[str]) -> tuple[list[str], list[str]]:
-    parts = [name.split("/", 1) for name in labels]
-    return [carrier for carrier, _ in parts], [number for _, number in parts]

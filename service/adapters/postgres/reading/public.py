@@ -40,6 +40,11 @@ class PostgresPublicReading:
         told = [RecordedEvent(*each) for each in reversed(rows)]
         return Found(number, state, told, is_whole=not is_cut and len(told) < _MOST_ROWS)
 
+    def sharing(self, number: str) -> list[str]:
+        with translated(), self._pool.connection() as connection:
+            rows = connection.execute(_QUERIES["sharing"], {"number": number, "most": _MOST_ALIKE}).fetchall()
+        return [return_id for (return_id,) in rows]
+
     def alike(self, numbers: Sequence[str]) -> list[Match]:
         looks = list({look(number) for number in numbers})
         with translated(), self._pool.connection() as connection:

@@ -24,13 +24,13 @@ from service.application.reading.queues import (
     Sizes,
     UnmappedCode,
 )
-from service.domain.exceptional import CIRCUMSTANCES, EXCEPTIONAL_VERDICTS
+from service.domain.exceptional import EXCEPTIONAL_VERDICTS, QUEUED
 from service.wire.reasons import Invalid
 
 _QUERIES: Final = load_queries("queues.sql", BOUNDS)
 _FUSES: Final = load_queries("fuses.sql")
 _EXCEPTIONAL: Final = [verdict.value for verdict in EXCEPTIONAL_VERDICTS]
-_CIRCUMSTANCES: Final = [reason.value for reason in CIRCUMSTANCES]
+_CIRCUMSTANCES: Final = [reason.value for reason in QUEUED]
 _REASONS: Final = [reason.value for reason in Invalid]
 _MOST: Final = {"most": MOST_COUNTED + 1}
 

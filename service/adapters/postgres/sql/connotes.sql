@@ -49,9 +49,10 @@ FROM (
     ORDER BY recorded_at DESC, connote COLLATE "C" DESC, source COLLATE "C" DESC, id COLLATE "C" DESC
     LIMIT %(most)s::int4
 ) d
-WHERE NOT EXISTS (SELECT FROM connote_members m WHERE m.connote = d.connote)
+WHERE d.type <> 'com.omnirps.event.voided.v1'
+    AND NOT EXISTS (SELECT FROM connote_members m WHERE m.connote = d.connote)
     AND NOT EXISTS (
-        SELECT FROM connote_deliveries later WHERE later.connote = d.connote
+        SELECT FROM connote_deliveries later WHERE later.connote = d.connote AND later.type = d.type
             AND (later.recorded_at, later.source COLLATE "C", later.id COLLATE "C", later.words)
                 > (d.recorded_at, d.source COLLATE "C", d.id COLLATE "C", d.words)
     )
@@ -104,6 +105,6 @@ GROUP BY few.status
 -- connote_deliveries_pkey, one range, which is short.
 SELECT source, id, type, occurred_at, recorded_at, zone_source, topic, partition, "offset", data, utc_offset
 FROM connote_deliveries
-WHERE connote = %(connote)s
+WHERE connote = %(connote)s AND type <> 'com.omnirps.event.voided.v1'
 ORDER BY recorded_at DESC, source, id
 LIMIT %(few)s

@@ -14,6 +14,15 @@ FROM (
     UNION
     SELECT 'tracking_number', tracking_number, r.return_id
     FROM labels JOIN returns r USING (return_no) WHERE tracking_number = ANY (%(numbers)s::text[]) AND {bounds_of_row}
+    AND NOT EXISTS (
+        SELECT FROM label_claims AS c WHERE c.carrier = labels.carrier AND c.tracking_number = labels.tracking_number
+            AND c.return_no = labels.return_no AND c.is_void
+    )
+    UNION
+    (SELECT 'tracking_number', tracking_number, r.return_id
+    FROM label_claims JOIN returns r USING (return_no)
+    WHERE tracking_number = ANY (%(numbers)s::text[]) AND {bounds_of_row} AND NOT is_void
+    ORDER BY return_no DESC LIMIT 100)
     UNION
     SELECT known.kind, number, known.return_id
     FROM unnest(%(numbers)s::text[]) AS asked (number), LATERAL (

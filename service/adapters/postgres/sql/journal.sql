@@ -173,9 +173,9 @@ WHERE n > coalesce((SELECT n FROM cursors WHERE name = 'sweep'), 0) ORDER BY n L
 SELECT coalesce((SELECT n FROM cursors WHERE name = 'sweep'), 0), coalesce((SELECT max(n) FROM batches), 0)
 
 -- name: unpark
--- returns_batch_id, labels_batch_id, parked_pkey, parked_batch_id, returns_return_id_key, labels_pkey
+-- returns_batch_id, labels_batch_id, parked_pkey, parked_batch_id, returns_return_id_key, labels_pkey, label_claims_pkey
 -- What these batches created meets what was parked before, what they parked meets what was created before. Few events
--- are ever parked, so the table of parked events is asked first.
+-- are ever parked, so the table of parked events is asked first. Scans of labels with several claims are `waiting_scans`.
 WITH newly_parked AS MATERIALIZED (
     SELECT DISTINCT kind, subject FROM parked WHERE batch_id = ANY (%b::text[]::xid8[])
 ), found AS (
@@ -187,7 +187,10 @@ WITH newly_parked AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT FROM parked WHERE kind = 'label' AND subject = carrier || '/' || tracking_number LIMIT 1
     ) AS waits
-    WHERE labels.batch_id = ANY (%b::text[]::xid8[])
+    WHERE labels.batch_id = ANY (%b::text[]::xid8[]) AND NOT EXISTS (
+        SELECT FROM label_claims AS c
+        WHERE c.carrier = labels.carrier AND c.tracking_number = labels.tracking_number OFFSET 0
+    )
     UNION
     SELECT kind, subject, known.return_no FROM newly_parked
     CROSS JOIN LATERAL (SELECT return_no FROM returns WHERE return_id = subject LIMIT 1) AS known
@@ -198,7 +201,10 @@ WITH newly_parked AS MATERIALIZED (
         SELECT return_no FROM labels
         WHERE carrier = split_part(subject, '/', 1) AND tracking_number = split_part(subject, '/', 2) LIMIT 1
     ) AS known
-    WHERE kind = 'label'
+    WHERE kind = 'label' AND NOT EXISTS (
+        SELECT FROM label_claims
+        WHERE carrier = split_part(subject, '/', 1) AND tracking_number = split_part(subject, '/', 2) OFFSET 0
+    )
 ), chosen AS MATERIALIZED (
     SELECT found.return_no, waiting.place FROM found
     CROSS JOIN LATERAL (
@@ -215,20 +221,22 @@ RETURNING chosen.return_no, kind, subject, {read}
 -- connote_deliveries_batch_id, connote_members_pkey, connote_members_batch_id, connote_deliveries_pkey, history_pkey
 -- Deliveries of these batches for all members, and all deliveries for the members that these batches brought; without
 -- those that are in the history already, so that a limited number at a time comes to an end: by their words, or, from
--- before those were kept, by what they say. A delivery so many days after
--- a member's latest export is another consignment's.
+-- before those were kept, by what they say. A delivery so many days after a member's latest export is another
+-- consignment's. A void of all members goes with them, whenever it was.
 WITH due AS (
     SELECT members.return_no, connote, source, id, words FROM connote_deliveries AS delivered
     CROSS JOIN LATERAL (
         SELECT return_no FROM connote_members WHERE connote_members.connote = delivered.connote
-            AND delivered.occurred_at - %b::int4 * interval '24 hours' <= connote_members.exported_at OFFSET 0
+            AND (delivered.occurred_at - %b::int4 * interval '24 hours' <= connote_members.exported_at
+            OR delivered.type = 'com.omnirps.event.voided.v1') OFFSET 0
     ) AS members
     WHERE delivered.batch_id = ANY (%b::text[]::xid8[])
     UNION
     SELECT return_no, connote, deliveries.source, deliveries.id, deliveries.words FROM connote_members AS member
     CROSS JOIN LATERAL (
         SELECT source, id, words FROM connote_deliveries WHERE connote_deliveries.connote = member.connote
-            AND connote_deliveries.occurred_at - %b::int4 * interval '24 hours' <= member.exported_at OFFSET 0
+            AND (connote_deliveries.occurred_at - %b::int4 * interval '24 hours' <= member.exported_at
+            OR connote_deliveries.type = 'com.omnirps.event.voided.v1') OFFSET 0
     ) AS deliveries
     WHERE member.batch_id = ANY (%b::text[]::xid8[])
 )

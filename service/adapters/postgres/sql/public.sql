@@ -4,15 +4,36 @@
 -- returns_return_id_key and labels_tracking_number; then history_pkey backwards, one row for each that is found.
 SELECT found.return_no, found.number, h.seq, h.version, h.state
 FROM (
-    SELECT return_no, return_id AS number, 1 AS kind FROM returns WHERE return_id = ANY(%(numbers)s)
+    SELECT return_no, return_id AS number, 1 AS kind, NULL::timestamptz AS claimed_at FROM returns
+    WHERE return_id = ANY(%(numbers)s)
     UNION ALL
-    SELECT return_no, tracking_number, 2 FROM labels WHERE tracking_number = ANY(%(numbers)s)
+    SELECT return_no, tracking_number, 2, NULL FROM labels WHERE tracking_number = ANY(%(numbers)s) AND NOT EXISTS (
+        SELECT FROM label_claims AS c WHERE c.carrier = labels.carrier AND c.tracking_number = labels.tracking_number
+            AND c.return_no = labels.return_no AND c.is_void
+    )
+    UNION ALL
+    (SELECT return_no, tracking_number, 2, claimed_at FROM label_claims WHERE tracking_number = ANY(%(numbers)s)
+        AND NOT is_void
+    ORDER BY claimed_at DESC LIMIT 100)
 ) found
 CROSS JOIN LATERAL (
     SELECT seq, version, state FROM history WHERE history.return_no = found.return_no ORDER BY seq DESC LIMIT 1
 ) h
-ORDER BY found.kind, array_position(%(numbers)s, found.number), found.return_no DESC
+ORDER BY found.kind, array_position(%(numbers)s, found.number), found.claimed_at DESC NULLS LAST, found.return_no DESC
 LIMIT 1
+
+-- name: sharing
+-- label_claims_tracking_number; labels_pkey, returns_pkey. A window that overlaps that of the newest claim has no end: it
+-- would end before that claim, or one that is newer still.
+SELECT returns.return_id
+FROM (
+    SELECT return_no, carrier, claimed_at, told FROM label_claims WHERE tracking_number = %(number)s AND NOT is_void
+    ORDER BY claimed_at DESC, return_no DESC LIMIT 100
+) claims
+JOIN returns USING (return_no)
+WHERE (told ->> 'shared')::bool AND told ->> 'until' IS NULL
+ORDER BY claimed_at DESC, return_no DESC
+LIMIT %(most)s
 
 -- name: alike
 -- returns_look and labels_look, one probe of each a look. A number may have several returns, of several carriers.
@@ -23,7 +44,10 @@ CROSS JOIN LATERAL (
      WHERE translate(upper(return_id COLLATE "C"), 'OI._-', '01') = looks.look LIMIT %(most)s)
     UNION ALL
     (SELECT tracking_number, return_no, false FROM labels
-     WHERE translate(upper(tracking_number COLLATE "C"), 'OI._-', '01') = looks.look LIMIT %(most)s)
+     WHERE translate(upper(tracking_number COLLATE "C"), 'OI._-', '01') = looks.look AND NOT EXISTS (
+        SELECT FROM label_claims AS c WHERE c.carrier = labels.carrier AND c.tracking_number = labels.tracking_number
+            AND c.return_no = labels.return_no AND c.is_void
+    ) LIMIT %(most)s)
 ) found
 
 -- name: states
@@ -33,14 +57,20 @@ FROM unnest(%(numbers)s::text[]) AS asked (number)
 CROSS JOIN LATERAL (
     SELECT h.seq, h.version, h.state
     FROM (
-        SELECT return_no, 1 AS kind FROM returns WHERE return_id = asked.number
+        SELECT return_no, 1 AS kind, NULL::timestamptz AS claimed_at FROM returns WHERE return_id = asked.number
         UNION ALL
-        SELECT return_no, 2 FROM labels WHERE tracking_number = asked.number
+        SELECT return_no, 2, NULL FROM labels WHERE tracking_number = asked.number AND NOT EXISTS (
+        SELECT FROM label_claims AS c WHERE c.carrier = labels.carrier AND c.tracking_number = labels.tracking_number
+            AND c.return_no = labels.return_no AND c.is_void
+    )
+        UNION ALL
+        (SELECT return_no, 2, claimed_at FROM label_claims WHERE tracking_number = asked.number AND NOT is_void
+        ORDER BY claimed_at DESC LIMIT 100)
     ) found
     CROSS JOIN LATERAL (
         SELECT seq, version, state FROM history WHERE history.return_no = found.return_no ORDER BY seq DESC LIMIT 1
     ) h
-    ORDER BY found.kind, found.return_no DESC
+    ORDER BY found.kind, found.claimed_at DESC NULLS LAST, found.return_no DESC
     LIMIT 1
 ) state
 
@@ -51,14 +81,22 @@ FROM unnest(%(first)s::text[], %(second)s::text[]) WITH ORDINALITY AS asked (fir
 CROSS JOIN LATERAL (
     SELECT h.version, h.seq
     FROM (
-        SELECT return_no, return_id AS number, 1 AS kind FROM returns WHERE return_id IN (asked.first, asked.second)
+        SELECT return_no, return_id AS number, 1 AS kind, NULL::timestamptz AS claimed_at FROM returns
+        WHERE return_id IN (asked.first, asked.second)
         UNION ALL
-        SELECT return_no, tracking_number, 2 FROM labels WHERE tracking_number IN (asked.first, asked.second)
+        SELECT return_no, tracking_number, 2, NULL FROM labels
+        WHERE tracking_number IN (asked.first, asked.second) AND NOT EXISTS (
+        SELECT FROM label_claims AS c WHERE c.carrier = labels.carrier AND c.tracking_number = labels.tracking_number
+            AND c.return_no = labels.return_no AND c.is_void
+    )
+        UNION ALL
+        (SELECT return_no, tracking_number, 2, claimed_at FROM label_claims
+        WHERE tracking_number IN (asked.first, asked.second) AND NOT is_void ORDER BY claimed_at DESC LIMIT 100)
     ) found
     CROSS JOIN LATERAL (
         SELECT seq, version FROM history WHERE history.return_no = found.return_no ORDER BY seq DESC LIMIT 1
     ) h
-    ORDER BY found.kind, found.number = asked.first DESC, found.return_no DESC
+    ORDER BY found.kind, found.number = asked.first DESC, found.claimed_at DESC NULLS LAST, found.return_no DESC
     LIMIT 1
 ) revision
 
@@ -71,8 +109,8 @@ FROM (
     UNION ALL
     -- Of those that the carrier has delivered, the ones that go no further; it looks at so many and no more.
     (SELECT return_no, seq
-     FROM (SELECT return_no, seq, complete FROM search_returns WHERE status = 'RDTPF'
+     FROM (SELECT return_no, seq, complete, closed_at FROM search_returns WHERE status = 'RDTPF'
            ORDER BY return_no DESC LIMIT 5 * %(limit)s) delivered
-     WHERE complete LIMIT %(limit)s)
+     WHERE complete AND closed_at IS NULL LIMIT %(limit)s)
 ) ended
 JOIN history h ON h.return_no = ended.return_no AND h.seq = ended.seq

@@ -43,14 +43,15 @@ UPDATE cursors SET n = 0 WHERE name IN ('figures', 'minutes')
 -- search_returns_pkey. Returns whose status moved, the new ones among them.
 INSERT INTO search_returns AS known (return_no, return_id, retailer, route, carrier, tracking_number, order_number,
     connote, hub, status, status_at, status_recorded_at, version, complete, created_at, updated_at, seq, reached,
-    exported_at)
+    exported_at, closed_at, closed_reason)
 SELECT return_no, return_id, retailer, route, carrier, tracking_number, order_number, connote, hub, status, status_at,
-    status_recorded_at, version, complete, created_at, updated_at, seq, reached::date[], exported_at
+    status_recorded_at, version, complete, created_at, updated_at, seq, reached::date[], exported_at, closed_at,
+    closed_reason
 FROM unnest(%b::int8[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
     %b::text[], %b::timestamptz[], %b::timestamptz[], %b::int4[], %b::bool[], %b::timestamptz[], %b::timestamptz[],
-    %b::int4[], %b::text[], %b::timestamptz[]) AS new (return_no, return_id, retailer, route, carrier, tracking_number,
+    %b::int4[], %b::text[], %b::timestamptz[], %b::timestamptz[], %b::text[]) AS new (return_no, return_id, retailer, route, carrier, tracking_number,
     order_number, connote, hub, status, status_at, status_recorded_at, version, complete, created_at, updated_at, seq,
-    reached, exported_at)
+    reached, exported_at, closed_at, closed_reason)
 WHERE status_recorded_at IS NOT NULL
 ON CONFLICT (return_no) DO UPDATE SET
     retailer = excluded.retailer, route = excluded.route, carrier = excluded.carrier,
@@ -58,7 +59,7 @@ ON CONFLICT (return_no) DO UPDATE SET
     hub = coalesce(excluded.hub, known.hub), status = excluded.status, status_at = excluded.status_at,
     status_recorded_at = excluded.status_recorded_at, version = excluded.version, complete = excluded.complete,
     created_at = excluded.created_at, updated_at = excluded.updated_at, seq = excluded.seq, reached = excluded.reached,
-    exported_at = excluded.exported_at
+    exported_at = excluded.exported_at, closed_at = excluded.closed_at, closed_reason = excluded.closed_reason
 WHERE known.seq < excluded.seq
 
 -- name: touch_returns
@@ -67,12 +68,13 @@ UPDATE search_returns AS known SET
     retailer = new.retailer, route = new.route, carrier = new.carrier, tracking_number = new.tracking_number,
     order_number = new.order_number, connote = new.connote, hub = coalesce(new.hub, known.hub), status = new.status,
     status_at = new.status_at, version = new.version, complete = new.complete, created_at = new.created_at,
-    updated_at = new.updated_at, seq = new.seq, reached = new.reached::date[], exported_at = new.exported_at
+    updated_at = new.updated_at, seq = new.seq, reached = new.reached::date[], exported_at = new.exported_at,
+    closed_at = new.closed_at, closed_reason = new.closed_reason
 FROM unnest(%b::int8[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
     %b::text[], %b::timestamptz[], %b::timestamptz[], %b::int4[], %b::bool[], %b::timestamptz[], %b::timestamptz[],
-    %b::int4[], %b::text[], %b::timestamptz[]) AS new (return_no, return_id, retailer, route, carrier, tracking_number,
+    %b::int4[], %b::text[], %b::timestamptz[], %b::timestamptz[], %b::text[]) AS new (return_no, return_id, retailer, route, carrier, tracking_number,
     order_number, connote, hub, status, status_at, status_recorded_at, version, complete, created_at, updated_at, seq,
-    reached, exported_at)
+    reached, exported_at, closed_at, closed_reason)
 WHERE known.return_no = new.return_no AND known.seq < new.seq AND new.status_recorded_at IS NULL
 
 -- name: counted
@@ -169,9 +171,8 @@ FROM unnest(%b::int8[], %b::int4[], %b::timestamptz[]) AS new (return_no, seq, r
 WHERE known.return_no = new.return_no AND known.seq = new.seq
 
 -- name: resolve_untold
--- batches_pkey, history_batch_id, search_exceptions_pkey. A scan whose code became known has a second row in the history, a
--- return that gets a label of its own another creation. OFFSET keeps the order: from what is new to what is open, of
--- which there may be very many.
+-- batches_pkey, history_batch_id, search_exceptions_pkey. A scan whose code became known has a second row in the history.
+-- OFFSET keeps the order: from what is new to what is open, of which there may be very many.
 UPDATE search_exceptions AS known SET resolved_at = done.recorded_at
 FROM (
     SELECT before.return_no, before.seq, min(again.recorded_at) AS recorded_at
@@ -179,21 +180,17 @@ FROM (
         SELECT history.return_no, history.seq, history.source, history.id, history.milestone, history.recorded_at,
             history.code, history.occurred_at
         FROM batches CROSS JOIN LATERAL (SELECT * FROM history WHERE history.batch_id = batches.batch_id OFFSET 0) AS history
-        WHERE batches.n > %b::int8 AND batches.n <= %b::int8 AND (
-            (history.code IS NOT NULL AND history.verdict <> 'unmapped')
-            OR (history.milestone = 'RC' AND history.reason IS NULL AND history.seq > 1)
-        )
+        WHERE batches.n > %b::int8 AND batches.n <= %b::int8
+            AND history.code IS NOT NULL AND history.verdict <> 'unmapped'
     ) AS again
     CROSS JOIN LATERAL (
         SELECT return_no, seq, source, id, verdict, reason, code, occurred_at, resolved_at FROM search_exceptions
         WHERE search_exceptions.return_no = again.return_no AND search_exceptions.seq < again.seq
         OFFSET 0
     ) AS before
-    WHERE before.resolved_at IS NULL AND (
-        (before.verdict = 'unmapped' AND before.source = again.source AND before.id = again.id
-            AND before.code = again.code AND before.occurred_at = again.occurred_at)
-        OR (before.reason = 'tracking_number_in_use' AND again.milestone = 'RC')
-    )
+    WHERE before.resolved_at IS NULL
+        AND before.verdict = 'unmapped' AND before.source = again.source AND before.id = again.id
+        AND before.code = again.code AND before.occurred_at = again.occurred_at
     GROUP BY before.return_no, before.seq
 ) AS done
 WHERE known.return_no = done.return_no AND known.seq = done.seq

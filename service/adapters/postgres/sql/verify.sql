@@ -19,6 +19,13 @@ WHERE CASE kind
     ELSE EXISTS (
         SELECT FROM labels
         WHERE carrier = split_part(subject, '/', 1) AND tracking_number = split_part(subject, '/', 2)
+            AND NOT EXISTS (
+                SELECT FROM label_claims AS c WHERE c.carrier = labels.carrier
+                    AND c.tracking_number = labels.tracking_number AND c.return_no = labels.return_no AND c.is_void
+            )
+    ) OR EXISTS (
+        SELECT FROM label_claims
+        WHERE carrier = split_part(subject, '/', 1) AND tracking_number = split_part(subject, '/', 2) AND NOT is_void
     )
 END
 ORDER BY kind, subject, source, id, words
@@ -28,7 +35,8 @@ SELECT d.connote, d.source, d.id, returns.return_id
 FROM connote_deliveries AS d
 JOIN connote_members USING (connote)
 JOIN returns USING (return_no)
-WHERE d.occurred_at - %b::int4 * interval '24 hours' <= connote_members.exported_at AND NOT EXISTS (
+WHERE (d.occurred_at - %b::int4 * interval '24 hours' <= connote_members.exported_at
+    OR d.type = 'com.omnirps.event.voided.v1') AND NOT EXISTS (
     SELECT FROM history WHERE history.return_no = connote_members.return_no
         AND history.source = d.source AND history.id = d.id
         AND CASE WHEN d.words <> ''::bytea AND octet_length(history.key) = 16 THEN substr(history.key, 9) = d.words

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
+import pytest
 
 from service.adapters.postgres.journal.letters import MendingJournal
 from service.application.journal.reassess import Reassessed, reassess
@@ -214,6 +215,52 @@ def test_a_void_of_the_scan_that_turned_it_back_lets_the_delivery_count(database
     in_every_order(database, documents)
 
     assert told(database) == {("RDTPF", "", "")}
+    assert differences(database) == []
+
+
+def delivered_and_void(**of: str) -> Documents:
+    """A return that was delivered with its connote; and that this was a mistake, of the return alone or of all members."""
+    return [
+        created(),
+        hub(RP, "rp", "13:00"),
+        hub(RE, "re", "14:00", connote="C-1"),
+        event(DELIVERED, "d", "20:00", connote="C-1"),
+        event(VOID, "v", "21:00", source="/test", id="d", by="me", reason="another consignment", **of),
+    ]
+
+
+@pytest.mark.parametrize("of", ({"return_id": "R-1001"}, {"connote": "C-1"}))
+def test_a_delivery_that_was_a_mistake_is_void_for_one_return_or_for_all_members(
+    database: str, of: dict[str, str]
+) -> None:
+    in_every_order(database, delivered_and_void(**of), most=120)
+
+    assert told(database) == {("RE", "C", "")}
+    assert differences(database) == []
+
+
+def test_a_void_of_all_members_acts_for_each_and_a_void_of_one_for_that_one(database: str) -> None:
+    one = delivered_and_void(return_id="R-1001")
+    other = [each | {"id": f"{each['id']}-2", "data": each["data"] | {"return_id": "R-2002"}} for each in one[:3]]
+    other[0]["data"]["tracking_number"] = "TR-2002"
+
+    ingest(database, [*one, *other])
+    assert told(database) == {("RE", "C", ""), ("RDBTC", "C", "")}
+    # However late: a void is no delivery, which a connote's window ends.
+    for_all = event(VOID, "v-all", "21:00", connote="C-1", source="/test", id="d", by="me", reason="not ours")
+    ingest(database, [on("2026-11-21", for_all)])
+
+    assert told(database) == {("RE", "C", "")}
+    assert differences(database) == []
+
+
+def test_two_voids_that_name_each_other_are_both_in_vain(database: str) -> None:
+    first = event(VOID, "v1", "20:00", return_id="R-1001", source="/test", id="v2", by="me", reason="no")
+    second = event(VOID, "v2", "21:00", return_id="R-1001", source="/test", id="v1", by="me", reason="no")
+
+    in_every_order(database, [created(), first, second])
+
+    assert told(database) == {("RC", "", "not_voidable")}
     assert differences(database) == []
 
 

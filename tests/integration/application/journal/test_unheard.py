@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 
 from service.adapters.postgres.journal.journal import PostgresJournal
-from service.application.journal.unheard import look
+from service.application.journal.voids.unheard import look
 from service.wire.carriers import CarrierTables
 from tests.integration.application.journal.test_project import projector, the_exceptions
 from tests.integration.application.journal.test_rules import created, in_every_order, scan, told

@@ -21,7 +21,8 @@ from pydantic import SecretStr
 from service.adapters.kafka.fetching import subscribing
 from service.adapters.postgres.journal.journal import PostgresJournal
 from service.adapters.postgres.journal.transaction import BATCH_LOG_LOCK
-from service.application.journal.ingest import Placed, decide, decode, write
+from service.application.journal.appending import Placed, decide
+from service.application.journal.ingest import decode, write
 from service.application.journal.sweep import sweep
 from service.application.ports import Arrival, HistoryRow, Move, Stored, Transaction
 from service.errors import LostPartition, Retryable

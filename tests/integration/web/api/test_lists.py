@@ -40,19 +40,46 @@ def age(database: str, return_id: str, hours: float) -> None:
         connection.execute("UPDATE search_returns SET status_recorded_at = %s WHERE return_id = %s", (moved, return_id))
 
 
-def test_a_return_in_a_list_says_what_the_return_says_but_its_timeline(client: Client, database: str) -> None:
+def test_a_return_in_a_list_says_what_the_return_says_but_its_timeline_and_labels(
+    client: Client, database: str
+) -> None:
     ingest(database, [creation(order_number="A-1"), scan("COLLECTED", "10:00"), hub(RP, "12:00", "R-1001")])
     project(database)
 
     (listed,) = client.get("/v1/returns").json()["items"]
     whole = client.get("/v1/returns/R-1001").json()
 
-    del whole["timeline"]
+    del whole["timeline"], whole["labels"]
     assert whole.items() <= listed.items()
     assert listed["hub"] == "leeds"
     assert listed["status_at"] == "2026-11-20T12:00:00Z"
     assert listed["created_at"] == "2026-11-20T09:00:00Z"
     assert listed["stuck"] is False
+
+
+def test_a_closed_return_says_so_alone_and_in_lists_and_is_stuck_no_more_until_something_later_counts(
+    client: Client, database: str
+) -> None:
+    lost = event("com.omnirps.return.closed.v1", "end", "11:00", return_id="R-1001", by="me", reason="lost")
+    ingest(database, [creation(), scan("COLLECTED", "10:00")])
+    project(database)
+    age(database, "R-1001", 5000)
+    before = client.get("/v1/returns", params={"stuck": "true"}).json()["items"]
+
+    ingest(database, [lost])
+    project(database)
+    (listed,) = client.get("/v1/returns").json()["items"]
+    alone = client.get("/v1/returns/R-1001").json()
+    stuck = client.get("/v1/returns", params={"stuck": "true"}).json()["items"]
+    ingest(database, [scan("DELIVERED", "12:00")])
+    project(database)
+    again = client.get("/v1/returns/R-1001").json()
+
+    assert [item["return_id"] for item in before] == ["R-1001"]
+    assert alone["closed"] == listed["closed"] == {"reason": "lost", "at": "2026-11-20T11:00:00Z"}
+    assert (listed["status"], listed["complete"], listed["stuck"], stuck) == ("RT", False, False, [])
+    assert alone["labels"] == [{"carrier": "generic", "tracking_number": "TR-1001"}]
+    assert (again["status"], again["closed"]) == ("RDTPF", None)
 
 
 def test_filters_narrow_the_list_together(client: Client, database: str) -> None:

@@ -88,7 +88,7 @@ def test_nothing_or_nonsense_chosen_makes_no_return(chosen: dict[str, str], wher
     assert consumers.world.kept.rows == {}
 
 
-def test_a_return_is_cancelled_by_one_void_in_the_consumers_name() -> None:
+def test_a_return_that_is_cancelled_is_closed_once_in_the_consumers_name() -> None:
     consumers = Consumers()
     invitation = consumers.portals.invitation(link())
     consumers.portals.cancel(invitation)
@@ -97,14 +97,14 @@ def test_a_return_is_cancelled_by_one_void_in_the_consumers_name() -> None:
     consumers.portals.cancel(invitation)
     consumers.portals.cancel(invitation)
 
-    (void,) = (json.loads(event) for event in consumers.voids)
+    (event,) = (json.loads(event) for event in consumers.closed)
     created = json.loads(consumers.world.published[0][1])
-    assert void["data"] == {
+    assert (event["type"], event["source"]) == ("com.omnirps.return.closed.v1", created["source"])
+    assert event["data"] == {
         "return_id": made.return_id,
-        "source": created["source"],
-        "id": created["id"],
         "by": "consumer",
-        "reason": CANCELLED,
+        "reason": "cancelled",
+        "note": CANCELLED,
     }
     found = consumers.portals.made(invitation)
     assert found is not None
@@ -112,20 +112,20 @@ def test_a_return_is_cancelled_by_one_void_in_the_consumers_name() -> None:
     assert consumers.portals.make(invitation, CHOSEN).cancelled
 
 
-@pytest.mark.parametrize(("status", "voids"), (("RC", 1), ("RT", 0), ("DS", 0)))
-def test_a_parcel_that_the_carrier_has_is_not_cancelled(status: str, voids: int) -> None:
+@pytest.mark.parametrize(("status", "closed"), (("RC", 1), ("RT", 0), ("DS", 0)))
+def test_a_parcel_that_the_carrier_has_is_not_cancelled(status: str, closed: int) -> None:
     consumers = Consumers()
     invitation = consumers.portals.invitation(link())
     made = consumers.portals.make(invitation, CHOSEN)
     consumers.status[made.return_id] = status
 
-    if voids:
+    if closed:
         consumers.portals.cancel(invitation)
     else:
         with pytest.raises(UnderWay):
             consumers.portals.cancel(invitation)
 
-    assert len(consumers.voids) == voids
+    assert len(consumers.closed) == closed
 
 
 def test_a_link_is_asked_for_its_time_and_its_signature() -> None:

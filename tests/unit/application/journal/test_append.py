@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
-from service.application.journal import ingest
+from service.application.journal import appending, ingest
 from service.application.ports import Arrival, DeadLetter, HistoryRow
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser
@@ -240,8 +240,8 @@ def test_a_scan_that_was_not_understood_is_decided_anew_as_what_it_is_now() -> N
     (arrival,) = arrivals(scan("COLLECTED", "10:00", "R-0001"))
 
     with journal.transaction() as tx:
-        placed = [ingest.Placed(1, arrival, recorded=True), ingest.Placed(1, arrival, recorded=True)]
-        rows, repeats = ingest.decide(tx, placed, tx.load({1}))
+        placed = [appending.Placed(1, arrival, recorded=True), appending.Placed(1, arrival, recorded=True)]
+        rows, repeats, _ = appending.decide(tx, placed, tx.load({1}))
 
     assert [row.entry.verdict for row in rows] == ["advanced"]
     assert [item.arrival for item in repeats] == [arrival]

@@ -30,6 +30,12 @@ def reason(journal: MemoryJournal, return_id: str, row: int = 0) -> Reason | Non
     return journal.tables.history[journal.tables.returns[return_id]][row].entry.reason
 
 
+def claimants(journal: MemoryJournal) -> set[tuple[str, str]]:
+    """Who claims a label beside the return that was known first: what the sweep is to look at."""
+    names = {number: return_id for return_id, number in journal.tables.returns.items()}
+    return {(f"{carrier}/{number}", names[return_no]) for (carrier, number), return_no in journal.tables.claims}
+
+
 def test_of_two_new_returns_that_name_one_label_the_first_has_it() -> None:
     journal = MemoryJournal([])
 
@@ -41,7 +47,8 @@ def test_of_two_new_returns_that_name_one_label_the_first_has_it() -> None:
     )
 
     assert journal.tables.labels == {"generic/TR-0009": journal.tables.returns["R-0002"]}
-    assert (reason(journal, "R-0002"), reason(journal, "R-0001")) == (None, Reason.TRACKING_NUMBER_IN_USE)
+    assert (reason(journal, "R-0002"), reason(journal, "R-0001")) == (None, None)
+    assert claimants(journal) == {("generic/TR-0009", "R-0001")}
     assert journal.recorded("R-0002") == ["R-0002-rc", "R-0009-COLLECTED-10:00"]
 
 
@@ -56,7 +63,8 @@ def test_a_return_of_an_earlier_batch_may_be_the_first_to_name_a_label() -> None
     )
 
     assert journal.tables.labels["generic/TR-0009"] == journal.tables.returns["R-0001"]
-    assert (reason(journal, "R-0001", 1), reason(journal, "R-0002")) == (None, Reason.TRACKING_NUMBER_IN_USE)
+    assert (reason(journal, "R-0001", 1), reason(journal, "R-0002")) == (None, None)
+    assert claimants(journal) == {("generic/TR-0009", "R-0002")}
 
 
 def test_a_creation_of_a_known_name_that_names_another_label_has_it_before_the_next() -> None:

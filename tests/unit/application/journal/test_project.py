@@ -9,12 +9,17 @@ from itertools import count
 from typing import Any
 
 from service.application.journal import ingest
+from service.application.journal.appending import Placed, append
 from service.application.journal.project import ExceptionRow, Projection, project
 from service.application.journal.sweep import sweep
+from service.application.ports import Arrival
+from service.domain.events import Event, Sense
 from service.domain.journey import NEW
+from service.domain.labels import Window
 from service.wire.carriers import CarrierTables
-from service.wire.inbound import Parser
+from service.wire.inbound import Inbound, Parser, SubjectKind
 from service.wire.record import Record
+from service.wire.rows import claimed
 from service.wire.rows.logged import LogRow
 from service.wire.stored import encode_changes, encode_moves, encode_state, from_micros
 from tests.support.fakes import MemoryJournal
@@ -25,10 +30,14 @@ _offsets = count()
 _RECORDED = datetime(2026, 11, 21, tzinfo=UTC)
 
 
-def history(*documents: dict[str, Any]) -> list[LogRow]:
-    """The rows that these events make, each taken in by itself."""
+def history(*documents: dict[str, Any] | Window) -> list[LogRow]:
+    """The rows that these events make, each taken in by itself; and what the sweep says of the first return's window."""
     journal = MemoryJournal([])
     for document in documents:
+        if isinstance(document, Window):
+            with journal.transaction() as tx:
+                append(tx, [Placed(1, told(document), is_settled=True)], lambda _: None)
+            continue
         record = Record("in", 0, next(_offsets), 1_795_600_000_000, None, json.dumps(document).encode())
         ingest.write(journal, ingest.decode(_PARSER, [record]), {})
         while sweep(journal) is not None:
@@ -36,6 +45,14 @@ def history(*documents: dict[str, Any]) -> list[LogRow]:
     rows = [row for own in journal.tables.history.values() for row in own]
     names = {number: return_id for return_id, number in journal.tables.returns.items()}
     return [logged(n, names[row.return_no], row) for n, row in enumerate(rows, start=1)]
+
+
+def told(window: Window) -> Arrival:
+    label, now = ("generic", "TR-1001"), next(_offsets)
+    row = Event(claimed.SOURCE, str(now), now, Sense.INFORMS, label=label, window=window)
+    data = json.dumps(claimed.event_data("R-1001", label, window)).encode()
+    inbound = Inbound(SubjectKind.RETURN, "R-1001", row, claimed.LABEL_CLAIMED, data)
+    return Arrival(inbound, Record("", 0, 0, 0, None, None))
 
 
 def logged(n: int, return_id: str, row: Any) -> LogRow:
@@ -187,17 +204,14 @@ def test_an_unmapped_scan_stays_open_whatever_the_return_does() -> None:
     assert exceptions(project(rows, ())) == [("unmapped", "unknown_code", True)]
 
 
-def test_a_label_in_use_stays_open_whatever_the_return_does() -> None:
-    rows = history(
-        creation("R-1001", tracking_number="T-0001"), creation("R-2002", tracking_number="T-0001", time="08:00")
-    )
+def test_a_label_in_use_stays_open_whatever_the_return_does_until_the_windows_part() -> None:
+    rows = history(creation(), Window(is_shared=True), scan("COLLECTED", "10:00"), Window(end=1_800_000_000_000_000))
 
-    found = project(rows, ())
+    (found,) = project(rows[:3], ()).exceptions
 
-    assert exceptions(found) == [("advanced", "tracking_number_in_use", True)]
-    assert [(each.return_id, each.carrier, each.tracking_number) for each in found.exceptions] == [
-        ("R-2002", "generic", "T-0001")
-    ]
+    assert (found.reason, found.resolved_at) == ("tracking_number_in_use", None)
+    assert (found.return_id, found.carrier, found.tracking_number) == ("R-1001", "generic", "TR-1001")
+    assert exceptions(project(rows, ())) == [("repeated", "tracking_number_in_use", False)]
 
 
 def test_an_exception_names_what_its_own_event_said_before_what_the_return_says() -> None:

@@ -152,6 +152,8 @@ def rich_history() -> list[StoredRow]:
         *story("RE@6/CN-B RP@4"),
         void(("s", "RDBTC@9")),
         *story("RE@9/CN-C"),
+        Event("portal", "end", 10, Sense.CLOSES, because="lost"),
+        Event("portal", "again", 11, Sense.REOPENS),
     ]
     return stored_rows(play([*in_order(events), Arrival(scan, remap=True)]))
 
@@ -179,17 +181,17 @@ def test_damage_to_each_row_of_a_rich_history_is_found(what: str) -> None:
 def test_a_reason_that_the_events_do_not_give_is_found(reason: Reason) -> None:
     rows = rich_history()
     for at, row in enumerate(rows):
-        in_use = reason is Reason.TRACKING_NUMBER_IN_USE and row.event.milestone is Milestone.RC
-        if reason != row.reason and not in_use:
+        if reason != row.reason:
             damaged = [*rows[:at], row._replace(reason=reason), *rows[at + 1 :]]
 
             assert complaints(damaged) != [], f"row {at + 1}"
 
 
-def test_a_label_in_use_is_no_matter_of_the_events() -> None:
-    first, *others = rich_history()
+def test_a_label_in_use_was_a_creation_s_own_reason_by_the_rules_of_before() -> None:
+    first, *others = stored_rows(play(in_order(story("RC@1"))))
+    before = first._replace(reason=Reason.TRACKING_NUMBER_IN_USE, state=replace(first.state, rules=2))
 
-    assert complaints([first._replace(reason=Reason.TRACKING_NUMBER_IN_USE), *others]) == []
+    assert complaints([before, *others]) == []
 
 
 @pytest.mark.parametrize(

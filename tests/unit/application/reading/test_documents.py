@@ -40,6 +40,7 @@ def test_a_return_in_a_list_has_its_status_named_and_its_times_in_utc() -> None:
         "status_name": "Depot Scan",
         "version": 4,
         "complete": False,
+        "closed": None,
         "hub": "akl-1",
         "status_at": "2026-11-25T12:00:00Z",
         "status_recorded_at": "2026-11-25T12:00:00Z",
@@ -48,6 +49,20 @@ def test_a_return_in_a_list_has_its_status_named_and_its_times_in_utc() -> None:
         "stuck": False,
         "tracking_url": None,
     }
+
+
+def test_a_return_that_was_closed_says_so_is_not_complete_and_stuck_no_more() -> None:
+    closed = RETURN._replace(
+        complete=True, closed_at=NZ, closed_reason="lost", status_recorded_at=AT - timedelta(days=9)
+    )
+
+    item = return_item({"DS": AT})(closed)
+
+    assert (item["closed"], item["complete"], item["stuck"]) == (
+        {"reason": "lost", "at": "2026-11-25T12:00:00.000005Z"},
+        False,
+        False,
+    )
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,9 @@ class Store:
     def alike(self, numbers: Sequence[str]) -> list[Match]:
         raise NotImplementedError
 
+    def sharing(self, number: str) -> Sequence[str]:
+        raise NotImplementedError
+
     def states_of(self, numbers: Sequence[str]) -> dict[str, State]:
         raise NotImplementedError
 

@@ -141,7 +141,8 @@ def test_the_time_is_local_where_all_clocks_of_the_country_agree() -> None:
     summer = {**scan("COLLECTED", "10:00", location=GB), "time": "2026-07-20T10:00:00Z"}
     there, anywhere = scan("IN_TRANSIT", "10:30", location={"country": "US"}), scan("IN_TRANSIT", "10:40")
 
-    told = view(creation(), summer, there, anywhere).happenings
+    created = {**creation(), "time": "2026-07-20T09:00:00Z"}
+    told = view(created, summer, there, anywhere).happenings
 
     assert {each.at.moment.isoformat(): each.at.is_local for each in told if each.milestone is Milestone.RT} == {
         "2026-07-20T11:00:00+01:00": True,

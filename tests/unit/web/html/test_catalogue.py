@@ -41,7 +41,7 @@ def test_every_text_of_a_template_is_in_the_catalogues_and_the_other_way_round()
     sources = "".join(path.read_text() for path in TEMPLATES.glob("*.html"))
     used = set(re.findall(r'\bt\("([a-z_]+\.[a-zA-Z_]+)"', sources))
     # Their keys are made from a status, a state, a reason or what went wrong.
-    by_value = ("status.", "state.", "lead.", "next.", "event.", "rejection.", "who.", "limited.", "failed.")
+    by_value = ("status.", "state.", "lead.", "next.", "event.", "rejection.", "who.", "limited.", "failed.", "closed.")
 
     assert used <= texts.keys()
     assert {key for key in texts if not key.startswith(by_value)} - used == {"language"}

@@ -27,6 +27,7 @@ from service.web.ops.return_detail import TYPES
 from service.web.ops.returns import FORM, QUICK
 from service.wire.explanations import EXPLANATIONS
 from service.wire.models import MODELS, RETURN_CREATED
+from service.wire.rows.claimed import LABEL_CLAIMED
 from service.wire.rows.reconciled import RECONCILED
 from service.wire.rows.unheard import UNHEARD
 
@@ -36,7 +37,7 @@ BY_VALUE = (
     "action.", "detail.", "foreign.", "nowhere.", "away.", "nav.", "keys.", "audit.", "match.", "quick.",
     "field.", "route.", "stuck.", "advice.", "type.", "verdict.", "zone.", "expected.", "resolution.", "unknown_",
     "no_scope.", "not_own.", "not_voidable.", "queue.", "queue_why.", "why.", "list.", "letters.", "letter_reason.", "fate.",
-    "chart.", "connote_state.",
+    "chart.", "connote_state.", "ended.",
 )  # fmt: skip
 
 
@@ -86,7 +87,7 @@ def test_explanations_in_english_are_those_that_subscribers_get() -> None:
 
 
 def test_every_type_of_event_has_a_name() -> None:
-    assert TYPES.keys() == {*MODELS, RECONCILED, UNHEARD}
+    assert TYPES.keys() == {*MODELS, RECONCILED, UNHEARD, LABEL_CLAIMED}
 
 
 def test_what_cannot_be_seen_is_shown() -> None:

@@ -98,14 +98,14 @@ def test_the_page_of_a_link_is_the_return_once_it_is_made_and_says_when_it_is_ca
     assert "The carrier has the parcel all the same, so the return goes on" in handed_over.text
     assert late.status_code == 409
     assert "cannot be cancelled any more" in late.text
-    # A creation is not voided: the return stays what it is until people close it, and the page says no more than that.
-    assert "You have asked to cancel this return" in cancelled.text
-    assert "the tracking page goes on saying “Return Created”" in unescape(cancelled.text)
+    # What is closed keeps its status, and a parcel that is handed over opens it again.
+    assert "This return is cancelled" in cancelled.text
+    assert "the tracking page says so beside “Return Created”" in unescape(cancelled.text)
     assert f'href="/track/{return_id}"' in cancelled.text
-    assert "You have asked to cancel this return" in label.text
+    assert "This return is cancelled" in label.text
     assert "so the return goes on" not in cancelled.text
     assert code.status_code == 404
-    assert len(consumers.voids) == 1
+    assert len(consumers.closed) == 1
 
 
 def test_a_form_that_chooses_nothing_is_shown_again_with_what_was_chosen(client: Client, consumers: Consumers) -> None:

@@ -29,15 +29,20 @@ CREATE TABLE unheard_voids (
 );
 CREATE INDEX unheard_voids_recorded_at ON unheard_voids (recorded_at, return_no, name);
 
+-- Claims of creations that are void are none. They stay, since the sweep looks for what was placed by them.
+ALTER TABLE label_claims ADD COLUMN is_void boolean NOT NULL DEFAULT false;
+
 -- `grant_roles` calls `grant_api`, whatever that grants by now: this comes on top of it.
 ALTER FUNCTION grant_api() RENAME TO grant_api_before_distinct;
 CREATE FUNCTION grant_api() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM grant_api_before_distinct();
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'returns_ingest') THEN
+        GRANT UPDATE (is_void) ON label_claims TO returns_ingest;
         GRANT SELECT, INSERT, UPDATE, DELETE ON unheard_voids TO returns_ingest;  -- UPDATE: to lock a row is one
     END IF;
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'returns_web') THEN
+        GRANT UPDATE (is_void) ON label_claims TO returns_web;
         GRANT SELECT, INSERT ON unheard_voids TO returns_web;  -- a letter that is replayed may be a void
     END IF;
 END $$;

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from service.application.journal.ingest import Placed, append
+from service.application.journal.appending import Placed, append
 from service.application.ports import Arrival, Journal, WhileWaiting
 from service.domain.events import Event, Sense, Words, key_digest
 from service.wire.inbound import Inbound, SubjectKind

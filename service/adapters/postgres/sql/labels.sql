@@ -1,0 +1,89 @@
+-- Labels that several returns claim: few of all. What journal.sql says of plans holds here.
+
+-- name: join_claims
+-- label_claims_pkey; in one order for all workers
+INSERT INTO label_claims AS known
+    (carrier, tracking_number, return_no, batch_id, made_in, claimed_at, retailer, closed_at)
+SELECT carrier, tracking_number, return_no, batch.id, batch.id, timestamptz 'epoch' + claimed_at * interval '1 microsecond',
+    retailer, timestamptz 'epoch' + closed_at * interval '1 microsecond'
+FROM unnest(%b::text[], %b::text[], %b::int8[], %b::int8[], %b::text[], %b::int8[], %b::bool[])
+    AS new (carrier, tracking_number, return_no, claimed_at, retailer, closed_at, is_void),
+    (SELECT %b::text::xid8) AS batch (id)
+ORDER BY carrier, tracking_number, return_no
+ON CONFLICT (carrier, tracking_number, return_no) DO UPDATE SET batch_id = excluded.batch_id,
+    claimed_at = least(known.claimed_at, excluded.claimed_at),
+    retailer = CASE WHEN excluded.claimed_at < known.claimed_at THEN excluded.retailer ELSE known.retailer END,
+    closed_at = excluded.closed_at
+WHERE excluded.claimed_at < known.claimed_at OR excluded.closed_at IS DISTINCT FROM known.closed_at
+
+-- name: set_claims
+-- label_claims_pkey; in one order for all workers. What a void ends is kept: the sweep looks for what was placed by it.
+INSERT INTO label_claims AS known
+    (carrier, tracking_number, return_no, batch_id, made_in, claimed_at, retailer, closed_at, is_void)
+SELECT carrier, tracking_number, return_no, batch.id, batch.id, timestamptz 'epoch' + claimed_at * interval '1 microsecond',
+    retailer, timestamptz 'epoch' + closed_at * interval '1 microsecond', is_void
+FROM unnest(%b::text[], %b::text[], %b::int8[], %b::int8[], %b::text[], %b::int8[], %b::bool[])
+    AS new (carrier, tracking_number, return_no, claimed_at, retailer, closed_at, is_void),
+    (SELECT %b::text::xid8) AS batch (id)
+ORDER BY carrier, tracking_number, return_no
+ON CONFLICT (carrier, tracking_number, return_no) DO UPDATE SET batch_id = excluded.batch_id,
+    claimed_at = excluded.claimed_at, retailer = excluded.retailer, closed_at = excluded.closed_at,
+    is_void = excluded.is_void
+WHERE (excluded.claimed_at, excluded.retailer, excluded.is_void) <> (known.claimed_at, known.retailer, known.is_void)
+    OR excluded.closed_at IS DISTINCT FROM known.closed_at
+
+-- name: touched_labels
+-- label_claims_batch_id; parked_batch_id, label_claims_pkey
+SELECT carrier, tracking_number FROM label_claims WHERE batch_id = ANY (%b::text[]::xid8[])
+UNION
+SELECT known.carrier, known.tracking_number
+FROM (SELECT DISTINCT subject FROM parked WHERE batch_id = ANY (%b::text[]::xid8[]) AND kind = 'label') AS waits
+CROSS JOIN LATERAL (
+    SELECT carrier, tracking_number FROM label_claims
+    WHERE carrier = split_part(subject, '/', 1) AND tracking_number = split_part(subject, '/', 2) LIMIT 1
+) AS known
+ORDER BY 1, 2
+
+-- name: claims
+-- label_claims_pkey, one range with an end; returns_pkey
+SELECT c.return_no, c.claimed_at, c.retailer, c.closed_at, c.told, returns.return_id,
+    c.batch_id = ANY (%b::text[]::xid8[]), c.made_in = ANY (%b::text[]::xid8[]), c.is_void
+FROM (
+    SELECT * FROM label_claims WHERE carrier = %b::text AND tracking_number = %b::text ORDER BY return_no LIMIT %b::int4
+) AS c
+CROSS JOIN LATERAL (SELECT return_id FROM returns WHERE returns.return_no = c.return_no LIMIT 1) AS returns
+ORDER BY c.claimed_at, c.return_no
+
+-- name: tell
+-- label_claims_pkey. Their batches stay those of the claims: what is told is no claim.
+UPDATE label_claims SET told = new.told::json
+FROM unnest(%b::int8[], %b::text[]) AS new (return_no, told)
+WHERE label_claims.carrier = %b::text AND label_claims.tracking_number = %b::text
+    AND label_claims.return_no = new.return_no
+
+-- name: waiting_scans
+-- parked_pkey
+SELECT kind, subject, {read} FROM parked WHERE kind = 'label' AND subject = %b::text ORDER BY source, id, words LIMIT %b::int4
+
+-- name: unpark_scans
+-- parked_pkey
+DELETE FROM parked USING unnest(%b::text[], %b::text[], %b::bytea[]) AS placed (source, id, words)
+WHERE parked.kind = 'label' AND parked.subject = %b::text AND parked.source = placed.source AND parked.id = placed.id
+    AND parked.words IN (placed.words, ''::bytea)
+
+-- name: scan_places
+-- history_pkey, one range
+SELECT seq, source, id, occurred_at, key FROM history
+WHERE return_no = %b::int8 AND code IS NOT NULL AND data ->> 'carrier' = %b::text
+    AND data ->> 'tracking_number' = %b::text
+ORDER BY seq
+
+-- name: scans_at
+-- history_pkey, a probe a scan
+SELECT 'label', wanted.subject, scan.*
+FROM unnest(%b::int8[], %b::int4[]) WITH ORDINALITY AS wanted_places (return_no, seq, place),
+    (SELECT %b::text) AS wanted (subject)
+CROSS JOIN LATERAL (
+    SELECT {read} FROM history WHERE history.return_no = wanted_places.return_no AND history.seq = wanted_places.seq LIMIT 1
+) AS scan
+ORDER BY wanted_places.place

@@ -1,0 +1,101 @@
+"""Claims of labels as they are kept: of a label with one claim nothing but whose it is, of others what windows follow from.
+
+Who takes a batch in writes claims down; the sweep alone reads them, moves windows and places what waits (see `spreading`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from service.application.label_ports import Claimed
+from service.application.ports import HistoryRow, Transaction
+from service.domain.events import Event
+from service.domain.evidence import RC, UNCREATED, WINDOWED, Evidence
+from service.domain.journey import NEW, State
+from service.domain.labels import Label
+from service.domain.rules import Rules
+from service.domain.whole import Whole
+
+Claims = dict[tuple[Label, int], Claimed]
+
+
+def is_doubtful(state: State, event: Event, rules: Rules) -> bool:
+    """Whether it takes all claims of a scan's label to tell whose it is: then it is parked, and the sweep tells."""
+    evidence = state.evidence
+    if evidence.flags & (WINDOWED | UNCREATED) or evidence.labels:
+        return True
+    created = evidence.earliest.get(RC)
+    return created is not None and event.at < created.at - rules.label_lead
+
+
+def of_creation(state: State, event: Event, *, is_taken: bool) -> tuple[tuple[Label, int] | None, str]:
+    """The label and time of a creation's claim where it is to be kept, and its retailer.
+
+    It need not be where the label is the return's alone. `state` is the one before it.
+    """
+    attributes = event.attributes
+    if attributes is None:
+        raise ValueError("a creation says what is created")
+    known = state.evidence
+    if not is_taken and not known.flags & WINDOWED:
+        return None, attributes.retailer
+    return (attributes.label, event.at), attributes.retailer
+
+
+def of_whole(whole: Whole, return_no: int) -> Claims:
+    """All claims of a return that was closed, opened again, or has creations that are void."""
+    closed_at = whole.closed_at
+    standing = {
+        (label, return_no): Claimed(creation.at, creation.attributes.retailer, closed_at)
+        for label, creation in whole.claims()
+        if creation.attributes is not None
+    }
+    void = {
+        (label, return_no): Claimed(creation.at, creation.attributes.retailer, closed_at, is_void=True)
+        for label, creation in whole.unclaimed()
+        if creation.attributes is not None
+    }
+    return standing | void
+
+
+def closed_at(evidence: Evidence) -> int | None:
+    """When the return was closed, by what was said of it last."""
+    closing = evidence.closing
+    return None if closing is None or closing.reason is None else closing.at
+
+
+def join(
+    tx: Transaction, rows: Sequence[HistoryRow], befores: Mapping[int, State], taken: Collection[tuple[int, str, str]]
+) -> None:
+    """Keep the claims that these rows make or move.
+
+    `befores` are the states of their returns before the first of them, `taken` are creations (their return, source and id)
+    whose label another return claimed first.
+    """
+    claims, anew = Claims(), set[int]()
+    for row in rows:
+        event, after = row.entry.event, row.entry.state
+        before = befores.get(row.return_no, NEW)
+        # A void may be heard long after it came, once creations contradict each other.
+        is_of_creations = event.milestone is RC or event.voids is not None
+        if is_of_creations and (before.evidence.flags | after.evidence.flags) & UNCREATED:
+            anew.add(row.return_no)
+        elif event.milestone is RC:
+            found, retailer = of_creation(before, event, is_taken=(row.return_no, event.source, event.id) in taken)
+            if found is not None:
+                label, at = found
+                claimed = Claimed(at, retailer, closed_at(after.evidence))
+                known = claims.get((label, row.return_no))
+                if known is None or claimed.at < known.at:
+                    claims[label, row.return_no] = claimed
+        if after.evidence.closing != before.evidence.closing:
+            anew.add(row.return_no)
+    exact = Claims()
+    for return_no in anew:
+        here = (row.entry.event for row in rows if row.return_no == return_no)
+        exact |= of_whole(Whole([*tx.past(return_no), *here], tx.rules), return_no)
+    claims = {name: claimed for name, claimed in claims.items() if name[1] not in anew}
+    if claims:
+        tx.join_claims(claims)
+    if exact:
+        tx.set_claims(exact)

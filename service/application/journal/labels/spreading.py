@@ -1,0 +1,208 @@
+"""What the sweep does where several returns claim a label: it says what windows they have, and gives each its scans.
+
+It alone does, one sweep after the other, so that each looks at all that is committed. First a return's history says what its
+window is; from then on nobody else places a scan of the label, and what was placed before can be read. Each step is
+found out from what stands there, so that a sweep that is interrupted, or too long, is simply done again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+import msgspec
+
+from service.application.journal.appending import Placed
+from service.application.label_ports import Claimed, KeptClaim, ScanPlace
+from service.application.ports import Arrival, SweepTransaction
+from service.domain.events import KEY_DIGEST_BYTES, Event, Sense, key_digest
+from service.domain.evidence import BEFORE_LABEL
+from service.domain.journey import NEW
+from service.domain.labels import ALONE, BEGINNING, FOREVER, Claim, Label, Window, concerned, first_in_turn, windows
+from service.domain.rules import Rules
+from service.domain.whole import Whole
+from service.wire.inbound import Inbound, SubjectKind, words_of
+from service.wire.inbound import label as name_of
+from service.wire.record import Record
+from service.wire.rows import claimed
+
+_encode: Final = msgspec.json.Encoder(order="sorted").encode
+
+
+class Spread(NamedTuple):
+    """What is to be recorded now; `is_all`: that is all there is, else there is more to do for the same batches."""
+
+    placed: Sequence[Placed]
+    moves_windows: bool
+    is_all: bool
+
+
+class _Contested(NamedTuple):
+    """A label with its claims and their windows; `owner` is the return that was known first, `void` claims that are none."""
+
+    label: Label
+    claims: Sequence[KeptClaim]
+    windows: Sequence[Window]
+    owner: int | None
+    void: Sequence[KeptClaim]
+
+    @property
+    def plain(self) -> list[Claim]:
+        return [kept.claim for kept in self.claims]
+
+
+def spread(tx: SweepTransaction, batches: Sequence[str], limit: int) -> Spread:
+    """So many events at most, and those of one more scan, or of one more label's windows."""
+    contested, told, waited = list[_Contested](), list[Placed](), list[Placed]()
+    is_all = True
+    for label in tx.touched_labels(batches):
+        if len(told) + len(waited) >= limit:
+            is_all = False
+            break
+        found = _look(tx, label, batches)
+        contested.append(found)
+        told += _tell(tx, found)
+        more, is_rest = _waiting(tx, found, limit - len(told) - len(waited))
+        waited += more
+        is_all = is_all and is_rest
+    if told or not is_all:
+        # What those hold that are told only now can be read once nobody places more there.
+        return Spread([*told, *waited], bool(told), is_all=False)
+    missing = _missing(tx, contested, limit)
+    return Spread([*waited, *missing], False, is_all=len(missing) < limit)
+
+
+def _look(tx: SweepTransaction, label: Label, batches: Sequence[str]) -> _Contested:
+    owner = tx.find_labels([name_of(*label)]).get(name_of(*label))
+    claims = tx.claims(label, batches)
+    if owner is not None and all(kept.claim.return_no != owner for kept in claims):
+        whole = Whole(tx.past(owner), tx.rules)
+        creation = dict(whole.claims()).get(label)
+        if creation is not None and creation.attributes is not None:
+            first = Claimed(creation.at, creation.attributes.retailer, whole.closed_at)
+            tx.join_claims({(label, owner): first})
+            claims = tx.claims(label, batches)
+    standing = [kept for kept in claims if not kept.is_void]
+    found = windows([kept.claim for kept in standing], tx.rules) if standing else []
+    return _Contested(label, standing, found, owner, [kept for kept in claims if kept.is_void])
+
+
+def _tell(tx: SweepTransaction, found: _Contested) -> Iterator[Placed]:
+    """Rows for the histories of those whose window is not what they say."""
+    moved = [
+        (kept, window)
+        for kept, window in zip(found.claims, found.windows, strict=True)
+        if (kept.told or ALONE) != window or (kept.told is None and kept.claim.return_no == found.owner)
+    ]
+    if not moved or (len(found.claims) == 1 and moved[0][0].told is None):
+        return
+    states = tx.load([kept.claim.return_no for kept, _ in moved])
+    told = dict[int, Window]()
+    for kept, window in moved:
+        return_no = kept.claim.return_no
+        state, before = states.get(return_no, NEW), kept.told or ALONE
+        is_owners_first = kept.told is None and return_no == found.owner
+        is_only_first = before._replace(is_first=window.is_first) == window
+        # Who is the next claimant matters to who was told that a scan is before its label.
+        if is_only_first and not is_owners_first and not state.evidence.flags & BEFORE_LABEL:
+            continue
+        told[return_no] = window
+        yield Placed(return_no, _row(found, kept, window, state.seq + 1), is_settled=True)
+    if told:
+        tx.tell(found.label, told)
+
+
+def _row(found: _Contested, kept: KeptClaim, window: Window, number: int) -> Arrival:
+    others = [each.claim.at for each in (*found.claims, *found.void) if each.is_changed and each is not kept]
+    at = max(others, default=kept.claim.at)
+    name = f"{name_of(*found.label)}@{number}"
+    event = Event(claimed.SOURCE, name, at, Sense.INFORMS, label=found.label, window=window)
+    members = claimed.event_data(kept.return_id, found.label, window)
+    data = _encode(members)
+    event = replace(event, words=words_of(claimed.LABEL_CLAIMED, members, data))
+    inbound = Inbound(SubjectKind.RETURN, kept.return_id, event, claimed.LABEL_CLAIMED, data)
+    return Arrival(inbound, Record("", 0, 0, at // 1000, None, None))
+
+
+def _waiting(tx: SweepTransaction, found: _Contested, limit: int) -> tuple[list[Placed], bool]:
+    """Scans that wait, for each that they concern; and whether those are all that wait."""
+    if not found.claims:
+        return [], True
+    limit = max(1, limit)
+    scans = tx.waiting_scans(found.label, limit)
+    placed, taken, plain = list[Placed](), list[Arrival](), found.plain
+    for scan in scans:
+        if placed and len(placed) >= limit:
+            break
+        taken.append(scan)
+        at = scan.inbound.event.at
+        placed += [
+            Placed(claim.return_no, scan, is_settled=True) for claim in concerned(plain, found.windows, at, tx.rules)
+        ]
+    if taken:
+        tx.unpark(found.label, taken)
+    return placed, len(scans) < limit and len(taken) == len(scans)
+
+
+def _missing(tx: SweepTransaction, contested: Sequence[_Contested], limit: int) -> list[Placed]:
+    """Scans that others' histories have and that concern, since windows moved, returns that lack them."""
+    placed = list[Placed]()
+    for found in contested:
+        pairs = list(_pairs(found, tx.rules))
+        targets = {target for target, *_ in pairs}
+        states = tx.load(targets) if targets else {}
+        seen = {return_no: _keys(states.get(return_no, NEW).seen) for return_no in targets}
+        lacking = list[tuple[int, ScanPlace]]()
+        for target, source, since, until in pairs:
+            for place in tx.scan_places(source, found.label, since, until):
+                key = place.key[-KEY_DIGEST_BYTES:]
+                if place.key[:KEY_DIGEST_BYTES] != key_digest(place.source, place.id):
+                    continue  # evaluated again; as it was at first it stands there, too
+                if key in seen[target] or not _concerns(found, target, place.at, tx.rules):
+                    continue
+                if len(placed) + len(lacking) >= limit:
+                    break
+                seen[target].add(key)
+                lacking.append((target, place))
+        scans = tx.scans_at(found.label, [place for _, place in lacking]) if lacking else []
+        placed += [Placed(target, scan, is_settled=True) for (target, _), scan in zip(lacking, scans, strict=True)]
+    return placed
+
+
+def _pairs(found: _Contested, rules: Rules) -> Iterator[tuple[int, int, int, int]]:
+    """Who may lack scans that who has, from when until when.
+
+    Whoever's window it is first has each scan: so those of the claims that did not change have what was placed before.
+    """
+    gone = [kept for kept in found.void if kept.is_changed]
+    changed = [kept for kept in found.claims if kept.is_changed]
+    if not (changed or gone) or (len(found.claims) == 1 and not found.void):
+        return
+    plain = [kept.claim for kept in found.claims if not kept.is_changed]
+    before = windows(plain, rules) if plain else []
+    sources = [(kept.claim.return_no, BEGINNING, FOREVER) for kept in (*changed, *found.void)]
+    if found.owner is not None:
+        sources.append((found.owner, BEGINNING, FOREVER))
+    if plain:
+        ends = [window.end for window in before]
+        sources += [(plain[n].return_no, since, until) for since, until, n in first_in_turn(ends)]
+    then = {claim.return_no: window for claim, window in zip(plain, before, strict=True)}
+    # One that moved was somewhere before, and what it said there is not known any more.
+    is_any = bool(gone) or any(not kept.is_new for kept in changed)
+    for kept, window in zip(found.claims, found.windows, strict=True):
+        claim = kept.claim
+        if not (is_any or kept.is_changed or then[claim.return_no] != window):
+            continue
+        begin = BEGINNING if window.is_first else claim.at - rules.label_lead
+        for source, since, until in dict.fromkeys(sources):
+            if source != claim.return_no and max(since, begin) < min(until, window.end):
+                yield claim.return_no, source, max(since, begin), min(until, window.end)
+
+
+def _concerns(found: _Contested, return_no: int, at: int, rules: Rules) -> bool:
+    return any(claim.return_no == return_no for claim in concerned(found.plain, found.windows, at, rules))
+
+
+def _keys(seen: bytes) -> set[bytes]:
+    return {seen[at : at + KEY_DIGEST_BYTES] for at in range(0, len(seen), KEY_DIGEST_BYTES)}

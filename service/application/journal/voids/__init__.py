@@ -1,0 +1,1 @@
+"""What becomes of voids after they were recorded."""

@@ -1,0 +1,86 @@
+"""What use cases need of labels that several returns claim, as a protocol that a transaction of the journal fulfils too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from service.domain.labels import Claim, Label, Window
+
+if TYPE_CHECKING:
+    from service.application.ports import Arrival
+
+
+class Claimed(NamedTuple):
+    """A return's claim on a label: since when, by a creation of which retailer, and when the return was closed.
+
+    One that `is_void` is none any more, or not for now: each creation that names the label is void.
+    """
+
+    at: int
+    retailer: str
+    closed_at: int | None
+    is_void: bool = False
+
+
+class KeptClaim(NamedTuple):
+    """A claim as it is kept; `told` is the window that its return's history says, None where it says nothing of one.
+
+    `is_changed`: by one of the batches that are swept. `is_new`: one of these made it. `is_void`: it is none.
+    """
+
+    claim: Claim
+    return_id: str
+    told: Window | None
+    is_changed: bool
+    is_new: bool
+    is_void: bool = False
+
+
+class ScanPlace(NamedTuple):
+    """A scan in a return's history; `key` is what stands there of it: a digest of its name, and since 2026-11 its own."""
+
+    return_no: int
+    seq: int
+    source: str
+    id: str
+    at: int
+    key: bytes
+
+
+class KeepsClaims(Protocol):
+    """What whoever takes events in keeps of claims. A part of a transaction; every method may raise what its others do."""
+
+    def join_claims(self, claims: Mapping[tuple[Label, int], Claimed]) -> None:
+        """Keep returns' claims of labels that others claim, or of returns that were closed; the earlier of two is kept."""
+
+    def set_claims(self, claims: Mapping[tuple[Label, int], Claimed]) -> None:
+        """Keep claims as they are now: of a return some of whose creations are void they may be later, or none."""
+
+
+class LabelQueries(Protocol):
+    """What the sweep asks of claims. A part of a transaction; every method may raise what its others do."""
+
+    def touched_labels(self, batches: Sequence[str]) -> Sequence[Label]:
+        """Labels with several claims of which these batches wrote one, or parked a scan."""
+
+    def claims(self, label: Label, batches: Sequence[str]) -> Sequence[KeptClaim]:
+        """The claims of a label, `MAX_CLAIMS` at most, sorted; of a label that one return claims there may be none.
+
+        Void ones stand among them.
+        """
+
+    def tell(self, label: Label, windows: Mapping[int, Window]) -> None:
+        """Note what the histories of these returns say of their windows now."""
+
+    def waiting_scans(self, label: Label, limit: int) -> Sequence[Arrival]:
+        """So many scans of the label that are parked."""
+
+    def unpark(self, label: Label, arrivals: Sequence[Arrival]) -> None:
+        """They are parked no longer."""
+
+    def scan_places(self, return_no: int, label: Label, since: int, until: int) -> Iterator[ScanPlace]:
+        """The scans of the label in a return's history, from a time until another one."""
+
+    def scans_at(self, label: Label, places: Sequence[ScanPlace]) -> Sequence[Arrival]:
+        """These scans, in the same order, as today's tables understand them."""
