@@ -101,14 +101,21 @@ def worded(event: Event, note: str | None = None) -> Event:
     if event.voids is not None:
         type_ = "com.omnirps.event.voided.v1"
         data = {"return_id": "R", "source": event.voids[0], "id": event.voids[1], "by": "me", "reason": "wrong"}
+    elif event.window is not None:
+        type_ = "com.omnirps.label.claimed.v1"
+        data = {"label": event.label, "window": event.window}
+    elif event.sense in (Sense.CLOSES, Sense.REOPENS):
+        type_ = f"com.omnirps.return.{'closed' if event.sense is Sense.CLOSES else 'reopened'}.v1"
+        data = {"return_id": "R", "by": "me", "reason": event.because or "found"}
     elif event.milestone in _TYPES:
         type_ = _TYPES[event.milestone]
         data = {"return_id": "R", "hub": "akl1"}
     else:
         type_ = _SCANNED
+        carrier, number = event.label or ACME.label
         data = {
-            "carrier": "omniparcel",
-            "tracking_number": "OP1",
+            "carrier": carrier,
+            "tracking_number": number,
             "code": event.effect or event.milestone or event.sense,
         }
     if event.attributes is not None:
@@ -272,7 +279,10 @@ _senses: Final = (
 @st.composite
 def events(draw: st.DrawFn, what: Sequence[str] = _senses) -> Event:
     """Any one event, in its words."""
-    event = replace(draw(_plain_events(what)), is_ahead=draw(st.integers(0, 15)) == 0)
+    event = draw(_plain_events(what))
+    if event.window is not None:  # the service's own
+        return worded(event)
+    event = replace(event, is_ahead=draw(st.integers(0, 15)) == 0)
     return worded(event, draw(st.sampled_from((None, None, None, "a", "b"))))
 
 
