@@ -62,6 +62,7 @@ SOMETIMES: Final = frozenset(
         "raised creation_conflict",
         "raised clock_ahead",
         "settled creation_conflict",
+        "a claim was void",
         "raised tracking_number_in_use",
         "raised returning_after_delivered",
         "settled awaiting_processed",

@@ -913,7 +913,11 @@ def _histories(tx: Tx, params: Any) -> list[Any]:
 def _parked_although_known(tx: Tx, params: Any) -> Iterator[Any]:
     del params
     for key, row in sorted(tx.rows("parked"), key=lambda item: item[0]):
-        if _owner(tx, row["kind"], row["subject"]) is not None:
+        owner = _owner(tx, row["kind"], row["subject"])
+        label = tuple(row["subject"].split("/", 1))
+        claims = {at[2]: claim for at, claim in tx.rows("label_claims") if row["kind"] == "label" and at[:2] == label}
+        is_void = owner in claims and all(claim["is_void"] for claim in claims.values())
+        if owner is not None and not is_void:
             yield key[:4]
 
 

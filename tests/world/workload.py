@@ -167,11 +167,14 @@ class Workload:
             at += random.randrange(1, 40_000) * 1_000_000
             return at
 
+        creations = list[Said]()
         for copies in range(random.choice((1, 1, 1, 2))):
             label_ = label if copies == 0 or random.random() < 0.7 else f"TN-9{return_id[-2:]}"
             said_route = route
             if copies and self._odd.random() < 0.4:  # they contradict each other
                 retailer, said_route = self._odd.choice((("zenith", route), (retailer, self._odd.choice(tuple(Route)))))
+                if self._odd.random() < 0.6:  # by a label that others may claim, too
+                    label_ = f"TN-8{self._odd.randrange(3):02}"
             attributes = Attributes(retailer, said_route, "generic", label_)
             event = Event("/portal", next(ids), next_at(), Sense.ASSERTS, Milestone.RC, None, attributes)
             data = {
@@ -183,6 +186,9 @@ class Workload:
             }
             created = self._said(RETURNS, "return", return_id, "com.omnirps.return.created.v1", event, data)
             yield created
+            creations.append(created)
+        if said_route is not route or len({json.loads(each.value)["data"]["retailer"] for each in creations}) > 1:
+            yield from self._about(creations, label_, at)
         closings = random.choice((0, 0, 0, 0, 1, 2))
         for _ in range(random.choice((1, 2, 3, 5))):
             if closings and random.random() < 0.4:
@@ -210,6 +216,18 @@ class Workload:
             target = random.choice(hub) if random.random() < 0.9 else created
             event = Event("/hub", next(ids), next_at(), Sense.VOIDS, voids=target.name)
             data = {"return_id": return_id, "source": target.name[0], "id": target.name[1], "by": "x", "reason": "y"}
+            yield self._said(HUB, "return", return_id, "com.omnirps.event.voided.v1", event, data)
+
+    def _about(self, created: list[Said], label: str, at: int) -> Iterator[Said]:
+        """Scans by the label of the last of creations that contradict each other; now and then voids of some of them."""
+        odd, return_id = self._odd, created[0].subject
+        for number in range(odd.choice((0, 1, 2))):
+            scanned = at + odd.randrange(-200_000, 400_000) * 1_000_000
+            yield self._scan(label, odd.choice(tuple(_CODES)), f"{return_id}-odd-{number}", scanned)
+        for number in odd.choice(((), (), (1,), (1,), (0,), (0, 1))):
+            void_at, (source, target) = at + odd.randrange(400_000) * 1_000_000, created[number].name
+            event = Event("/ops", f"{return_id}-void-{number}", void_at, Sense.VOIDS, voids=(source, target))
+            data = {"return_id": return_id, "source": source, "id": target, "by": "x", "reason": "y"}
             yield self._said(HUB, "return", return_id, "com.omnirps.event.voided.v1", event, data)
 
     def _closing(self, return_id: str, id_: str, at: int) -> Said:

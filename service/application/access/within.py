@@ -13,8 +13,10 @@ from service.application.access.bounds import Bounds
 from service.application.reading.tracking import RecordedEvent
 from service.domain.evidence import Sighting
 from service.domain.journey import State
+from service.domain.labels import Label
 from service.domain.timeline import decide
-from service.wire.models import EVENT_VOIDED, RETURN_CREATED
+from service.wire.models import CARRIER_SCANNED, EVENT_VOIDED, RETURN_CREATED
+from service.wire.rows.claimed import LABEL_CLAIMED, label_of
 
 # Members of an event's data that are nobody's. A list of what is shown, not of what is hidden: publishers add members.
 _IMPERSONAL: Final = frozenset(
@@ -61,16 +63,24 @@ def state_within(bounds: Bounds, state: State) -> State | None:
     return replace(state, evidence=evidence, timeline=decide(evidence))
 
 
-def row_within(bounds: Bounds, row: RecordedEvent, foreign: Collection[tuple[str, str]] = frozenset()) -> RecordedEvent:
+def row_within(
+    bounds: Bounds,
+    row: RecordedEvent,
+    foreign: Collection[tuple[str, str]] = frozenset(),
+    labels: Collection[Label] = frozenset(),
+) -> RecordedEvent:
     """What is seen of an event of a return that is seen.
 
     `foreign` names the creations for retailers outside of the bounds: of one, and of its void, nobody within learns more than
-    that there was one.
+    that there was one. No more of what came by the `labels` that these alone name.
     """
     if foreign:
         data = row.data
         if row.type == RETURN_CREATED and data.get("retailer") not in bounds.retailers:
             return row._replace(source=BLINDED, id=BLINDED, data=_blinded(data), topic="", partition=0, offset=0)
+        if row.type in (CARRIER_SCANNED, LABEL_CLAIMED) and label_of(data) in labels:
+            seen = row._replace(source=BLINDED, id=BLINDED, data=_blinded(data), topic="", partition=0, offset=0)
+            return seen._replace(code=None)
         if row.type == EVENT_VOIDED and (data.get("source"), data.get("id")) in foreign:
             row = row._replace(data=_blinded(data))
     return row._replace(data=data_within(bounds, row.data)) if bounds.is_impersonal else row

@@ -19,6 +19,7 @@ from service.application.access.bounds import Bounds
 from service.application.access.within import row_within, state_within
 from service.application.reading.tracking import RecordedEvent
 from service.domain.journey import State
+from service.domain.labels import Label
 from service.wire.models import EVENT_VOIDED, RETURN_CREATED
 
 _WITHIN: Final = " AND ".join(
@@ -82,11 +83,15 @@ def rows_seen(
     connection: Connection[Any], bounds: Bounds, return_no: int, rows: Iterable[RecordedEvent]
 ) -> list[RecordedEvent]:
     """What is seen within bounds of events of a return that is seen: see `row_within`."""
-    foreign = frozenset[tuple[str, str]]()
+    foreign, labels = frozenset[tuple[str, str]](), frozenset[Label]()
     if bounds.retailers:
         parameters = {"return_no": return_no, "created": RETURN_CREATED, "retailers": sorted(bounds.retailers)}
-        foreign = frozenset(connection.execute(_QUERIES["foreign_creations"], parameters).fetchall())
-    return [row_within(bounds, row, foreign) for row in rows]
+        found = connection.execute(_QUERIES["foreign_creations"], parameters).fetchall()
+        foreign = frozenset((source, id_) for source, id_, *_ in found)
+        labels = frozenset((carrier, number) for *_, carrier, number in found)
+        if labels:
+            labels -= set(connection.execute(_QUERIES["own_labels"], parameters).fetchall())
+    return [row_within(bounds, row, foreign, labels) for row in rows]
 
 
 def state_of_retailers(bounds: Bounds, state: State, retailers: Iterable[str | None]) -> State | None:

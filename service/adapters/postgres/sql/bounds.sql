@@ -7,6 +7,11 @@ SELECT EXISTS (
 )
 
 -- name: foreign_creations
--- history_pkey, one range: the names of creations for other retailers, which are voided where the return is seen.
-SELECT source, id FROM history
+-- history_pkey, one range: creations for other retailers, which are voided where the return is seen, and their labels.
+SELECT source, id, data ->> 'carrier', data ->> 'tracking_number' FROM history
 WHERE return_no = %(return_no)s::int8 AND type = %(created)s::text AND data ->> 'retailer' <> ALL (%(retailers)s::text[])
+
+-- name: own_labels
+-- history_pkey, one range: what the other creations name.
+SELECT DISTINCT data ->> 'carrier', data ->> 'tracking_number' FROM history
+WHERE return_no = %(return_no)s::int8 AND type = %(created)s::text AND data ->> 'retailer' = ANY (%(retailers)s::text[])

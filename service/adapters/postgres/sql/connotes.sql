@@ -40,7 +40,8 @@ ORDER BY {time} {down}, connote COLLATE "C" {down}
 OFFSET %(most)s::int4 - 1 LIMIT 1
 
 -- name: without_members
--- connote_deliveries_recorded_at backwards; connote_members_pkey and connote_deliveries_pkey, a probe a delivery.
+-- connote_deliveries_recorded_at backwards; connote_members_pkey and connote_deliveries_pkey, a probe a delivery. Of each
+-- connote the last one that no void of all members names.
 SELECT d.connote, d.occurred_at, d.recorded_at, d.source, d.id
 FROM (
     SELECT * FROM connote_deliveries
@@ -55,6 +56,14 @@ WHERE d.type <> 'com.omnirps.event.voided.v1'
         SELECT FROM connote_deliveries later WHERE later.connote = d.connote AND later.type = d.type
             AND (later.recorded_at, later.source COLLATE "C", later.id COLLATE "C", later.words)
                 > (d.recorded_at, d.source COLLATE "C", d.id COLLATE "C", d.words)
+            AND NOT EXISTS (
+                SELECT FROM connote_deliveries void WHERE void.connote = d.connote AND void.type = 'com.omnirps.event.voided.v1'
+                    AND void.data ->> 'source' = later.source AND void.data ->> 'id' = later.id OFFSET 0
+            )
+    )
+    AND NOT EXISTS (
+        SELECT FROM connote_deliveries void WHERE void.connote = d.connote AND void.type = 'com.omnirps.event.voided.v1'
+            AND void.data ->> 'source' = d.source AND void.data ->> 'id' = d.id OFFSET 0
     )
 ORDER BY d.recorded_at DESC, d.connote COLLATE "C" DESC, d.source COLLATE "C" DESC, d.id COLLATE "C" DESC
 LIMIT %(limit)s::int4

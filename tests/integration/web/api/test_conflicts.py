@@ -65,7 +65,8 @@ def test_nobody_who_is_bound_sees_a_return_that_two_retailers_claim(client: Clie
 def test_once_a_creation_is_void_the_other_retailer_sees_its_return_and_nothing_of_the_first(
     client: Client, database: str
 ) -> None:
-    ingest(database, [OURS, THEIRS, scan("COLLECTED", "10:00")])
+    by_theirs = {"id": "zz", "data": {"carrier": "generic", "tracking_number": "ZZ-9", "code": "DELIVERED"}}
+    ingest(database, [OURS, THEIRS, scan("COLLECTED", "10:00"), scan("DELIVERED", "11:00") | by_theirs])
     ingest(database, [void(THEIRS)])
     project(database)
 
@@ -79,8 +80,11 @@ def test_once_a_creation_is_void_the_other_retailer_sees_its_return_and_nothing_
         ("created", "R-1001-rc"),
         ("created", "***"),
         ("scanned", "R-1001-COLLECTED-10:00"),
+        ("scanned", "***"),
         ("voided", "v"),
     ]
+    assert json.loads(told["/v1/returns/R-1001"])["status"] == "RT"
+    assert json.loads(told["/v1/returns/R-1001"])["labels"] == [{"carrier": "generic", "tracking_number": "TR-1001"}]
     assert seen(client, database, "zenith") == {}
     assert "zenith" in client.get("/v1/returns/R-1001/history").text  # operators see all of it
 
