@@ -136,6 +136,21 @@ def test_a_list_is_narrowed_to_a_state_or_to_the_returns_of_a_retailer(client: C
     assert client.get("/v1/connotes", params={"cursor": "WyJyIiwxXQ"}).status_code == 422
 
 
+def test_a_delivery_that_a_void_of_all_members_names_is_off_the_list(client: Client, database: str) -> None:
+    fill(database)
+
+    def voided(time: str) -> dict[str, Any]:
+        named = {"source": "/test", "id": f"CN-NOBODY-{time}", "by": "ops", "reason": "another consignment's"}
+        return event(VOID, f"void-{time}", "18:00", connote="CN-NOBODY", **named)
+
+    ingest(database, [voided("17:30")])
+    (left,) = client.get("/v1/connotes", params={"state": "without_members"}).json()["items"]
+    assert (left["connote"], left["delivered_at"]) == ("CN-NOBODY", "2026-11-20T17:00:00Z")
+
+    ingest(database, [voided("17:00")])
+    assert names(client, state="without_members") == []
+
+
 def test_a_connote_has_its_members_page_by_page_and_its_deliveries(client: Client, database: str) -> None:
     ingest(
         database,
