@@ -60,4 +60,6 @@ NAMED: Final[dict[str, Plan]] = {
     "a drain that ends with a sweep which leaves something to the next": Plan(
         5894, {("freeze", 255): 5, ("statement_timeout", 5): 1, ("server_loses", 13): 1}
     ),
+    # A scan that no table knows waited at the first claimant of its label, and stayed there when an earlier one came.
+    "an unknown code from before a label, whose earlier claimant comes later": Plan(920),
 }

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 from typing import Final, NamedTuple
 
 import msgspec
@@ -17,7 +19,7 @@ from service.application.journal.appending import Placed
 from service.application.label_ports import Claimed, KeptClaim, ScanPlace
 from service.application.ports import Arrival, SweepTransaction
 from service.domain.events import KEY_DIGEST_BYTES, Event, Sense, key_digest
-from service.domain.evidence import BEFORE_LABEL
+from service.domain.evidence import BEFORE_LABEL, UNMAPPED
 from service.domain.journey import NEW
 from service.domain.labels import ALONE, BEGINNING, FOREVER, Claim, Label, Window, concerned, first_in_turn, windows
 from service.domain.rules import Rules
@@ -27,6 +29,7 @@ from service.wire.inbound import label as name_of
 from service.wire.record import Record
 from service.wire.rows import claimed
 
+_MATTERS: Final = BEFORE_LABEL | reduce(or_, UNMAPPED.values())
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -104,8 +107,8 @@ def _tell(tx: SweepTransaction, found: _Contested) -> Iterator[Placed]:
         state, before = states.get(return_no, NEW), kept.told or ALONE
         is_owners_first = kept.told is None and return_no == found.owner
         is_only_first = before._replace(is_first=window.is_first) == window
-        # Who is the next claimant matters to who was told that a scan is before its label.
-        if is_only_first and not is_owners_first and not state.evidence.flags & BEFORE_LABEL:
+        # Who is the next claimant matters to who was told that a scan is before its label, or has one that nobody knows.
+        if is_only_first and not is_owners_first and not state.evidence.flags & _MATTERS:
             continue
         told[return_no] = window
         yield Placed(return_no, _row(found, kept, window, state.seq + 1), is_settled=True)
