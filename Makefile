@@ -35,8 +35,8 @@ unit: venv ## run the tests that need no server and take no seconds (half a minu
 # What fails beside others is asked once more, alone, and named: a machine that is too busy is no fault of the code, and a fault shows again.
 PYTEST := $(PY) -m pytest --timeout=360 -o faulthandler_timeout=330 --ignore=tests/faults --ignore=tests/benchmarks
 
-test: venv ## run the tests, three files at a time (starts the stack, and stops it if it did)
-	@TEST_PATIENCE=3 TEST_FORKED=1 $(PY) -m deploy.local.stack during bash -c '$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder "$$@" || { \
+test: venv ## run the tests, four files at a time (starts the stack, and stops it if it did)
+	@TEST_PATIENCE=3 TEST_FORKED=1 $(PY) -m deploy.local.stack during bash -c '$(PYTEST) -n 4 --dist loadfile --no-loadscope-reorder "$$@" || { \
 		[[ $$? == 1 ]] && echo "test: once more, alone, what failed; if it passes now, it is to be looked at all the same" >&2 && \
 		$(PYTEST) --last-failed --last-failed-no-failures=none "$$@"; }' pytest $(ARGS)
 	# Once more with values that are as frozen as the type checker thinks: ADR 13. Not where some tests were asked for.

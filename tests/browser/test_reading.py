@@ -13,6 +13,7 @@ from service.web.html.catalogue import load
 from tests.support.axe import LIGHTS, violations_by_page
 from tests.support.journals import DS, RP, RR, creation, event, ingest, scan
 from tests.support.site import Site
+from tests.support.thorough import share
 from tests.support.visiting import WIDEST, Visitor, overflowing, torn
 from tests.support.waiting import eventually
 
@@ -79,11 +80,12 @@ def whole(page: Page) -> None:
         expect(page.locator("#live")).to_be_visible()
 
 
-@pytest.mark.parametrize(("language", "light"), LIGHTS)
-def test_axe_finds_nothing_in_either_light_or_direction(
-    site: Site, visit: Callable[..., Visitor], language: str, light: str
-) -> None:
-    assert violations_by_page(visit(locale=language, color_scheme=light), PAGES) == {}
+@pytest.mark.shared_out
+@pytest.mark.parametrize("number", range(len(LIGHTS)))
+def test_axe_finds_nothing_in_either_light_or_direction(site: Site, visit: Callable[..., Visitor], number: int) -> None:
+    language, light = LIGHTS[number]
+    pages = share(PAGES, len(LIGHTS), number)
+    assert violations_by_page(visit(locale=language, color_scheme=light), pages) == {}
 
 
 @pytest.mark.shared_out

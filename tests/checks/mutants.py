@@ -43,8 +43,13 @@ PACKAGES: Final[dict[str, tuple[str, ...]]] = {
     "application/commands": ("application/commands",),
     "application/reading": ("application/reading",),
     "application/access": ("application/access",),
-    # What stands in the folder itself.
-    "application": ("application/test_health.py", "application/test_lag.py", "application/test_safety.py"),
+    # What stands in the folder itself, and what scan stations are told.
+    "application": (
+        "application/hubs",
+        "application/test_health.py",
+        "application/test_lag.py",
+        "application/test_safety.py",
+    ),
     "runtime": ("runtime",),
 }
 # Tests that look at where the code stands: a copy is elsewhere.

@@ -25,7 +25,7 @@ from tests.support.api import api, project, settings_for
 from tests.support.filling import Filler, world
 from tests.support.topics import Topics
 
-CASES = int(os.environ.get("RETURNS_TEST_API_CASES", "12"))  # made up for each call, beside the systematic ones
+CASES = int(os.environ.get("RETURNS_TEST_API_CASES", "8"))  # made up for each call, beside the systematic ones
 SECONDS = max(1100, 8 * CASES)
 SEED = os.environ.get("RETURNS_TEST_SEED", "20261123")
 

@@ -80,6 +80,19 @@ def test_what_it_forgot_on_one_partition_alone_does_not_go_out_with_the_next_tra
     assert _read(order) == {topic: [b"first", b"second"] for topic in order.topics}
 
 
+def test_what_another_producer_has_open_is_neither_ended_nor_said_to_be(order: Order) -> None:
+    with closing(_sink(order)) as sink:
+        sink.publish(_messages(order, b"first"), _at(1))
+    _forget(order, _messages(order, b"anothers")[1:2], None, transactional_id="somebody")
+
+    with capture_logs() as lines, closing(_sink(order)) as sink:
+        assert [line["event"] for line in lines] == []
+        sink.publish(_messages(order, b"second"), _at(2))
+
+    current = order.topics.current_status
+    assert _read(order) == {topic: [b"first"] if topic == current else [b"first", b"second"] for topic in order.topics}
+
+
 def _sink(order: Order) -> KafkaSink:
     return KafkaSink(order.settings, order.sink, order.topics, lambda: None)
 
@@ -92,12 +105,14 @@ def _messages(order: Order, value: bytes) -> list[Outgoing]:
     return [Outgoing(topic, Message(b"R-1", value)) for topic in order.topics]
 
 
-def _forget(order: Order, messages: Sequence[Outgoing], position: Position | None) -> None:
-    """Leave a transaction of the relay's id open on the leaders, of which no coordinator knows."""
+def _forget(
+    order: Order, messages: Sequence[Outgoing], position: Position | None, transactional_id: str | None = None
+) -> None:
+    """Leave a transaction of the relay's id (or of that one) open on the leaders, of which no coordinator knows."""
     options = order.sink
     producer = TransactionalProducer(
         bootstrap_servers=order.bootstrap_servers,
-        transactional_id=options.transactional_id,
+        transactional_id=transactional_id or options.transactional_id,
         transaction_timeout_ms=options.transaction_timeout_ms,
         metrics_enabled=False,
     )

@@ -1,4 +1,4 @@
-"""How many examples hypothesis makes up: 100 of most things, and 25 where somebody waits for the answer (`make unit`)."""
+"""How many examples hypothesis makes up: 100 of most things, and 15 where somebody waits for the answer (`make unit`)."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from hypothesis import HealthCheck, settings
 # That a machine is busy says nothing of the code.
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("patient", _PATIENT)
-settings.register_profile("quick", _PATIENT, max_examples=25)
+settings.register_profile("quick", _PATIENT, max_examples=15)
 settings.load_profile("patient")

@@ -21,6 +21,7 @@ _MOST_ROWS: Final = 200  # of a history; nobody at a hub needs to know who did w
 _MOST_NUMBERS: Final = 6  # that one scanned code is looked up as
 _MOST_ALIKE: Final = 5  # returns of one tracking number
 _MOST_ITEMS: Final = 200
+_MOST_PIECES: Final = 2**31 - 1  # of an item
 _LONGEST_SKU: Final = 256
 _LONGEST_HUB: Final = 40
 # What was done at hubs, by the member of the document that tells it.
@@ -53,7 +54,9 @@ def look_up(reading: ReturnReading, listing: Listing, bounds: Bounds, typed: str
     if found or not bounds.hubs:
         return Scanned(found, is_not_ours=False)
     anywhere = Bounds(bounds.retailers, bounds.carriers)
-    return Scanned([], is_not_ours=next(_found(reading, listing, anywhere, numbers), None) is not None)
+    # Not every return that is seen without being bound goes straight: one that was created for two retailers is not seen else.
+    routes = {parcel["route"] for parcel in _found(reading, listing, anywhere, numbers)}
+    return Scanned([], is_not_ours=not routes <= bounds.routes)
 
 
 def waiting(
@@ -107,10 +110,15 @@ def find_parcel(reading: ReturnReading, bounds: Bounds, return_id: str) -> dict[
         "destination_country": country(created.get("destination_country")),
         "status": status,
         "status_name": None if status is None else NAMES[status],
-        "connote": state.evidence.connote,
+        "connote": connote_of(state),
         "items": _items(created.get("items")),
         **{name: _done(state, rows, milestone) for name, milestone in _DONE.items()},
     }
+
+
+def connote_of(state: State) -> str | None:
+    """Under which it is exported; None where no export counts, whichever connote one named."""
+    return state.evidence.connote if Milestone.RE in state.timeline.counts else None
 
 
 def _done(state: State, rows: Sequence[RecordedEvent], milestone: Milestone) -> dict[str, Any] | None:
@@ -135,6 +143,11 @@ def _items(said: object) -> list[dict[str, Any]]:
     for each in said[:_MOST_ITEMS] if isinstance(said, list) else ():
         sku = text(each.get("sku"), _LONGEST_SKU) if isinstance(each, dict) else None
         if sku is not None:
-            quantity = each.get("quantity")
-            found.append({"sku": sku, "quantity": quantity if type(quantity) is int and quantity > 0 else 1})
+            found.append({"sku": sku, "quantity": _pieces(each.get("quantity"))})
     return found
+
+
+def _pieces(said: object) -> int:
+    """How many there should be, by the rules of `wire.models.Quantity`; one where that is not understood, or none."""
+    number = int(said) if isinstance(said, float) and said.is_integer() else said
+    return number if type(number) is int and 0 < number <= _MOST_PIECES else 1

@@ -136,7 +136,7 @@ class SharedConnote(Answer):
     )
     members: int = Field(description="How many returns were exported under it, as far as their export counts.")
     exported: Handled | None = Field(
-        description="When and at which hub its first one was; null: none travels under it."
+        description="When and at which hub its first one was; null: none that was found travels under it."
     )
     retailer: str | None = Field(description="Where it goes: where its first parcel goes.")
     destination_country: str | None = Field(description="ISO 3166-1 alpha-2.")

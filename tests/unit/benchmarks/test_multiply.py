@@ -12,6 +12,8 @@ from tests.benchmarks.multiply import NOW, messages, record
 # Of 100 and of 602 returns one is reported days after everything else; the others ended with the world.
 SIZES = (1, 20, 60, 100, 602)
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("returns", SIZES)
 def test_each_message_is_sent_after_what_it_reports_and_before_now(returns: int) -> None:

@@ -43,6 +43,7 @@ def test_without_arguments_there_is_help_and_the_status_of_wrong_usage() -> None
     assert "Usage: python -m service" in result.stdout + result.stderr
 
 
+@pytest.mark.slow
 def test_every_command_explains_itself(here: Here) -> None:
     listed = here("--help").stdout.partition("Commands:")[2]
     names = [line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line[2] != " "]

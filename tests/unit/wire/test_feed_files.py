@@ -68,6 +68,7 @@ def test_a_row_that_is_no_csv_or_no_utf8_is_a_fault_and_the_others_go_on(tmp_pat
     assert first
 
 
+@pytest.mark.slow
 def test_an_open_quote_swallows_no_more_than_a_bounded_part(tmp_path: Path) -> None:
     head = CSV.splitlines(keepends=True)[0]
     good = "1246,2018-12-28 17:22:43,DL,OP-72,Delivered,Auckland,1,A-1\n"

@@ -213,6 +213,7 @@ def test_a_body_about_something_else_gives_no_scan_or_is_refused_or_is_kept_with
     assert len(faults_of(scans)) == len(scans)
 
 
+@pytest.mark.slow
 def test_so_many_events_are_read_and_no_more() -> None:
     content = sample("omniparcel")["body"]
     good = content[0]["Events"][1]

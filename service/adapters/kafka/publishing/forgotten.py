@@ -9,6 +9,7 @@ for to a leader it comes from the same producer, in a later epoch.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ from service.adapters.kafka.publishing.transactions import TransactionalProducer
 from service.errors import Retryable
 
 _GLANCE_MS: Final = 3_000
+_MARKER_SECONDS: Final = 3.0
+_LOOK_SECONDS: Final = 0.05
 
 
 def end_forgotten(
@@ -46,12 +49,24 @@ def end_forgotten(
     if is_hidden:
         wait(producer.offsets_sent({}, group_id))  # the group's partition takes part, and no offset is written
     wait(producer.aborted())
-    logs.get("relay").warning(
-        "forgotten_transaction_ended",
-        partitions=[f"{each.topic} {each.partition}" for each in still_open],
-        position=is_hidden,
-        hint="Kafka had not ended a transaction of an earlier relay; what was in it is published anew",
-    )
+    left = _left_open(consumer, still_open)
+    ended = [f"{each.topic} {each.partition}" for each in still_open if each not in left]
+    is_readable = is_hidden and not _is_hidden(consumer, home)
+    if ended or is_readable:  # else it is another producer's
+        logs.get("relay").warning(
+            "forgotten_transaction_ended",
+            partitions=ended,
+            position=is_readable,
+            hint="Kafka had not ended a transaction of an earlier relay; what was in it is published anew",
+        )
+
+
+def _left_open(consumer: Any, partitions: list[TopicPartition]) -> list[TopicPartition]:
+    """Those that the abort does not end. Its markers are written behind the answer to it."""
+    until = time.monotonic() + _MARKER_SECONDS
+    while partitions and (partitions := _still_open(consumer, partitions)) and time.monotonic() < until:
+        time.sleep(_LOOK_SECONDS)
+    return partitions
 
 
 def _still_open(consumer: Any, partitions: list[TopicPartition]) -> list[TopicPartition]:

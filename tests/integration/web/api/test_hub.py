@@ -56,6 +56,8 @@ def hubs(database: str) -> Iterator[Hubs]:
             ),
             event(VOID, "void", "20:00", return_id="W-B", source="/test", id="w-B", by="Ann", reason="another parcel"),
             creation("STRAIGHT", route="first_mile_only"),
+            creation("TWICE"),
+            {**creation("TWICE", "09:30", retailer="bravo"), "id": "twice"},
         ],
     )
     project(database)
@@ -107,6 +109,8 @@ def test_a_return_without_a_hub_on_its_way_is_not_ours_and_an_unknown_number_is_
 
     assert client.get("/v1/hub/scans/STRAIGHT").json() == {"items": [], "not_ours": True}
     assert client.get("/v1/hub/scans/NOBODY").json() == {"items": [], "not_ours": False}
+    # Nobody knows whose it is, though it leads through a hub.
+    assert client.get("/v1/hub/scans/TWICE").json() == {"items": [], "not_ours": False}
     assert client.get("/v1/hub/scans/(1)").status_code == 422
     straight = hubs.of(UNBOUND).get("/v1/hub/scans/TSTRAIGHT").json()["items"]
     assert [each["route"] for each in straight] == ["first_mile_only"]

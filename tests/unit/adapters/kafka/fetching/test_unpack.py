@@ -230,6 +230,7 @@ class TestUnreadableBatches:
 
 
 class TestRoom:
+    @pytest.mark.slow
     def test_a_fetch_full_of_well_packed_batches_is_read_piece_by_piece(self) -> None:
         # Each is within the bound, and a fetch holds hundreds of them.
         value = b"x" * (3 * MIB)
