@@ -150,11 +150,11 @@ def _record(state: State, event: Event, key: bytes, seen: bytes, whole: Whole | 
     before, against = state.evidence, None
     named = event.voids is not None and _names_known(state, key, key_digest(*event.voids))
     # What it knows was found by other rules, or one of two events is void, or more is to be known.
-    is_said_of_void = event.unheard is not None
+    # Before its creation nothing says which scans will have been the return's.
     if (
-        (state.rules != mark and state.seq)
+        (state.seq and (state.rules != mark or before.attributes is None))
         or named
-        or is_said_of_void
+        or event.unheard is not None
         or key in state.voided
         or needs_past(before, event)
     ):

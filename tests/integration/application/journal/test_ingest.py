@@ -105,7 +105,9 @@ def test_two_returns_that_claim_a_label_share_its_scans_whoever_comes_first(serv
 
 
 @pytest.mark.parametrize("together", (True, False))
-def test_a_repeated_creation_claims_no_other_label_than_the_first(service: Service, together: bool) -> None:
+def test_a_creation_of_the_same_name_that_says_another_label_claims_that_one_too(
+    service: Service, together: bool
+) -> None:
     # It once claimed the label without a row in the history, and the scan below was parked for ever.
     waiting = scan("COLLECTED", "10:00", "B-1")
     first, again = creation(tracking_number="TA-1"), creation(tracking_number="TB-1")
@@ -117,14 +119,13 @@ def test_a_repeated_creation_claims_no_other_label_than_the_first(service: Servi
         drain(service)
     publish(service, again)
     drain(service)
-    assert service.query("SELECT tracking_number FROM labels") == [("TA-1",)]
+    assert service.query("SELECT tracking_number FROM labels ORDER BY 1") == [("TA-1",), ("TB-1",)]
     assert_verified(service)
 
     publish(service, other)
     drain(service)
 
-    assert status(service) == "RC"
-    assert status(service, "R-0002") == "RT"
+    assert (status(service), status(service, "R-0002")) == ("RT", "RT")
     assert_verified(service)
 
 
@@ -213,7 +214,9 @@ def test_a_return_may_have_more_events_than_a_row_has_room_for_keys(service: Ser
 
     assert_right(service, [creation(), *scans, void])
     assert len(history(service)) == 1 + number + 1
-    assert service.query("SELECT count(*) FROM history WHERE seen IS NULL") == [(1 + number + 1 - MAX_KEYS_IN_ROW,)]
+    assert service.query("SELECT count(*) FROM history WHERE seen IS NULL") == [
+        (1 + number + 1 - MAX_KEYS_IN_ROW // 2,)
+    ]
 
 
 class TestPoison:
