@@ -11,8 +11,10 @@ import httpx
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import TopicAuthorizationFailedError
+from structlog.testing import capture_logs
 
 from deploy.acls import acls
+from service.adapters.kafka.publishing.hanging import HangingTransactions
 from service.config import Settings
 from tests.support.guarded import GuardedKafka
 from tests.support.ingesting import message
@@ -63,6 +65,9 @@ def test_each_process_does_its_work_with_what_it_is_allowed_and_no_more(
     assert service.query("SELECT count(*) FROM dead_letters WHERE value IS NULL") == [(3,)]
     done("relay", "relay", "--drain")
     assert service.topics.end(settings.topic_status_changes) == 3  # two changes, and the marker of their transaction
+    with capture_logs() as lines:  # it may see what hangs in each of them
+        assert HangingTransactions(Settings.from_environment(service.variables)).open_now() == set()
+    assert lines == []
 
     done("replay", "replay")
     tried = "SELECT min(attempts), count(*) FILTER (WHERE error LIKE '%%not have it%%') FROM dead_letters"

@@ -14,10 +14,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from kafka import TopicPartition
-from kafka.protocol.consumer import IsolationLevel
 
 from service import logs
-from service.adapters.kafka.publishing.standing import committed
+from service.adapters.kafka.publishing.standing import committed, uncommitted
 from service.adapters.kafka.publishing.transactions import TransactionalProducer
 from service.errors import Retryable
 
@@ -71,14 +70,9 @@ def _left_open(consumer: Any, partitions: list[TopicPartition]) -> list[TopicPar
 
 def _still_open(consumer: Any, partitions: list[TopicPartition]) -> list[TopicPartition]:
     """Those of which a committed reader does not see the end."""
-    fetcher = consumer._fetcher  # noqa: SLF001 - of a version that is pinned
     seen = consumer.end_offsets(partitions)
-    asked = fetcher._isolation_level  # noqa: SLF001
-    fetcher._isolation_level = IsolationLevel.READ_UNCOMMITTED  # noqa: SLF001
-    try:
+    with uncommitted(consumer._fetcher):  # noqa: SLF001 - of a version that is pinned
         ends = consumer.end_offsets(partitions)
-    finally:
-        fetcher._isolation_level = asked  # noqa: SLF001
     return [each for each in partitions if seen[each] < ends[each]]
 
 

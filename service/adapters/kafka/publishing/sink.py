@@ -102,7 +102,7 @@ class KafkaSink:
                 # Fences every earlier sink, and aborts or completes its last transaction, before the position is read.
                 self._begin()
                 self._partitions, self._topic_ids = described(self._look(), topics)
-                self._end_forgotten()
+                end_forgotten(self._producer, self._look(), self._home, self._outputs(), options.group_id, self._wait)
                 for topic in topics:  # the producer's sender looks for leaders of those it knows only
                     self._producer.partitions_for(topic)
         except BaseException:
@@ -232,9 +232,6 @@ class KafkaSink:
 
     def _outputs(self) -> list[TopicPartition]:
         return [TopicPartition(topic, n) for topic, count in self._partitions.items() for n in range(count)]
-
-    def _end_forgotten(self) -> None:
-        end_forgotten(self._producer, self._look(), self._home, self._outputs(), self._options.group_id, self._wait)
 
     def _wait(self, result: Any, patience: Callable[[], None] | None = None) -> None:
         """Wait for the answer to a request of the transaction protocol."""

@@ -76,16 +76,23 @@ def committed(consumer: Any, home: TopicPartition, timeout_ms: int = BLOCK_MS) -
 
 def _is_pending(consumer: Any, home: TopicPartition) -> bool:
     """Whether the brokers do answer, and only will not say a position that may still change."""
-    coordinator = consumer._coordinator  # noqa: SLF001 - of a version that is pinned
-    asked = coordinator._isolation_level  # noqa: SLF001
-    coordinator._isolation_level = IsolationLevel.READ_UNCOMMITTED  # noqa: SLF001
     try:
-        consumer.committed(home, metadata=True, timeout_ms=_GLANCE_MS)
+        with uncommitted(consumer._coordinator):  # noqa: SLF001 - of a version that is pinned
+            consumer.committed(home, metadata=True, timeout_ms=_GLANCE_MS)
     except KafkaError:
         return False
-    finally:
-        coordinator._isolation_level = asked  # noqa: SLF001
     return True
+
+
+@contextmanager
+def uncommitted(part: Any) -> Iterator[None]:
+    """Within the block, this part of a consumer that reads committed sees what is not committed too."""
+    asked = part._isolation_level  # noqa: SLF001 - of a version that is pinned
+    part._isolation_level = IsolationLevel.READ_UNCOMMITTED  # noqa: SLF001
+    try:
+        yield
+    finally:
+        part._isolation_level = asked  # noqa: SLF001
 
 
 def believable(found: OffsetAndMetadata, options: SinkOptions) -> tuple[Position, list[str]]:
