@@ -44,6 +44,6 @@ class Consumers:
     def __init__(self) -> None:
         self.world, self.closed, self.status = World(RANGES), list[bytes](), dict[str, str]()
         parser = Parser(CarrierTables.load())
-        closing = Closing(parser, "returns", lambda _, event: self.closed.append(event), lambda: NOW)
+        closing = Closing(parser, "returns", lambda _, event: self.closed.append(event))
         portals = parse_portals(FILE, "", RANGES)
         self.portals = Portals(portals, self.world.creating, closing, self.status.get, lambda: NOW)

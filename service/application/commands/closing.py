@@ -1,11 +1,11 @@
 """Closes a return: an event on Kafka that says so, and the answer once Kafka has it. Ingestion does the rest.
 
-The closing of a return by one party is always the same event: whoever asks twice closes it once.
+Whoever asks twice says it twice, each under a name of its own; the second closes nothing more.
 """
 
 from __future__ import annotations
 
-from hashlib import sha256
+from datetime import datetime
 from typing import NamedTuple
 
 from service.application.commands.creation import SOURCE
@@ -14,18 +14,13 @@ from service.wire.models import RETURN_CLOSED
 
 
 class Closed(NamedTuple):
-    """Which return is closed, who says so, and why: `reason` is one of the contract's words."""
+    """Which return is closed, who says so, why and when: `reason` is one of the contract's words."""
 
     return_id: str
     by: str
     reason: str
     note: str
-
-    @property
-    def event_id(self) -> str:
-        """The id of the event that says so."""
-        named = f"{self.return_id}\0{self.by}\0{self.reason}"
-        return f"closed-{sha256(named.encode()).hexdigest()[:32]}"
+    at: datetime
 
 
 class Closing(Speaker):
@@ -33,5 +28,5 @@ class Closing(Speaker):
 
     def close(self, closed: Closed) -> None:
         """Answers once Kafka has it. Raises InvalidEvent for what ingestion would refuse, and Retryable."""
-        said = OwnEvent(SOURCE, closed.event_id, RETURN_CLOSED, closed._asdict())
-        self._send(closed.return_id, self._message(said))
+        data = {name: value for name, value in closed._asdict().items() if name != "at"}
+        self._send(closed.return_id, self._message(OwnEvent(SOURCE, "closed", RETURN_CLOSED, data, closed.at)))

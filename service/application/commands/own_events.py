@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-from service.application.clocks import SYSTEM
 from service.application.journal.ingest import Parser
 from service.errors import Retryable
 from service.wire.cloudevents import STRUCTURED_HEADERS, encode
@@ -19,12 +20,22 @@ _AT_A_TIME: Final = 4  # waits for Kafka must not use up the threads that everyt
 
 
 class OwnEvent(NamedTuple):
-    """What is said of a return, under which name."""
+    """What is said of a return, and when it was: the same words of the same moment are the same event, and others are not.
+
+    `kind` begins its id.
+    """
 
     source: str
-    id: str
+    kind: str
     type: str
     data: Mapping[str, Any]
+    at: datetime
+
+    @property
+    def id(self) -> str:
+        """It follows from all that the event says. One that stayed while the words change would name two facts."""
+        said = json.dumps([self.source, self.type, to_micros(self.at), self.data], sort_keys=True)
+        return f"{self.kind}-{sha256(said.encode()).hexdigest()[:32]}"
 
 
 class Speaker:
@@ -39,14 +50,13 @@ class Speaker:
         parser: Parser,
         topic: str,
         publish: Callable[[str, bytes], None],
-        now: Callable[[], datetime] = SYSTEM.now,
     ) -> None:
-        self._parser, self._topic, self._publish, self._now = parser, topic, publish, now
+        self._parser, self._topic, self._publish = parser, topic, publish
         self._slots = threading.BoundedSemaphore(_AT_A_TIME)
 
     def _message(self, said: OwnEvent) -> bytes:
         """As it goes onto the topic. Raises InvalidEvent for what ingestion would refuse, with its words."""
-        at, return_id = to_micros(self._now()), str(said.data["return_id"])
+        at, return_id = to_micros(said.at), str(said.data["return_id"])
         attributes = {
             "id": said.id,
             "source": said.source,

@@ -111,7 +111,7 @@ class Portals:
         kept: Creation = found[0]
         if self._is_under_way(kept.return_id):
             raise UnderWay("the carrier has it")
-        self._closing.close(Closed(kept.return_id, BY, "cancelled", CANCELLED))
+        self._closing.close(Closed(kept.return_id, BY, "cancelled", CANCELLED, self._now()))
         self._creating.cancel(invitation.key)
 
     def _is_under_way(self, return_id: str) -> bool:

@@ -1,12 +1,13 @@
 """Declares an event a mistake: a void on Kafka, and the answer once Kafka has it. Ingestion does the rest.
 
-The void of an event is always the same event: whoever sends the form twice, or two people who send it, void it once.
+A form that is sent twice is one event, for it says when it was asked for. Two people who say it are two, of which the
+second changes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import sha256
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from service.application.commands.own_events import OwnEvent, Speaker
@@ -19,19 +20,20 @@ SOURCE: Final = "/returns-status/desk"
 
 
 class Mistake(NamedTuple):
-    """Which event of which return, who says so, and why."""
+    """Which event of which return, who says so and why, and when it was asked for."""
 
     return_id: str
     source: str
     id: str
     by: str
     reason: str
+    at: datetime
 
     @property
-    def void_id(self) -> str:
-        """The id of the event that voids it."""
-        named = f"{self.return_id}\0{self.source}\0{self.id}"
-        return f"void-{sha256(named.encode()).hexdigest()[:32]}"
+    def void(self) -> OwnEvent:
+        """The event that voids it."""
+        data = {name: value for name, value in self._asdict().items() if name != "at"}
+        return OwnEvent(SOURCE, "void", EVENT_VOIDED, data, self.at)
 
 
 class Voiding(Speaker):
@@ -43,7 +45,7 @@ class Voiding(Speaker):
 
     def prepare(self, mistake: Mistake) -> bytes:
         """The message. Raises InvalidEvent for what ingestion would refuse, with its words."""
-        return self._message(OwnEvent(SOURCE, mistake.void_id, EVENT_VOIDED, mistake._asdict()))
+        return self._message(mistake.void)
 
     def publish(self, mistake: Mistake, event: bytes) -> None:
         """Answers once Kafka has it. Raises Retryable: it is not known then, and may be asked for again."""

@@ -5,6 +5,7 @@ The session's token has to carry the scope `hub`: whoever may say that a parcel 
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 
@@ -19,11 +20,13 @@ from service.domain.milestones import Milestone
 from service.errors import InvalidEvent, Retryable
 from service.web.ops.desk import LARGEST_SEQ, Desk, Visit, clean, number
 from service.web.ops.return_detail import TYPES, is_number, view_of
+from service.wire.stored import from_micros, to_micros
 
 _PATH: Final = "/ops/returns/{return_id}/events/{seq}/void"
 _MOST_PAST: Final = 1000  # events that the outlook is made from; of a longer history there is none
 _LONGEST_REASON: Final = 1024  # as the contract has it
 _LONGEST_NAME: Final = 256
+_FORM_LASTS: Final = timedelta(days=1)
 
 
 class VoidPages:
@@ -48,13 +51,13 @@ class VoidPages:
         if not 0 < len(reason) <= _LONGEST_REASON:
             return self._page(visit, detail, event, "void.no_reason", reason)
         by = visit.agent.who.name[:_LONGEST_NAME]
-        mistake = Mistake(detail.return_id, event.row.source, event.row.id, by, reason)
+        mistake = Mistake(detail.return_id, event.row.source, event.row.id, by, reason, _asked(visit))
         voiding = visit.parts.services.voiding
         try:
             message = voiding.prepare(mistake)
         except InvalidEvent:
             return self._page(visit, detail, event, "void.no_reason", reason)
-        visit.note(Action.VOID, detail.return_id, event=event.row.seq, void_id=mistake.void_id)
+        visit.note(Action.VOID, detail.return_id, event=event.row.seq, void_id=mistake.void.id)
         try:
             voiding.publish(mistake, message)
         except Retryable as error:
@@ -82,7 +85,16 @@ class VoidPages:
             problem=problem,
             reason=reason,
             longest=_LONGEST_REASON,
+            asked=to_micros(_asked(visit)),
         )
+
+
+def _asked(visit: Visit) -> datetime:
+    """When the form was made, as it says itself: sent twice it is one void. Now, where it says nothing to be believed."""
+    now = visit.parts.services.now()
+    micros = number(visit.form.get("asked", ""), to_micros(now))
+    asked = None if micros is None else from_micros(micros)
+    return asked if asked is not None and now - asked < _FORM_LASTS else now
 
 
 def _target(visit: Visit) -> tuple[ReturnDetail, EventView] | Response:

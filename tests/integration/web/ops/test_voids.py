@@ -95,8 +95,10 @@ def test_the_label_of_the_token_says_who(service: Service) -> None:
 def test_a_void_that_is_sent_twice_is_one(agent: Client, service: Service) -> None:
     publish(service, creation(), hub(journals.DS, "ds", "11:00"))
     drain(service)
+    path = "/ops/returns/R-1001/events/2/void"
+    form = {**fields(agent.get(path), path), "reason": REASON}
 
-    answers = [void(agent, 2), void(agent, 2, reason="Said twice")]
+    answers = [agent.post(path, data=form), agent.post(path, data=form)]
     drain(service)
 
     assert [answer.status_code for answer in answers] == [303, 303]
@@ -104,6 +106,19 @@ def test_a_void_that_is_sent_twice_is_one(agent: Client, service: Service) -> No
     again = agent.get("/ops/returns/R-1001/events/2/void")
     assert again.status_code == 409
     assert "This event cannot be voided" in texts(again)
+
+
+def test_two_people_who_void_an_event_are_both_heard_and_name_two_voids(agent: Client, service: Service) -> None:
+    publish(service, creation(), hub(journals.DS, "ds", "11:00"))
+    drain(service)
+
+    answers = [void(agent, 2), void(agent, 2, reason="Said twice"), void(agent, 2, asked="9" * 18)]
+    drain(service)
+
+    assert [answer.status_code for answer in answers] == [303] * 3
+    assert status(service) == "RC"
+    assert service.query("SELECT verdict, count(*) FROM history WHERE seq > 2 GROUP BY 1") == [("informational", 3)]
+    assert service.query("SELECT reason FROM history WHERE reason IS NOT NULL OR exceptions IS NOT NULL") == []
 
 
 def test_a_creation_and_a_void_cannot_be_voided(alone: Client, database: str) -> None:

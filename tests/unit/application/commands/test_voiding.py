@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -18,7 +18,7 @@ from service.wire.record import Record
 from tests.unit.domain.histories import story, void
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, 250_000, tzinfo=UTC)
-MISTAKE = Mistake("R-1001", "/hubs/akl-1", "42", "an operator", "scanned the wrong parcel")
+MISTAKE = Mistake("R-1001", "/hubs/akl-1", "42", "an operator", "scanned the wrong parcel", NOW)
 PARSER = Parser(CarrierTables.load(), {"hub": [EVENT_VOIDED], "returns": [RETURN_CREATED]})
 
 
@@ -38,7 +38,7 @@ class Kafka:
 
 
 def voiding(kafka: Kafka, topic: str = "hub") -> Voiding:
-    return Voiding(PARSER, topic, kafka.publish, lambda: NOW)
+    return Voiding(PARSER, topic, kafka.publish)
 
 
 def test_the_message_is_the_void_that_ingestion_understands() -> None:
@@ -46,25 +46,37 @@ def test_the_message_is_the_void_that_ingestion_understands() -> None:
 
     assert json.loads(message) == {
         "specversion": "1.0",
-        "id": MISTAKE.void_id,
+        "id": MISTAKE.void.id,
         "source": SOURCE,
         "type": EVENT_VOIDED,
         "time": "2026-11-23T12:00:00.250000Z",
         "datacontenttype": "application/json",
         "subject": "R-1001",
-        "data": MISTAKE._asdict(),
+        "data": {
+            "return_id": "R-1001",
+            "source": "/hubs/akl-1",
+            "id": "42",
+            "by": "an operator",
+            "reason": "scanned the wrong parcel",
+        },
     }
     inbound = PARSER.parse(Record("hub", 0, 0, int(NOW.timestamp() * 1000), None, message))
     assert (inbound.subject, inbound.event.voids) == ("R-1001", ("/hubs/akl-1", "42"))
 
 
-def test_the_void_of_an_event_is_one_event_whoever_says_so_and_of_another_another() -> None:
-    same = MISTAKE._replace(by="somebody else", reason="another")
-    others = [MISTAKE._replace(return_id="R-2"), MISTAKE._replace(source="/hubs/syd"), MISTAKE._replace(id="43")]
+def test_the_same_void_is_one_event_and_one_of_other_words_never_has_its_name() -> None:
+    others = [
+        MISTAKE._replace(return_id="R-2"),
+        MISTAKE._replace(source="/hubs/syd"),
+        MISTAKE._replace(id="43"),
+        MISTAKE._replace(by="somebody else"),
+        MISTAKE._replace(reason="another"),
+        MISTAKE._replace(at=NOW + timedelta(microseconds=1)),
+    ]
 
-    assert same.void_id == MISTAKE.void_id
-    assert MISTAKE.void_id.startswith("void-")
-    assert len({MISTAKE.void_id, *(each.void_id for each in others)}) == 4
+    assert voiding(Kafka()).prepare(MISTAKE) == voiding(Kafka()).prepare(MISTAKE._replace())
+    assert MISTAKE.void.id.startswith("void-")
+    assert len({MISTAKE.void.id, *(each.void.id for each in others)}) == 7
 
 
 def test_what_ingestion_would_refuse_is_refused_with_its_words() -> None:

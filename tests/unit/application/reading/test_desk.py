@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.application.commands.voiding import Mistake, without
+from service.application.commands.voiding import without
 from service.application.reading.desk import understand
 from service.domain.events import Attributes, Event, Sense
 from service.domain.journey import replay
@@ -31,13 +31,6 @@ def test_what_is_typed_may_mean_several_things(
 @pytest.mark.parametrize("typed", ("", "  ", "x" * 129, "a\0b", "a\u202eb", "a\nb"))
 def test_what_no_number_can_be_means_nothing(typed: str) -> None:
     assert understand(typed) == ((), (), None)
-
-
-def test_the_void_of_an_event_is_always_the_same_event() -> None:
-    mistake = Mistake("R-1", "/hubs/a", "e-1", "Ann", "wrong parcel")
-
-    assert mistake.void_id == mistake._replace(by="Bob", reason="the same").void_id
-    assert len({mistake.void_id, mistake._replace(id="e-2").void_id, mistake._replace(return_id="R-2").void_id}) == 3
 
 
 def test_the_outlook_is_the_timeline_without_the_event() -> None:
