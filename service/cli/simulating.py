@@ -25,10 +25,6 @@ _Speed = Annotated[
     ),
 ]
 _Silent = Annotated[float, _share("the time in which a carrier's feed is silent, and then tells all at once")]
-_Recycled = Annotated[
-    float,
-    _share("returns whose tracking number another one had months ago; today the scans of both are told of that one"),
-]
 _Shuffle = Annotated[bool, typer.Option("--shuffle", help="Send everything in random order.")]
 _Url = Annotated[
     str | None,
@@ -52,7 +48,7 @@ def simulate(
     skipped: Annotated[float, _share("scans that never happen")] = 0.02,
     wrong_code: Annotated[float, _share("carrier scans with a code that no table knows")] = 0.01,
     invalid: Annotated[float, _share("messages whose publisher first sends something broken")] = 0.005,
-    recycled: _Recycled = 0.0,
+    recycled: Annotated[float, _share("returns whose tracking number another one had months ago")] = 0.02,
     binary: Annotated[float, _share("messages in binary mode")] = 0.3,
     shuffle: _Shuffle = False,
     report: _Report = False,

@@ -34,9 +34,7 @@ class Options:
     repeated: float = 0.03  # share of messages that are sent twice, with the same source and id
     skipped: float = 0.02  # share of scans by carriers and hubs that never happen
     wrong_code: float = 0.01  # share of carrier scans with a code that the carrier's table does not know
-    # Share of returns whose tracking number another return had months before. By what a scan of it concerns today (whoever
-    # claimed the number first), the second return gets none: until labels have windows (contract 3.2) nobody gets them unasked.
-    recycled: float = 0.0
+    recycled: float = 0.02  # share of returns whose tracking number another return had months before
     invalid: float = 0.005  # share of messages whose publisher first sends something broken
     binary: float = 0.3  # share of messages in binary mode, with ce_ headers
     shuffle: bool = False  # the whole stream in random order; it is held in memory for that

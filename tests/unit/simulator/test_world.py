@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -26,7 +27,15 @@ from service.wire.record import Record
 pytestmark = pytest.mark.slow  # thousands of returns
 
 NOW = 1_795_000_000
-CLEAN: dict[str, Any] = {"late": 0, "in_bulk": 0, "repeated": 0, "skipped": 0, "wrong_code": 0, "invalid": 0}
+CLEAN: dict[str, Any] = {
+    "late": 0,
+    "in_bulk": 0,
+    "repeated": 0,
+    "skipped": 0,
+    "wrong_code": 0,
+    "recycled": 0,
+    "invalid": 0,
+}
 PARSER = Parser(CarrierTables.load())
 
 
@@ -55,7 +64,8 @@ def test_every_message_reads_as_the_world_says() -> None:
         else:
             inbound = parse(message)
 
-            assert inbound.event == message.event
+            assert message.event is not None
+            assert replace(inbound.event, words=message.event.words) == message.event
             assert message.key.decode() == inbound.subject
 
 
@@ -162,7 +172,9 @@ def test_the_shares_are_what_was_asked_for() -> None:
 def test_defects_do_not_change_what_happened() -> None:
     clean = Answer(messages_of(returns=300, seed=13, **CLEAN))
 
-    defective = Answer(messages_of(returns=300, seed=13, late=0.2, repeated=0.2, invalid=0.1, wrong_code=0, skipped=0))
+    defective = Answer(
+        messages_of(returns=300, seed=13, late=0.2, repeated=0.2, invalid=0.1, wrong_code=0, skipped=0, recycled=0)
+    )
 
     assert defective.timelines() == clean.timelines()
     assert defective.repeats
