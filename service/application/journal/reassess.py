@@ -150,7 +150,7 @@ def _placed(tx: ReassessTransaction, outdated: dict[int, str], now: datetime) ->
             told = [scan for scan in scans if scan.inbound.event.effect is not None]
             placed += [Placed(return_no, scan, recorded=True) for scan in told]
         elif _differs(states[return_no], Whole(tx.past(return_no), tx.rules)):
-            placed.append(Placed(return_no, _arrival(return_id, tx.rules.mark, now)))
+            placed.append(Placed(return_no, reassessed(return_id, tx.rules.mark, now)))
     return placed
 
 
@@ -161,7 +161,8 @@ def _differs(state: State, whole: Whole) -> bool:
     return timeline != state.timeline or given != (reasons(state.evidence, state.timeline), state.evidence.connote)
 
 
-def _arrival(return_id: str, mark: int, now: datetime) -> Arrival:
+def reassessed(return_id: str, mark: int, now: datetime) -> Arrival:
+    """The row that says that a return was looked at anew, by rules of this mark."""
     at, said = to_micros(now), _encode({"return_id": return_id, "rules": mark})
     # Rules may be set back and forth, each time with a row of its own.
     event = Event(SOURCE, f"{return_id}/{mark}/{at}", at, Sense.INFORMS, words=Words(REASSESSED, said))
