@@ -88,6 +88,7 @@ def test_a_closed_return_says_why_in_every_language_and_that_nothing_follows(cli
                 said = texts(client.get(f"/{page}/R-{reason}?lang={language}"))
                 assert words[f"closed.{reason}"] in said
                 assert words["next.RC"] not in said
+                assert words["lead.RC"] not in said
 
 
 def test_a_closed_return_says_so_in_the_list_of_its_box_and_goes_on_once_something_later_counts(
