@@ -189,7 +189,8 @@ class Whole:
             flags |= UNMAPPED[because]
         if any(not self.is_out(event) for event in self._ahead.values()):
             flags |= AHEAD
-        flags |= (REUSED if self._names.reused else 0) | (CONFLICT if self._creations.contradict else 0)
+        is_reused = self._names.is_one_reused(are_creations_out=self._creations.can_be_voided)
+        flags |= (REUSED if is_reused else 0) | (CONFLICT if self._creations.contradict else 0)
         flags |= (UNHEARD if self._names.has_unheard else 0) | (UNCREATED if self._creations.is_one_out else 0)
         return flags | (VAIN_VOID if any(self._stay(target) for target in self._vain) else 0)
 
