@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+COUNTRY_PATTERN: Final = r"^[A-Z]{2}$"
 # By their first letters.
 _ASSIGNED: Final = (
     r"A[DEFGILMOQRSTUWXZ]|B[ABDEFGHIJLMNOQRSTVWYZ]|C[ACDFGHIKLMNORUVWXYZ]|D[EJKMOZ]|E[CEGHRST]"
@@ -19,14 +20,13 @@ is_country: Final = re.compile(_ASSIGNED).fullmatch
 
 
 def existing(code: str) -> str:
-    """The code, if it is a country's; for models, whose schemas say the same."""
+    """The code, if it is a country's; for models, whose schemas say how such a code looks."""
     if is_country(code) is None:
         raise PydanticCustomError("no_such_country", "an ISO 3166-1 alpha-2 country code is expected")
     return code
 
 
-Country = Annotated[
-    str,
-    Field(description="ISO 3166-1 alpha-2", json_schema_extra={"pattern": f"^(?:{_ASSIGNED})$"}),
-    AfterValidator(existing),
-]
+Country = Annotated[str, Field(pattern=COUNTRY_PATTERN, description="ISO 3166-1 alpha-2"), AfterValidator(existing)]
+
+Assigned = Annotated[Country, Field(json_schema_extra={"pattern": f"^(?:{_ASSIGNED})$"})]
+"""The same where one that there is not is refused: what a schema allows is taken."""

@@ -9,6 +9,7 @@ import pydantic_core
 
 from service.errors import InvalidEvent
 from service.wire import models
+from service.wire.judging.countries import COUNTRY_PATTERN
 from service.wire.reasons import Invalid
 
 _REASONS: Final[dict[str, Invalid]] = {
@@ -23,6 +24,7 @@ _MOST_CHARACTERS: Final = 4000  # of all of them in one text; the longest that o
 _EXPECTED: Final[dict[str, str]] = {
     models.TIME_PATTERN: "RFC 3339 with an offset is expected",
     models.LOCAL_TIME_PATTERN: "an ISO 8601 date and time without an offset is expected",
+    COUNTRY_PATTERN: "an ISO 3166-1 alpha-2 country code is expected",
 }
 
 

@@ -10,6 +10,7 @@ from service.errors import InvalidEvent
 from service.wire import models
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser, attributes_of
+from service.wire.judging.countries import COUNTRY_PATTERN
 from service.wire.judging.descriptions import location_of
 from service.wire.judging.faults import invalid
 from service.wire.reasons import Invalid
@@ -96,9 +97,7 @@ def complaint(*path: int | str, type_: str = "missing", text: str = "", pattern:
             ("datacontenttype", "x"),
         ),
         (
-            complaint(
-                "data", "country", type_="no_such_country", text="an ISO 3166-1 alpha-2 country code is expected"
-            ),
+            complaint("data", "country", type_="string_pattern_mismatch", text="X", pattern=COUNTRY_PATTERN),
             Invalid.BAD_VALUE,
             ("data.country", "an ISO 3166-1 alpha-2 country code is expected"),
         ),
