@@ -304,13 +304,13 @@ MUTATIONS: Final = (
     Mutation(
         "a place in a log from before it was cut believed",
         _place_in_an_earlier_log_believed,
-        seen=150,
+        seen=275,
         draws=_with_logs_that_are_cut,
     ),
     Mutation(
         "the place where a log was cut kept without its epoch",
         _cut_without_its_epoch,
-        seen=503,
+        seen=70,
         draws=_with_a_log_that_is_cut_again,
     ),
 )
