@@ -17,6 +17,7 @@ from service.application.journal.reassess import reassessed
 from service.application.journal.verify import Histories, StoredReturn
 from service.application.label_ports import MendsClaims
 from service.application.ports import Transaction
+from service.domain.journey import NEW
 from service.domain.whole import Whole
 from service.errors import Retryable
 
@@ -70,6 +71,7 @@ def _mend(journal: Journal, stored: StoredReturn, wrong: list[Wrong], now: datet
     """What was wrong still; it is not any more."""
     return_no, labels = stored.return_no, {each.label for each in wrong}
     with journal.transaction() as tx:
+        before = tx.load([return_no]).get(return_no, NEW).seq
         past = tx.past(return_no)
         whole = Whole(past, tx.rules)
         labels.update(label for label, _ in (*whole.claims(), *whole.unclaimed()))
@@ -81,8 +83,8 @@ def _mend(journal: Journal, stored: StoredReturn, wrong: list[Wrong], now: datet
         placed = []
         if stored.return_id is not None:
             placed.append(Placed(return_no, reassessed(stored.return_id, tx.rules.mark, now)))
-        rows, _, conflicts, _ = append(tx, placed, lambda _: None)
-        if conflicts:
+        rows = append(tx, placed, lambda _: None).rows
+        if rows and rows[0].entry.state.seq != before + 1:
             raise Retryable("others appended to a return whose claims are mended", cause="lock")
         tx.number_batch(len(rows))
     return wrong

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
@@ -12,13 +13,17 @@ import pytest
 from service.adapters.postgres.journal.histories import open_histories
 from service.adapters.postgres.journal.journal import PostgresJournal
 from service.adapters.postgres.journal.letters import MendingJournal
+from service.application.journal.appending import Appended, Placed, StepEnded, append
+from service.application.journal.labels import mending
 from service.application.journal.labels.mending import mend_claims
 from service.application.journal.sweep import sweep
+from service.application.ports import Transaction
 from service.domain.rules import DEFAULT
+from service.errors import Retryable
 from service.wire.carriers import CarrierTables
 from tests.integration.application.journal.test_labels import closed, created, in_every_order, scan
 from tests.integration.application.journal.test_void_claims import named
-from tests.support.journals import VOID, differences, event, ingest
+from tests.support.journals import DS, VOID, differences, event, ingest
 
 REMEDY = ": run `returns-status reassess --claims`"
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -186,4 +191,25 @@ def test_of_two_creations_of_one_time_the_same_retailer_claims_the_label_whichev
     in_every_order(database, documents)
 
     assert {row[4] for row in kept(database) if row[0].startswith("R-2")} == {"acme"}
+    assert differences(database) == []
+
+
+def test_a_claim_is_not_mended_by_a_past_that_has_gone_on(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ingest(database, [created("R-1", "2026-11-17")])
+    ingest(database, [created("R-2", "2026-11-18")])
+    with psycopg.connect(database) as connection:
+        connection.execute("DELETE FROM label_claims WHERE return_no = (SELECT max(return_no) FROM returns)")
+    told = differences(database)
+
+    def meanwhile(tx: Transaction, placed: Sequence[Placed], step: StepEnded) -> Appended:
+        ingest(database, [event(DS, "ds", "12:00", return_id="R-2", hub="akl1")])
+        return append(tx, placed, step)
+
+    monkeypatch.setattr(mending, "append", meanwhile)
+    with pytest.raises(Retryable, match="others appended"):
+        mended(database)
+    assert differences(database) == told == ["R-2: its claim of label generic/T-1 is not kept" + REMEDY]
+
+    monkeypatch.undo()
+    mended(database)
     assert differences(database) == []
