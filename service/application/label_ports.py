@@ -79,6 +79,9 @@ class MendsClaims(Protocol):
     def mend_claims(self, return_no: int, claims: Mapping[Label, tuple[Claimed, Window | None]]) -> None:
         """Keep these claims of a return as they are, each with the window that its history says."""
 
+    def touch_claims(self, return_no: int, labels: Collection[Label]) -> bool:
+        """Let the sweep look at what is kept of a return's claims on these labels; whether anything is."""
+
 
 class LabelQueries(Protocol):
     """What the sweep asks of claims. A part of a transaction; every method may raise what its others do."""

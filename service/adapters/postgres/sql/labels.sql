@@ -59,6 +59,13 @@ ON CONFLICT (carrier, tracking_number, return_no) DO UPDATE SET batch_id = exclu
     claimed_at = excluded.claimed_at, retailer = excluded.retailer, closed_at = excluded.closed_at,
     is_void = excluded.is_void, told = excluded.told
 
+-- name: touch_claims
+-- label_claims_pkey, a probe a label
+UPDATE label_claims SET batch_id = %b::text::xid8
+FROM unnest(%b::text[], %b::text[]) AS wanted (carrier, tracking_number)
+WHERE label_claims.carrier = wanted.carrier AND label_claims.tracking_number = wanted.tracking_number
+    AND label_claims.return_no = %b::int8
+
 -- name: touched_labels
 -- label_claims_batch_id; parked_batch_id, label_claims_pkey
 SELECT carrier, tracking_number FROM label_claims WHERE batch_id = ANY (%b::text[]::xid8[])

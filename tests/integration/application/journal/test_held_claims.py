@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -16,9 +17,11 @@ from service.adapters.postgres.journal.letters import MendingJournal
 from service.application.journal.appending import Appended, Placed, StepEnded, append
 from service.application.journal.labels import mending
 from service.application.journal.labels.mending import mend_claims
+from service.application.journal.reassess import reassess
 from service.application.journal.sweep import sweep
+from service.application.journal.verify import verify
 from service.application.ports import Transaction
-from service.domain.rules import DEFAULT
+from service.domain.rules import DEFAULT, Rules
 from service.errors import Retryable
 from service.wire.carriers import CarrierTables
 from tests.integration.application.journal.test_labels import closed, created, in_every_order, scan
@@ -213,3 +216,24 @@ def test_a_claim_is_not_mended_by_a_past_that_has_gone_on(database: str, monkeyp
     monkeypatch.undo()
     mended(database)
     assert differences(database) == []
+
+
+def test_by_another_setting_windows_are_others_once_returns_are_decided_anew(database: str) -> None:
+    # The second creation is 19 days later: one box by the one setting, the number anew by the other.
+    for each in (created("R-1", "2026-11-01"), created("R-2", "2026-11-20"), scan("COLLECTED", "2026-11-21")):
+        ingest(database, [each])
+    assert {row[:2] for row in timelines(database)} == {("R-1", "RT"), ("R-2", "RT")}
+    rules, tables = Rules(label_reuse_days=10), CarrierTables.load()
+
+    with closing(MendingJournal(database, tables, "test", rules=rules)) as journal:
+        reassess(journal, NOW, dry_run=False, say=lambda _: None)
+    with closing(PostgresJournal(database, tables, rules=rules)) as journal:
+        while sweep(journal) is not None:
+            pass
+
+    assert {row[:2] for row in timelines(database)} == {("R-1", "RC"), ("R-2", "RT")}
+    assert [json.loads(row[7])["until"] for row in kept(database)] == ["2026-11-19T09:00:00Z", None]
+    found = list[str]()
+    with open_histories(database, rules) as histories:
+        verify(histories, found)
+    assert found == []

@@ -54,3 +54,8 @@ class HeldLabels:
         ]
         columns = map(list, zip(*rows, strict=True))
         self._connection.execute(_Q["mend_claims"], (*columns, str(self._batch_id)))
+
+    def touch_claims(self, return_no: int, labels: Collection[Label]) -> bool:
+        carriers, numbers = [label[0] for label in labels], [label[1] for label in labels]
+        done = self._connection.execute(_Q["touch_claims"], (str(self._batch_id), carriers, numbers, return_no))
+        return done.rowcount > 0
