@@ -153,7 +153,7 @@ def ingest(database: str, returns: int, seed: int) -> str:
 def messages(returns: int, seed: int) -> Iterator[tuple[float, Message]]:
     """What the publishers of a world have sent by now, and when, in seconds since 1970."""
     begins, scanned = beginning(returns, NOW), set[str]()
-    for message in World(Options(returns=returns, seed=seed, rate=0), lambda: NOW).messages():
+    for message in World(Options(returns=returns, seed=seed, rate=0, recycled=0), lambda: NOW).messages():
         at, event = begins + message.moment, message.event
         if at > NOW:
             continue  # reported late: it has happened, and nobody has heard of it

@@ -62,4 +62,9 @@ NAMED: Final[dict[str, Plan]] = {
     ),
     # A scan that no table knows waited at the first claimant of its label, and stayed there when an earlier one came.
     "an unknown code from before a label, whose earlier claimant comes later": Plan(920),
+    # The sweep wrote down whose label it was first, when another creation that named it was void, and had nothing to record: so
+    # the claim was of a batch that no reader finds.
+    "a claim that the sweep writes down, and nothing else": Plan(454),
+    # A void by the name of the creation that it named was one fact too many under that name, after the creation was out.
+    "a void that has the name of the creation that it names": Plan(170),
 }
