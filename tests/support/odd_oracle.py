@@ -33,7 +33,19 @@ _HUB: Final = {
 _CODES: Final = {"COLLECTED": "RT", "IN_TRANSIT": "RT", "DELIVERED": "RDTPF", "RETURNING": None}
 # What a type requires, or names a fact though it is optional; the rest describes.
 _FACTS: Final = frozenset(
-    ("return_id", "retailer", "route", "carrier", "tracking_number", "code", "local_time", "hub", "connote", "by", "reason")
+    (
+        "return_id",
+        "retailer",
+        "route",
+        "carrier",
+        "tracking_number",
+        "code",
+        "local_time",
+        "hub",
+        "connote",
+        "by",
+        "reason",
+    )
 ) | {"source", "id"}
 
 _LEAD: Final = timedelta(hours=24)
@@ -270,7 +282,7 @@ class _Return:
         status = "RR" if "RR" in counts else [code for code in _RISING if code in counts][-1]
         delivered = _earliest(each for each in self._deliveries if self._is_within(each))
         connote = max(self._exports, key=lambda e: e.order).data["connote"] if self._exports else None
-        if delivered is not None and counts.get("RDBTC") is delivered:
+        if delivered is not None:  # whether or not it counts: nobody else brought the return anywhere
             connote = delivered.data["connote"]
         is_first_mile = first.data["route"] == "first_mile_only"
         labels: list[Label] = []

@@ -73,7 +73,9 @@ class World:
 
     # What publishers say
 
-    def say(self, topic: str, key: str, type_: str, source: str, id_: str, at: datetime, /, **data: Any) -> dict[str, Any]:
+    def say(
+        self, topic: str, key: str, type_: str, source: str, id_: str, at: datetime, /, **data: Any
+    ) -> dict[str, Any]:
         """Publish an event."""
         event = {
             "specversion": "1.0",
@@ -89,9 +91,7 @@ class World:
     def _create(self, p: Parcel, at: datetime, id_: str | None = None, **other: str) -> None:
         data = {"retailer": p.retailer, "route": p.route, "carrier": p.carrier, "tracking_number": p.number, **other}
         id_ = id_ or self._id("rc")
-        said = self.say(
-            "returns", p.return_id, "return.created", _PORTAL, id_, at, return_id=p.return_id, **data
-        )
+        said = self.say("returns", p.return_id, "return.created", _PORTAL, id_, at, return_id=p.return_id, **data)
         p.created.append(said)
 
     def _scan(self, p: Parcel, code: str, at: datetime, number: str = "", **data: Any) -> dict[str, Any]:
@@ -105,7 +105,15 @@ class World:
 
     def _at_hub(self, p: Parcel, what: str, at: datetime, **data: Any) -> dict[str, Any]:
         said = self.say(
-            "hub_events", p.return_id, f"hub.{what}", _HUB, self._id(what), at, return_id=p.return_id, hub="akl1", **data
+            "hub_events",
+            p.return_id,
+            f"hub.{what}",
+            _HUB,
+            self._id(what),
+            at,
+            return_id=p.return_id,
+            hub="akl1",
+            **data,
         )
         p.hub.append(said)
         return said
@@ -174,9 +182,10 @@ class World:
 
     def _journey(self, p: Parcel) -> None:
         """As it should be, from the consumer to the retailer; some are not that far yet, some steps are never told."""
-        at, left = p.at, 99 if self._is_likely(0.75) else self._chance.randrange(8)
+        at, left = p.at, 99 if self._is_likely(0.75) else self._chance.randrange(9)
         steps: list[Callable[[datetime], object]] = [
             lambda at: self._scan(p, "COLLECTED", at),
+            lambda at: self._scan(p, "IN_TRANSIT", at),
             lambda at: self._scan(p, "IN_TRANSIT", at),
             lambda at: self._scan(p, "DELIVERED", at),
         ]
@@ -184,10 +193,11 @@ class World:
             steps += [
                 lambda at: self._at_hub(p, "depot-scanned", at),
                 lambda at: self._at_hub(p, "processed", at),
+                lambda at: self._at_hub(p, "processed", at),  # once for each line of the order
                 lambda at: self._export(p, at),
             ]
         for step in steps[:left]:
-            at += self._days(0.2, 2.5)
+            at += self._days(0.1, 2)
             if not self._is_likely(0.04):
                 step(at)
 
@@ -200,11 +210,11 @@ class World:
         """The connote of the day: it may have been another consignment's months before."""
         slot = int((at - _START) / _SLOT), self._chance.randrange(1 + self._returns // 1000)
         if slot not in self._connotes:
-            before = self._connotes.get((slot[0] - self._chance.randrange(10, 60), slot[1]))
-            is_again = before is not None and self._is_likely(4 * SHARE)
+            earlier = sorted({each for at, each in self._connotes.items() if 10 <= slot[0] - at[0] < 60})
+            is_again = bool(earlier) and self._is_likely(SHARE)
             if is_again:
                 self._counts("connote used again")
-            self._connotes[slot] = before if before is not None and is_again else f"CN-{slot[0]}-{slot[1]}"
+            self._connotes[slot] = self._chance.choice(earlier) if is_again else f"CN-{slot[0]}-{slot[1]}"
             self._bring(self._connotes[slot], _START + (slot[0] + 1) * _SLOT)
         return self._connotes[slot]
 
@@ -216,7 +226,14 @@ class World:
         self._counts("delivery of a connote void for all")
         target = {"source": delivery["source"], "id": delivery["id"], "by": "me", "reason": "not there"}
         self.say(
-            "hub_events", connote, "event.voided", _DESK, self._id("void"), at + self._days(0.1, 1), connote=connote, **target
+            "hub_events",
+            connote,
+            "event.voided",
+            _DESK,
+            self._id("void"),
+            at + self._days(0.1, 1),
+            connote=connote,
+            **target,
         )
         if self._is_likely(0.5):
             self._delivery(connote, at + self._days(1, 4))
@@ -343,7 +360,14 @@ class World:
 
     def nobody_knows_it(self, p: Parcel) -> None:
         """A parcel without any creation."""
-        stranger = Parcel(f"{p.return_id}-X", p.retailer, p.route, f"{p.number}-X", p.at, self._chance.choice(("generic", "acme-post")))
+        stranger = Parcel(
+            f"{p.return_id}-X",
+            p.retailer,
+            p.route,
+            f"{p.number}-X",
+            p.at,
+            self._chance.choice(("generic", "acme-post")),
+        )
         self._scan(stranger, "COLLECTED", p.at)
         self._at_hub(stranger, "depot-scanned", p.at + self._days(1, 2))
 

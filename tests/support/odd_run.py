@@ -144,9 +144,7 @@ def facts_in(document: Mapping[str, Any], exceptions: Collection[str]) -> Facts:
 
 def through_workers(service: Service, odd: OddReturns, workers: int = 3) -> Held:
     """Publish them in their order, let so many workers read them at a time, an hour pass, and everybody be told."""
-    service.publish(
-        (service.topics.name(said.topic), said.key.encode(), _value(said), _HEADERS) for said in odd.sent
-    )
+    service.publish((service.topics.name(said.topic), said.key.encode(), _value(said), _HEADERS) for said in odd.sent)
     running = [service.start("ingest", "--drain") for _ in range(workers)]
     assert [each.wait(1200 * PATIENCE) for each in running] == [0] * workers, service.log_text()
     pass_an_hour(service.database)
@@ -252,9 +250,7 @@ def played(database: str, sent: Sequence[Said], chance: Random, most: int) -> No
     """Record the messages."""
     tables = CarrierTables.load()
     now = int(datetime.now(UTC).timestamp() * 1000)
-    records = (
-        Record(said.topic, 0, offset, now, None, _value(said), _HEADERS) for offset, said in enumerate(sent)
-    )
+    records = (Record(said.topic, 0, offset, now, None, _value(said), _HEADERS) for offset, said in enumerate(sent))
     with closing(PostgresJournal(database, tables)) as journal:
         for batch in _batches(records, chance, most):
             items = decode(Parser(tables), batch)
