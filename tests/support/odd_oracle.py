@@ -300,7 +300,10 @@ class _Return:
         is_ended = last is not None and last.type == _CLOSED
         went_on = last is not None and any(event.at > last.at for event in counts.values())
         return Truth(
-            *(first.data[name] for name in ("retailer", "route", "carrier", "tracking_number")),
+            retailer=first.data["retailer"],
+            route=first.data["route"],
+            carrier=first.data["carrier"],
+            tracking_number=first.data["tracking_number"],
             labels=labels,
             connote=connote,
             status=status,

@@ -50,7 +50,7 @@ class World:
     """Makes up returns until there are enough. `now`: what is ahead of its receipt is half a day behind it."""
 
     def __init__(self, seed: int, returns: int, now: datetime) -> None:
-        self._chance, self._returns, self._now = Random(seed), returns, now  # noqa: S311 -- for tests
+        self._chance, self._returns, self._now = Random(seed), returns, now
         self._said: list[Said] = []
         self._parcels: list[Parcel] = []
         self._connotes: dict[tuple[int, int], str] = {}
@@ -396,7 +396,7 @@ _ODDITIES: Final[Mapping[str, Callable[[World, Parcel], None]]] = {
 
 def shuffled(messages: list[Said], seed: int) -> Iterator[Said]:
     """Over the whole stream, some of them twice."""
-    chance = Random(seed)  # noqa: S311 -- for tests
+    chance = Random(seed)
     sent = [*messages, *(message for message in messages if chance.random() < SHARE)]
     chance.shuffle(sent)
     yield from sent

@@ -250,7 +250,7 @@ def _beside(database: str) -> tuple[set[str], set[str]]:
 
 def through_batches(database: str, odd: OddReturns, seed: int, most: int = 60) -> Held:
     """Record them in their order, in batches of up to so many, and place what waits now and then."""
-    played(database, odd.sent, Random(seed), most)  # noqa: S311 -- for tests
+    played(database, odd.sent, Random(seed), most)
     pass_an_hour(database)
     Projector(PostgresSearch(database, SliceLimits(rows=1500)), Stop(), Metrics()).run(drain=True)
     return held_in(database)
