@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -19,7 +22,7 @@ from service.simulator.options import Options, Topics
 from service.simulator.world import World
 from tests.benchmarks.filled import Contents
 from tests.support.databases import Databases
-from tests.support.service import Service, create_topics, new_service
+from tests.support.service import ROOT, Service, create_topics, new_service
 from tests.support.topics import Clients
 from tests.support.topics import Topics as TestTopics
 
@@ -37,10 +40,14 @@ class Bed:
         self.servers = {"postgres": _process(self.stack, "postgres"), "broker": _process(self.stack, "kafka")}
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """A migrated database."""
+    def database(self, code: Path = ROOT) -> Iterator[str]:
+        """A database that this checkout has migrated: another one may know other tables."""
         url = self.databases.create()
-        migrate(url)
+        if code == ROOT:
+            migrate(url)
+        else:
+            command = [sys.executable, "-m", "service", "migrate"]
+            subprocess.run(command, cwd=code, env={**os.environ, "RETURNS_DATABASE_URL": url}, check=True)
         yield url
         self.databases.drop(url)
 

@@ -64,7 +64,7 @@ def run(bed: Bed, returns: int, repeats: int, against: Path | None = None) -> di
 
 def fresh_drain(bed: Bed, topics: Topics, meant: Contents, workers: int, code: Path = ROOT) -> Run:
     """A drain into a database of its own."""
-    with bed.database() as database, bed.service(database, topics) as service:
+    with bed.database(code) as database, bed.service(database, topics) as service:
         service.code = code
         return drain(bed, service, meant, workers)
 

@@ -3,7 +3,8 @@
 The small world is ingested and projected by the service's own code, so what stands in the rows is what the service
 writes. A copy differs from it in what names a return, a label or a connote, which all hold the world's block of four
 letters, and for most copies in the retailer: a few are large. Events keep their names, which name them among the events
-of a return and no further, and with them the digests in the states.
+of a return and no further, and with them the digests in the states, of names as of words: a copy's event that came again would
+be one of other words.
 
 `python -m tests.benchmarks.multiply URL RETURNS` fills a migrated database that is to be kept.
 """
