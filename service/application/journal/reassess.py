@@ -20,7 +20,7 @@ from service.application.label_ports import Claimed
 from service.application.ports import Arrival, HistoryRow, Transaction, Waiting
 from service.domain.events import Effect, Event, Sense, Words
 from service.domain.evidence import Evidence
-from service.domain.exceptional import UNTOLD, is_exceptional, reasons
+from service.domain.exceptional import is_exceptional, reasons
 from service.domain.journey import State
 from service.domain.labels import Label
 from service.domain.milestones import Reason
@@ -51,16 +51,12 @@ class Looked(NamedTuple):
 
 
 class GivenBefore(NamedTuple):
-    """What a row of the history says of exceptions; `is_other`: other rules decided it. `is_since`: it was recorded
-    behind the update, and subscribers may hold its reason for open.
-    """
+    """What a row of the history says of exceptions."""
 
     verdict: str
     reason: Reason | None
     raised: Sequence[Reason]
     settled: Sequence[Reason]
-    is_other: bool
-    is_since: bool
 
 
 class ReassessTransaction(Transaction, Protocol):
@@ -69,7 +65,7 @@ class ReassessTransaction(Transaction, Protocol):
     def looked(self, mark: int, after: int, limit: int) -> Sequence[Looked]:
         """The next returns by number; `mark` is that of today's rules."""
 
-    def given(self, mark: int, return_no: int) -> Sequence[GivenBefore]:
+    def given(self, return_no: int) -> Sequence[GivenBefore]:
         """What its rows say of exceptions."""
 
     def scans(self, return_no: int) -> Sequence[Waiting]:
@@ -177,7 +173,7 @@ def _placed(tx: ReassessTransaction, of_before: dict[int, str], now: datetime) -
         evidence = whole.evidence()
         state = states[return_no]
         before = reasons(state.evidence, state.timeline)  # to what differs from these a row comes by itself
-        over, found = _moved(tx.given(tx.rules.mark, return_no), reasons(evidence, decide(evidence)))
+        over, found = _moved(tx.given(return_no), reasons(evidence, decide(evidence)))
         over, found = [r for r in over if r not in before], [r for r in found if r in before]
         if over or found or (not told and _differs(state, evidence)):
             placed.append(Placed(return_no, _arrival(return_id, tx.rules.mark, now, over, found)))
@@ -191,18 +187,15 @@ def _differs(state: State, evidence: Evidence) -> bool:
 
 
 def _moved(rows: Sequence[GivenBefore], given: Collection[Reason]) -> tuple[list[Reason], list[Reason]]:
-    """The reasons that rows gave and that are none, if lists show or subscribers hold one of them; and those that none gave."""
-    told = dict[Reason, bool]()
+    """The reasons that rows gave, that no row settled and that are none: whoever was told of them is told; and those that none gave."""
+    told = dict[Reason, None]()
     for row in rows:
-        own = row.reason is not None and is_exceptional(row.verdict, row.reason)
-        for reason in (*((row.reason,) if own and row.reason else ()), *row.raised):
-            told[reason] = row.is_since or told.get(reason, False)
+        if row.reason is not None and is_exceptional(row.verdict, row.reason):
+            told[row.reason] = None
+        told |= dict.fromkeys(row.raised)
         for reason in row.settled:
             told.pop(reason, None)
-    over, last = [reason for reason in told if reason not in given], rows[-1]
-    # A row by today's rules says of lists what is open. One of before left open what its state does not tell, and its own.
-    is_held = any(told[r] or (last.is_other and (r in UNTOLD or r is last.reason)) for r in over)
-    return over if is_held else [], [reason for reason in given if reason not in told]
+    return [reason for reason in told if reason not in given], [reason for reason in given if reason not in told]
 
 
 def _arrival(return_id: str, mark: int, now: datetime, over: Sequence[Reason], found: Sequence[Reason]) -> Arrival:

@@ -77,11 +77,10 @@ class MendingTransaction(PostgresTransaction):
         asked = {"mark": mark, "after": after, "limit": limit}
         return [Looked(*row) for row in self._connection.execute(_Q["looked"], asked).fetchall()]
 
-    def given(self, mark: int, return_no: int) -> list[GivenBefore]:
-        asked = {"mark": mark, "return_no": return_no}
+    def given(self, return_no: int) -> list[GivenBefore]:
         return [
-            GivenBefore(verdict, None if reason is None else Reason(reason), *decode_moves(moves), is_other, is_since)
-            for verdict, reason, moves, is_other, is_since in self._connection.execute(_Q["given"], asked).fetchall()
+            GivenBefore(verdict, None if reason is None else Reason(reason), *decode_moves(moves))
+            for verdict, reason, moves in self._found("given", return_no)
         ]
 
     def scans(self, return_no: int) -> list[Waiting]:

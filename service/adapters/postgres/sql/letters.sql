@@ -104,11 +104,9 @@ CROSS JOIN LATERAL (
 ORDER BY few.return_no
 
 -- name: given
--- history_pkey, one range. What the rows say of exceptions; whether other rules than these decided the row, and whether it
--- was recorded since this version's migration: subscribers may have heard of it from this version's relay.
-SELECT verdict, reason, exceptions, coalesce((state ->> 'r')::int8, 1) <> %(mark)s::int8,
-    recorded_at > (SELECT applied_at FROM migrations WHERE number = 22)
-FROM history WHERE return_no = %(return_no)s::int8 ORDER BY seq
+-- history_pkey, one range. What the rows say of exceptions.
+SELECT verdict, reason, exceptions
+FROM history WHERE return_no = %b::int8 AND (reason IS NOT NULL OR exceptions IS NOT NULL) ORDER BY seq
 
 -- name: scans
 -- history_pkey, one range
