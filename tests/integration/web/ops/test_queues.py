@@ -131,7 +131,7 @@ def test_held_refused_parked_and_unmapped_events_are_listed_with_their_reasons(a
     assert "Route ends at the first mile" in refused
     assert "R-77" in texts(agent.get("/ops/queues/parked"))
     assert "R-2" in texts(agent.get("/ops/queues/in-use"))
-    assert "generic =WHAT() 1 Code unknown" in texts(codes)
+    assert "generic =WHAT() 2 Code unknown" in texts(codes)
     (scans,) = re.findall(r'href="(/ops/queues/unmapped/scans[^"]*)"', codes.text)
     assert "R-1" in texts(agent.get(scans.replace("&amp;", "&")))
     assert "R-1" not in texts(agent.get("/ops/queues/unmapped/scans?carrier=generic&code=OTHER"))
