@@ -88,7 +88,9 @@ class Event:
     `location` is opaque to the domain, `effect` is a scan's. `unmapped_because` tells an unknown code from an unknown carrier. `published` is
     set with RECONCILES, `because` with CLOSES. `label` is the one that a scan came by; with `window` the event says what other
     returns' claims make of that label's window. `is_ahead` says that it lay in the future when it came, by more than clocks
-    differ. `unheard` is the name that a void gave, and that no event had an hour after it: the service's own row says so.
+    differ. `unheard` is the name that a void gave, and that no event had an hour after it: the service's own row says so. `over` and
+    `found` are reasons that rows of earlier rules gave and that are none, and those that no row told: what was found when the
+    return was decided anew.
     """
 
     source: str
@@ -109,6 +111,8 @@ class Event:
     words: Words = NO_WORDS
     is_ahead: bool = False
     unheard: tuple[str, str] | None = None
+    over: tuple[Reason, ...] = ()
+    found: tuple[Reason, ...] = ()
 
     @property
     def key(self) -> bytes:

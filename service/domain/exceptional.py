@@ -68,6 +68,15 @@ _BY_FLAG: Final = (
 )
 
 
+UNTOLD: Final = frozenset(
+    {
+        *(reason for _, reason in _BY_FLAG),
+        *(Reason.OTHER_CONNOTE, Reason.RETURNING_AFTER_DELIVERED, Reason.EVENTS_AFTER_CLOSED, Reason.BEFORE_EXPORT),
+    }
+)
+"""Of these a state that was found by the earliest rules says nothing, whether or not they are so."""
+
+
 def reasons(evidence: Evidence, timeline: Timeline) -> tuple[Reason, ...]:
     """Every reason that the set of a return's events gives now, each once, in the order of `Reason`.
 
@@ -92,6 +101,16 @@ def reasons(evidence: Evidence, timeline: Timeline) -> tuple[Reason, ...]:
         if evidence.flags & flag:
             found.add(against_delivery_back(reason, timeline))
     return tuple(reason for reason in Reason if reason in found)
+
+
+def moved_reasons(
+    before: tuple[Evidence, Timeline], after: tuple[Evidence, Timeline], own: Reason | None
+) -> tuple[tuple[Reason, ...], tuple[Reason, ...]]:
+    """The reasons that a return has since, without an event's `own`, and those that it has no more."""
+    given, gave = reasons(*after), reasons(*before)
+    if given == gave:
+        return (), ()
+    return tuple(r for r in given if r not in gave and r is not own), tuple(r for r in gave if r not in given)
 
 
 def against_delivery_back(reason: Reason, timeline: Timeline) -> Reason:

@@ -25,7 +25,7 @@ from service.domain.evidence import (
     needs_past,
     with_flag,
 )
-from service.domain.exceptional import HELD_REASONS, against_delivery_back, reasons
+from service.domain.exceptional import HELD_REASONS, against_delivery_back, moved_reasons, reasons
 from service.domain.milestones import Reason, Verdict
 from service.domain.rules import DEFAULT, VERSION, Rules
 from service.domain.timeline import UNKNOWN, Timeline, believed, decide
@@ -251,23 +251,16 @@ def _entry(state: State, event: Event, decided: _Decided) -> Entry:
         moved = changes(told, event, evidence, after, is_plain=decided.is_plain)
         # Most returns give no reason ever, which is seen at once.
         if evidence.flags or before.flags or evidence.closing or after.denied or then.denied or RDTPF in after.counts:
-            raised, settled = _moved_reasons(state, evidence, after, reason)
+            raised, settled = moved_reasons((before, then), (evidence, after), reason)
         if verdict is Verdict.UNMAPPED and reason is not None and reason not in (*settled, *reasons(evidence, after)):
             settled = (*settled, reason)  # no scan of the return's, by its label's window or its label
+    if event.over or event.found:
+        given = reasons(evidence, after)
+        raised = (*raised, *(reason for reason in event.found if reason in given and reason not in raised))
+        settled = (*settled, *(reason for reason in event.over if reason not in (*given, *settled)))
     version = state.version + len(moved)
     new = State(state.seq + 1, version, evidence, decided.seen, decided.voided, after, decided.rules)
     return Entry(event, verdict, reason, moved, new, raised, settled)
-
-
-def _moved_reasons(
-    state: State, evidence: Evidence, after: Timeline, own: Reason | None
-) -> tuple[tuple[Reason, ...], tuple[Reason, ...]]:
-    """The reasons that the return has since now, its event's own aside, and those that it has no more."""
-    before = reasons(state.evidence, state.timeline)
-    given = reasons(evidence, after)
-    if given == before:
-        return (), ()
-    return tuple(r for r in given if r not in before and r is not own), tuple(r for r in before if r not in given)
 
 
 def _judge(event: Event, decided: _Decided, before: Timeline) -> tuple[Verdict, Reason | None]:

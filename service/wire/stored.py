@@ -39,6 +39,7 @@ from service.wire.models import (
 )
 from service.wire.record import Record
 from service.wire.rows.claimed import LABEL_CLAIMED, label_of, window_of
+from service.wire.rows.reassessed import REASSESSED, reasons_of
 from service.wire.rows.reconciled import RECONCILED, of_event
 from service.wire.rows.unheard import UNHEARD
 
@@ -166,6 +167,9 @@ def decode_moves(document: Sequence[str] | None) -> tuple[list[Reason], list[Rea
 _BESIDE: Final[Mapping[str, Callable[[str, str, int, dict[str, Any]], Event]]] = {
     RETURN_CLOSED: lambda source, id_, at, data: Event(source, id_, at, Sense.CLOSES, because=data["reason"]),
     RETURN_REOPENED: lambda source, id_, at, _: Event(source, id_, at, Sense.REOPENS),
+    REASSESSED: lambda source, id_, at, data: Event(
+        source, id_, at, Sense.INFORMS, over=reasons_of(data, "over"), found=reasons_of(data, "found")
+    ),
     LABEL_CLAIMED: lambda source, id_, at, data: Event(
         source, id_, at, Sense.INFORMS, label=label_of(data), window=window_of(data)
     ),

@@ -9,6 +9,7 @@ from typing import Any, Final
 from service.adapters.postgres.access.tokens import create_token
 from service.adapters.postgres.database import connect
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
+from service.domain.milestones import BESIDE
 from service.metrics import Metrics
 from service.web.app import create_app
 from tests.support.loglines import logged
@@ -37,13 +38,15 @@ def fold(changes: Sequence[Mapping[str, Any]]) -> dict[str, Held]:
         return_id, milestone, kind = change["return_id"], change["milestone"], change["kind"]
         timeline = timelines[return_id]
         assert change["previous_status"] == latest.get(return_id, {}).get("status"), change
+        latest[return_id] = change
+        if kind in BESIDE:
+            continue
         assert (milestone in timeline) == (kind in {"retimed", "revoked"}), change
         assert kind != "reached" or change["status"] != change["previous_status"], change
         if kind == "revoked":
             del timeline[milestone]
         else:
             timeline[milestone] = (change["occurred_at"], change["location"], change["cause"]["source"])
-        latest[return_id] = change
     return {return_id: held(change, timelines[return_id]) for return_id, change in latest.items()}
 
 

@@ -9,9 +9,10 @@ from typing import Final, NamedTuple, Protocol
 
 from service.application.journal.figures import Counted, Figures, reached_days
 from service.application.journal.slices import Position, Slice
-from service.domain.exceptional import CIRCUMSTANCES, reasons
+from service.domain.exceptional import CIRCUMSTANCES, UNTOLD, reasons
 from service.domain.journey import State
 from service.domain.milestones import Milestone, Reason, Verdict
+from service.domain.rules import EARLIEST
 from service.wire.models import EVENT_VOIDED
 from service.wire.rows.logged import Given, LogRow
 from service.wire.stored import from_micros
@@ -189,6 +190,8 @@ def project(rows: Iterable[LogRow], open_exceptions: Iterable[ExceptionRow]) -> 
             key, done = exception[:2], exception._replace(resolved_at=row.recorded_at)
             (new if key in new else resolved)[key] = done
         for given in begun:
+            if given.number < 0 and any(each.reason == given.reason for each in waiting.get(row.return_no, ())):
+                continue  # an event of before rules had a version gave it by itself
             exception = _exception(row, state, given)
             new[exception[:2]] = exception
             waiting.setdefault(row.return_no, []).append(exception)
@@ -275,12 +278,12 @@ def _over(open_: Iterable[ExceptionRow], begun: Iterable[Given], row: LogRow, st
 def _is_over(exception: ExceptionRow, row: LogRow, state: State) -> bool:
     """Whether, after a later row of the same return, nothing is left of what the exception was about."""
     reason = Reason(exception.reason)
+    if state.rules == EARLIEST and reason in UNTOLD:
+        return _is_voided(exception, row)
     if reason in CIRCUMSTANCES:  # a void of the one event that it is filed under need not be the end of it
         return reason not in reasons(state.evidence, state.timeline)
-    if row.type == EVENT_VOIDED and row.verdict == Verdict.INFORMATIONAL and row.data is not None:
-        voided = (row.data.get("source"), row.data.get("id"))
-        if voided == (exception.source, exception.id):
-            return True
+    if _is_voided(exception, row):
+        return True
     if reason in _NOT_OF_THE_STATE:
         return False  # some are resolved by rows of which nobody is told, see `SearchTransaction.end`
     if reason not in reasons(state.evidence, state.timeline):
@@ -293,3 +296,9 @@ def _is_over(exception: ExceptionRow, row: LogRow, state: State) -> bool:
     if sighting is None:
         return False
     return milestone not in _OF_SEVERAL or (sighting.source, sighting.id) == (exception.source, exception.id)
+
+
+def _is_voided(exception: ExceptionRow, row: LogRow) -> bool:
+    if row.type != EVENT_VOIDED or row.verdict != Verdict.INFORMATIONAL or row.data is None:
+        return False
+    return (row.data.get("source"), row.data.get("id")) == (exception.source, exception.id)

@@ -19,31 +19,44 @@ from service.application.journal.labels.claims import of_whole
 from service.application.label_ports import Claimed, MendsClaims
 from service.application.ports import Arrival, HistoryRow, Transaction, Waiting
 from service.domain.events import Effect, Event, Sense, Words
-from service.domain.exceptional import reasons
+from service.domain.evidence import Evidence
+from service.domain.exceptional import is_exceptional, reasons
 from service.domain.journey import State
 from service.domain.labels import Label
+from service.domain.milestones import Reason
 from service.domain.timeline import decide
 from service.domain.whole import Whole
 from service.wire.inbound import Inbound, SubjectKind
 from service.wire.inbound import label as label_name
 from service.wire.record import Record
+from service.wire.rows.reassessed import REASSESSED, SOURCE, event_data
 from service.wire.stored import to_micros
 
-REASSESSED: Final = "com.omnirps.return.reassessed.v1"
-"""The type of the row that says that a return was decided anew; no publisher may send it."""
-
-SOURCE: Final = "/returns-status/reassess"
 RETURNS_A_BATCH: Final = 200  # workers that want to append to the same returns wait for the transaction
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
 class Looked(NamedTuple):
-    """A return, and whether other rules than today's decided it last."""
+    """A return, whether a row of it was decided by other rules than today's, and whether the last one was.
+
+    What decides a return anew because something happened to it reads its rows as they stand: of what earlier rules did not
+    keep (which code turned a parcel back, who else claimed a label) it learns nothing.
+    """
 
     return_no: int
     return_id: str
+    is_of_before: bool
     is_outdated: bool
+
+
+class GivenBefore(NamedTuple):
+    """What a row of the history says of exceptions."""
+
+    verdict: str
+    reason: Reason | None
+    raised: Sequence[Reason]
+    settled: Sequence[Reason]
 
 
 class ReassessTransaction(Transaction, MendsClaims, Protocol):
@@ -51,6 +64,9 @@ class ReassessTransaction(Transaction, MendsClaims, Protocol):
 
     def looked(self, mark: int, after: int, limit: int) -> Sequence[Looked]:
         """The next returns by number; `mark` is that of today's rules."""
+
+    def given(self, return_no: int) -> Sequence[GivenBefore]:
+        """What its rows say of exceptions."""
 
     def scans(self, return_no: int) -> Sequence[Waiting]:
         """Its scans that say nothing of the parcel's direction, as today's tables understand them."""
@@ -91,19 +107,22 @@ def reassess(
             found = tx.looked(tx.rules.mark, after, RETURNS_A_BATCH)
             if not found:
                 break
-            outdated = {each.return_no: each.return_id for each in found if each.is_outdated}
-            claimed = not dry_run and _claim(tx, outdated)
-            placed = _placed(tx, outdated, now)
-            rows = _decided(tx, placed, outdated, dry_run=dry_run)
+            of_before = {each.return_no: each.return_id for each in found if each.is_of_before}
+            claimed = not dry_run and _claim(tx, of_before)
+            placed = _placed(tx, of_before, now)
+            rows = _decided(tx, placed, of_before, dry_run=dry_run)
             if claimed and not rows:
                 tx.number_batch(0)  # the sweep is to find them
         after = found[-1].return_no
-        for line in _lines(rows, outdated):
+        for line in _lines(rows, of_before):
             say(line)
         changes = sum(len(row.entry.changes) for row in rows)
         moved = len({row.return_no for row in rows})
         done = Reassessed(
-            done.returns + len(found), done.outdated + len(outdated), done.moved + moved, done.changes + changes
+            done.returns + len(found),
+            done.outdated + sum(each.is_outdated for each in found),
+            done.moved + moved,
+            done.changes + changes,
         )
         tell(f"{done.returns:,} returns looked at, {done.moved:,} moved")
     return done
@@ -146,31 +165,55 @@ def _claim(tx: ReassessTransaction, return_nos: Collection[int]) -> bool:
     return bool(claims or gone or is_any)
 
 
-def _placed(tx: ReassessTransaction, outdated: dict[int, str], now: datetime) -> list[Placed]:
-    placed, states = list[Placed](), tx.load(outdated)
-    for return_no, return_id in outdated.items():
+def _placed(tx: ReassessTransaction, of_before: dict[int, str], now: datetime) -> list[Placed]:
+    placed, states = list[Placed](), tx.load(of_before)
+    for return_no, return_id in of_before.items():
         # What turned a parcel back was no more than information by earlier rules.
         scans = [scan.arrival for scan in tx.scans(return_no)]
+        told = list[Arrival]()
         if any(scan.inbound.event.effect is Effect.RETURNING for scan in scans):
             told = [scan for scan in scans if scan.inbound.event.effect is not None]
             placed += [Placed(return_no, scan, recorded=True) for scan in told]
-        elif _differs(states[return_no], Whole(tx.past(return_no), tx.rules)):
-            placed.append(Placed(return_no, reassessed(return_id, tx.rules.mark, now)))
+        whole = Whole([*tx.past(return_no), *(scan.inbound.event for scan in told)], tx.rules)
+        evidence = whole.evidence()
+        state = states[return_no]
+        before = reasons(state.evidence, state.timeline)  # to what differs from these a row comes by itself
+        over, found = _moved(tx.given(return_no), reasons(evidence, decide(evidence)))
+        over, found = [r for r in over if r not in before], [r for r in found if r in before]
+        if over or found or (not told and _differs(state, evidence)):
+            placed.append(Placed(return_no, reassessed(return_id, tx.rules.mark, now, over, found)))
     return placed
 
 
-def _differs(state: State, whole: Whole) -> bool:
-    evidence = whole.evidence()
+def _differs(state: State, evidence: Evidence) -> bool:
     timeline = decide(evidence)
     given = reasons(evidence, timeline), evidence.connote
     return timeline != state.timeline or given != (reasons(state.evidence, state.timeline), state.evidence.connote)
 
 
-def reassessed(return_id: str, mark: int, now: datetime) -> Arrival:
-    """The row that says that a return was looked at anew, by rules of this mark."""
-    at, said = to_micros(now), _encode({"return_id": return_id, "rules": mark})
+def _moved(rows: Sequence[GivenBefore], given: Collection[Reason]) -> tuple[list[Reason], list[Reason]]:
+    """The reasons that rows gave, that no row settled and that are none: whoever was told of them is told; and those that none gave."""
+    told = dict[Reason, None]()
+    for row in rows:
+        if row.reason is not None and is_exceptional(row.verdict, row.reason):
+            told[row.reason] = None
+        told |= dict.fromkeys(row.raised)
+        for reason in row.settled:
+            told.pop(reason, None)
+    return [reason for reason in told if reason not in given], [reason for reason in given if reason not in told]
+
+
+def reassessed(
+    return_id: str, mark: int, now: datetime, over: Sequence[Reason] = (), found: Sequence[Reason] = ()
+) -> Arrival:
+    """The row that says that a return was looked at anew, by rules of this mark.
+
+    `over` are exceptions of before that are none, `found` those that no row told.
+    """
+    at, said = to_micros(now), _encode(event_data(return_id, mark, over, found))
     # Rules may be set back and forth, each time with a row of its own.
-    event = Event(SOURCE, f"{return_id}/{mark}/{at}", at, Sense.INFORMS, words=Words(REASSESSED, said))
+    name, words = f"{return_id}/{mark}/{at}", Words(REASSESSED, said)
+    event = Event(SOURCE, name, at, Sense.INFORMS, words=words, over=tuple(over), found=tuple(found))
     inbound = Inbound(SubjectKind.RETURN, return_id, event, REASSESSED, said)
     return Arrival(inbound, Record("", 0, 0, int(now.timestamp() * 1000), None, None))
 

@@ -14,12 +14,14 @@ from service.adapters.postgres.journal.journal import PostgresJournal
 from service.adapters.postgres.journal.parts.held import HeldLabels
 from service.adapters.postgres.journal.transaction import PostgresTransaction
 from service.adapters.postgres.queries import load_queries
-from service.application.journal.reassess import Looked
+from service.application.journal.reassess import GivenBefore, Looked
 from service.application.journal.remap import HistoryKey, Unmapped, UnmappedScan
 from service.application.journal.replay import Extent, Failure, Selection
 from service.application.ports import Waiting, WhileWaiting
+from service.domain.milestones import Reason
 from service.wire.cloudevents import MAX_BYTES
 from service.wire.rows.letters import KeptLetter
+from service.wire.stored import decode_moves
 
 _Q: Final = load_queries("letters.sql", LISTS)
 
@@ -73,7 +75,14 @@ class MendingTransaction(HeldLabels, PostgresTransaction):
         self._connection.execute(_Q["fail"], (list(letter_nos), list(reasons), list(errors)))
 
     def looked(self, mark: int, after: int, limit: int) -> list[Looked]:
-        return [Looked(*row) for row in self._found("looked", mark, after, limit)]
+        asked = {"mark": mark, "after": after, "limit": limit}
+        return [Looked(*row) for row in self._connection.execute(_Q["looked"], asked).fetchall()]
+
+    def given(self, return_no: int) -> list[GivenBefore]:
+        return [
+            GivenBefore(verdict, None if reason is None else Reason(reason), *decode_moves(moves))
+            for verdict, reason, moves in self._found("given", return_no)
+        ]
 
     def scans(self, return_no: int) -> list[Waiting]:
         return [Waiting(return_no, self._arrival(*event)) for event in self._found("scans", return_no)]

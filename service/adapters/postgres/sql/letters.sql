@@ -88,14 +88,25 @@ WHERE verdict = 'unmapped' AND data ->> 'carrier' = %b::text AND code = %b::text
 ORDER BY return_no, seq LIMIT %b::int4
 
 -- name: looked
--- returns_pkey, history_pkey backwards: the last row of each of so many returns. Whether it was decided by other rules
--- than those of this mark; a state without one is of the first.
-SELECT few.return_no, few.return_id, coalesce((last.state ->> 'r')::int8, 1) <> %b::int8
-FROM (SELECT return_no, return_id FROM returns WHERE return_no > %b::int8 ORDER BY return_no LIMIT %b::int4) AS few
+-- returns_pkey, history_pkey: the rows of each of so many returns, up to the first that was decided by other rules than
+-- those of this mark, and the last. Whether any was, and whether the last was; a state without rules is of the first.
+SELECT few.return_no, few.return_id, last.is_other OR EXISTS (
+    SELECT FROM history WHERE history.return_no = few.return_no
+        AND coalesce((history.state ->> 'r')::int8, 1) <> %(mark)s::int8 OFFSET 0
+), last.is_other
+FROM (
+    SELECT return_no, return_id FROM returns WHERE return_no > %(after)s::int8 ORDER BY return_no LIMIT %(limit)s::int4
+) AS few
 CROSS JOIN LATERAL (
-    SELECT state FROM history WHERE history.return_no = few.return_no ORDER BY seq DESC LIMIT 1
+    SELECT coalesce((state ->> 'r')::int8, 1) <> %(mark)s::int8 AS is_other
+    FROM history WHERE history.return_no = few.return_no ORDER BY seq DESC LIMIT 1
 ) AS last
 ORDER BY few.return_no
+
+-- name: given
+-- history_pkey, one range. What the rows say of exceptions.
+SELECT verdict, reason, exceptions
+FROM history WHERE return_no = %b::int8 AND (reason IS NOT NULL OR exceptions IS NOT NULL) ORDER BY seq
 
 -- name: scans
 -- history_pkey, one range
