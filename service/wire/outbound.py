@@ -12,6 +12,7 @@ from service.domain.journey import State
 from service.domain.milestones import NAMES
 from service.wire.cloudevents import STRUCTURED_HEADERS, encode
 from service.wire.documents import closed, labels, return_document, tracking_url
+from service.wire.exception_ids import exception_id
 from service.wire.explanations import EXPLANATIONS
 from service.wire.published import CURRENT_STATUS, EXCEPTION, STATUS_CHANGED
 from service.wire.record import Record
@@ -90,7 +91,7 @@ def _exception(row: LogRow, state: State, given: Given, moved: str) -> Message:
     reason = given.reason.value
     data = {
         "return_id": row.return_id,
-        "exception_id": f"return/{row.return_id}/{reason}",
+        "exception_id": exception_id(row.return_id, reason),
         "state": moved,
         "verdict": given.verdict,
         "reason": reason,

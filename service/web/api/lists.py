@@ -10,8 +10,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.config import JsonValue
 
+from service.application.commands.acknowledging import LONGEST_NOTE, NOTE_PATTERN
 from service.application.commands.resending import LONGEST_NAME, LONGEST_PATH, MOST_CHANGES, PATH_PATTERN
-from service.application.reading.filters import ExceptionFilter, LetterFilter, ReturnFilter
+from service.application.reading.filters import ExceptionFilter, ExceptionState, LetterFilter, ReturnFilter
 from service.domain.milestones import NAMES, Milestone, Reason, Verdict
 from service.web.api.models import EXAMPLE_HEAD, Answer, ReturnHead
 from service.wire.reasons import Invalid
@@ -100,7 +101,18 @@ _EXAMPLE_EXCEPTION: Final[JsonValue] = {
     "topic": "first-mile.scans",
     "partition": 3,
     "offset": 4711,
+    "exception_id": "return/R-1001/unknown_code",
+    "state": "open",
+    "acknowledged": None,
 }
+
+
+class Seen(Answer):
+    """Somebody has seen an exception, which hides it until it changes."""
+
+    at: AwareDatetime
+    by: str | None = Field(description="Whose token it was, by its label. null for a token that is bound to hubs.")
+    note: str | None = Field(description="null likewise: it may be personal.")
 
 
 class Exceptional(Answer):
@@ -126,6 +138,12 @@ class Exceptional(Answer):
     topic: str | None
     partition: int | None
     offset: int | None
+    exception_id: str | None = Field(
+        description="The exception that it belongs to, `return/{return_id}/{reason}`, as on the topic; what is acknowledged. "
+        "null: parked, and hidden by nobody."
+    )
+    state: ExceptionState
+    acknowledged: Seen | None = Field(description="null where the exception is open or resolved.")
 
 
 class ExceptionsPage(Answer):
@@ -135,6 +153,47 @@ class ExceptionsPage(Answer):
 
     items: list[Exceptional]
     next_cursor: str | None = Field(description=NEXT_CURSOR)
+
+
+class Note(BaseModel):
+    """What somebody says of an exception that they have seen."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        str_strip_whitespace=True,
+        json_schema_extra={"examples": [{"note": "The hub is looking for it."}]},
+    )
+
+    note: str = Field(
+        min_length=1,
+        max_length=LONGEST_NOTE,
+        pattern=NOTE_PATTERN,
+        description="For people. It may be personal: it is shown with the exception, and kept out of logs and the audit log.",
+    )
+
+
+class Acknowledged(Answer):
+    """An exception that is hidden until it changes."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "exception_id": "return/R-1001/unknown_code",
+                    "state": "acknowledged",
+                    "acknowledged": {
+                        "at": "2026-11-20T10:02:00.5Z",
+                        "by": "J. Doe",
+                        "note": "The hub is looking for it.",
+                    },
+                }
+            ]
+        }
+    )
+
+    exception_id: str
+    state: Literal["acknowledged"]
+    acknowledged: Seen
 
 
 class Octets(Answer):

@@ -17,11 +17,12 @@ from psycopg import sql
 
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
+from service.adapters.postgres.reading.acknowledged import ACKNOWLEDGED
 from service.adapters.postgres.reading.bounds import BOUNDS, bound
 from service.adapters.postgres.reading.returns import Pool
 from service.application.access.bounds import UNBOUND, Bounds, Everything
 from service.application.access.within import may_ask
-from service.application.reading.filters import ExceptionFilter, Filter, LetterFilter, ReturnFilter
+from service.application.reading.filters import ExceptionFilter, ExceptionState, Filter, LetterFilter, ReturnFilter
 from service.application.reading.listing import (
     EXCEPTIONS,
     LETTERS,
@@ -37,12 +38,14 @@ from service.application.reading.listing import (
 )
 from service.wire.rows.letters import KeptLetter
 
-_QUERIES: Final = load_queries("listing.sql", BOUNDS)
+_QUERIES: Final = load_queries("listing.sql", {**BOUNDS, **ACKNOWLEDGED})
 # Of a list, by one question. It takes some 10 ms; where the filters let fewer through than a page holds, the page is short.
 MOST_LOOKED_AT: Final = 10_000
 _EVER: Final = "infinity"
 _NEVER: Final = "-infinity"
 _LAST_KIND: Final = "~"  # behind every kind of parked event
+_UNRESOLVED: Final = (ExceptionState.OPEN, ExceptionState.ACKNOWLEDGED)
+_HIDDEN: Final = (ExceptionState.ACKNOWLEDGED,)
 _COMMA: Final = sql.SQL(", ")
 _ONLY: Final = {
     None: sql.SQL(""),
@@ -119,8 +122,8 @@ _EXCEPTIONS: Final = _Plan(
         _Range(open=False),
     ),
     few=("return_id",),
-    compared=_but(ExceptionFilter, "return_id", "open"),
-    special=("open",),
+    compared=_but(ExceptionFilter, "return_id", "open", "state"),
+    special=("open", "hidden"),
 )
 _PARKED: Final = _Plan(PARKED_EVENTS, few=("return_id",), special=("carrier", "code", "reason"))
 _LETTERS: Final = _Plan(
@@ -133,6 +136,16 @@ _LETTERS: Final = _Plan(
 
 def _values(wanted: Filter) -> dict[str, Any]:
     return {name: getattr(wanted, name) for name in type(wanted).model_fields}
+
+
+def _states(wanted: ExceptionFilter) -> dict[str, bool | None]:
+    """Whether unresolved or resolved ones are wanted, and of the former those that are acknowledged or those that are not."""
+    is_open, is_hidden = ({state in names for state in wanted.states} for names in (_UNRESOLVED, _HIDDEN))
+    return {"open": _only(is_open), "hidden": _only(is_hidden) if is_open == {True} else None}
+
+
+def _only(found: set[bool]) -> bool | None:
+    return next(iter(found)) if len(found) == 1 else None
 
 
 def _may_ask(bounds: Bounds, wanted: ReturnFilter) -> bool:
@@ -191,8 +204,11 @@ class PostgresListing:
     def exceptions(
         self, bounds: Bounds, wanted: ExceptionFilter, after: tuple[datetime, int, int] | None, limit: int
     ) -> Window[ListedException]:
-        parameters = _values(wanted) | bound(bounds) | {"limit": limit}
-        return self._range("exceptions", _EXCEPTIONS, parameters, after or (_EVER, 0, 0), (_NEVER, 0, 0))
+        parameters = _values(wanted) | _states(wanted) | bound(bounds) | {"limit": limit}
+        found = self._range("exceptions", _EXCEPTIONS, parameters, after or (_EVER, 0, 0), (_NEVER, 0, 0))
+        if not bounds.is_impersonal:
+            return found
+        return found._replace(rows=[r._replace(acknowledged_by=None, acknowledged_note=None) for r in found.rows])
 
     def parked(
         self, bounds: Bounds, wanted: ExceptionFilter, after: tuple[datetime, str, str, str, str] | None, limit: int
