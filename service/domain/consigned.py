@@ -1,14 +1,59 @@
-"""The exports of a return under one connote, and the deliveries of that connote."""
+"""The exports of a return under its connotes, and the deliveries of these."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 from service.domain.events import Event
-from service.domain.evidence import RE, STRAY, Against
+from service.domain.evidence import RE, STRAY, TWO_CONNOTES, Against
 from service.domain.lines import Line
 from service.domain.milestones import Reason, Verdict
 from service.domain.rules import Rules
+
+
+class Consignments:
+    """All of them. One event more costs what is known of its own connote, however many others there are."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._consigned: dict[str, Consigned] = {}
+        self._changed: set[str] = set()
+        self._known: dict[str, _Found] = {}  # as they stand in what follows
+        self._exported: set[str] = set()
+        self._brought, self._flags = Line(), Counter[int]()
+
+    def __getitem__(self, connote: str) -> Consigned:
+        return self._consigned[connote]
+
+    def changing(self, connote: str) -> Consigned:
+        """One that an event is put into, or dropped from."""
+        self._changed.add(connote)
+        if connote not in self._consigned:
+            self._consigned[connote] = Consigned(self._rules)
+        return self._consigned[connote]
+
+    def found(self) -> tuple[Event | None, int]:
+        """The delivery that brought the return home, and what is known of exports and of the other deliveries."""
+        for connote in self._changed:
+            consigned = self._consigned[connote]
+            if connote in self._known:
+                self._count(self._known[connote], -1)
+            self._known[connote] = consigned.found()
+            self._count(self._known[connote], 1)
+            (self._exported.add if consigned.exports else self._exported.discard)(connote)
+        self._changed.clear()
+        flags = TWO_CONNOTES if len(self._exported) > 1 else 0
+        for each in self._flags:
+            flags |= each
+        return (self._brought.first if self._brought else None), flags
+
+    def _count(self, found: _Found, more: int) -> None:
+        if found.delivered is not None:
+            (self._brought.put if more > 0 else self._brought.drop)(found.delivered)
+        self._flags[found.flags] += more
+        if not self._flags[found.flags]:
+            del self._flags[found.flags]
 
 
 class Consigned:

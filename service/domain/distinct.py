@@ -50,13 +50,14 @@ class Names:
 
     def __init__(self, voided: Collection[bytes]) -> None:
         self.voided: set[bytes] = set(voided)
-        self.reused: set[bytes] = set()
+        self._reused: tuple[set[bytes], set[bytes]] = (set(), set())  # with creations that a void names, and without
         self._events: dict[bytes, list[Event]] = {}
         self._known: dict[bytes, Event] = {}  # by identity, as understood now
         self._again: set[bytes] = set()
         self._unheard: set[bytes] = set()
         self._away: set[bytes] = set()  # the identities of those that are not the return's, by its labels' windows
-        self._facts: dict[bytes, tuple[Counter[bytes], Counter[bytes]]] = {}  # those of events that stay, and all
+        # Those of all events, of events that stay, and of events that stay whatever becomes of creations.
+        self._facts: dict[bytes, tuple[Counter[bytes], Counter[bytes], Counter[bytes]]] = {}
 
     def take(self, event: Event, name: bytes, identity: bytes) -> Event | None:
         """Take it in; the same as it was there before, not understood or otherwise. Itself: it changes nothing."""
@@ -80,6 +81,10 @@ class Names:
     def has_unheard(self) -> bool:
         """Whether an hour after a void there was no event of the name that it gives, and there is none now."""
         return any(name not in self._events for name in self._unheard)
+
+    def is_one_reused(self, *, are_creations_out: bool) -> bool:
+        """Whether a name tells of more than one fact; voided creations tell of theirs or not."""
+        return bool(self._reused[are_creations_out])
 
     def is_repeated(self, event: Event) -> bool:
         """Whether it was taken in more than once."""
@@ -117,7 +122,7 @@ class Names:
         if len(events) == 1:
             return  # as it is with nearly all names
         if name not in self._facts:
-            self._facts[name] = (Counter(), Counter())
+            self._facts[name] = (Counter(), Counter(), Counter())
             for each in events[:-1]:
                 if each.identity not in self._away:
                     self._count(each, name, 1)
@@ -127,7 +132,8 @@ class Names:
         if name not in self._facts:
             return
         fact = fact_of(event)
-        for counted in self._facts[name] if is_firm(event) else self._facts[name][1:]:
+        counts = 1 if not is_firm(event) else 2 if event.milestone is RC else 3
+        for counted in self._facts[name][:counts]:
             counted[fact] += more
             if not counted[fact]:
                 del counted[fact]
@@ -135,9 +141,10 @@ class Names:
 
     def _note_reuse(self, name: bytes) -> None:
         if name in self._facts:
-            firm, every = self._facts[name]
-            is_reused = len(firm if name in self.voided else every) > 1
-            (self.reused.add if is_reused else self.reused.discard)(name)
+            every, firm, lasting = self._facts[name]
+            is_voided = name in self.voided
+            for reused, facts in zip(self._reused, (firm, lasting), strict=True):
+                (reused.add if len(facts if is_voided else every) > 1 else reused.discard)(name)
 
 
 class Creations:

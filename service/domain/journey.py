@@ -252,12 +252,8 @@ def _entry(state: State, event: Event, decided: _Decided) -> Entry:
         # Most returns give no reason ever, which is seen at once.
         if evidence.flags or before.flags or evidence.closing or after.denied or then.denied or RDTPF in after.counts:
             raised, settled = _moved_reasons(state, evidence, after, reason)
-            if (
-                verdict is Verdict.UNMAPPED
-                and reason is not None
-                and reason not in (*settled, *reasons(evidence, after))
-            ):
-                settled = (*settled, reason)  # no scan of the return's, by its label's window
+        if verdict is Verdict.UNMAPPED and reason is not None and reason not in (*settled, *reasons(evidence, after)):
+            settled = (*settled, reason)  # no scan of the return's, by its label's window or its label
     version = state.version + len(moved)
     new = State(state.seq + 1, version, evidence, decided.seen, decided.voided, after, decided.rules)
     return Entry(event, verdict, reason, moved, new, raised, settled)

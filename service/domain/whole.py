@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
-from service.domain.consigned import Consigned
+from service.domain.consigned import Consigned, Consignments
 from service.domain.distinct import Creations, Names, is_firm
 from service.domain.events import Effect, Event, Sense, key_digest
 from service.domain.evidence import (
@@ -24,7 +24,6 @@ from service.domain.evidence import (
     REUSED,
     RT,
     SENT_BACK,
-    TWO_CONNOTES,
     UNCREATED,
     UNHEARD,
     UNMAPPED,
@@ -59,7 +58,7 @@ class Whole:
         self._creations = Creations()
         self._seen: dict[Milestone, Line] = {}
         self._collected, self._returning = Line(), Line()
-        self._connotes: dict[str, Consigned] = {}
+        self._connotes = Consignments(rules)
         self._exports = Line()
         self._unmapped: dict[bytes, Reason] = {}
         self._ahead: dict[bytes, Event] = {}
@@ -150,11 +149,10 @@ class Whole:
             earliest[RC] = sighting_of(created)
         flags = self._voids() | self._labels.flags | self._delivered_at(earliest)
         connote = self._exports.last.connote if self._exports else None
-        if self._connotes:
-            brought, stray = self._brought()
-            flags |= stray
-            if brought is not None:
-                earliest[RDBTC], connote = sighting_of(brought), brought.connote
+        brought, consigned = self._connotes.found()
+        flags |= consigned | (MANY_EXPORTS if len(self._exports) > 1 else 0)
+        if brought is not None:
+            earliest[RDBTC], connote = sighting_of(brought), brought.connote
         attributes = created.attributes if created is not None else None
         moving = [line.last.at for line in (self._seen.get(RT), self._returning) if line]
         closing = closing_of(self._closings.last) if self._closings else None
@@ -189,7 +187,8 @@ class Whole:
             flags |= UNMAPPED[because]
         if any(not self.is_out(event) for event in self._ahead.values()):
             flags |= AHEAD
-        flags |= (REUSED if self._names.reused else 0) | (CONFLICT if self._creations.contradict else 0)
+        is_reused = self._names.is_one_reused(are_creations_out=self._creations.can_be_voided)
+        flags |= (REUSED if is_reused else 0) | (CONFLICT if self._creations.contradict else 0)
         flags |= (UNHEARD if self._names.has_unheard else 0) | (UNCREATED if self._creations.is_one_out else 0)
         return flags | (VAIN_VOID if any(self._stay(target) for target in self._vain) else 0)
 
@@ -231,18 +230,6 @@ class Whole:
     def _is_at_senders(self, event: Event) -> bool:
         returning, collected = self._returning.before(event.place), self._collected.before(event.place)
         return returning is not None and (collected is None or collected.place < returning.place)
-
-    def _brought(self) -> tuple[Event | None, int]:
-        """The delivery that brought the return home, and what is known of exports and of the other deliveries."""
-        flags = MANY_EXPORTS if len(self._exports) > 1 else 0
-        brought, exported = None, 0
-        for connote in self._connotes.values():
-            exported += bool(connote.exports)
-            found = connote.found()
-            flags |= found.flags
-            if found.delivered is not None and (brought is None or found.delivered.place < brought.place):
-                brought = found.delivered
-        return brought, flags | (TWO_CONNOTES if exported > 1 else 0)
 
     def _put(self, event: Event) -> None:
         now = None if event.label is None else self._labels.of(event.label).put(event)
@@ -290,9 +277,7 @@ class Whole:
         if milestone in (RE, RDBTC):
             if event.connote is None:
                 raise ValueError("an export and a delivery name their connote")
-            if event.connote not in self._connotes:
-                self._connotes[event.connote] = Consigned(self._rules)
-            yield self._connotes[event.connote]
+            yield self._connotes.changing(event.connote)
 
 
 def gather(events: Iterable[Event], voided: Collection[bytes] = (), rules: Rules = DEFAULT) -> Evidence:

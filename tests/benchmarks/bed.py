@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from random import Random
 
 import psutil
 
@@ -18,7 +22,7 @@ from service.simulator.options import Options, Topics
 from service.simulator.world import World
 from tests.benchmarks.filled import Contents
 from tests.support.databases import Databases
-from tests.support.service import Service, create_topics, new_service
+from tests.support.service import ROOT, Service, create_topics, new_service
 from tests.support.topics import Clients
 from tests.support.topics import Topics as TestTopics
 
@@ -36,10 +40,14 @@ class Bed:
         self.servers = {"postgres": _process(self.stack, "postgres"), "broker": _process(self.stack, "kafka")}
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """A migrated database."""
+    def database(self, code: Path = ROOT) -> Iterator[str]:
+        """A database that this checkout has migrated: another one may know other tables."""
         url = self.databases.create()
-        migrate(url)
+        if code == ROOT:
+            migrate(url)
+        else:
+            command = [sys.executable, "-m", "service", "migrate"]
+            subprocess.run(command, cwd=code, env={**os.environ, "RETURNS_DATABASE_URL": url}, check=True)
         yield url
         self.databases.drop(url)
 
@@ -73,11 +81,18 @@ def _process(stack: LocalStack, server: str) -> psutil.Process:
     return psutil.Process(state["pid"])
 
 
-def fill(service: Service, returns: int, seed: int = 1) -> Contents:
-    """Publish a world without defects but late and missing scans; what a journal holds once it has taken it in."""
+def fill(service: Service, returns: int, seed: int = 1, shuffled: float = 0.0) -> Contents:
+    """Publish a world without defects but late and missing scans; what a journal holds once it has taken it in.
+
+    `shuffled`: over which share of the whole stream each message is moved back by chance.
+    """
     topics = Topics(*(service.topics.name(name) for name in ("returns", "scans", "hub_events", "deliveries")))
-    options = Options(returns=returns, seed=seed, rate=0, repeated=0, invalid=0, wrong_code=0)
+    options = Options(returns=returns, seed=seed, rate=0, repeated=0, invalid=0, wrong_code=0, recycled=0)
     sent = list(World(options, lambda: NOW, topics).messages())
+    if shuffled:
+        chance = Random(f"shuffled {seed}").random
+        places = [place + chance() * shuffled * len(sent) for place in range(len(sent))]
+        sent = [message for _, message in sorted(zip(places, sent, strict=True), key=lambda each: each[0])]
     published = service.publish((m.topic, m.key, m.value, m.headers) for m in sent)
     print(f"filled the topics: {published:,} messages", flush=True)
     return Contents.of(sent)

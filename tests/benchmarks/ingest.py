@@ -24,6 +24,9 @@ _TABLES = {
 }
 
 
+_DISORDER = 0.2
+
+
 class Run(NamedTuple):
     """One drain."""
 
@@ -33,27 +36,35 @@ class Run(NamedTuple):
 
 
 def run(bed: Bed, returns: int, repeats: int, against: Path | None = None) -> dict[str, list[Run]]:
-    """Floor, one worker and two, in turn, `repeats` times; and those of another checkout between them."""
-    drains = {"1 worker": (1, ROOT), "2 workers": (2, ROOT)}
-    if against is not None:
-        drains = {"1 before": (1, against), "1 worker": (1, ROOT), "2 before": (2, against), "2 workers": (2, ROOT)}
-    results: dict[str, list[Run]] = {"floor": [], **{name: [] for name in drains}}
-    with bed.topics() as topics:
+    """Floor, one worker and two, and one at a stream out of order, in turn, `repeats` times; and those of another checkout.
+
+    Out of order: each message is behind by up to a fifth of the whole stream.
+    """
+    drains = {"1 worker": (1, False), "2 workers": (2, False), "1 shuffled": (1, True)}
+    results: dict[str, list[Run]] = {"floor": []}
+    with bed.topics() as topics, bed.topics() as disorder:
         with bed.database() as database, bed.service(database, topics) as service:
             meant = fill(service, returns)
             events = drain(bed, service, meant, workers=1).events  # warms the broker's page cache; rows for the floor
             rows = ready_made(database)
+        with bed.database() as database, bed.service(database, disorder) as service:
+            if fill(service, returns, shuffled=_DISORDER) != meant:
+                raise Unfilled("the same world in another order holds something else")
         for repeat in range(repeats):
             results["floor"].append(floor(bed, rows, events))
-            for name, (workers, code) in drains.items():
-                results[name].append(fresh_drain(bed, topics, meant, workers, code))
+            for name, (workers, is_shuffled) in drains.items():
+                onto = disorder if is_shuffled else topics
+                if against is not None:
+                    before = fresh_drain(bed, onto, meant, workers, against)
+                    results.setdefault(f"{name}, before", []).append(before)
+                results.setdefault(name, []).append(fresh_drain(bed, onto, meant, workers))
             print(f"run {repeat + 1} of {repeats} done", flush=True)
     return results
 
 
 def fresh_drain(bed: Bed, topics: Topics, meant: Contents, workers: int, code: Path = ROOT) -> Run:
     """A drain into a database of its own."""
-    with bed.database() as database, bed.service(database, topics) as service:
+    with bed.database(code) as database, bed.service(database, topics) as service:
         service.code = code
         return drain(bed, service, meant, workers)
 

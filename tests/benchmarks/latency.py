@@ -67,7 +67,7 @@ def run(bed: Bed, rate: int, seconds: float, compared: Compared) -> dict[str, li
         for name, code in (("before", compared.against), ("service", ROOT)):
             if code is None:
                 continue
-            with bed.topics() as topics, bed.database() as database, bed.service(database, topics) as service:
+            with bed.topics() as topics, bed.database(code) as database, bed.service(database, topics) as service:
                 service.code = code
                 service.variables |= compared.settings if name == "service" else {}
                 results.setdefault(name, []).append(through_service(bed, service, rate, seconds))

@@ -3,7 +3,8 @@
 The small world is ingested and projected by the service's own code, so what stands in the rows is what the service
 writes. A copy differs from it in what names a return, a label or a connote, which all hold the world's block of four
 letters, and for most copies in the retailer: a few are large. Events keep their names, which name them among the events
-of a return and no further, and with them the digests in the states.
+of a return and no further, and with them the digests in the states, of names as of words: a copy's event that came again would
+be one of other words.
 
 `python -m tests.benchmarks.multiply URL RETURNS` fills a migrated database that is to be kept.
 """
@@ -153,7 +154,7 @@ def ingest(database: str, returns: int, seed: int) -> str:
 def messages(returns: int, seed: int) -> Iterator[tuple[float, Message]]:
     """What the publishers of a world have sent by now, and when, in seconds since 1970."""
     begins, scanned = beginning(returns, NOW), set[str]()
-    for message in World(Options(returns=returns, seed=seed, rate=0), lambda: NOW).messages():
+    for message in World(Options(returns=returns, seed=seed, rate=0, recycled=0), lambda: NOW).messages():
         at, event = begins + message.moment, message.event
         if at > NOW:
             continue  # reported late: it has happened, and nobody has heard of it

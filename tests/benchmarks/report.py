@@ -23,7 +23,7 @@ def ingest(results: Mapping[str, Sequence[Run]]) -> dict[str, object]:
     events = results["floor"][0].events
     floor = [run.events / run.sample.seconds for run in results["floor"]]
     print(f"\ningest: {events:,} events; medians of {len(floor)} runs (lowest to highest)\n")
-    print(f"{'':<12}{'events/s':>30}{'of the floor':>14}   CPU us/event: worker  postgres  broker")
+    print(f"{'':<20}{'events/s':>30}{'of the floor':>14}   CPU us/event: worker  postgres  broker")
     figures: dict[str, object] = {"events": events}
     for name, runs in results.items():
         rates = [run.events / run.sample.seconds for run in runs]
@@ -33,7 +33,7 @@ def ingest(results: Mapping[str, Sequence[Run]]) -> dict[str, object]:
             for who in ("worker", "postgres", "broker")
         }
         print(
-            f"{name:<12}{_spread(rates):>30}{ratio:>14.2f}   "
+            f"{name:<20}{_spread(rates):>30}{ratio:>14.2f}   "
             f"{cpu['worker']:>20.1f}{cpu['postgres']:>10.1f}{cpu['broker']:>8.1f}"
         )
         steps = {
@@ -41,7 +41,7 @@ def ingest(results: Mapping[str, Sequence[Run]]) -> dict[str, object]:
             for step in sorted({step for run in runs for step in run.steps})
         }
         if steps:
-            print(f"{'':<12}by step, us/event: " + ", ".join(f"{step} {us:.1f}" for step, us in steps.items()))
+            print(f"{'':<20}by step, us/event: " + ", ".join(f"{step} {us:.1f}" for step, us in steps.items()))
         figures[name] = {"events_per_second": rates, "ratio": ratio, "cpu_us": cpu, "steps_us": steps}
     return figures
 

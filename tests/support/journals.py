@@ -22,8 +22,14 @@ RC = "com.omnirps.return.created.v1"
 SCAN = "com.omnirps.carrier.scanned.v1"
 DS, RP, RE, RR = (f"com.omnirps.hub.{name}.v1" for name in ("depot-scanned", "processed", "exported", "rejected"))
 VOID = "com.omnirps.event.voided.v1"
+CLOSED = "com.omnirps.return.closed.v1"
 DELIVERED = "com.omnirps.connote.delivered.v1"
-TOPICS = {RC: "omnireturns.returns", SCAN: "first-mile.scans", DELIVERED: "final-mile.deliveries"}
+TOPICS = {
+    RC: "omnireturns.returns",
+    CLOSED: "omnireturns.returns",
+    SCAN: "first-mile.scans",
+    DELIVERED: "final-mile.deliveries",
+}
 
 _offsets = itertools.count()
 

@@ -419,12 +419,14 @@ def exceptions(events: Collection[Event]) -> set[str]:
 def of_names(events: Collection[Event]) -> set[str]:
     """What is to be seen of names, creations, clocks, and of voids an hour after they came."""
     found, facts = set[str](), dict[tuple[str, str], set[str]]()
-    standing = [event for event in events if not is_voided(event, events) and place_of(event, events) != "out"]
+    # What the service says of a window has no name of its own: the last one is believed.
+    named = [event for event in events if event.window is None]
+    standing = [event for event in named if not is_voided(event, events) and place_of(event, events) != "out"]
     for event in standing:
         facts.setdefault((event.source, event.id), set()).add(fact(event))
         if event.is_ahead:
             found.add("clock_ahead")
-    if {event.unheard for event in events if event.unheard} - {(event.source, event.id) for event in events}:
+    if {event.unheard for event in events if event.unheard} - {(event.source, event.id) for event in named}:
         found.add("void_without_event")
     if any(len(told) > 1 for told in facts.values()):
         found.add("id_reused")

@@ -13,7 +13,7 @@ from unittest.mock import patch
 from service.adapters.kafka.publishing.sink import KafkaSink
 from service.adapters.postgres.journal.journal import PostgresJournal
 from service.adapters.postgres.journal.transaction import PostgresTransaction
-from service.application.journal import appending, ingest, sweep
+from service.application.journal import ingest, sweep
 from service.application.ports import Stored
 from service.runtime import relay
 from service.runtime.ingest import assignment, custody, progress, taking_up
@@ -101,11 +101,8 @@ def _rewritten(owner: Any, name: str, *changes: tuple[str, str]) -> Any:
 
 
 def _no_reading_again() -> list[Any]:
-    return [
-        _rewritten(
-            appending, "append", ("_decide_and_join(tx, placed, tx.load(lost))", "_decide_and_join(tx, placed, states)")
-        )
-    ]
+    change = ("_decide_and_join(tx, placed, tx.load(lost))", "_decide_and_join(tx, placed, states)")
+    return [_rewritten(who, "append", change) for who in (ingest, sweep)]  # who call it by a name of their own
 
 
 def _cached_after_a_collision() -> list[Any]:
@@ -273,27 +270,27 @@ def _place_in_an_earlier_log_believed() -> list[Any]:
 _LOSES: Final = frozenset({"server_loses"})
 
 MUTATIONS: Final = (
-    Mutation("no re-read after a collision", _no_reading_again, seen=2),
+    Mutation("no re-read after a collision", _no_reading_again, seen=0),
     Mutation("offsets moved before the append", _offsets_first, seen=0),
-    Mutation("the compare-and-set dropped", _no_compare_and_set, seen=195, draws=_with_a_successor_that_dies),
+    Mutation("the compare-and-set dropped", _no_compare_and_set, seen=247, draws=_with_a_successor_that_dies),
     Mutation(
         "the relay reads its position before it fences",
         _position_before_fencing,
         frozenset({"zombie_relay", "hesitate"}),
-        seen=515,
+        seen=141,
     ),
     Mutation("the position kept outside the transaction", _position_apart, seen=13),
-    Mutation("the sweep's cursor moved before placing", _cursor_before_placing, seen=126),
-    Mutation("a parked event's race with its return's creation left open", _parking_race, seen=630),
+    Mutation("the sweep's cursor moved before placing", _cursor_before_placing, seen=3),
+    Mutation("a parked event's race with its return's creation left open", _parking_race, seen=10),
     Mutation("a delivery's race with its members left open", _delivery_race, seen=1),
     Mutation("n taken without the lock", _number_without_the_lock, seen=4),
     Mutation("held records kept over a lost partition", _held_over_a_loss, seen=52),
-    Mutation("a cached state believed after a collision", _cached_after_a_collision, seen=0),
-    Mutation("dead letters buried outside the transaction", _buried_apart, seen=38),
+    Mutation("a cached state believed after a collision", _cached_after_a_collision, seen=39),
+    Mutation("dead letters buried outside the transaction", _buried_apart, seen=59),
     Mutation("a worker's memory that outlives a database gone back", _memory_that_outlives, _LOSES, seen=145),
     Mutation("a position believed by a journal that has another past", _another_past_believed, _LOSES, seen=102),
-    Mutation("the drain that ends one batch too early", _drain_too_early, seen=9),
-    Mutation("the drain that ends before the last batch is swept", _drain_before_the_sweep, seen=44),
+    Mutation("the drain that ends one batch too early", _drain_too_early, seen=12),
+    Mutation("the drain that ends before the last batch is swept", _drain_before_the_sweep, seen=130),
     Mutation(
         "the drain that ends before what a sweep recorded is swept",
         _drain_before_the_second_sweep,
@@ -304,13 +301,13 @@ MUTATIONS: Final = (
     Mutation(
         "a place in a log from before it was cut believed",
         _place_in_an_earlier_log_believed,
-        seen=150,
+        seen=275,
         draws=_with_logs_that_are_cut,
     ),
     Mutation(
         "the place where a log was cut kept without its epoch",
         _cut_without_its_epoch,
-        seen=503,
+        seen=70,
         draws=_with_a_log_that_is_cut_again,
     ),
 )

@@ -36,7 +36,7 @@ def sweep(journal: Journal, while_waiting: WhileWaiting | None = None) -> Outcom
         if spread.moves_windows and conflicts:
             # What the others recorded meanwhile may be a claim, or a scan that is not theirs.
             raise Retryable("others appended to returns whose label's window moves", cause="lock")
-        if rows:
+        if rows or spread.keeps_claims:
             tx.number_batch(len(rows))
         if swept.upto is not None and spread.is_all:
             tx.end_sweep(swept.upto)

@@ -30,6 +30,7 @@ from service.web.http.problems import Problem, documented, unavailable
 from service.web.http.security import Require, TokenFirst, bearer
 from service.web.services import Services, Wired
 from service.wire import models
+from service.wire.judging.countries import Assigned
 from service.wire.reasons import Invalid
 
 router = APIRouter(prefix="/v1", tags=["returns"], route_class=TokenFirst)
@@ -79,6 +80,8 @@ class NewReturn(models.ReturnCreatedData):
         ]
         | None
     ]
+    origin_country: NotRequired[Assigned | None]
+    destination_country: NotRequired[Assigned | None]
 
 
 @router.post(

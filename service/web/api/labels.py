@@ -28,7 +28,7 @@ from service.web.http.cursors import invalid
 from service.web.http.problems import documented, unavailable
 from service.web.http.security import Require, TokenFirst
 from service.web.services import Services, Wired
-from service.wire.judging.countries import Country
+from service.wire.judging.countries import Assigned
 
 router = APIRouter(prefix="/v1", tags=["returns"], route_class=TokenFirst)
 
@@ -47,7 +47,7 @@ class Address(BaseModel):
 
     name: Annotated[str, Field(min_length=1, max_length=LONGEST_LINE)]
     lines: Annotated[list[Annotated[str, _LINE]], Field(max_length=MOST_LINES)] = []
-    country: Country | None = Field(
+    country: Assigned | None = Field(
         default=None, description="ISO 3166-1 alpha-2; printed as its name, in the language of the label."
     )
 

@@ -27,3 +27,6 @@ def existing(code: str) -> str:
 
 
 Country = Annotated[str, Field(pattern=COUNTRY_PATTERN, description="ISO 3166-1 alpha-2"), AfterValidator(existing)]
+
+Assigned = Annotated[Country, Field(json_schema_extra={"pattern": f"^(?:{_ASSIGNED})$"})]
+"""The same where one that there is not is refused: what a schema allows is taken."""

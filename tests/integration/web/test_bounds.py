@@ -41,6 +41,7 @@ from tests.support.filling import Filler
 from tests.support.journals import creation, event, ingest, scan
 from tests.support.ops import audit, log_in, texts
 from tests.support.topics import Topics
+from tests.support.unheard import pass_an_hour
 from tests.support.web import served
 
 SCOPES = ("read", "create", "scan", "hub", "ops")
@@ -99,6 +100,7 @@ class Site(NamedTuple):
         filler.write([Record("first-mile.scans", 0, 10**6, 1_795_600_000_000, None, LETTER, ())])
         filler.close()
         ingest(self.database, world())
+        pass_an_hour(self.database)
         project(self.database)
 
     def next_letter(self) -> int:

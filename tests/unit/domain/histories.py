@@ -277,9 +277,9 @@ _senses: Final = (
 
 
 @st.composite
-def events(draw: st.DrawFn, what: Sequence[str] = _senses) -> Event:
+def events(draw: st.DrawFn, what: Sequence[str] = _senses, keys: st.SearchStrategy[Key] = _keys) -> Event:
     """Any one event, in its words."""
-    event = draw(_plain_events(what))
+    event = draw(_plain_events(what, keys))
     if event.window is not None:  # the service's own
         return worded(event)
     event = replace(event, is_ahead=draw(st.integers(0, 15)) == 0)
@@ -287,11 +287,11 @@ def events(draw: st.DrawFn, what: Sequence[str] = _senses) -> Event:
 
 
 @st.composite
-def _plain_events(draw: st.DrawFn, what: Sequence[str]) -> Event:
-    source, event_id = draw(_keys)
+def _plain_events(draw: st.DrawFn, what: Sequence[str], keys: st.SearchStrategy[Key]) -> Event:
+    source, event_id = draw(keys)
     at, kind = draw(_times), draw(st.sampled_from(what))
     if kind == "void":
-        return Event(source, event_id, at, Sense.VOIDS, voids=draw(_keys))
+        return Event(source, event_id, at, Sense.VOIDS, voids=draw(keys))
     if kind == "closes":
         return Event(source, event_id, at, Sense.CLOSES, because=draw(st.sampled_from(("lost", "cancelled"))))
     if kind == "reopens":

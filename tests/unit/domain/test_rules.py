@@ -229,6 +229,13 @@ def test_an_unknown_code_is_unmapped_and_never_guessed(because: Reason) -> None:
     assert counting(entry.state) == "RC@1"
 
 
+def test_a_scan_that_no_table_knows_by_a_label_that_is_not_the_return_s_leaves_nothing_open() -> None:
+    entry = last_entry([*story("RC@1"), replace(UNMAPPED_SCAN, label=("generic", "ANOTHER"))])
+
+    assert (entry.verdict, entry.reason) == ("unmapped", UNMAPPED_SCAN.unmapped_because)
+    assert entry.settled == (UNMAPPED_SCAN.unmapped_because,)
+
+
 def test_the_same_source_and_id_again_is_another_event_where_it_says_something_else() -> None:
     events = story("RC@1 RT@3")
     state, earlier = replay(events), replace(events[1], at=2)

@@ -6,20 +6,26 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from service.domain.events import Event
 from service.domain.exceptional import reasons
 from service.domain.journey import State
 from service.domain.milestones import Milestone, Reason, Route
-from tests.unit.domain.histories import ACME, OTHER, happened, in_order, play, void, worded
+from tests.unit.domain.histories import ACME, OTHER, THOROUGH, arrivals, events, happened, in_order, play, void, worded
+from tests.unit.domain.test_properties import assert_true
 
 OURS = worded(happened("RC", 1, id="ours"))
 THEIRS = worded(happened("RC", 2, id="theirs", attributes=OTHER))
 VOID = worded(void(("s", "theirs")))
+_FEW = ("RC", "RC", "RC", "void", "void", "void", "RT", "unmapped")
+_FEW_NAMES = st.sampled_from((("hub", "a"), ("hub", "b"), ("carrier", "a")))
 
 
-def states(events: Sequence[Event]) -> list[State]:
+def states(chosen: Sequence[Event]) -> list[State]:
     """The state after these events, in each order."""
-    return [play(in_order(order)).state for order in itertools.permutations(events)]
+    return [play(in_order(order)).state for order in itertools.permutations(chosen)]
 
 
 def test_a_void_creation_claims_no_label_and_its_scans_say_nothing() -> None:
@@ -47,6 +53,24 @@ def test_a_void_of_a_name_that_a_creation_shares_with_a_scan_takes_the_scan_away
     for state in states([OURS, scan, worded(void(("s", "ours")))]):
         assert list(state.timeline.counts) == [Milestone.RC]
         assert reasons(state.evidence, state.timeline) == ()
+
+
+def test_a_void_that_has_the_name_of_the_creation_that_it_names_tells_of_two_facts_until_the_creation_is_out() -> None:
+    own = worded(void(("s", "ours"), source="s", id="ours"))
+
+    for state in states([OURS, own]):
+        assert reasons(state.evidence, state.timeline) == (Reason.ID_REUSED, Reason.NOT_VOIDABLE)
+    for state in states([OURS, own, THEIRS]):
+        assert reasons(state.evidence, state.timeline) == ()
+
+
+@THOROUGH
+@given(st.data(), st.lists(events(_FEW, _FEW_NAMES), min_size=2, max_size=9, unique_by=lambda event: event.identity))
+def test_where_few_names_are_given_to_much_each_event_leaves_what_the_rules_say(
+    data: st.DataObject, chosen: list[Event]
+) -> None:
+    for step in play(data.draw(arrivals(chosen)), parks=True).steps:
+        assert_true(step.entry.state, step.after)
 
 
 def test_where_creations_contradict_each_other_it_takes_both_away() -> None:

@@ -42,13 +42,14 @@ def _unvoided(alias: str) -> str:
 
 # Whether a creation, as `c`, is not void. Where all of them are named by voids, none is.
 STANDING: Final = f"({_unvoided('c')} OR NOT EXISTS ({_created('d', 'c.return_no')} AND {_unvoided('d')} OFFSET 0))"
-_CONTESTED: Final = f"{_created('c', 's.return_no')} AND c.data ->> 'retailer' <> s.retailer AND {STANDING}"
-_QUERIES: Final = load_queries("bounds.sql", {"contested": _CONTESTED})
+# Whether a return, as `s`, was created for another retailer, too, by a creation that stands.
+CONTESTED: Final = f"{_created('c', 's.return_no')} AND c.data ->> 'retailer' <> s.retailer AND {STANDING}"
+_QUERIES: Final = load_queries("bounds.sql", {"contested": CONTESTED})
 _WITHIN_SHARE: Final = " AND ".join(
     f"(%(bound_{kind})s::text[] IS NULL OR c.{column} = ANY (%(bound_{kind})s::text[]))"
     for kind, column in (("retailers", "retailer"), ("carriers", "carrier"))
 )
-_SEEN: Final = f"{_WITHIN} AND (NOT %(is_bound)s::bool OR NOT EXISTS ({_CONTESTED}))"
+_SEEN: Final = f"{_WITHIN} AND (NOT %(is_bound)s::bool OR NOT EXISTS ({CONTESTED}))"
 _OF_ROW: Final = (
     f"(NOT %(is_bound)s::bool OR EXISTS (SELECT FROM search_returns s WHERE s.return_no = r.return_no AND {_SEEN}))"
 )

@@ -2,7 +2,7 @@
 -- {bounds} and {bounds_of_row}: see reading/bounds.py; of who is not bound they ask nothing.
 
 -- name: find
--- returns_return_id_key; labels_tracking_number and returns_pkey; then for each number the beginning of one range of
+-- returns_return_id_key; labels_tracking_number and returns_pkey, label_claims_pkey, label_claims_tracking_number; then for each number the beginning of one range of
 -- search_returns_tracking_number, _order_number, _connote and _retailer. Two of a kind tell that there are many.
 -- The labels know a tracking number at once, the search table also the returns that another one was faster than.
 -- The ranges are bounded by the index's columns, not by their values: with an equality the planner may take a value for

@@ -34,21 +34,29 @@ _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
 
 class Spread(NamedTuple):
-    """What is to be recorded now; `is_all`: that is all there is, else there is more to do for the same batches."""
+    """What is to be recorded now; `is_all`: that is all there is, else there is more to do for the same batches.
+
+    `keeps_claims`: it wrote down claims, which are to be of a batch that has a number.
+    """
 
     placed: Sequence[Placed]
     moves_windows: bool
     is_all: bool
+    keeps_claims: bool
 
 
 class _Contested(NamedTuple):
-    """A label with its claims and their windows; `owner` is the return that was known first, `void` claims that are none."""
+    """A label with its claims and their windows.
+
+    `owner` is the return that was known first, whose claim `is_new` where only now it is written down; `void` are claims that are none.
+    """
 
     label: Label
     claims: Sequence[KeptClaim]
     windows: Sequence[Window]
     owner: int | None
     void: Sequence[KeptClaim]
+    is_new: bool
 
     @property
     def plain(self) -> list[Claim]:
@@ -69,26 +77,27 @@ def spread(tx: SweepTransaction, batches: Sequence[str], limit: int) -> Spread:
         more, is_rest = _waiting(tx, found, limit - len(told) - len(waited))
         waited += more
         is_all = is_all and is_rest
+    keeps_claims = any(found.is_new for found in contested)
     if told or not is_all:
         # What those hold that are told only now can be read once nobody places more there.
-        return Spread([*told, *waited], bool(told), is_all=False)
+        return Spread([*told, *waited], bool(told), is_all=False, keeps_claims=keeps_claims)
     missing = _missing(tx, contested, limit)
-    return Spread([*waited, *missing], False, is_all=len(missing) < limit)
+    return Spread([*waited, *missing], False, is_all=len(missing) < limit, keeps_claims=keeps_claims)
 
 
 def _look(tx: SweepTransaction, label: Label, batches: Sequence[str]) -> _Contested:
     owner = tx.find_labels([name_of(*label)]).get(name_of(*label))
-    claims = tx.claims(label, batches)
+    claims, is_new = tx.claims(label, batches), False
     if owner is not None and all(kept.claim.return_no != owner for kept in claims):
         whole = Whole(tx.past(owner), tx.rules)
         creation = dict(whole.claims()).get(label)
         if creation is not None and creation.attributes is not None:
             first = Claimed(creation.at, creation.attributes.retailer, whole.closed_at)
             tx.join_claims({(label, owner): first})
-            claims = tx.claims(label, batches)
+            claims, is_new = tx.claims(label, batches), True
     standing = [kept for kept in claims if not kept.is_void]
     found = windows([kept.claim for kept in standing], tx.rules) if standing else []
-    return _Contested(label, standing, found, owner, [kept for kept in claims if kept.is_void])
+    return _Contested(label, standing, found, owner, [kept for kept in claims if kept.is_void], is_new)
 
 
 def _tell(tx: SweepTransaction, found: _Contested) -> Iterator[Placed]:

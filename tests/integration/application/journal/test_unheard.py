@@ -6,29 +6,12 @@ from typing import Any
 
 import psycopg
 
-from service.adapters.postgres.journal.journal import PostgresJournal
-from service.application.journal.voids.unheard import look
-from service.wire.carriers import CarrierTables
 from tests.integration.application.journal.test_project import projector, the_exceptions
 from tests.integration.application.journal.test_rules import created, in_every_order, scan, told
 from tests.support.journals import VOID, differences, event, ingest
+from tests.support.unheard import look_now, pass_an_hour
 
 MISSPELT = event(VOID, "v", "11:00", return_id="R-1001", source="/Test", id="c", by="me", reason="wrong parcel")
-
-
-def pass_an_hour(database: str) -> int:
-    """For the voids that wait, and have a worker look at them; how many there were."""
-    with psycopg.connect(database) as connection:
-        connection.execute("UPDATE unheard_voids SET recorded_at = recorded_at - interval '1 hour'")
-    return look_now(database)
-
-
-def look_now(database: str) -> int:
-    journal = PostgresJournal(database, CarrierTables.load())
-    try:
-        return look(journal)
-    finally:
-        journal.close()
 
 
 def rows(database: str, query: str) -> Any:

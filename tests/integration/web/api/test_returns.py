@@ -62,12 +62,14 @@ def test_a_return_is_answered_with_its_status_and_timeline(client: Client, datab
         "route": "omnirps",
         "carrier": "generic",
         "tracking_number": "TR-1001",
+        "labels": [{"carrier": "generic", "tracking_number": "TR-1001"}],
         "tracking_url": None,
         "connote": None,
         "status": "RDTPF",
         "status_name": "Transferred to Sorting Facility",
         "version": 2,
         "complete": False,
+        "closed": None,
     }
     assert _states(document) == {
         "RC": "reached",

@@ -10,8 +10,8 @@ from service.adapters.postgres.journal.columns import EVENT_COLUMNS, HISTORY_COL
 EVENT = {column.name for column in EVENT_COLUMNS}
 OWN = {
     "history": {column.name for column in HISTORY_COLUMNS},
-    "parked": EVENT | {"kind", "subject"},
-    "connote_deliveries": EVENT | {"connote"},
+    "parked": EVENT | {"kind", "subject", "words", "unmapped"},
+    "connote_deliveries": EVENT | {"connote", "words"},
 }
 
 

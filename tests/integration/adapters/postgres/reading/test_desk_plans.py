@@ -21,6 +21,8 @@ pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 FILL = """
 INSERT INTO returns (return_id) SELECT 'R-' || i FROM generate_series(1, 20000) i;
 INSERT INTO labels SELECT 'carrier', 'T-' || i, i FROM generate_series(1, 20000) i;
+INSERT INTO label_claims (carrier, tracking_number, return_no, batch_id, made_in, claimed_at, retailer)
+SELECT 'carrier', 'T-' || i, i, '1', '1', now(), 'retailer-' || i % 40 FROM generate_series(1, 20000) i;
 INSERT INTO search_returns
 SELECT i, 'R-' || i, 'retailer-' || i % 40, 'omnirps', 'carrier-' || i % 12, 'T-' || i, 'O-' || i, 'CN-' || i / 100, NULL,
     (ARRAY['RE', 'RDBTC', 'RP', 'RR'])[1 + i % 4], now(), now(), 3, false, now(), now(), 3
@@ -46,7 +48,7 @@ ASKED: dict[str, tuple[str, Any, set[str]]] = {
         {
             "returns_return_id_key", "labels_tracking_number", "returns_pkey", "search_returns_tracking_number",
             "search_returns_order_number", "search_returns_connote", "search_returns_retailer",
-            "search_returns_retailer_status",
+            "search_returns_retailer_status", "label_claims_pkey", "label_claims_tracking_number",
         },
     ),
     "connotes": ("desk.sql", {"numbers": ["CN-7"]}, {"connote_members_pkey", "connote_deliveries_pkey"}),

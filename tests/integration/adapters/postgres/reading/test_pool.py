@@ -10,6 +10,7 @@ import pytest
 from service.adapters.postgres.access.tokens import CALLER, create_token
 from service.adapters.postgres.database import connect
 from service.adapters.postgres.queries import load_queries
+from service.adapters.postgres.reading.bounds import CONTESTED
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
 from service.application.access.bounds import UNBOUND
 from service.metrics import Metrics
@@ -64,7 +65,7 @@ def test_a_plan_that_is_kept_probes_indexes_though_it_was_made_for_empty_tables(
     numbers: dict[str, int] = {}
     query = re.sub(
         r"%(\(\w+\))?s", lambda at: f"${numbers.setdefault(at[1] or str(at.start()), len(numbers) + 1)}",
-        load_queries(file, CALLER)[name],
+        load_queries(file, {**CALLER, "contested": CONTESTED})[name],
     )  # fmt: skip
     with open_pool(database, 1) as pool, pool.connection() as connection:
         plan = connection.execute(f"EXPLAIN (GENERIC_PLAN) {query}".encode()).fetchall()
