@@ -35,7 +35,7 @@ PATHS: Final = {
     "rest": "no-page",
     "number": "R-1001",
     "exception_id": "return/R-1004/tracking_number_in_use",
-    "reason": "tracking_number_in_use",
+    "reason": "already_exported",
 }
 QUERIES: Final = {
     "status": "RDBTC",

@@ -173,6 +173,10 @@ SELECT i, 2, 'R-' || i, 'acme', (ARRAY['held','refused','unmapped'])[1 + i % 3],
     'id', 'carrier-' || i % 12, 'T', NULL, now(), timestamptz '2026-11-01' + i * interval '1 min',
     CASE WHEN i % 10 > 0 THEN now() END
 FROM generate_series(1, {RETURNS}) i;
+INSERT INTO history (return_no, seq, source, id, type, occurred_at, zone_source, data, topic, partition, "offset",
+    published_at, verdict, version, status, state, key)
+SELECT i, 2, '/s', 'id', 't', now(), 'event', '{{}}', 't', 0, i, now(), 'held', 1, 'RC', '{{}}', ''
+FROM generate_series(1, {RETURNS}) i;
 INSERT INTO acknowledgements (return_no, reason, seq, batch_id, token_no, by, note)
 SELECT i, 'awaiting_processed', 2, '1', 1, 'Ann', 'seen' FROM generate_series(1, {RETURNS}, 10) i;
 INSERT INTO parked (kind, subject, source, id, recorded_at, type, occurred_at, zone_source, data, topic, partition,
@@ -187,7 +191,7 @@ FROM generate_series(1, {RETURNS}) i;
 INSERT INTO search_days SELECT date '2000-01-01' + i, 'RC', 'omnirps', 1 FROM generate_series(1, 9800) i;
 INSERT INTO search_minutes SELECT timestamptz '2026-11-01' + i * interval '1 min', 1 FROM generate_series(1, {RETURNS}) i;
 """
-OF_ACKNOWLEDGEMENTS = {"acknowledgements_pkey", "history_pkey", "search_exceptions_begun"}
+OF_ACKNOWLEDGEMENTS = {"acknowledgements_pkey", "history_pkey", "search_exceptions_begun", "search_exceptions_pkey"}
 PLANS = {
     "stuck": {"search_returns_stuck"},
     "exceptions": {"search_exceptions_open"},
@@ -224,8 +228,8 @@ def test_queues_and_figures_are_read_along_their_indexes(database: str) -> None:
             rows = connection.execute(b"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + queries[name].encode(), asked)
             plan = "\n".join(row[0] for row in rows)
 
-            assert "Seq Scan" not in plan, f"{name}\n{plan}"
             looked = "\n".join(line for line in plan.splitlines() if "never executed" not in line)
+            assert "Seq Scan" not in looked, f"{name}\n{plan}"
             found = {
                 re.sub(r"^history_\d+_", "history_", index)
                 for index in re.findall(r"(?:using|Index Scan on) (\w+)", looked)
