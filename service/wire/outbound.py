@@ -12,10 +12,10 @@ from service.domain.journey import State
 from service.domain.milestones import NAMES
 from service.wire.cloudevents import STRUCTURED_HEADERS, encode
 from service.wire.documents import closed, labels, return_document, tracking_url
-from service.wire.exception_ids import exception_id
 from service.wire.explanations import EXPLANATIONS
 from service.wire.published import CURRENT_STATUS, EXCEPTION, STATUS_CHANGED
 from service.wire.record import Record
+from service.wire.rows.exception_ids import exception_id
 from service.wire.rows.logged import Given, LogRow
 from service.wire.times import rfc3339
 

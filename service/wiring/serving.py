@@ -146,8 +146,7 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
             publishing.publish_all_now(sent, list(STRUCTURED_HEADERS))
 
         ranges = load_ranges(Path(settings.numbers_file) if settings.numbers_file else None)
-        creations = PostgresCreations(pool, ranges)
-        creating = Creating(creations, understood, returns, onto(returns), ranges=ranges)
+        creating = Creating(PostgresCreations(pool, ranges), understood, returns, onto(returns), ranges=ranges)
         voiding = Voiding(understood, hub_events, onto(hub_events))
         subjects = PostgresSubjects(pool)
         accepting = Accepting(

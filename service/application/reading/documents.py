@@ -14,8 +14,8 @@ from service.application.reading.filters import PARKED, ExceptionState
 from service.application.reading.listing import ListedException, ListedReturn, ParkedEvent
 from service.domain.milestones import NAMES, Milestone, Reason, Route
 from service.domain.timeline import is_complete
-from service.wire.exception_ids import exception_id
 from service.wire.explanations import EXPLANATIONS, Explanation
+from service.wire.rows.exception_ids import exception_id
 from service.wire.rows.letters import KeptLetter
 from service.wire.stored import to_micros
 from service.wire.times import rfc3339

@@ -16,22 +16,21 @@ from service.application.commands.resending import Correction
 from service.application.reading.documents import letter_item, text_of
 from service.application.reading.pages import list_exceptions, list_letters
 from service.errors import InvalidEvent
+from service.web.api.acknowledging import Acknowledged, Note
 from service.web.api.answers import ITEM_RESPONSES, LIST_RESPONSES, IfNoneMatch, answer, list_page
 from service.web.api.lists import (
-    Acknowledged,
     DeadLetter,
     ExceptionsPage,
     ExceptionsQuery,
     LetterCorrection,
     LettersPage,
     LettersQuery,
-    Note,
     Replayed,
 )
 from service.web.http.problems import Problem, documented
 from service.web.http.security import Require, TokenFirst
 from service.web.services import Wired
-from service.wire.exception_ids import exception_id, named_by
+from service.wire.rows.exception_ids import exception_id, named_by
 
 router = APIRouter(prefix="/v1", tags=["operations"], route_class=TokenFirst)
 

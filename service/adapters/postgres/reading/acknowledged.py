@@ -15,6 +15,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from service.application.reading.filters import ExceptionFilter, ExceptionState
+
+_UNRESOLVED: Final = (ExceptionState.OPEN, ExceptionState.ACKNOWLEDGED)
+_HIDDEN: Final = (ExceptionState.ACKNOWLEDGED,)
+
 
 def _of(return_no: str, reason: str) -> str:
     return (
@@ -39,3 +44,13 @@ ACKNOWLEDGED: Final[Mapping[str, str]] = {
     "acknowledgement": _row("e"),
     "acknowledgement_of_known": _row("known"),
 }
+
+
+def states(wanted: ExceptionFilter) -> dict[str, bool | None]:
+    """Parameters: whether unresolved or resolved ones are wanted, and of the former those that somebody has seen or nobody."""
+    is_open, is_hidden = ({state in names for state in wanted.states} for names in (_UNRESOLVED, _HIDDEN))
+    return {"open": _only(is_open), "hidden": _only(is_hidden) if is_open == {True} else None}
+
+
+def _only(found: set[bool]) -> bool | None:
+    return next(iter(found)) if len(found) == 1 else None

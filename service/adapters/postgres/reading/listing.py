@@ -17,12 +17,12 @@ from psycopg import sql
 
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
-from service.adapters.postgres.reading.acknowledged import ACKNOWLEDGED
+from service.adapters.postgres.reading.acknowledged import ACKNOWLEDGED, states
 from service.adapters.postgres.reading.bounds import BOUNDS, bound
 from service.adapters.postgres.reading.returns import Pool
 from service.application.access.bounds import UNBOUND, Bounds, Everything
 from service.application.access.within import may_ask
-from service.application.reading.filters import ExceptionFilter, ExceptionState, Filter, LetterFilter, ReturnFilter
+from service.application.reading.filters import ExceptionFilter, Filter, LetterFilter, ReturnFilter
 from service.application.reading.listing import (
     EXCEPTIONS,
     LETTERS,
@@ -44,8 +44,6 @@ MOST_LOOKED_AT: Final = 10_000
 _EVER: Final = "infinity"
 _NEVER: Final = "-infinity"
 _LAST_KIND: Final = "~"  # behind every kind of parked event
-_UNRESOLVED: Final = (ExceptionState.OPEN, ExceptionState.ACKNOWLEDGED)
-_HIDDEN: Final = (ExceptionState.ACKNOWLEDGED,)
 _COMMA: Final = sql.SQL(", ")
 _ONLY: Final = {
     None: sql.SQL(""),
@@ -138,16 +136,6 @@ def _values(wanted: Filter) -> dict[str, Any]:
     return {name: getattr(wanted, name) for name in type(wanted).model_fields}
 
 
-def _states(wanted: ExceptionFilter) -> dict[str, bool | None]:
-    """Whether unresolved or resolved ones are wanted, and of the former those that are acknowledged or those that are not."""
-    is_open, is_hidden = ({state in names for state in wanted.states} for names in (_UNRESOLVED, _HIDDEN))
-    return {"open": _only(is_open), "hidden": _only(is_hidden) if is_open == {True} else None}
-
-
-def _only(found: set[bool]) -> bool | None:
-    return next(iter(found)) if len(found) == 1 else None
-
-
 def _may_ask(bounds: Bounds, wanted: ReturnFilter) -> bool:
     return may_ask(bounds, retailer=wanted.retailer, carrier=wanted.carrier, order_number=wanted.order_number)
 
@@ -204,7 +192,7 @@ class PostgresListing:
     def exceptions(
         self, bounds: Bounds, wanted: ExceptionFilter, after: tuple[datetime, int, int] | None, limit: int
     ) -> Window[ListedException]:
-        parameters = _values(wanted) | _states(wanted) | bound(bounds) | {"limit": limit}
+        parameters = _values(wanted) | states(wanted) | bound(bounds) | {"limit": limit}
         found = self._range("exceptions", _EXCEPTIONS, parameters, after or (_EVER, 0, 0), (_NEVER, 0, 0))
         if not bounds.is_impersonal:
             return found

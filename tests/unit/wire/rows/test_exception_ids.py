@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service.domain.milestones import Reason
-from service.wire.exception_ids import exception_id, named_by
+from service.wire.rows.exception_ids import exception_id, named_by
 
 
 @pytest.mark.parametrize("reason", Reason)
