@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from service.domain.labels import Claim, Label, Window
@@ -37,6 +37,18 @@ class KeptClaim(NamedTuple):
     is_void: bool = False
 
 
+class HeldLabel(NamedTuple):
+    """What is kept of a label and one return; `claimed` is None where `labels` alone names the return.
+
+    `told` is as of `KeptClaim`. `is_contested`: another return's claim is kept too, and has been swept.
+    """
+
+    label: Label
+    claimed: Claimed | None
+    told: Window | None
+    is_contested: bool
+
+
 class ScanPlace(NamedTuple):
     """A scan in a return's history; `key` is what stands there of it: a digest of its name, and since 2026-11 its own."""
 
@@ -56,6 +68,19 @@ class KeepsClaims(Protocol):
 
     def set_claims(self, claims: Mapping[tuple[Label, int], Claimed]) -> None:
         """Keep claims as they are now: of a return some of whose creations are void they may be later, or none."""
+
+
+class MendsClaims(Protocol):
+    """What whoever mends claims asks and writes. A part of a transaction; every method may raise what its others do."""
+
+    def held_labels(self, return_no: int, labels: Collection[Label]) -> Sequence[HeldLabel]:
+        """What is kept of these labels and of the return; of a label that is not its own in any way, nothing."""
+
+    def mend_claims(self, return_no: int, claims: Mapping[Label, tuple[Claimed, Window | None]]) -> None:
+        """Keep these claims of a return as they are, each with the window that its history says."""
+
+    def touch_claims(self, return_no: int, labels: Collection[Label]) -> bool:
+        """Let the sweep look at what is kept of a return's claims on these labels; whether anything is."""
 
 
 class LabelQueries(Protocol):

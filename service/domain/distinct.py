@@ -54,7 +54,7 @@ class Names:
         self._events: dict[bytes, list[Event]] = {}
         self._known: dict[bytes, Event] = {}  # by identity, as understood now
         self._again: set[bytes] = set()
-        self._unheard: set[bytes] = set()
+        self.unheard: set[bytes] = set()  # names that no event had an hour after a void gave them
         self._away: set[bytes] = set()  # the identities of those that are not the return's, by its labels' windows
         # Those of all events, of events that stay, and of events that stay whatever becomes of creations.
         self._facts: dict[bytes, tuple[Counter[bytes], Counter[bytes], Counter[bytes]]] = {}
@@ -72,15 +72,10 @@ class Names:
             return known
         self._known[identity] = event
         if event.unheard is not None:
-            self._unheard.add(key_digest(*event.unheard))
+            self.unheard.add(key_digest(*event.unheard))
         self._events.setdefault(name, []).append(event)
         self._note_fact(event, name)
         return None
-
-    @property
-    def has_unheard(self) -> bool:
-        """Whether an hour after a void there was no event of the name that it gives, and there is none now."""
-        return any(name not in self._events for name in self._unheard)
 
     def is_one_reused(self, *, are_creations_out: bool) -> bool:
         """Whether a name tells of more than one fact; voided creations tell of theirs or not."""

@@ -62,7 +62,7 @@ class Whole:
         self._exports = Line()
         self._unmapped: dict[bytes, Reason] = {}
         self._ahead: dict[bytes, Event] = {}
-        self._vain: set[bytes] = set()
+        self._vain: set[bytes] = set()  # voided names, of which some events stay
         self._labels = Labels(rules)
         self._closings = Line()
         for event in events:
@@ -97,8 +97,8 @@ class Whole:
             self._labels.claim(event, is_voided=is_voided, are_voids_heard=self._creations.can_be_voided)
         elif not is_voided:
             self._put(event)
-        if is_voided:
-            self._note_vain(key)
+        if is_voided and is_firm(event):
+            self._vain.add(key)
 
     def _void(self, target: bytes) -> None:
         if target in self.voided:
@@ -109,7 +109,8 @@ class Whole:
             if event.milestone is RC:
                 self._creations.void(event)
                 self._labels.unclaim(event, are_voids_heard=self._creations.can_be_voided)
-        self._note_vain(target)
+        if any(map(is_firm, self._names.of(target))):
+            self._vain.add(target)
 
     def is_repeated(self, event: Event) -> bool:
         """Whether it was there before it was added."""
@@ -124,8 +125,7 @@ class Whole:
 
     def is_vain(self, void: tuple[str, str]) -> bool:
         """Whether all that there is of the name cannot be voided."""
-        named = self._names.called(void)
-        return bool(named) and not any(map(self.is_out, named))
+        return self._stay(self._names.called(void))
 
     def against(self, event: Event) -> Against:
         """What the other events' times have against this one, which asserts a milestone and is not voided."""
@@ -189,16 +189,18 @@ class Whole:
             flags |= AHEAD
         is_reused = self._names.is_one_reused(are_creations_out=self._creations.can_be_voided)
         flags |= (REUSED if is_reused else 0) | (CONFLICT if self._creations.contradict else 0)
-        flags |= (UNHEARD if self._names.has_unheard else 0) | (UNCREATED if self._creations.is_one_out else 0)
-        return flags | (VAIN_VOID if any(self._stay(target) for target in self._vain) else 0)
+        is_unheard = any(not any(map(self._is_its, self._names.of(name))) for name in self._names.unheard)
+        flags |= (UNHEARD if is_unheard else 0) | (UNCREATED if self._creations.is_one_out else 0)
+        return flags | (VAIN_VOID if any(self._stay(self._names.of(target)) for target in self._vain) else 0)
 
-    def _note_vain(self, target: bytes) -> None:
-        """Whether the voids of this name may have found nothing but what stays."""
-        events = self._names.of(target)
-        (self._vain.add if events and all(map(is_firm, events)) else self._vain.discard)(target)
+    def _stay(self, named: Iterable[Event]) -> bool:
+        """Whether there are some that are the return's, and none of these is out."""
+        its = list(filter(self._is_its, named))
+        return bool(its) and not any(map(self.is_out, its))
 
-    def _stay(self, target: bytes) -> bool:
-        return not any(map(self.is_out, self._names.of(target)))
+    def _is_its(self, event: Event) -> bool:
+        """Whether it is the return's, by the window of its label; void or not."""
+        return event.label is None or self._labels.of(event.label).against(event) is not _NOT_CONCERNED
 
     def _delivered_at(self, earliest: dict[Milestone, Sighting]) -> int:
         """Put the delivery at the first-mile destination in its place; flags of those at the sender's."""

@@ -22,6 +22,7 @@ from service.application.access.audit import Action
 from service.application.commands.resending import Correcting, Correction, Fetching
 from service.application.journal import reconcile
 from service.application.journal.ingest import Parser
+from service.application.journal.labels.mending import mend_claims
 from service.application.journal.reassess import Reassessed, reassess
 from service.application.journal.reconcile import Summary
 from service.application.journal.remap import Order, Remapped, remap
@@ -146,6 +147,17 @@ def reassess_returns(
     with closing(journal):
         now = datetime.now(UTC)
         return reassess(journal, now, dry_run=dry_run, say=say, should_stop=lambda: bool(stop), tell=tell)
+
+
+def mend_label_claims(
+    settings: Settings, stop: Stop, *, dry_run: bool, say: Callable[[str], object], tell: Callable[[str], object]
+) -> int:
+    """Bring what is kept of labels' claims in line with the histories, until all is or asked to stop; how many were wrong."""
+    found = rules(settings)
+    journal = MendingJournal(database(settings), carrier_tables(settings), "returns-reassess", rules=found)
+    with closing(journal), open_histories(database(settings), found) as histories:
+        now = datetime.now(UTC)
+        return mend_claims(histories, journal, now, dry_run=dry_run, say=say, should_stop=lambda: bool(stop), tell=tell)
 
 
 def remap_scans(settings: Settings, order: Order, stop: Stop, tell: Callable[[int, int], object]) -> list[Remapped]:

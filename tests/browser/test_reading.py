@@ -34,6 +34,9 @@ PAGES: Final = (
     "/track/STRAIGHT",
     "/first-mile/CREATED",
     "/first-mile/DONE",
+    "/track/CLOSED",
+    "/first-mile/CLOSED",
+    "/track/TBOX",
 )
 
 
@@ -69,8 +72,19 @@ def returns(site: Site) -> None:
             creation("STRAIGHT", route="first_mile_only"),
             scan("COLLECTED", "10:00", "STRAIGHT"),
             scan("DELIVERED", "11:00", "STRAIGHT", location=LEEDS),
+            creation("CLOSED"),
+            ended("CLOSED", "lost"),
+            creation("BOXED-1", tracking_number="TBOX"),
+            creation("BOXED-2", tracking_number="TBOX"),
+            ended("BOXED-1", "cancelled"),
         ],
     )
+
+
+def ended(return_id: str, reason: str) -> dict[str, object]:
+    """Nothing further is expected of it."""
+    about = {"return_id": return_id, "by": "agent", "reason": reason}
+    return event("com.omnirps.return.closed.v1", f"{return_id}-closed", "15:00", **about)
 
 
 def whole(page: Page) -> None:

@@ -126,7 +126,7 @@ def test_a_newcomer_sees_statuses_advance_and_may_ask_for_a_return(settings: dic
         token = run.read_until(r"TOKEN=(\S+)")[1]
         url = run.read_until(r"curl .* (http\S+)")[1]
         shown = ask(url, token)
-        run.read_until(r" RE=[1-9]")
+        run.read_until(r" returns=[1-9]\d\d.* RE=[1-9]")
         run.process.send_signal(signal.SIGINT)
         status = run.end()
 
@@ -136,7 +136,7 @@ def test_a_newcomer_sees_statuses_advance_and_may_ask_for_a_return(settings: dic
     figures = [dict(re.findall(r"(\w+)=(\d+)", line)) for line in run.lines if " returns=" in line]
     returns = [int(shown["returns"]) for shown in figures]
     assert returns == sorted(returns)
-    assert returns[-1] > 100
+    assert returns[-1] >= 100
     assert int(figures[-1]["advanced"]) > returns[-1]
     assert (stack.home / "env").read_bytes() == shared
     eventually(lambda: not run.survivors(), why="processes are left")

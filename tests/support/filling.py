@@ -59,8 +59,8 @@ class Filler:
 
 
 def world(returns: int, seed: int, *, shuffle: bool = False, **shares: float) -> Iterator[Record]:
-    """What the publishers of a simulated world send."""
-    options = Options(returns=returns, seed=seed, rate=0, shuffle=shuffle, **shares)
+    """What the publishers of a simulated world send; of so many returns, and none before them unless `recycled` says so."""
+    options = Options(returns=returns, seed=seed, rate=0, shuffle=shuffle, **{"recycled": 0, **shares})
     offsets = itertools.count()
     for message in World(options, lambda: NOW).messages():
         at = int(NOW * 1000)

@@ -327,10 +327,15 @@ def told_status(counting: Collection[str]) -> str | None:
     return "RR" if "RR" in counting else highest(counting)
 
 
+def called(name: tuple[str, str], events: Collection[Event]) -> list[Event]:
+    """The return's events of this name; none that is another return's, by the window of its label."""
+    return [each for each in events if (each.source, each.id) == name and place_of(each, events) != "out"]
+
+
 def verdict(event: Event, before: Collection[Event], after: Collection[Event]) -> tuple[str, str | None]:
     """The verdict and the reason for `event`, the last of `after`, of a return whose creation is known by then."""
     if event.voids is not None:
-        known = [other for other in after if (other.source, other.id) == event.voids]
+        known = called(event.voids, after)
         if known and not any(is_voided(other, after) for other in known):
             return ("refused", "not_voidable")
         return ("informational", None)
@@ -426,7 +431,7 @@ def of_names(events: Collection[Event]) -> set[str]:
         facts.setdefault((event.source, event.id), set()).add(fact(event))
         if event.is_ahead:
             found.add("clock_ahead")
-    if {event.unheard for event in events if event.unheard} - {(event.source, event.id) for event in named}:
+    if any(event.unheard and not called(event.unheard, named) for event in events):
         found.add("void_without_event")
     if any(len(told) > 1 for told in facts.values()):
         found.add("id_reused")

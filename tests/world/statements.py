@@ -909,6 +909,26 @@ def _histories(tx: Tx, params: Any) -> list[Any]:
     return sorted(found, key=lambda row: (row[0], row[2] or 0))
 
 
+@_does("verify.sql", "labels")
+def _all_labels(tx: Tx, params: Any) -> list[Any]:
+    del params
+    upto = _cursor(tx, "sweep")
+    unswept = {row["batch_id"] for n, row in tx.rows("batches") if n > upto}
+    claims = dict(tx.rows("label_claims"))
+    swept = {key[:2] for key, row in claims.items() if not row["is_void"] and row["batch_id"] not in unswept}
+    firsts = {(*label, row["return_no"]) for label, row in tx.rows("labels")}
+    found = list[Any]()
+    for key in firsts | claims.keys():
+        row = claims.get(key)
+        columns: tuple[Any, ...] = (None,) * 5
+        if row is not None:
+            closed_at = None if row["closed_at"] is None else from_micros(row["closed_at"])
+            told = None if row["told"] is None else from_json(row["told"])
+            columns = from_micros(row["at"]), row["retailer"], closed_at, row["is_void"], told
+        found.append((key[2], *key[:2], *columns, key[:2] in swept))
+    return sorted(found, key=lambda row: row[:3])
+
+
 @_does("verify.sql", "parked_although_known")
 def _parked_although_known(tx: Tx, params: Any) -> Iterator[Any]:
     del params

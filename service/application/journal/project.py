@@ -184,12 +184,12 @@ def project(rows: Iterable[LogRow], open_exceptions: Iterable[ExceptionRow]) -> 
         if state.evidence.attributes is None:
             continue
         returns[row.return_no] = _return(row, state, returns.get(row.return_no))
-        for exception in list(waiting.get(row.return_no, ())):
-            if _is_over(exception, row, state):
-                waiting[row.return_no].remove(exception)
-                key, done = exception[:2], exception._replace(resolved_at=row.recorded_at)
-                (new if key in new else resolved)[key] = done
-        for given in row.given(state):
+        begun = row.given(state)
+        for exception in _over(waiting.get(row.return_no, ()), begun, row, state):
+            waiting[row.return_no].remove(exception)
+            key, done = exception[:2], exception._replace(resolved_at=row.recorded_at)
+            (new if key in new else resolved)[key] = done
+        for given in begun:
             exception = _exception(row, state, given)
             new[exception[:2]] = exception
             waiting.setdefault(row.return_no, []).append(exception)
@@ -255,6 +255,23 @@ def _exception(row: LogRow, state: State, given: Given) -> ExceptionRow:
 def _hub(row: LogRow) -> str | None:
     hub: object = (row.data or {}).get("hub")
     return hub if isinstance(hub, str) else None
+
+
+def _over(open_: Iterable[ExceptionRow], begun: Iterable[Given], row: LogRow, state: State) -> list[ExceptionRow]:
+    """Those that end with a row. For as long as its return has a reason one that tells of it stays open, whatever became of the
+    event that it is filed under: others that give the reason may not have been told of themselves.
+    """
+    over, left = dict[tuple[int, int], ExceptionRow](), {given.reason for given in begun}
+    for exception in open_:
+        if _is_over(exception, row, state):
+            over[exception[:2]] = exception
+        else:
+            left.add(Reason(exception.reason))
+    lost = {Reason(exception.reason): key for key, exception in over.items()}  # the last one of each reason
+    for reason in reasons(state.evidence, state.timeline) if lost else ():
+        if reason in lost and reason not in left:
+            del over[lost[reason]]
+    return list(over.values())
 
 
 def _is_over(exception: ExceptionRow, row: LogRow, state: State) -> bool:

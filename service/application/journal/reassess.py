@@ -16,7 +16,7 @@ import msgspec
 from service.application.journal.appending import Placed, append
 from service.application.journal.appending import decide as decide_rows
 from service.application.journal.labels.claims import of_whole
-from service.application.label_ports import Claimed
+from service.application.label_ports import Claimed, MendsClaims
 from service.application.ports import Arrival, HistoryRow, Transaction, Waiting
 from service.domain.events import Effect, Event, Sense, Words
 from service.domain.exceptional import reasons
@@ -46,7 +46,7 @@ class Looked(NamedTuple):
     is_outdated: bool
 
 
-class ReassessTransaction(Transaction, Protocol):
+class ReassessTransaction(Transaction, MendsClaims, Protocol):
     """A transaction that also finds returns that other rules decided."""
 
     def looked(self, mark: int, after: int, limit: int) -> Sequence[Looked]:
@@ -124,10 +124,15 @@ def _decided(
 
 
 def _claim(tx: ReassessTransaction, return_nos: Collection[int]) -> bool:
-    """Keep the claims of labels that another return had first: by earlier rules only that one's were kept. Any?"""
+    """Keep the claims of labels that another return had first: by earlier rules only that one's were kept. Any?
+
+    Those that are kept already count as changed: by other settings their windows are others.
+    """
     claims, gone = dict[tuple[Label, int], Claimed](), dict[tuple[Label, int], Claimed]()
+    is_any = False
     for return_no in return_nos:
         whole = Whole(tx.past(return_no), tx.rules)
+        is_any |= tx.touch_claims(return_no, [label for label, _ in whole.claims()])
         gone |= {name: claimed for name, claimed in of_whole(whole, return_no).items() if claimed.is_void}
         for label, creation in whole.claims():
             name = label_name(*label)
@@ -138,7 +143,7 @@ def _claim(tx: ReassessTransaction, return_nos: Collection[int]) -> bool:
         tx.join_claims(claims)
     if gone:
         tx.set_claims(gone)
-    return bool(claims or gone)
+    return bool(claims or gone or is_any)
 
 
 def _placed(tx: ReassessTransaction, outdated: dict[int, str], now: datetime) -> list[Placed]:
@@ -150,7 +155,7 @@ def _placed(tx: ReassessTransaction, outdated: dict[int, str], now: datetime) ->
             told = [scan for scan in scans if scan.inbound.event.effect is not None]
             placed += [Placed(return_no, scan, recorded=True) for scan in told]
         elif _differs(states[return_no], Whole(tx.past(return_no), tx.rules)):
-            placed.append(Placed(return_no, _arrival(return_id, tx.rules.mark, now)))
+            placed.append(Placed(return_no, reassessed(return_id, tx.rules.mark, now)))
     return placed
 
 
@@ -161,7 +166,8 @@ def _differs(state: State, whole: Whole) -> bool:
     return timeline != state.timeline or given != (reasons(state.evidence, state.timeline), state.evidence.connote)
 
 
-def _arrival(return_id: str, mark: int, now: datetime) -> Arrival:
+def reassessed(return_id: str, mark: int, now: datetime) -> Arrival:
+    """The row that says that a return was looked at anew, by rules of this mark."""
     at, said = to_micros(now), _encode({"return_id": return_id, "rules": mark})
     # Rules may be set back and forth, each time with a row of its own.
     event = Event(SOURCE, f"{return_id}/{mark}/{at}", at, Sense.INFORMS, words=Words(REASSESSED, said))

@@ -3,7 +3,8 @@
 Two independent readings: the events replayed one by one must give each row's verdict, reason, changes and state as
 they were recorded; and the timeline of the last row must be the function of the set of the return's events. A row that was
 recorded by other rules than today's is held to what it says itself: its changes must lead from one state to the next. What
-is kept for readers, search tables and figures, is held against the history as far as it has come.
+is kept for readers, search tables and figures, is held against the history as far as it has come; and what is kept of labels'
+claims against the creations, voids and closings that they follow from.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
+from service.application.journal.labels.held import windows_told, wrong_claims
+from service.application.label_ports import HeldLabel
 from service.domain.changes import Change
 from service.domain.events import Event
 from service.domain.exceptional import reasons
@@ -35,12 +38,13 @@ class StoredRow(NamedTuple):
 
 
 class StoredReturn(NamedTuple):
-    """A return and its history in the order of recording, and the state before it."""
+    """A return and its history in the order of recording, the state before it, and what is kept of its labels."""
 
     return_no: int
     return_id: str | None  # None: its row is missing
     rows: Sequence[StoredRow]
     begins: State = NEW
+    labels: Sequence[HeldLabel] | None = None  # None: nobody looked
 
 
 class Histories(Protocol):
@@ -89,10 +93,12 @@ def _extend(differences: list[str], more: Iterable[str], limit: int) -> None:
 
 def check(stored: StoredReturn, rules: Rules) -> Iterator[str]:
     """What is wrong with one return."""
-    if stored.return_id is None:
+    if stored.return_id is None and stored.rows:
         yield "has a history and no return"
     if not stored.rows:
-        yield "has no history"
+        if stored.return_id is not None:
+            yield "has no history"
+        yield from _of_claims(stored, Whole(rules=rules))
         return
     state, whole, known = stored.begins, Whole(rules=rules), set[bytes]()
     for number, row in enumerate(stored.rows, start=1):
@@ -116,6 +122,14 @@ def check(stored: StoredReturn, rules: Rules) -> Iterator[str]:
         known.add(identity)
         state = row.state
     yield from _against_the_set(state, whole, rules)
+    yield from _of_claims(stored, whole)
+
+
+def _of_claims(stored: StoredReturn, whole: Whole) -> Iterator[str]:
+    if stored.labels is not None:
+        told = windows_told(row.event for row in stored.rows)
+        for wrong in wrong_claims(whole, told, stored.labels):
+            yield f"{wrong.what}: run `returns-status reassess --claims`"
 
 
 def _wrong(row: StoredRow, entry: Entry) -> str | None:

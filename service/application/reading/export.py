@@ -27,22 +27,32 @@ def harmless(value: Any) -> str:
 
 
 def csv_lines(columns: Sequence[str], items: Iterable[Mapping[str, Any]]) -> str:
-    """The lines of these items."""
+    """The lines of these items. A column with a dot is a member of a member: `closed.at`, empty where nothing was closed."""
+    return _lines([_value(item, column) for column in columns] for item in items)
+
+
+def _value(item: Mapping[str, Any], column: str) -> Any:
+    outer, _, inner = column.partition(".")
+    value = item.get(outer)
+    return value.get(inner) if inner and value is not None else value
+
+
+def _lines(rows: Iterable[Iterable[Any]]) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerows([harmless(item.get(column)) for column in columns] for item in items)
+    writer.writerows(map(harmless, row) for row in rows)
     return text.getvalue()
 
 
 def csv_chunks(
     columns: Sequence[str], read: Callable[[PageKey | None, int], Page], most: int, *, page_rows: int = PAGE_ROWS
 ) -> Iterator[str]:
-    """The file, page by page: the names of the columns, and so many rows at most.
+    """The file, page by page: the names of the columns (`closed_at` of `closed.at`), and so many rows at most.
 
     `read` answers with the page from behind a key on (None: the first one), of so many rows; `most` rows in all.
     Raises what `read` raises, in the middle of the file.
     """
-    yield csv_lines(columns, [{column: column for column in columns}])
+    yield _lines([[column.replace(".", "_") for column in columns]])
     after: PageKey | None = None
     while most > 0:
         page = read(after, min(page_rows, most))

@@ -121,7 +121,7 @@ class ListSpec(Generic[Row]):
 
     `mark` begins the keys of its pages, and so its cursors: those of another list lead nowhere. `key` names the columns of
     its order, each with its type; the last of them make it unambiguous. `file_columns` are the columns of its file, by
-    their names in the document.
+    their names in the document, a member of a member with a dot.
     """
 
     mark: str
@@ -145,6 +145,8 @@ RETURNS: Final = ListSpec(
         "status_recorded_at",
         "stuck",
         "complete",
+        "closed.at",
+        "closed.reason",
         "route",
         "retailer",
         "order_number",

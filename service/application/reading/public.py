@@ -134,6 +134,7 @@ class FirstMileView:
     scans: tuple[Scan, ...]  # the newest first
     delivered: bool
     goes_on: bool  # the route leads further than the first mile
+    closed: str | None = None  # as above
 
 
 def view_return(found: Found, tables: CarrierTables) -> ReturnView:
@@ -154,8 +155,13 @@ def view_return(found: Found, tables: CarrierTables) -> ReturnView:
         happenings=tuple(_happenings(redacted)),
         rejection=None if rejected is None else redacted.rejection(rejected),
         going_back=_is_going_back(redacted),
-        closed=None if timeline.closed is None else timeline.closed.reason,
+        closed=_closed(found),
     )
+
+
+def _closed(found: Found) -> str | None:
+    closing = found.state.timeline.closed
+    return None if closing is None else closing.reason
 
 
 def _is_going_back(redacted: RedactedReturn) -> bool:
@@ -199,6 +205,7 @@ def view_first_mile(found: Found, tables: CarrierTables) -> FirstMileView:
         scans=tuple(_scan(redacted, row) for row in sorted(shown, key=_order, reverse=True)),
         delivered=delivered is not None,
         goes_on=found.state.timeline.route is Route.OMNIRPS,
+        closed=_closed(found),
     )
 
 

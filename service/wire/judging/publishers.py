@@ -12,6 +12,8 @@ topics = ["omnirps.hub-events"]
 sources = ["/returns-status"]
 voids = "any"                               # it may void the events of others, too; without it, of its own sources only
 
+`retailers` bounds what names a retailer, and that are creations: a scan names none, and counts for whoever's label it came by.
+
 A topic may have several publishers; an event has to be within what one of them may say. A topic that no publisher names
 takes nothing.
 """

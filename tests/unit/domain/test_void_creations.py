@@ -9,11 +9,24 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.events import Event
+from service.domain.events import Event, Sense
 from service.domain.exceptional import reasons
 from service.domain.journey import State
+from service.domain.labels import Window
 from service.domain.milestones import Milestone, Reason, Route
-from tests.unit.domain.histories import ACME, OTHER, THOROUGH, arrivals, events, happened, in_order, play, void, worded
+from tests.unit.domain.histories import (
+    ACME,
+    OTHER,
+    THOROUGH,
+    arrivals,
+    events,
+    happened,
+    in_order,
+    play,
+    unheard,
+    void,
+    worded,
+)
 from tests.unit.domain.test_properties import assert_true
 
 OURS = worded(happened("RC", 1, id="ours"))
@@ -53,6 +66,25 @@ def test_a_void_of_a_name_that_a_creation_shares_with_a_scan_takes_the_scan_away
     for state in states([OURS, scan, worded(void(("s", "ours")))]):
         assert list(state.timeline.counts) == [Milestone.RC]
         assert reasons(state.evidence, state.timeline) == ()
+
+
+def test_what_another_return_s_scan_is_called_makes_no_void_of_a_creation_a_good_one() -> None:
+    theirs = worded(Event("labels", "w", 0, Sense.INFORMS, label=ACME.label, window=Window(gaps=((3, 4),))))
+    scan = worded(replace(happened("RT", 3, id="ours"), label=ACME.label))
+
+    for state in states([OURS, scan, worded(void(("s", "ours"))), theirs]):
+        assert reasons(state.evidence, state.timeline) == (Reason.NOT_VOIDABLE,)
+
+
+def test_what_another_return_s_scan_is_called_is_no_event_that_a_void_named() -> None:
+    theirs = worded(Event("labels", "w", 0, Sense.INFORMS, label=ACME.label, window=Window(gaps=((3, 4),))))
+    scan = worded(replace(happened("RT", 3, id="scan"), label=ACME.label))
+    said = [worded(void(("s", "scan"))), worded(unheard(("s", "scan")))]
+
+    for state in states([OURS, scan, *said]):
+        assert reasons(state.evidence, state.timeline) == ()
+    for state in states([OURS, scan, *said, theirs]):
+        assert reasons(state.evidence, state.timeline) == (Reason.VOID_WITHOUT_EVENT,)
 
 
 def test_a_void_that_has_the_name_of_the_creation_that_it_names_tells_of_two_facts_until_the_creation_is_out() -> None:

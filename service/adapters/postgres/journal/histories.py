@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from heapq import merge
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 from psycopg import Connection, IsolationLevel
@@ -12,9 +14,11 @@ from psycopg.types.json import set_json_loads
 from pydantic_core import from_json
 
 from service.adapters.postgres.database import connect, translated
+from service.adapters.postgres.journal.parts.held import held_label
 from service.adapters.postgres.queries import load_queries
 from service.application.journal.figures import MILESTONES
 from service.application.journal.verify import StoredReturn, StoredRow
+from service.application.label_ports import HeldLabel
 from service.domain.journey import NEW, continued
 from service.domain.rules import DEFAULT, Rules
 from service.wire.rows.reconciled import published_of
@@ -22,6 +26,7 @@ from service.wire.stored import decode_changes, decode_moves, decode_state, stor
 
 _Q: Final = load_queries("verify.sql")
 _FETCH_ROWS: Final = 5000
+_NUMBER: Final = itemgetter(0)
 
 
 @contextmanager
@@ -49,11 +54,26 @@ class PostgresHistories:
             return_id: continued(published_of(document))
             for return_id, document in self._connection.execute(_Q["continuations"])
         }
-        with self._connection.cursor(name="histories") as cursor:
+        with self._all("histories") as histories, self._all("labels") as labels:
+            # Both in the order of returns; each of a return with what is kept of its labels.
+            events, claims = ((row[0], row, None) for row in histories), ((row[0], None, row[1:]) for row in labels)
+            for return_no, of_one in groupby(merge(events, claims, key=_NUMBER), key=_NUMBER):
+                told, held = list[Any](), list[HeldLabel]()
+                for _, row, claim in of_one:
+                    if claim is None:
+                        told.append(row)
+                    else:
+                        held.append(held_label(*claim))
+                return_id = told[0][1] if told else None
+                yield StoredReturn(
+                    return_no, return_id, list(_stored_rows(iter(told))), known.get(return_id, NEW), held
+                )
+
+    @contextmanager
+    def _all(self, name: str) -> Iterator[Iterator[Any]]:
+        with self._connection.cursor(name=name) as cursor:
             cursor.itersize = _FETCH_ROWS
-            cursor.execute(_Q["histories"])
-            for (return_no, return_id), rows in groupby(cursor, key=lambda row: (row[0], row[1])):
-                yield StoredReturn(return_no, return_id, list(_stored_rows(rows)), known.get(return_id, NEW))
+            yield iter(cursor.execute(_Q[name]))
 
     def strays(self) -> Iterator[str]:
         for kind, subject, source, id_ in self._connection.execute(_Q["parked_although_known"]):

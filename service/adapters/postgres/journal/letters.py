@@ -11,6 +11,7 @@ from psycopg.rows import RowFactory, class_row, tuple_row
 from service.adapters.postgres.database import closed_on_retryable
 from service.adapters.postgres.journal.columns import LISTS
 from service.adapters.postgres.journal.journal import PostgresJournal
+from service.adapters.postgres.journal.parts.held import HeldLabels
 from service.adapters.postgres.journal.transaction import PostgresTransaction
 from service.adapters.postgres.queries import load_queries
 from service.application.journal.reassess import Looked
@@ -52,8 +53,8 @@ class MendingJournal(PostgresJournal):
                 return cursor.execute(_Q[name], parameters).fetchall()
 
 
-class MendingTransaction(PostgresTransaction):
-    """`replay.LettersTransaction`, `remap.RemapTransaction` and `reassess.ReassessTransaction`."""
+class MendingTransaction(HeldLabels, PostgresTransaction):
+    """`replay.LettersTransaction`, `remap.RemapTransaction`, `reassess.ReassessTransaction` and `mending.MendingTransaction`."""
 
     def take(self, selection: Selection, after: int, upto: int, limit: int) -> list[KeptLetter]:
         asked = _asked(selection) | {"after": after, "upto": upto, "limit": limit, "most": MAX_BYTES}

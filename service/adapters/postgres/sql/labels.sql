@@ -32,6 +32,40 @@ ON CONFLICT (carrier, tracking_number, return_no) DO UPDATE SET batch_id = exclu
 WHERE (excluded.claimed_at, excluded.retailer, excluded.is_void) <> (known.claimed_at, known.retailer, known.is_void)
     OR excluded.closed_at IS DISTINCT FROM known.closed_at
 
+-- name: held
+-- labels_pkey, label_claims_pkey, a probe a label; of a label's claims until one is another's
+SELECT carrier, tracking_number, c.claimed_at, c.retailer, c.closed_at, c.is_void, c.told, EXISTS (
+    SELECT FROM label_claims AS other
+    WHERE other.carrier = wanted.carrier AND other.tracking_number = wanted.tracking_number
+        AND other.return_no <> mine.return_no AND NOT other.is_void
+)
+FROM unnest(%b::text[], %b::text[]) AS wanted (carrier, tracking_number)
+CROSS JOIN (SELECT %b::int8) AS mine (return_no)
+LEFT JOIN labels USING (carrier, tracking_number, return_no)
+LEFT JOIN label_claims AS c USING (carrier, tracking_number, return_no)
+WHERE labels.batch_id IS NOT NULL OR c.batch_id IS NOT NULL
+
+-- name: mend_claims
+-- label_claims_pkey. Where the claim stood already, and was wrong, it is as if it had moved.
+INSERT INTO label_claims AS known
+    (carrier, tracking_number, return_no, batch_id, made_in, claimed_at, retailer, closed_at, is_void, told)
+SELECT carrier, tracking_number, return_no, batch.id, batch.id, timestamptz 'epoch' + claimed_at * interval '1 microsecond',
+    retailer, timestamptz 'epoch' + closed_at * interval '1 microsecond', is_void, told::json
+FROM unnest(%b::text[], %b::text[], %b::int8[], %b::int8[], %b::text[], %b::int8[], %b::bool[], %b::text[])
+    AS new (carrier, tracking_number, return_no, claimed_at, retailer, closed_at, is_void, told),
+    (SELECT %b::text::xid8) AS batch (id)
+ORDER BY carrier, tracking_number, return_no
+ON CONFLICT (carrier, tracking_number, return_no) DO UPDATE SET batch_id = excluded.batch_id,
+    claimed_at = excluded.claimed_at, retailer = excluded.retailer, closed_at = excluded.closed_at,
+    is_void = excluded.is_void, told = excluded.told
+
+-- name: touch_claims
+-- label_claims_pkey, a probe a label
+UPDATE label_claims SET batch_id = %b::text::xid8
+FROM unnest(%b::text[], %b::text[]) AS wanted (carrier, tracking_number)
+WHERE label_claims.carrier = wanted.carrier AND label_claims.tracking_number = wanted.tracking_number
+    AND label_claims.return_no = %b::int8
+
 -- name: touched_labels
 -- label_claims_batch_id; parked_batch_id, label_claims_pkey
 SELECT carrier, tracking_number FROM label_claims WHERE batch_id = ANY (%b::text[]::xid8[])

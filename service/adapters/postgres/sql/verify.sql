@@ -9,6 +9,20 @@ SELECT coalesce(history.return_no, returns.return_no), returns.return_id, histor
 FROM history FULL JOIN returns ON returns.return_no = history.return_no
 ORDER BY 1, history.seq
 
+-- name: labels
+-- All of both tables, in the order of returns: whose labels are, and what is kept of claims. A label is contested by a claim
+-- that the sweep has seen: until then the claim of who was first need not be kept.
+SELECT return_no, carrier, tracking_number, c.claimed_at, c.retailer, c.closed_at, c.is_void, c.told,
+    contested.carrier IS NOT NULL
+FROM labels FULL JOIN label_claims AS c USING (carrier, tracking_number, return_no)
+LEFT JOIN (
+    SELECT DISTINCT carrier, tracking_number FROM label_claims
+    WHERE NOT is_void AND batch_id NOT IN (
+        SELECT batch_id FROM batches WHERE n > coalesce((SELECT n FROM cursors WHERE name = 'sweep'), 0)
+    )
+) AS contested USING (carrier, tracking_number)
+ORDER BY return_no
+
 -- name: continuations
 SELECT return_id, document FROM continuations
 

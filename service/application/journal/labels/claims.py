@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from service.application.label_ports import Claimed
 from service.application.ports import HistoryRow, Transaction
 from service.domain.events import Event
-from service.domain.evidence import RC, UNCREATED, WINDOWED, Evidence
+from service.domain.evidence import CONFLICT, RC, UNCREATED, WINDOWED, Evidence
 from service.domain.journey import NEW, State
 from service.domain.labels import Label
 from service.domain.rules import Rules
@@ -31,19 +31,22 @@ def is_doubtful(state: State, event: Event, rules: Rules) -> bool:
 def of_creation(state: State, event: Event, *, is_taken: bool) -> tuple[tuple[Label, int] | None, str]:
     """The label and time of a creation's claim where it is to be kept, and its retailer.
 
-    It need not be where the label is the return's alone. `state` is the one before it.
+    It need not be where the label is the return's alone, and was not kept for another reason: an earlier creation may move a
+    claim that is. `state` is the one before it.
     """
     attributes = event.attributes
     if attributes is None:
         raise ValueError("a creation says what is created")
     known = state.evidence
-    if not is_taken and not known.flags & WINDOWED:
+    created = known.earliest.get(RC)
+    may_move = created is not None and (event.at < created.at or bool(known.labels))
+    if not is_taken and not may_move and not known.flags & WINDOWED:
         return None, attributes.retailer
     return (attributes.label, event.at), attributes.retailer
 
 
 def of_whole(whole: Whole, return_no: int) -> Claims:
-    """All claims of a return that was closed, opened again, or has creations that are void."""
+    """All claims of a return that was closed, opened again, or has creations that are void or contradict each other."""
     closed_at = whole.closed_at
     standing = {
         (label, return_no): Claimed(creation.at, creation.attributes.retailer, closed_at)
@@ -76,9 +79,10 @@ def join(
     for row in rows:
         event, after = row.entry.event, row.entry.state
         before = befores.get(row.return_no, NEW)
-        # A void may be heard long after it came, once creations contradict each other.
+        # A void may be heard long after it came, once creations contradict each other; and of two of one time and label that
+        # do, the same one is to claim it whichever comes first.
         is_of_creations = event.milestone is RC or event.voids is not None
-        if is_of_creations and (before.evidence.flags | after.evidence.flags) & UNCREATED:
+        if is_of_creations and (before.evidence.flags | after.evidence.flags) & (UNCREATED | CONFLICT):
             anew.add(row.return_no)
         elif event.milestone is RC:
             found, retailer = of_creation(before, event, is_taken=(row.return_no, event.source, event.id) in taken)

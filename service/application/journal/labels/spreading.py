@@ -66,8 +66,11 @@ class _Contested(NamedTuple):
 def spread(tx: SweepTransaction, batches: Sequence[str], limit: int) -> Spread:
     """So many events at most, and those of one more scan, or of one more label's windows."""
     contested, told, waited = list[_Contested](), list[Placed](), list[Placed]()
-    is_all = True
-    for label in tx.touched_labels(batches):
+    is_all, labels = True, tx.touched_labels(batches)
+    if labels:
+        # Before the first claim is written: who has the turn writes claims of the same labels.
+        tx.take_turn()
+    for label in labels:
         if len(told) + len(waited) >= limit:
             is_all = False
             break

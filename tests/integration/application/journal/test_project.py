@@ -232,3 +232,31 @@ def test_several_projectors_do_everything_once(database: str, filler: Filler) ->
     projector(database).rebuild()
 
     assert (dump(database, "search_returns"), dump(database, "search_exceptions")) == followed
+
+
+def test_a_vain_void_of_a_creation_that_comes_after_it_is_listed_for_as_long_as_it_is_one(database: str) -> None:
+    ingest(database, [creation(time="10:00") | {"id": "again"}])
+    ingest(
+        database, [event(VOID, "v", "11:00", return_id="R-1001", source="/test", id="R-1001-rc", by="me", reason="x")]
+    )
+    ingest(database, [creation()])  # the exception is filed under it, though it counts
+    ingest(database, [scan("COLLECTED", "12:00")])
+    projector(database).run(drain=True)
+
+    assert [each[1:] for each in the_exceptions(database)] == [("not_voidable", True)]
+
+
+def test_what_is_filed_under_an_event_that_is_void_stays_listed_while_another_gives_the_reason(database: str) -> None:
+    ingest(database, [creation(), hub(RP, "10:00"), hub(RE, "11:00", connote="C-1")])
+    ingest(database, [event(DELIVERED, "d", "15:00", connote="C-1")])
+    ingest(database, [hub(RR, "09:30", reason="worn")])  # denies all three, and is told of them once
+    projector(database).run(drain=True)
+    named = {"source": "/test", "by": "me", "reason": "wrong"}
+    ingest(database, [event(VOID, "v", "16:00", return_id="R-1001", id=f"R-1001-{RP}-10:00", **named)])
+    projector(database).run(drain=True)
+    assert {each[1:] for each in the_exceptions(database)} == {("already_rejected", True)}
+
+    ingest(database, [event(VOID, "w", "17:00", return_id="R-1001", id=f"R-1001-{RR}-09:30", **named)])
+    projector(database).run(drain=True)
+
+    assert ("already_rejected", True) not in {each[1:] for each in the_exceptions(database)}

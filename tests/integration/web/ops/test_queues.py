@@ -287,7 +287,7 @@ def figures_of(database: str, **settings: Any) -> Iterator[Client]:
 
 def test_figures_are_drawn_and_told_as_tables(database: str) -> None:
     filler = Filler(database)
-    filler.fill(world(250, seed=41, recycled=0))  # of one month
+    filler.fill(world(250, seed=41))
     filler.close()
     project(database)
     execute(database, "UPDATE search_days SET day = current_date - (EXTRACT(day FROM day)::int - 1)")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +13,9 @@ from pydantic import BaseModel
 
 from service.application.reading import listing
 from service.application.reading.documents import exception_item, letter_item, return_item
+from service.application.reading.export import csv_chunks
 from service.application.reading.listing import ListedException, ListedReturn, ListSpec, ParkedEvent
+from service.application.reading.pages import Page
 from service.web.api.lists import DeadLetter, Exceptional
 from service.web.api.lists import ListedReturn as DescribedReturn
 from service.wire.rows.letters import KeptLetter
@@ -53,7 +57,20 @@ def test_the_document_of_a_row_has_the_members_that_the_api_describes(spec: List
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.mark)
 def test_a_file_has_columns_of_the_document_each_once(spec: ListSpec[Any]) -> None:
     assert len(set(spec.file_columns)) == len(spec.file_columns) > 0
-    assert set(spec.file_columns) <= DESCRIBED[spec.mark].model_fields.keys()
+    assert {column.split(".")[0] for column in spec.file_columns} <= DESCRIBED[spec.mark].model_fields.keys()
+
+
+def test_the_file_of_returns_says_that_one_was_closed_when_and_why() -> None:
+    closed = RETURN._replace(complete=True, closed_at=AT, closed_reason="lost")
+    items = [ITEM_OF["r"](RETURN), ITEM_OF["r"](closed)]
+
+    chunks = csv_chunks(listing.RETURNS.file_columns, lambda *_: Page(items, None), 10)
+    rows = list(csv.DictReader(io.StringIO("".join(chunks), newline="")))
+
+    assert [(row["complete"], row["closed_at"], row["closed_reason"]) for row in rows] == [
+        ("false", "", ""),
+        ("false", "2026-11-25T00:00:00Z", "lost"),
+    ]
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.mark)

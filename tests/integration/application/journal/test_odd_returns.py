@@ -1,0 +1,13 @@
+"""Some odd returns, in batches: what `tests/faults/test_oddities.py` does with ten thousand and with workers."""
+
+from __future__ import annotations
+
+from tests.support.journals import differences
+from tests.support.odd_run import OddReturns, through_batches
+
+
+def test_of_odd_returns_all_is_said_that_follows_from_their_events(database: str) -> None:
+    odd = OddReturns(1, 150)
+
+    odd.judge(through_batches(database, odd, 1))
+    assert differences(database) == []
