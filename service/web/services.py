@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from service.application.access.audit import Audit
 from service.application.access.bounds import Everything
 from service.application.commands.accepting import Accepting
+from service.application.commands.acknowledging import Acknowledging
 from service.application.commands.creation import Creating
 from service.application.commands.feeding import Feeding
 from service.application.commands.labelling import Labelling
@@ -28,7 +29,7 @@ class Services(NamedTuple):
     """The use cases of the API and the desk, wired by `service.wiring.serving`.
 
     `listing` reads the lists, `connotes` those of connotes; `creating` and `voiding` publish events and answer once Kafka has them,
-    `accepting` those that publishers send as they are. `audit` keeps who did what. `replay` tries the dead letter of a number again, with
+    `accepting` those that publishers send as they are. `audit` keeps who did what, `acknowledging` what they have seen. `replay` tries the dead letter of a number again, with
     these members set, for who is not bound, and answers with what became of it; None: there is no such letter; it may raise Retryable.
     `feeding` takes in what carriers send in words of their own, `labelling` prints labels. `stuck_hours` is for how many hours a return may stay in a
     status before it counts as stuck, `now` the clock that this is judged by.
@@ -43,6 +44,7 @@ class Services(NamedTuple):
     voiding: Voiding
     accepting: Accepting
     audit: Audit
+    acknowledging: Acknowledging
     stuck_hours: Mapping[Milestone, float] = STUCK_HOURS
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     feeding: Feeding | None = None  # None: no feed is open

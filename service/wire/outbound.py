@@ -15,6 +15,7 @@ from service.wire.documents import closed, labels, return_document, tracking_url
 from service.wire.explanations import EXPLANATIONS
 from service.wire.published import CURRENT_STATUS, EXCEPTION, STATUS_CHANGED
 from service.wire.record import Record
+from service.wire.rows.exception_ids import exception_id
 from service.wire.rows.logged import Given, LogRow
 from service.wire.times import rfc3339
 
@@ -90,7 +91,7 @@ def _exception(row: LogRow, state: State, given: Given, moved: str) -> Message:
     reason = given.reason.value
     data = {
         "return_id": row.return_id,
-        "exception_id": f"return/{row.return_id}/{reason}",
+        "exception_id": exception_id(row.return_id, reason),
         "state": moved,
         "verdict": given.verdict,
         "reason": reason,

@@ -21,6 +21,7 @@ from service.adapters.postgres.access.audit import PostgresAudit
 from service.adapters.postgres.access.sessions import PostgresSessions
 from service.adapters.postgres.access.token_use import token_use
 from service.adapters.postgres.commands.accepting import PostgresSubjects
+from service.adapters.postgres.commands.acknowledging import PostgresReturnExceptions
 from service.adapters.postgres.commands.creations import PostgresCreations
 from service.adapters.postgres.journal.letters import MendingJournal
 from service.adapters.postgres.reading.carriers import PostgresCarriers
@@ -34,6 +35,7 @@ from service.adapters.printing.label import TypstPrinting
 from service.application.access.bounds import UNBOUND, Everything
 from service.application.access.sessions import SessionLimits
 from service.application.commands.accepting import Accepting
+from service.application.commands.acknowledging import Acknowledging
 from service.application.commands.closing import Closing
 from service.application.commands.creation import Creating
 from service.application.commands.labelling import Labelling
@@ -144,8 +146,7 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
             publishing.publish_all_now(sent, list(STRUCTURED_HEADERS))
 
         ranges = load_ranges(Path(settings.numbers_file) if settings.numbers_file else None)
-        creations = PostgresCreations(pool, ranges)
-        creating = Creating(creations, understood, returns, onto(returns), ranges=ranges)
+        creating = Creating(PostgresCreations(pool, ranges), understood, returns, onto(returns), ranges=ranges)
         voiding = Voiding(understood, hub_events, onto(hub_events))
         subjects = PostgresSubjects(pool)
         accepting = Accepting(
@@ -162,6 +163,7 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
             voiding,
             accepting,
             PostgresAudit(pool),
+            Acknowledging(PostgresReturnExceptions(pool)),
             settings.stuck_hours,
             feeding=feeds.feeding(settings, understood, scans, Speaking(subjects)),
             portals=_portals(settings, creating, Closing(understood, returns, onto(returns)), pool, ranges),

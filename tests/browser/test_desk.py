@@ -33,13 +33,14 @@ PAGES: Final = (
     "/ops/returns/R-DOOR",
     "/ops/returns/R-DONE",
     "/ops/returns/R-REJECTED",
+    "/ops/returns/R-REJECTED/exceptions/already_rejected/acknowledge",
     "/ops/returns/R-UNKNOWN",
     "/ops/connotes",
     "/ops/connotes/C-1",
     "/ops/queues",
     "/ops/queues/stuck?status=RT",
     "/ops/queues/held",
-    "/ops/queues/refused",
+    "/ops/queues/refused?state=acknowledged",
     "/ops/queues/parked",
     "/ops/queues/in-use",
     "/ops/queues/unmapped",
@@ -53,6 +54,11 @@ PAGES: Final = (
     "/ops/audit",
     "/ops/nowhere",
 )
+SEEN: Final = """
+INSERT INTO acknowledgements (return_no, reason, seq, batch_id, token_no, by, note)
+SELECT return_no, 'already_rejected', seq, history.batch_id, 1, 'night shift', 'It stays with us, says the_hub_in_a_word_that_is_so_long_that_it_has_to_break'
+FROM history JOIN returns USING (return_no) WHERE return_id = 'R-REJECTED' ORDER BY seq DESC LIMIT 1 RETURNING at
+"""
 WIDTHS: Final = (320, 768, 1216, 1280)
 # What a generic integration's scans mean once somebody has said where its clocks are.
 MENDED: Final = """
@@ -101,6 +107,8 @@ def returns(site: Site) -> None:
     site.service.publish([(topic, b"generic/TR-STUCK", mute_scan(), STRUCTURED)])
     eventually(lambda: count(site, "dead_letters") == 1)
     eventually(lambda: count(site, "search_returns") == 7, 30)
+    # What the agent of another shift knows of the parcel that was rejected.
+    site.service.query(SEEN)
 
 
 def mute_scan() -> bytes:

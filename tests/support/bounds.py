@@ -34,6 +34,8 @@ PATHS: Final = {
     "secret": "secret",
     "rest": "no-page",
     "number": "R-1001",
+    "exception_id": "return/R-1004/tracking_number_in_use",
+    "reason": "already_exported",
 }
 QUERIES: Final = {
     "status": "RDBTC",
@@ -59,7 +61,11 @@ QUERIES: Final = {
 }
 ANY_QUERY: Final = {"limit", "cursor"}  # say nothing of what is found
 # A reason, and not a verdict, is what letters have.
-QUERY_OF: Final = {("/v1/dead-letters", "reason"): "not_cloudevent", ("/v1/hub/returns", "status"): "DS"}
+QUERY_OF: Final = {
+    ("/v1/dead-letters", "reason"): "not_cloudevent",
+    ("/v1/hub/returns", "status"): "DS",
+    ("/v1/exceptions", "state"): "open",
+}
 # Of everybody: health, and what is the same for all.
 PUBLIC: Final = {"/livez", "/readyz", "/ops/login"}
 # Show figures, or that there is nothing; of who is not bound it is tried that they change with what there is.
@@ -99,6 +105,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "/v1/returns/{return_id}/label.png": {"json": {}},
     "/v1/events": _BATCH,
     "/v1/events/check": _BATCH,
+    "/v1/exceptions/{exception_id}/acknowledge": {"json": {"note": "of R-1004"}},
     "/v1/dead-letters/{id}/replay": {},
     "/v1/feeds/{feed}": {"content": body("omniparcel"), "headers": {"content-type": "application/json"}},
     "/v1/feeds/{feed}/{secret}": {"content": body("omniparcel"), "headers": {"content-type": "application/json"}},
@@ -218,7 +225,7 @@ def told(answer: Response) -> Told:
 def act(client: Client, path: str, template: str) -> Told:
     """Send the form of an action, as one of our pages would."""
     form = fields(client.get("/ops/returns"), "/ops/logout")
-    return told(client.post(path, data={**form, "reason": f"of {template}"}))
+    return told(client.post(path, data={**form, "reason": f"of {template}", "note": f"of {template}"}))
 
 
 def _asked(method: str, template: str, letter: int, **parts: Any) -> Asked:

@@ -1170,7 +1170,7 @@ def _end_search(tx: Tx, params: Any) -> Iterable[Any]:
 
 _EXCEPTION: Final = _names(
     "return_no, seq, return_id, retailer, verdict, reason, milestone, code, type, source, id, carrier, tracking_number, "
-    "connote, occurred_at, recorded_at, resolved_at"
+    "connote, occurred_at, recorded_at, resolved_at, begun_seq"
 )
 
 

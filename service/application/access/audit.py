@@ -25,6 +25,7 @@ class Action(StrEnum):
     LETTER = "letter"  # a dead letter was opened
     REPLAY = "replay"  # a dead letter was sent through again
     VOID = "void"  # an event was declared a mistake
+    ACKNOWLEDGE = "acknowledge"  # somebody said that they have seen an exception
     EXPORT = "export"  # a list was taken away as a file
     CREATE = "create"  # a return was created by way of the API
     SEND = "send"  # events were sent by way of the API
@@ -40,6 +41,7 @@ class Key(StrEnum):
     CLIENT = "client"  # the network address that a login came from
     EVENT = "event"  # the seq of an event in its return's history
     VOID_ID = "void_id"  # the id of the event that voids
+    REASON = "reason"  # of the exception of a return
     LIST = "list"  # which list was exported
     ROWS = "rows"
     EVENTS = "events"  # how many were sent

@@ -11,7 +11,7 @@ SCOPES: Final[dict[str, str]] = {
     "create": "create returns",
     "scan": "send a carrier's scans and deliveries of connotes",
     "hub": "record scans and decisions of a hub",
-    "ops": "see exceptions and dead letters, replay them, void events",
+    "ops": "see and acknowledge exceptions, replay dead letters, void events",
 }
 
 

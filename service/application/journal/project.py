@@ -53,7 +53,7 @@ class SearchReturn(NamedTuple):
 
 
 class ExceptionRow(NamedTuple):
-    """A row of `search_exceptions`."""
+    """A row of `search_exceptions`; `begun_seq` is that of the row of the history which it began with."""
 
     return_no: int
     seq: int
@@ -72,6 +72,7 @@ class ExceptionRow(NamedTuple):
     occurred_at: datetime
     recorded_at: datetime
     resolved_at: datetime | None = None
+    begun_seq: int = 0
 
 
 class Projection(NamedTuple):
@@ -250,6 +251,7 @@ def _exception(row: LogRow, state: State, given: Given) -> ExceptionRow:
         *named,
         given.occurred_at,
         row.recorded_at,
+        begun_seq=row.seq,
     )
 
 

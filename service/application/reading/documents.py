@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from service.application.reading.filters import PARKED
+from service.application.reading.filters import PARKED, ExceptionState
 from service.application.reading.listing import ListedException, ListedReturn, ParkedEvent
 from service.domain.milestones import NAMES, Milestone, Reason, Route
 from service.domain.timeline import is_complete
 from service.wire.explanations import EXPLANATIONS, Explanation
+from service.wire.rows.exception_ids import exception_id
 from service.wire.rows.letters import KeptLetter
 from service.wire.stored import to_micros
 from service.wire.times import rfc3339
@@ -52,7 +53,8 @@ def exception_item(row: ListedException | ParkedEvent) -> dict[str, Any]:
     """The document of an exception or a parked event."""
     if isinstance(row, ParkedEvent):
         return _parked_item(row)
-    return _members(row._asdict(), after="reason", more=_explained(EXPLANATIONS[Reason(row.reason)]))
+    named = exception_id(row.return_id, row.reason)
+    return _standing(row._asdict(), named, _explained(EXPLANATIONS[Reason(row.reason)]))
 
 
 def letter_item(row: KeptLetter) -> dict[str, Any]:
@@ -88,7 +90,20 @@ def _parked_item(row: ParkedEvent) -> dict[str, Any]:
     if row.reason is not None:  # to be mended whether its return comes or not
         why = EXPLANATIONS[Reason(row.reason)]
         more = {"expected": why.expected, "resolution": f"{why.resolution} {_PARKED.resolution}"}
-    return _members(members, after="reason", more=more)
+    return _standing(members, None, more)
+
+
+def _standing(row: Mapping[str, Any], named: str | None, explained: Mapping[str, str]) -> dict[str, Any]:
+    """The members of an exception, and behind them the id of what it belongs to and its state."""
+    known = dict(row)
+    at, by, note = (known.pop(f"acknowledged_{name}") for name in ("at", "by", "note"))
+    state = ExceptionState.OPEN if at is None else ExceptionState.ACKNOWLEDGED
+    return {
+        **_members(known, after="reason", more=explained),
+        "exception_id": named,
+        "state": (state if row["resolved_at"] is None else ExceptionState.RESOLVED).value,
+        "acknowledged": None if at is None else {"at": text_of(at), "by": by, "note": note},
+    }
 
 
 def _explained(explanation: Explanation) -> dict[str, str]:

@@ -73,8 +73,17 @@ class ReturnFilter(Filter):
     )
 
 
+@unique
+class ExceptionState(StrEnum):
+    """Where an exception is."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
 class ExceptionFilter(Filter):
-    """Which exceptions. `verdict` may be `parked`; `open` tells those that still wait for somebody."""
+    """Which exceptions. `verdict` may be `parked`; `open` is what `state` was before anybody could acknowledge one."""
 
     verdict: Literal["held", "refused", "unmapped", "parked", "advanced", "backfilled", "repeated"] | None = Field(
         default=None, description="advanced, backfilled, repeated: it counts, and there is a reason to look at it."
@@ -83,17 +92,29 @@ class ExceptionFilter(Filter):
     carrier: Slug | None = None
     code: Text | None = Field(default=None, description="A carrier's own scan code.")
     return_id: Number | None = None
-    open: bool | None = Field(default=None, description="true: somebody should look at it. false: nobody needs to.")
+    open: bool | None = Field(default=None, description="true: as `state=open`. false: as `state=resolved`.")
+    state: ExceptionState | None = Field(
+        default=None,
+        description="open: somebody should look at it. acknowledged: it is open, and somebody has, which hides it from those "
+        "until it changes. resolved: nothing gives its reason any more. By default all of them, each with its state.",
+    )
+
+    @property
+    def states(self) -> frozenset[ExceptionState]:
+        """Those that both filters let through; none where they contradict each other."""
+        older = {None: ExceptionState, True: (ExceptionState.OPEN,), False: (ExceptionState.RESOLVED,)}[self.open]
+        return frozenset(state for state in older if self.state in (None, state))
 
     @property
     def wants_parked(self) -> bool:
         """Parked events are open, and have few reasons: no table knows a scan's code, a void names nothing."""
-        return self.verdict in (None, PARKED) and self.reason in _OF_PARKED and self.open is not False
+        is_open = ExceptionState.OPEN in self.states
+        return self.verdict in (None, PARKED) and self.reason in _OF_PARKED and is_open
 
     @property
     def wants_recorded(self) -> bool:
         """Whether others than parked events are wanted."""
-        return self.verdict != PARKED
+        return self.verdict != PARKED and bool(self.states)
 
 
 @unique

@@ -59,7 +59,10 @@ class ListedReturn(NamedTuple):
 
 
 class ListedException(NamedTuple):
-    """An event that was held, refused, unmapped, or that counts with a reason to look at it; as its document has it."""
+    """An event that was held, refused, unmapped, or that counts with a reason to look at it; as its document has it.
+
+    What stands at its end is of the acknowledgement of its exception, where one holds.
+    """
 
     return_no: int
     seq: int
@@ -81,6 +84,9 @@ class ListedException(NamedTuple):
     topic: str | None
     partition: int | None
     offset: int | None
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    acknowledged_note: str | None = None
 
 
 class ParkedEvent(NamedTuple):
@@ -179,6 +185,7 @@ EXCEPTIONS: Final = ListSpec(
         "topic",
         "partition",
         "offset",
+        "state",
     ),
 )
 PARKED_EVENTS: Final = ListSpec(

@@ -16,15 +16,19 @@ CODE_COLUMNS: Final = ("carrier", "code", "reason", "scans", "oldest", "newest",
 
 
 class Size(NamedTuple):
-    """How long a queue is, and since when its oldest entry waits; None: it is empty."""
+    """How long a queue is, and since when its oldest entry waits; None: it is empty.
+
+    `acknowledged` are the entries that somebody has seen, who hid them: they are open, and not in `number`.
+    """
 
     number: int
     oldest: datetime | None
+    acknowledged: int = 0
 
     @property
     def is_more(self) -> bool:
         """Whether there are more than were counted."""
-        return self.number > MOST_COUNTED
+        return self.number + self.acknowledged > MOST_COUNTED
 
 
 EMPTY: Final = Size(0, None)

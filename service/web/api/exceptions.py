@@ -1,4 +1,4 @@
-"""What operations see under /v1: exceptions, parked events and dead letters, and the replay of one."""
+"""What operations see under /v1: exceptions, parked events and dead letters; an exception is acknowledged, a letter replayed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import Response
 
-from service.application.access.audit import Action
+from service.application.access.audit import Action, Key
 from service.application.access.callers import Caller
+from service.application.commands.acknowledging import ChangedException, ResolvedException, UnknownException
 from service.application.commands.resending import Correction
-from service.application.reading.documents import letter_item
+from service.application.reading.documents import letter_item, text_of
 from service.application.reading.pages import list_exceptions, list_letters
+from service.errors import InvalidEvent
+from service.web.api.acknowledging import Acknowledged, Note
 from service.web.api.answers import ITEM_RESPONSES, LIST_RESPONSES, IfNoneMatch, answer, list_page
 from service.web.api.lists import (
     DeadLetter,
@@ -27,12 +30,23 @@ from service.web.api.lists import (
 from service.web.http.problems import Problem, documented
 from service.web.http.security import Require, TokenFirst
 from service.web.services import Wired
+from service.wire.rows.exception_ids import exception_id, named_by
 
 router = APIRouter(prefix="/v1", tags=["operations"], route_class=TokenFirst)
 
 Operator = Annotated[Caller, Depends(Require("ops"))]
 
 _LARGEST: Final = 2**63 - 1
+_LONGEST_ID: Final = 160
+ExceptionId = Annotated[
+    str,
+    Path(
+        max_length=_LONGEST_ID,
+        description="The `exception_id` as it is listed, and as it is told of on the topic of exceptions. Its slashes may be "
+        "written as they are, or as %2F.",
+        examples=["return/R-1001/unknown_code"],
+    ),
+]
 LetterId = Annotated[int, Path(ge=1, le=_LARGEST, description="The letter's `id`.", examples=[12])]
 
 
@@ -47,10 +61,48 @@ def get_exceptions(
 ) -> Response:
     """The newest first. Also events that count with a reason to look at them: a tracking number in use twice.
 
-    All but parked ones are made from tables that follow what is recorded, a moment later.
+    With `state=open` those that somebody should look at: what was acknowledged is left out until it changes, and listed with
+    `state=acknowledged`. All but parked ones are made from tables that follow what is recorded, a moment later.
     """
     read = partial(list_exceptions, services.listing, caller.bounds, query, query.limit)
     return list_page(read, query.cursor, if_none_match)
+
+
+@router.post(
+    "/exceptions/{exception_id:path}/acknowledge",
+    summary="Say that somebody has seen an exception",
+    response_model=Acknowledged,
+    responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY),
+)
+def acknowledge_exception(
+    named: Annotated[ExceptionId, Path(alias="exception_id")], said: Note, services: Wired, caller: Operator
+) -> Response:
+    """Hides it until it changes: until it opens anew after it was resolved, or another event gives its reason, too.
+
+    All events of the exception are hidden with it. It stays open: subscribers are told nothing, and it is resolved by itself
+    as ever. Safe to repeat; another note, or somebody else's, takes the place of the one before. A token that is bound to
+    carriers or hubs acknowledges what those said.
+    """
+    found = named_by(named)
+    if found is None:
+        raise _no_exception(named)
+    try:
+        exception = services.acknowledging.find(caller.bounds, *found)
+        services.audit.note(caller.who, Action.ACKNOWLEDGE, found.return_id, {Key.REASON: found.reason.value})
+        seen = services.acknowledging.acknowledge(exception, caller.who, said.note)
+    except UnknownException:
+        raise _no_exception(named) from None
+    except ResolvedException:
+        detail = f"The exception {named} is resolved: nothing gives its reason any more, and there is nothing to acknowledge."
+        raise Problem(HTTPStatus.CONFLICT, "exception-resolved", detail) from None
+    except ChangedException:
+        detail = f"The exception {named} has changed just now. Look at it again."
+        raise Problem(HTTPStatus.CONFLICT, "exception-changed", detail) from None
+    except InvalidEvent as error:
+        detail = f"What gives this exception is somebody else's to say. {error.detail}"
+        raise Problem(HTTPStatus.FORBIDDEN, "not-own", detail) from None
+    acknowledged = {"at": text_of(seen.at), "by": seen.by, "note": seen.note}
+    return answer({"exception_id": exception_id(*found), "state": "acknowledged", "acknowledged": acknowledged})
 
 
 @router.get(
@@ -114,6 +166,14 @@ def replay_dead_letter(
         raise _unknown(letter_no)
     document = replayed._asdict()
     return answer({"id": document.pop("letter_no"), **document})
+
+
+def _no_exception(named: str) -> Problem:
+    detail = (
+        f"The lists have no exception {named[:_LONGEST_ID]}. One of a return is called return/RETURN_ID/REASON; what opened "
+        "just now is listed a moment later."
+    )
+    return Problem(HTTPStatus.NOT_FOUND, "unknown-exception", detail)
 
 
 def _unknown(letter_no: int) -> Problem:

@@ -11,8 +11,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.config import JsonValue
 
 from service.application.commands.resending import LONGEST_NAME, LONGEST_PATH, MOST_CHANGES, PATH_PATTERN
-from service.application.reading.filters import ExceptionFilter, LetterFilter, ReturnFilter
+from service.application.reading.filters import ExceptionFilter, ExceptionState, LetterFilter, ReturnFilter
 from service.domain.milestones import NAMES, Milestone, Reason, Verdict
+from service.web.api.acknowledging import Seen
 from service.web.api.models import EXAMPLE_HEAD, Answer, ReturnHead
 from service.wire.reasons import Invalid
 
@@ -100,6 +101,9 @@ _EXAMPLE_EXCEPTION: Final[JsonValue] = {
     "topic": "first-mile.scans",
     "partition": 3,
     "offset": 4711,
+    "exception_id": "return/R-1001/unknown_code",
+    "state": "open",
+    "acknowledged": None,
 }
 
 
@@ -126,6 +130,12 @@ class Exceptional(Answer):
     topic: str | None
     partition: int | None
     offset: int | None
+    exception_id: str | None = Field(
+        description="The exception that it belongs to, `return/{return_id}/{reason}`, as on the topic; what is acknowledged. "
+        "null: parked, and hidden by nobody."
+    )
+    state: ExceptionState
+    acknowledged: Seen | None = Field(description="null where the exception is open or resolved.")
 
 
 class ExceptionsPage(Answer):

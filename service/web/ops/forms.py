@@ -31,13 +31,15 @@ class Field(NamedTuple):
     """A filter in a form.
 
     `label` is the key of its text. `options` are the values of a closed list, each with the key of its text, or None where
-    the value says itself; a filter without is typed. `suggestions` is the id of a list of values that the page has.
+    the value says itself; a filter without is typed. `suggestions` is the id of a list of values that the page has. `any` is
+    the key of what no choice is called here, None: what it is called in the form.
     """
 
     name: str
     label: str
     options: Mapping[str, str | None] | None = None
     suggestions: str | None = None
+    any: str | None = None
 
 
 class Given(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from fastapi.responses import Response
 
-from service.application.reading.filters import PARKED, ExceptionFilter, ReturnFilter
+from service.application.reading.filters import PARKED, ExceptionFilter, ExceptionState, ReturnFilter
 from service.application.reading.listing import EXCEPTIONS, RETURNS
 from service.application.reading.pages import Page, PageKey, list_exceptions, list_returns
 from service.application.reading.queues import CODE_COLUMNS, EMPTY, Size, Sizes, UnmappedCode
@@ -17,6 +17,7 @@ from service.domain.milestones import Milestone, Reason, Verdict
 from service.web.ops.desk import Desk, Visit
 from service.web.ops.forms import Field, Form, address, options, values
 from service.web.ops.lists import List, narrowed, register
+from service.web.ops.return_detail import is_number
 
 # Which reasons an event is refused for.
 _REFUSED: Final = (
@@ -26,6 +27,12 @@ _REFUSED: Final = (
     Reason.RETURNED_TO_SENDER,
     Reason.BEFORE_EXPORT,
     Reason.NOT_VOIDABLE,
+)
+
+
+# Of a queue those that wait are shown, and what was acknowledged where somebody asks for it.
+_STATE: Final = Field(
+    "state", "seen.state", {ExceptionState.ACKNOWLEDGED.value: "seen.acknowledged"}, any="seen.not_acknowledged"
 )
 
 
@@ -77,11 +84,21 @@ def _path(reason: Reason) -> str:
     return f"/ops/queues/{reason.value.replace('_', '-')}"
 
 
+EXCEPTION_QUEUES: Final = frozenset(
+    {
+        *(f"/ops/queues/{name}" for name in ("held", "refused", "in-use", "unmapped/scans")),
+        *map(_path, QUEUED),
+    }
+)
+
+
 def together(sizes: Iterable[Size]) -> Size:
     """Several queues as one."""
     found = list(sizes)
     return Size(
-        sum(size.number for size in found), min((s.oldest for s in found if s.oldest is not None), default=None)
+        sum(size.number for size in found),
+        min((s.oldest for s in found if s.oldest is not None), default=None),
+        sum(size.acknowledged for size in found),
     )
 
 
@@ -134,7 +151,7 @@ class QueuePages:
 
     def parked(self, visit: Visit) -> List:
         """Events of returns that nobody has created yet."""
-        return self._exceptions(visit, "parked", (), verdict=PARKED)
+        return self._exceptions(visit, PARKED, (), verdict=PARKED)
 
     def in_use(self, visit: Visit) -> List:
         """Returns whose tracking number another return had claimed before."""
@@ -161,12 +178,15 @@ class QueuePages:
         why = options((reason.value for reason in reasons), "why.")
         fields = [Field("reason", "list.why", why)] if why else []
         fields += [Field(name, f"list.{name}") for name in (("carrier",) if why else ("carrier", "code"))]
+        fields += [_STATE] if name != PARKED else []
         form, listing = Form(ExceptionFilter, tuple(fields)), visit.parts.services.listing
 
         def read(wanted: ExceptionFilter, after: PageKey | None, limit: int) -> Page:
-            return list_exceptions(listing, visit.bounds, wanted, limit, after)
+            state = wanted.state or ExceptionState.OPEN
+            return list_exceptions(listing, visit.bounds, wanted.model_copy(update={"state": state}), limit, after)
 
-        return narrowed(visit, form, read, {"queue": name}, **fixed, open=True)
+        done = visit.request.query_params.get("acknowledged", "")
+        return narrowed(visit, form, read, {"queue": name, "acknowledged": done if is_number(done) else None}, **fixed)
 
 
 def _code_item(code: UnmappedCode) -> dict[str, Any]:

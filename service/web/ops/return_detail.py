@@ -70,8 +70,17 @@ class ReturnDetailPage:
         rows = found.rows[:_ROWS]
         more = rows[-1].seq if found.is_cut or len(found.rows) > _ROWS else None
         shown = view_of(visit, found._replace(rows=rows))
+        exceptions = visit.parts.services.acknowledging.of_return(visit.bounds, return_id)
+        done = visit.request.query_params.get("acknowledged")
         return visit.show(
-            "ops/return_detail.html", view=shown, types=TYPES, before=before, more=more, **_sent(visit, found)
+            "ops/return_detail.html",
+            view=shown,
+            types=TYPES,
+            before=before,
+            more=more,
+            exceptions=exceptions,
+            acknowledged=next((each.reason for each in exceptions if each.reason == done and each.acknowledged), None),
+            **_sent(visit, found),
         )
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from service.web.ops.actions.acknowledging import AcknowledgePages
 from service.web.ops.audit import AuditPages
 from service.web.ops.carriers import CarrierPages
 from service.web.ops.connotes import ConnotePages
@@ -30,6 +31,7 @@ PAGES: Final[tuple[Callable[[Desk], object], ...]] = (
     ReturnDetailPage,
     ConnotePages,
     VoidPages,
+    AcknowledgePages,
     QueuePages,
     CarrierPages,
     LetterPages,

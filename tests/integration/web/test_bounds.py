@@ -51,7 +51,16 @@ OTHERS = {
     "carrier": Bounds(carriers=frozenset({"nzpost"})),
     "hub of a retailer": Bounds(retailers=frozenset({"bravo"}), hubs=frozenset({"mel1"})),
 }
-TABLES = ("returns", "history", "parked", "dead_letters", "connote_members", "connote_deliveries", "creations")
+TABLES = (
+    "returns",
+    "history",
+    "parked",
+    "dead_letters",
+    "connote_members",
+    "connote_deliveries",
+    "creations",
+    "acknowledgements",
+)
 TOPICS = ("returns", "scans", "hub_events", "deliveries")
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
 

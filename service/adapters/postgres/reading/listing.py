@@ -17,6 +17,7 @@ from psycopg import sql
 
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
+from service.adapters.postgres.reading.acknowledged import ACKNOWLEDGED, states
 from service.adapters.postgres.reading.bounds import BOUNDS, bound
 from service.adapters.postgres.reading.returns import Pool
 from service.application.access.bounds import UNBOUND, Bounds, Everything
@@ -37,7 +38,7 @@ from service.application.reading.listing import (
 )
 from service.wire.rows.letters import KeptLetter
 
-_QUERIES: Final = load_queries("listing.sql", BOUNDS)
+_QUERIES: Final = load_queries("listing.sql", {**BOUNDS, **ACKNOWLEDGED})
 # Of a list, by one question. It takes some 10 ms; where the filters let fewer through than a page holds, the page is short.
 MOST_LOOKED_AT: Final = 10_000
 _EVER: Final = "infinity"
@@ -119,8 +120,8 @@ _EXCEPTIONS: Final = _Plan(
         _Range(open=False),
     ),
     few=("return_id",),
-    compared=_but(ExceptionFilter, "return_id", "open"),
-    special=("open",),
+    compared=_but(ExceptionFilter, "return_id", "open", "state"),
+    special=("open", "hidden"),
 )
 _PARKED: Final = _Plan(PARKED_EVENTS, few=("return_id",), special=("carrier", "code", "reason"))
 _LETTERS: Final = _Plan(
@@ -191,8 +192,11 @@ class PostgresListing:
     def exceptions(
         self, bounds: Bounds, wanted: ExceptionFilter, after: tuple[datetime, int, int] | None, limit: int
     ) -> Window[ListedException]:
-        parameters = _values(wanted) | bound(bounds) | {"limit": limit}
-        return self._range("exceptions", _EXCEPTIONS, parameters, after or (_EVER, 0, 0), (_NEVER, 0, 0))
+        parameters = _values(wanted) | states(wanted) | bound(bounds) | {"limit": limit}
+        found = self._range("exceptions", _EXCEPTIONS, parameters, after or (_EVER, 0, 0), (_NEVER, 0, 0))
+        if not bounds.is_impersonal:
+            return found
+        return found._replace(rows=[r._replace(acknowledged_by=None, acknowledged_note=None) for r in found.rows])
 
     def parked(
         self, bounds: Bounds, wanted: ExceptionFilter, after: tuple[datetime, str, str, str, str] | None, limit: int

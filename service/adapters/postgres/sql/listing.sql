@@ -7,6 +7,7 @@
 -- are looked at; the outer filters are for those. What is named inside, {few}, finds few rows by an index of its own.
 --
 -- {bounds}, {bounds_of_exception} and {bounds_of_parked} leave out what whoever asks must not see: reading/bounds.py has them.
+-- {acknowledged} and {acknowledgement} tell what somebody has seen already: reading/acknowledged.py.
 
 -- name: returns
 -- Backwards, one range of search_returns_pkey, or where the list is filtered by one of them, of
@@ -75,12 +76,14 @@ FROM (
     WHERE {compared} AND {bounds_of_exception}
         AND (%(open)s::bool IS NULL OR (%(open)s::bool AND resolved_at IS NULL)
             OR (NOT %(open)s::bool AND resolved_at IS NOT NULL))
+        AND (%(hidden)s::bool IS NULL OR %(hidden)s::bool = {acknowledged})
     ORDER BY {order}
     LIMIT %(limit)s::int4
 ) e
 LEFT JOIN LATERAL (
     SELECT topic, partition, "offset" FROM history WHERE history.return_no = e.return_no AND history.seq = e.seq LIMIT 1
 ) h ON true
+LEFT JOIN LATERAL ({acknowledgement}) a ON e.resolved_at IS NULL
 ORDER BY e.recorded_at DESC, e.return_no DESC, e.seq DESC
 
 -- name: exceptions_upto

@@ -1,5 +1,6 @@
 -- What the operations desk reads besides lists. Sessions plan with the values at hand. A queue is counted along its index,
--- so far and no further. {bounds}, {bounds_of_row} and {bounds_of_parked} are those of reading/bounds.py.
+-- so far and no further. {bounds}, {bounds_of_row} and {bounds_of_parked} are those of reading/bounds.py; those of what was
+-- acknowledged those of reading/acknowledged.py: what is hidden is no part of a queue's number, and counted beside it.
 
 -- name: stuck
 -- search_returns_stuck, one range a status.
@@ -16,35 +17,49 @@ CROSS JOIN LATERAL (
 
 -- name: exceptions
 -- search_exceptions_open, one range a verdict.
-SELECT asked.verdict, queue.number, queue.oldest
+SELECT asked.verdict, queue.number, queue.oldest, queue.acknowledged
 FROM unnest(%(verdicts)s::text[]) AS asked (verdict), LATERAL (
-    SELECT count(*) AS number, min(recorded_at) AS oldest
+    SELECT count(*) FILTER (WHERE NOT seen) AS number, min(recorded_at) FILTER (WHERE NOT seen) AS oldest,
+        count(*) FILTER (WHERE seen) AS acknowledged
     FROM (
-        SELECT recorded_at FROM search_exceptions r
-        WHERE verdict = asked.verdict AND resolved_at IS NULL AND {bounds_of_row}
-        ORDER BY recorded_at LIMIT %(most)s::int4
-    ) few
+        SELECT recorded_at, {acknowledged_of_row} AS seen
+        FROM (
+            SELECT recorded_at, return_no, seq FROM search_exceptions r
+            WHERE verdict = asked.verdict AND resolved_at IS NULL AND {bounds_of_row}
+            ORDER BY recorded_at LIMIT %(most)s::int4
+        ) few
+        OFFSET 0
+    ) looked
 ) queue
 
 -- name: in_use
 -- search_exceptions_open_reason. They stay open until their return is created with a label of its own.
-SELECT count(*), min(recorded_at)
+SELECT count(*) FILTER (WHERE NOT seen), min(recorded_at) FILTER (WHERE NOT seen), count(*) FILTER (WHERE seen)
 FROM (
-    SELECT recorded_at FROM search_exceptions r
-    WHERE reason = 'tracking_number_in_use' AND resolved_at IS NULL AND {bounds_of_row}
-    ORDER BY recorded_at LIMIT %(most)s::int4
-) few
+    SELECT recorded_at, {acknowledged_of_reason} AS seen
+    FROM (
+        SELECT recorded_at, return_no, reason FROM search_exceptions r
+        WHERE reason = 'tracking_number_in_use' AND resolved_at IS NULL AND {bounds_of_row}
+        ORDER BY recorded_at LIMIT %(most)s::int4
+    ) few
+    OFFSET 0
+) looked
 
 -- name: circumstances
 -- search_exceptions_open_reason, one range a reason. What follows from several events, none of which has to be wrong.
-SELECT asked.reason, queue.number, queue.oldest
+SELECT asked.reason, queue.number, queue.oldest, queue.acknowledged
 FROM unnest(%(circumstances)s::text[]) AS asked (reason), LATERAL (
-    SELECT count(*) AS number, min(recorded_at) AS oldest
+    SELECT count(*) FILTER (WHERE NOT seen) AS number, min(recorded_at) FILTER (WHERE NOT seen) AS oldest,
+        count(*) FILTER (WHERE seen) AS acknowledged
     FROM (
-        SELECT recorded_at FROM search_exceptions r
-        WHERE reason = asked.reason AND resolved_at IS NULL AND {bounds_of_row}
-        ORDER BY recorded_at LIMIT %(most)s::int4
-    ) few
+        SELECT recorded_at, {acknowledged_of_reason} AS seen
+        FROM (
+            SELECT recorded_at, return_no, reason FROM search_exceptions r
+            WHERE reason = asked.reason AND resolved_at IS NULL AND {bounds_of_row}
+            ORDER BY recorded_at LIMIT %(most)s::int4
+        ) few
+        OFFSET 0
+    ) looked
 ) queue
 
 -- name: parked
@@ -63,7 +78,8 @@ FROM unnest(%(reasons)s::text[]) AS asked (reason), LATERAL (
 WHERE queue.number > 0 AND NOT %(is_bound)s::bool
 
 -- name: unmapped
--- search_exceptions_unmapped: from one code to the next, and along each code's range.
+-- search_exceptions_unmapped: from one code to the next, and along each code's range. A table lacks a code whoever has
+-- acknowledged a scan with it.
 WITH RECURSIVE codes AS (
     (
         SELECT carrier, code FROM search_exceptions

@@ -149,17 +149,17 @@ ON CONFLICT (name) DO UPDATE SET n = greatest(known.n, excluded.n)
 -- name: put_exceptions
 -- search_exceptions_pkey
 INSERT INTO search_exceptions (return_no, seq, return_id, retailer, verdict, reason, milestone, code, type, source, id,
-    carrier, tracking_number, connote, occurred_at, recorded_at, resolved_at)
+    carrier, tracking_number, connote, occurred_at, recorded_at, resolved_at, begun_seq)
 SELECT * FROM unnest(%b::int8[], %b::int4[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
     %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::timestamptz[], %b::timestamptz[],
-    %b::timestamptz[])
+    %b::timestamptz[], %b::int4[])
 ON CONFLICT (return_no, seq) DO NOTHING
 
 -- name: open_exceptions
 -- search_exceptions_pkey
 SELECT known.return_no, known.seq, known.return_id, known.retailer, known.verdict, known.reason, known.milestone,
     known.code, known.type, known.source, known.id, known.carrier, known.tracking_number, known.connote,
-    known.occurred_at, known.recorded_at, known.resolved_at
+    known.occurred_at, known.recorded_at, known.resolved_at, known.begun_seq
 FROM unnest(%b::int8[]) AS wanted (return_no)
 CROSS JOIN LATERAL (SELECT * FROM search_exceptions WHERE return_no = wanted.return_no OFFSET 0) AS known
 WHERE known.resolved_at IS NULL

@@ -247,7 +247,18 @@ def test_an_exception_is_a_copy_of_what_the_row_says() -> None:
         connote="CN-A",
         occurred_at=row.occurred_at,
         recorded_at=row.recorded_at,
+        begun_seq=row.seq,
     )
+
+
+def test_an_exception_that_several_events_are_together_begins_with_the_row_that_raised_it() -> None:
+    rows = history(
+        creation(), EXPORT, hub(RP, "12:00"), EXPORT | {"id": "again", "data": EXPORT["data"] | {"connote": "CN-B"}}
+    )
+
+    (found,) = [each for each in project(rows, ()).exceptions if each.reason == "other_connote"]
+
+    assert (found.seq < 0, found.begun_seq) == (True, rows[-1].seq)
 
 
 def test_a_label_and_a_connote_are_those_that_the_event_itself_named() -> None:

@@ -87,6 +87,7 @@ def test_an_exception_says_what_was_expected_behind_its_reason() -> None:
 
     words = EXPLANATIONS[Reason.AWAITING_PROCESSED]
     assert item == {
+        "exception_id": "return/R-7/awaiting_processed",
         "return_id": "R-7",
         "retailer": "acme",
         "verdict": "held",
@@ -107,7 +108,21 @@ def test_an_exception_says_what_was_expected_behind_its_reason() -> None:
         "topic": "topic",
         "partition": 3,
         "offset": 17,
+        "state": "open",
+        "acknowledged": None,
     }
+
+
+def test_an_exception_says_whether_somebody_has_seen_it_until_it_is_resolved() -> None:
+    seen = EXCEPTION._replace(acknowledged_at=NZ, acknowledged_by="Ann", acknowledged_note="known")
+
+    item, resolved = exception_item(seen), exception_item(EXCEPTION._replace(resolved_at=AT))
+
+    assert (item["state"], item["acknowledged"]) == (
+        "acknowledged",
+        {"at": "2026-11-25T12:00:00.000005Z", "by": "Ann", "note": "known"},
+    )
+    assert (resolved["state"], resolved["acknowledged"]) == ("resolved", None)
     assert list(item)[3:6] == ["reason", "expected", "resolution"]
 
 

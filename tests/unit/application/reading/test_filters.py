@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from service.application.reading.filters import ExceptionFilter, LetterFilter, ReturnFilter
+from service.application.reading.filters import ExceptionFilter, ExceptionState, LetterFilter, ReturnFilter
 from service.domain.milestones import Reason
 
 
@@ -24,12 +24,36 @@ from service.domain.milestones import Reason
         ({"verdict": "parked", "open": False}, False, False),
         ({"verdict": "parked", "reason": Reason.VOIDED}, False, False),
         ({"carrier": "generic"}, True, True),
+        ({"state": "open"}, True, True),
+        ({"state": "acknowledged"}, False, True),
+        ({"state": "resolved"}, False, True),
     ),
 )
 def test_parked_events_are_open_and_have_no_reason(wanted: dict[str, Any], parked: bool, recorded: bool) -> None:
     found = ExceptionFilter(**wanted)
 
     assert (found.wants_parked, found.wants_recorded) == (parked, recorded)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "states"),
+    (
+        ({}, {"open", "acknowledged", "resolved"}),
+        ({"open": True}, {"open"}),  # whoever works off a list works off what nobody has seen
+        ({"open": False}, {"resolved"}),
+        ({"state": "acknowledged"}, {"acknowledged"}),
+        ({"open": True, "state": "open"}, {"open"}),
+        ({"open": True, "state": "acknowledged"}, set()),
+        ({"open": False, "state": "open"}, set()),
+    ),
+)
+def test_open_is_narrower_than_unresolved_and_filters_that_contradict_each_other_let_nothing_through(
+    wanted: dict[str, Any], states: set[str]
+) -> None:
+    found = ExceptionFilter(**wanted)
+
+    assert found.states == {ExceptionState(state) for state in states}
+    assert found.wants_recorded is bool(states)
 
 
 @pytest.mark.parametrize("text", ("2026-11-25T12:00:00Z", "2026-11-26T01:00:00+13:00", "2026-11-25t12:00:00z"))

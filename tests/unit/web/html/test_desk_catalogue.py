@@ -37,7 +37,7 @@ BY_VALUE = (
     "action.", "detail.", "foreign.", "nowhere.", "away.", "nav.", "keys.", "audit.", "match.", "quick.",
     "field.", "route.", "stuck.", "advice.", "type.", "verdict.", "zone.", "expected.", "resolution.", "unknown_",
     "no_scope.", "not_own.", "not_voidable.", "queue.", "queue_why.", "why.", "list.", "letters.", "letter_reason.", "fate.",
-    "chart.", "connote_state.", "ended.",
+    "chart.", "connote_state.", "ended.", "resolved_exception.", "changed_exception.", "not_own_exception.",
 )  # fmt: skip
 
 
@@ -69,10 +69,12 @@ def test_every_value_has_words(language: str) -> None:
 def test_every_text_of_a_page_is_in_the_catalogues_and_the_other_way_round() -> None:
     texts = load("ops", "ops_work")["en"].texts
     sources = "".join(path.read_text() for path in (WEB / "templates" / "ops").iterdir())
-    sources += "".join(path.read_text() for path in (WEB.parent / "ops").glob("*.py"))
+    sources += "".join(path.read_text() for path in (WEB.parent / "ops").rglob("*.py"))
     sources += "".join(path.read_text() for path in WEB.glob("*.py"))
     used = set(re.findall(r'\bt\("([a-z_]+\.[a-zA-Z_]+)"', sources))
-    used |= set(re.findall(r'"((?:login|void|listed)\.[a-z_]+)"', sources))  # what went wrong, and choices of forms
+    used |= set(
+        re.findall(r'"((?:login|void|listed|seen)\.[a-z_]+)"', sources)
+    )  # what went wrong, and choices of forms
 
     assert used <= load(*CATALOGUES)["en"].texts.keys()
     assert {key for key in texts if not key.startswith(BY_VALUE)} - used == {"language"}

@@ -15,7 +15,7 @@ from psycopg import Connection
 from service.adapters.postgres.reading.listing import PostgresListing
 from service.adapters.postgres.reading.returns import open_pool
 from service.application.access.bounds import EVERYTHING, UNBOUND
-from service.application.reading.filters import ExceptionFilter, LetterFilter, ReturnFilter
+from service.application.reading.filters import ExceptionFilter, ExceptionState, LetterFilter, ReturnFilter
 from service.application.reading.listing import STUCK_HOURS
 from service.application.reading.pages import due_times
 from service.domain.milestones import Milestone, Reason, Route
@@ -52,6 +52,8 @@ INSERT INTO history (return_no, seq, source, id, type, occurred_at, zone_source,
     published_at, verdict, version, status, state, key)
 SELECT i, 2, '/s', 'id', 't', now(), 'event', '{{}}', 't', 0, i, now(), 'held', 1, 'RC', '{{}}', ''
 FROM generate_series(1, {RETURNS}) i;
+INSERT INTO acknowledgements (return_no, reason, seq, batch_id, token_no, by, note)
+SELECT i, 'awaiting_processed', 2, '1', 1, 'Ann', 'seen' FROM generate_series(1, {RETURNS}, 10) i;
 INSERT INTO parked (kind, subject, source, id, recorded_at, type, occurred_at, zone_source, data, topic, partition,
     "offset", published_at)
 SELECT 'return', 'R-' || i, '/s', 'id', timestamptz '2026-11-01' + i * interval '1 min', 't', now(), 'event', '{{}}', 't',
@@ -100,6 +102,12 @@ EXCEPTION_LISTS: dict[str, tuple[ExceptionFilter, set[str]]] = {
     "all": (ExceptionFilter(), {"search_exceptions_recorded_at"}),
     "open": (ExceptionFilter(open=True), {"search_exceptions_all_open"}),
     "resolved": (ExceptionFilter(open=False), {"search_exceptions_resolved"}),
+    "to be looked at": (ExceptionFilter(state=ExceptionState.OPEN), {"search_exceptions_all_open"}),
+    "acknowledged": (ExceptionFilter(state=ExceptionState.ACKNOWLEDGED), {"search_exceptions_all_open"}),
+    "acknowledged of a reason": (
+        ExceptionFilter(state=ExceptionState.ACKNOWLEDGED, reason=Reason.AWAITING_PROCESSED),
+        {"search_exceptions_open_reason"},
+    ),
     "verdict": (ExceptionFilter(verdict="held"), {"search_exceptions_verdict"}),
     "open and verdict": (ExceptionFilter(verdict="held", open=True), {"search_exceptions_open"}),
     "reason": (ExceptionFilter(reason=Reason.UNKNOWN_CODE), {"search_exceptions_reason"}),
@@ -107,7 +115,7 @@ EXCEPTION_LISTS: dict[str, tuple[ExceptionFilter, set[str]]] = {
     "carrier": (ExceptionFilter(carrier="carrier-3"), {"search_exceptions_carrier"}),
     "code": (ExceptionFilter(code="code-3"), {"search_exceptions_code"}),
     "code and carrier": (ExceptionFilter(code="code-3", carrier="carrier-3"), {"search_exceptions_code"}),
-    "return": (ExceptionFilter(return_id="R-77"), {"search_exceptions_pkey"}),
+    "return": (ExceptionFilter(return_id="R-77"), {"search_exceptions_pkey", "search_exceptions_begun"}),
 }
 LETTER_LISTS: dict[str, tuple[LetterFilter, set[str]]] = {
     "all": (LetterFilter(), {"dead_letters_recorded_at"}),

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from service.adapters.postgres.queries import load_queries
+from service.adapters.postgres.reading.acknowledged import ACKNOWLEDGED
 from service.adapters.postgres.reading.bounds import BOUNDS, bound
 from service.adapters.postgres.reading.queues import PostgresQueues
 from service.adapters.postgres.reading.returns import open_pool
@@ -172,6 +173,12 @@ SELECT i, 2, 'R-' || i, 'acme', (ARRAY['held','refused','unmapped'])[1 + i % 3],
     'id', 'carrier-' || i % 12, 'T', NULL, now(), timestamptz '2026-11-01' + i * interval '1 min',
     CASE WHEN i % 10 > 0 THEN now() END
 FROM generate_series(1, {RETURNS}) i;
+INSERT INTO history (return_no, seq, source, id, type, occurred_at, zone_source, data, topic, partition, "offset",
+    published_at, verdict, version, status, state, key)
+SELECT i, 2, '/s', 'id', 't', now(), 'event', '{{}}', 't', 0, i, now(), 'held', 1, 'RC', '{{}}', ''
+FROM generate_series(1, {RETURNS}) i;
+INSERT INTO acknowledgements (return_no, reason, seq, batch_id, token_no, by, note)
+SELECT i, 'awaiting_processed', 2, '1', 1, 'Ann', 'seen' FROM generate_series(1, {RETURNS}, 10) i;
 INSERT INTO parked (kind, subject, source, id, recorded_at, type, occurred_at, zone_source, data, topic, partition,
     "offset", published_at)
 SELECT 'return', 'R-' || i, '/s', 'id', timestamptz '2026-11-01' + i * interval '1 min', 't', now(), 'event', '{{}}', 't',
@@ -184,6 +191,7 @@ FROM generate_series(1, {RETURNS}) i;
 INSERT INTO search_days SELECT date '2000-01-01' + i, 'RC', 'omnirps', 1 FROM generate_series(1, 9800) i;
 INSERT INTO search_minutes SELECT timestamptz '2026-11-01' + i * interval '1 min', 1 FROM generate_series(1, {RETURNS}) i;
 """
+OF_ACKNOWLEDGEMENTS = {"acknowledgements_pkey", "history_pkey", "search_exceptions_begun", "search_exceptions_pkey"}
 PLANS = {
     "stuck": {"search_returns_stuck"},
     "exceptions": {"search_exceptions_open"},
@@ -199,7 +207,7 @@ PLANS = {
 
 @pytest.mark.slow
 def test_queues_and_figures_are_read_along_their_indexes(database: str) -> None:
-    queries = load_queries("queues.sql", BOUNDS)
+    queries = load_queries("queues.sql", {**BOUNDS, **ACKNOWLEDGED})
     asked = {
         "statuses": list(DUE),
         "due": list(DUE.values()),
@@ -220,7 +228,12 @@ def test_queues_and_figures_are_read_along_their_indexes(database: str) -> None:
             rows = connection.execute(b"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + queries[name].encode(), asked)
             plan = "\n".join(row[0] for row in rows)
 
-            assert "Seq Scan" not in plan, f"{name}\n{plan}"
-            assert set(re.findall(r"(?:using|Index Scan on) (\w+)", plan)) == indexes, f"{name}\n{plan}"
+            looked = "\n".join(line for line in plan.splitlines() if "never executed" not in line)
+            assert "Seq Scan" not in looked, f"{name}\n{plan}"
+            found = {
+                re.sub(r"^history_\d+_", "history_", index)
+                for index in re.findall(r"(?:using|Index Scan on) (\w+)", looked)
+            }
+            assert found - OF_ACKNOWLEDGEMENTS == indexes, f"{name}\n{plan}"
             read = [float(number) for number in re.findall(r"rows=([\d.]+)", plan)]
             assert max(read) <= 1_500, f"{name}\n{plan}"

@@ -1,0 +1,56 @@
+"""Acknowledgements in SQL: which of them hold, for queries that name them in braces.
+
+`{acknowledged}` is a condition on a row of search_exceptions, as `r`; `{acknowledgement}` is the one that holds of a row with a
+return_no and a reason, as `e`, or no row (`{acknowledgement_of_known}`: as `known`). Queues are counted along an index that
+does not have all of a row: `{acknowledged_of_reason}` is of a return_no and a reason, `{acknowledged_of_row}` of a return_no and
+the seq of a row, both as `few`. One is believed where the history has the row that it names, of the same batch: any
+other journal has another there. And it holds until a row of the history begins an exception of its return and reason: the
+exception is another one then, whichever of its events is looked at.
+
+Each is a probe of acknowledgements_pkey, and where there is one, of history_pkey and search_exceptions_begun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from service.application.reading.filters import ExceptionFilter, ExceptionState
+
+_UNRESOLVED: Final = (ExceptionState.OPEN, ExceptionState.ACKNOWLEDGED)
+_HIDDEN: Final = (ExceptionState.ACKNOWLEDGED,)
+
+
+def _of(return_no: str, reason: str) -> str:
+    return (
+        "SELECT a.at AS acknowledged_at, a.by AS acknowledged_by, a.note AS acknowledged_note FROM acknowledgements a "
+        f"WHERE a.return_no = {return_no} AND {reason} "
+        "AND EXISTS (SELECT FROM history t WHERE t.return_no = a.return_no AND t.seq = a.seq AND t.batch_id = a.batch_id OFFSET 0) "
+        "AND NOT EXISTS (SELECT FROM search_exceptions b WHERE b.return_no = a.return_no AND b.reason = a.reason "
+        "AND b.begun_seq > a.seq OFFSET 0) OFFSET 0"
+    )
+
+
+def _row(alias: str) -> str:
+    return _of(f"{alias}.return_no", f"a.reason = {alias}.reason")
+
+
+_REASON_OF_ROW: Final = "EXISTS (SELECT FROM search_exceptions x WHERE x.return_no = few.return_no AND x.seq = few.seq AND x.reason = a.reason OFFSET 0)"
+# OFFSET 0, or the planner might look at the acknowledgements of all returns at once, or at the history before them.
+ACKNOWLEDGED: Final[Mapping[str, str]] = {
+    "acknowledged": f"EXISTS ({_row('r')})",
+    "acknowledged_of_reason": f"EXISTS ({_row('few')})",
+    "acknowledged_of_row": f"EXISTS ({_of('few.return_no', _REASON_OF_ROW)})",
+    "acknowledgement": _row("e"),
+    "acknowledgement_of_known": _row("known"),
+}
+
+
+def states(wanted: ExceptionFilter) -> dict[str, bool | None]:
+    """Parameters: whether unresolved or resolved ones are wanted, and of the former those that somebody has seen or nobody."""
+    is_open, is_hidden = ({state in names for state in wanted.states} for names in (_UNRESOLVED, _HIDDEN))
+    return {"open": _only(is_open), "hidden": _only(is_hidden) if is_open == {True} else None}
+
+
+def _only(found: set[bool]) -> bool | None:
+    return next(iter(found)) if len(found) == 1 else None
