@@ -9,6 +9,7 @@ from service.domain.labels import Claim, Label, Window
 
 if TYPE_CHECKING:
     from service.application.ports import Arrival
+    from service.domain.journey import State
 
 
 class Claimed(NamedTuple):
@@ -26,7 +27,8 @@ class Claimed(NamedTuple):
 class KeptClaim(NamedTuple):
     """A claim as it is kept; `told` is the window that its return's history says, None where it says nothing of one.
 
-    `is_changed`: by one of the batches that are swept. `is_new`: one of these made it. `is_void`: it is none.
+    `is_changed`: by a batch that no sweep has done with, be it this one's or a later one's. `is_new`: such a batch made it.
+    `is_void`: it is none.
     """
 
     claim: Claim
@@ -89,10 +91,15 @@ class LabelQueries(Protocol):
     def touched_labels(self, batches: Sequence[str]) -> Sequence[Label]:
         """Labels with several claims of which these batches wrote one, or parked a scan."""
 
-    def claims(self, label: Label, batches: Sequence[str]) -> Sequence[KeptClaim]:
+    def claims(self, label: Label) -> Sequence[KeptClaim]:
         """The claims of a label, `MAX_CLAIMS` at most, sorted; of a label that one return claims there may be none.
 
         Void ones stand among them.
+        """
+
+    def stored_states(self, return_nos: Collection[int]) -> dict[int, State]:
+        """The states of returns as they are stored now, whatever this worker remembers: for what is decided on them and
+        appended nowhere, so that nobody would contradict it.
         """
 
     def tell(self, label: Label, windows: Mapping[int, Window]) -> None:

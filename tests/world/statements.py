@@ -546,8 +546,9 @@ def _touched_labels(tx: Tx, params: Any) -> list[Any]:
 
 @_does("labels.sql", "claims")
 def _claims(tx: Tx, params: Any) -> list[Any]:
-    ids, _, carrier, number, limit = params
-    names, batches = return_ids(tx), set(map(int, ids))
+    carrier, number, limit, own = params
+    names, upto = return_ids(tx), _cursor(tx, "sweep")
+    done = {row["batch_id"] for n, row in tx.rows("batches") if n <= upto} | {int(own)}
     rows = sorted((key[2], row) for key, row in tx.rows("label_claims") if key[:2] == (carrier, number))[:limit]
     return sorted(
         (
@@ -558,8 +559,8 @@ def _claims(tx: Tx, params: Any) -> list[Any]:
                 None if row["closed_at"] is None else from_micros(row["closed_at"]),
                 None if row["told"] is None else from_json(row["told"]),
                 names[return_no],
-                row["batch_id"] in batches,
-                row["made_in"] in batches,
+                row["batch_id"] not in done,
+                row["made_in"] not in done,
                 row["is_void"],
             )
             for return_no, row in rows

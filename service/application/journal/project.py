@@ -17,7 +17,6 @@ from service.wire.models import EVENT_VOIDED
 from service.wire.rows.logged import Given, LogRow
 from service.wire.stored import from_micros
 
-_NOT_OF_THE_STATE: Final = frozenset({Reason.VOIDED})
 # Of these there may be events that do not count beside those that do.
 _OF_SEVERAL: Final = frozenset({Milestone.RDTPF, Milestone.RDBTC})
 _AT_HUB: Final = frozenset({Milestone.DS, Milestone.RP, Milestone.RE, Milestone.RR})
@@ -235,7 +234,6 @@ def _exception(row: LogRow, state: State, given: Given) -> ExceptionRow:
     attributes = state.evidence.attributes
     if attributes is None:
         raise ValueError("an exception concerns a return whose creation is known")
-    named = row.named(state)
     return ExceptionRow(
         row.return_no,
         given.number,
@@ -248,7 +246,7 @@ def _exception(row: LogRow, state: State, given: Given) -> ExceptionRow:
         given.type,
         given.source,
         given.id,
-        *named,
+        *row.named(state),
         given.occurred_at,
         row.recorded_at,
         begun_seq=row.seq,
@@ -284,20 +282,16 @@ def _is_over(exception: ExceptionRow, row: LogRow, state: State) -> bool:
         return _is_voided(exception, row)
     if reason in CIRCUMSTANCES:  # a void of the one event that it is filed under need not be the end of it
         return reason not in reasons(state.evidence, state.timeline)
-    if _is_voided(exception, row):
-        return True
-    if reason in _NOT_OF_THE_STATE:
-        return False  # some are resolved by rows of which nobody is told, see `SearchTransaction.end`
+    if (is_voided := _is_voided(exception, row)) or reason is Reason.VOIDED:
+        return is_voided  # some are resolved by rows of which nobody is told, see `SearchTransaction.end`
     if reason not in reasons(state.evidence, state.timeline):
         return True
     if exception.milestone is None or reason is Reason.BEFORE_LABEL:
         return False
     # Another event gives the reason, this one does not.
     milestone = Milestone(exception.milestone)
-    sighting = state.timeline.counts.get(milestone)
-    if sighting is None:
-        return False
-    return milestone not in _OF_SEVERAL or (sighting.source, sighting.id) == (exception.source, exception.id)
+    counts = state.timeline.counts.get(milestone)
+    return counts is not None and (milestone not in _OF_SEVERAL or counts[1:3] == (exception.source, exception.id))
 
 
 def _is_voided(exception: ExceptionRow, row: LogRow) -> bool:

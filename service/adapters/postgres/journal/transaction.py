@@ -161,6 +161,9 @@ class PostgresTransaction(UnheardVoids, LabelQueries):
             known = self._beginnings() | known
         return known
 
+    def stored_states(self, return_nos: Collection[int]) -> dict[int, State]:
+        return self._load(return_nos)
+
     def _beginnings(self) -> dict[int, State]:
         """The states that new returns begin with of which subscribers know already."""
         numbers = {return_id: return_no for return_no, return_id in self._continued.items()}

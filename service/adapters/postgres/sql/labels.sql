@@ -79,12 +79,23 @@ CROSS JOIN LATERAL (
 ORDER BY 1, 2
 
 -- name: claims
--- label_claims_pkey, one range with an end; returns_pkey
+-- label_claims_pkey, one range with an end; returns_pkey; batches_batch_id, two probes a claim
+-- What a sweep to come is to look at counts as changed here, too: that one's windows are seen already, and its scans are not
+-- where those say. What this transaction wrote is no news.
 SELECT c.return_no, c.claimed_at, c.retailer, c.closed_at, c.told, returns.return_id,
-    c.batch_id = ANY (%b::text[]::xid8[]), c.made_in = ANY (%b::text[]::xid8[]), c.is_void
+    c.batch_id <> sweep.batch_id AND NOT EXISTS (
+        SELECT FROM batches WHERE batches.batch_id = c.batch_id AND n <= sweep.upto OFFSET 0
+    ),
+    c.made_in <> sweep.batch_id AND NOT EXISTS (
+        SELECT FROM batches WHERE batches.batch_id = c.made_in AND n <= sweep.upto OFFSET 0
+    ),
+    c.is_void
 FROM (
     SELECT * FROM label_claims WHERE carrier = %b::text AND tracking_number = %b::text ORDER BY return_no LIMIT %b::int4
 ) AS c
+CROSS JOIN (
+    SELECT %b::text::xid8, coalesce((SELECT n FROM cursors WHERE name = 'sweep'), 0)
+) AS sweep (batch_id, upto)
 CROSS JOIN LATERAL (SELECT return_id FROM returns WHERE returns.return_no = c.return_no LIMIT 1) AS returns
 ORDER BY c.claimed_at, c.return_no
 

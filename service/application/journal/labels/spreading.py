@@ -74,7 +74,7 @@ def spread(tx: SweepTransaction, batches: Sequence[str], limit: int) -> Spread:
         if len(told) + len(waited) >= limit:
             is_all = False
             break
-        found = _look(tx, label, batches)
+        found = _look(tx, label)
         contested.append(found)
         told += _tell(tx, found)
         more, is_rest = _waiting(tx, found, limit - len(told) - len(waited))
@@ -88,16 +88,16 @@ def spread(tx: SweepTransaction, batches: Sequence[str], limit: int) -> Spread:
     return Spread([*waited, *missing], False, is_all=len(missing) < limit, keeps_claims=keeps_claims)
 
 
-def _look(tx: SweepTransaction, label: Label, batches: Sequence[str]) -> _Contested:
+def _look(tx: SweepTransaction, label: Label) -> _Contested:
     owner = tx.find_labels([name_of(*label)]).get(name_of(*label))
-    claims, is_new = tx.claims(label, batches), False
+    claims, is_new = tx.claims(label), False
     if owner is not None and all(kept.claim.return_no != owner for kept in claims):
         whole = Whole(tx.past(owner), tx.rules)
         creation = dict(whole.claims()).get(label)
         if creation is not None and creation.attributes is not None:
             first = Claimed(creation.at, creation.attributes.retailer, whole.closed_at)
             tx.join_claims({(label, owner): first})
-            claims, is_new = tx.claims(label, batches), True
+            claims, is_new = tx.claims(label), True
     standing = [kept for kept in claims if not kept.is_void]
     found = windows([kept.claim for kept in standing], tx.rules) if standing else []
     return _Contested(label, standing, found, owner, [kept for kept in claims if kept.is_void], is_new)
@@ -112,7 +112,7 @@ def _tell(tx: SweepTransaction, found: _Contested) -> Iterator[Placed]:
     ]
     if not moved or (len(found.claims) == 1 and moved[0][0].told is None):
         return
-    states = tx.load([kept.claim.return_no for kept, _ in moved])
+    states = tx.stored_states([kept.claim.return_no for kept, _ in moved])
     told = dict[int, Window]()
     for kept, window in moved:
         return_no = kept.claim.return_no
@@ -166,7 +166,7 @@ def _missing(tx: SweepTransaction, contested: Sequence[_Contested], limit: int) 
     for found in contested:
         pairs = list(_pairs(found, tx.rules))
         targets = {target for target, *_ in pairs}
-        states = tx.load(targets) if targets else {}
+        states = tx.stored_states(targets) if targets else {}
         seen = {return_no: _keys(states.get(return_no, NEW).seen) for return_no in targets}
         lacking = list[tuple[int, ScanPlace]]()
         for target, source, since, until in pairs:

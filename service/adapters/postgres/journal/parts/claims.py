@@ -45,9 +45,8 @@ class LabelQueries:
         ids = list(batches)
         return self._asked("touched_labels", ids, ids)
 
-    def claims(self, label: Label, batches: Sequence[str]) -> list[KeptClaim]:
-        ids = list(batches)
-        rows = self._asked("claims", ids, ids, *label, MAX_CLAIMS)
+    def claims(self, label: Label) -> list[KeptClaim]:
+        rows = self._asked("claims", *label, MAX_CLAIMS, str(self._batch_id))
         return [
             KeptClaim(
                 Claim(to_micros(at), return_no, retailer, None if closed is None else to_micros(closed)),
