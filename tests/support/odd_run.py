@@ -5,22 +5,24 @@ from __future__ import annotations
 import itertools
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from random import Random
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
+from unittest.mock import patch
 
 import psycopg
 
 from service.adapters.postgres.journal.journal import PostgresJournal
 from service.adapters.postgres.journal.search import PostgresSearch
+from service.application.journal import sweep as sweeping
 from service.application.journal.ingest import decode, write
 from service.application.journal.publish import OutputTopics
 from service.application.journal.slices import SliceLimits
-from service.application.journal.sweep import sweep
 from service.application.journal.voids.unheard import look
 from service.application.ports import Arrival
+from service.errors import Retryable
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
 from service.runtime.projector import Projector
@@ -39,6 +41,7 @@ _HEADERS: Final = (("content-type", b"application/cloudevents+json"),)
 _SHOWN: Final = 5  # differences; there may be thousands, for one reason
 
 Facts = dict[str, Any]
+T = TypeVar("T")
 
 
 class Held(NamedTuple):
@@ -257,28 +260,33 @@ def through_batches(database: str, odd: OddReturns, seed: int, most: int = 60) -
 
 
 def played(database: str, sent: Sequence[Said], chance: Random, most: int) -> None:
-    """Record the messages."""
+    """Record the messages, as two workers do by turns: each remembers what it did, and sweeps stay behind."""
     tables = CarrierTables.load()
     now = int(datetime.now(UTC).timestamp() * 1000)
     records = (Record(said.topic, 0, offset, now, None, _value(said), _HEADERS) for offset, said in enumerate(sent))
-    with closing(PostgresJournal(database, tables)) as journal:
+    with closing(PostgresJournal(database, tables)) as one, closing(PostgresJournal(database, tables)) as other:
+        journals = one, other
         for batch in _batches(records, chance, most):
             items = decode(Parser(tables), batch)
             assert all(isinstance(item, Arrival) for item in items), items
-            write(journal, items, {})
-            if chance.random() < 0.5:
-                _sweep(journal)
-        _sweep(journal)
+            _again(lambda items=items: write(chance.choice(journals), items, {}))  # type: ignore[misc]
+            while chance.random() < 0.6:
+                with patch.object(sweeping, "BATCHES_A_SWEEP", chance.randint(1, 4)):
+                    _again(lambda: sweeping.sweep(chance.choice(journals)))
+        while _again(lambda: sweeping.sweep(one)) is not None:
+            pass
+
+
+def _again(do: Callable[[], T]) -> T:
+    """What a worker does once more, done once more."""
+    while True:
+        with suppress(Retryable):
+            return do()
 
 
 def _batches(records: Iterator[Record], chance: Random, most: int) -> Iterator[list[Record]]:
     while batch := list(itertools.islice(records, chance.randint(1, most))):
         yield batch
-
-
-def _sweep(journal: PostgresJournal) -> None:
-    while sweep(journal) is not None:
-        pass
 
 
 def held_in(database: str) -> Held:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from service.application.label_ports import Claimed
 from service.application.ports import HistoryRow, Transaction
 from service.domain.events import Event
-from service.domain.evidence import CONFLICT, RC, UNCREATED, WINDOWED, Evidence
+from service.domain.evidence import CONFLICT, MAX_LABELS, RC, UNCREATED, WINDOWED, Evidence
 from service.domain.journey import NEW, State
 from service.domain.labels import Label
 from service.domain.rules import Rules
@@ -39,10 +39,23 @@ def of_creation(state: State, event: Event, *, is_taken: bool) -> tuple[tuple[La
         raise ValueError("a creation says what is created")
     known = state.evidence
     created = known.earliest.get(RC)
-    may_move = created is not None and (event.at < created.at or bool(known.labels))
-    if not is_taken and not may_move and not known.flags & WINDOWED:
+    is_earlier = created is not None and _is_first_ones(known, attributes.label) and event.at < created.at
+    if not is_taken and not is_earlier and not known.flags & WINDOWED:
         return None, attributes.retailer
     return (attributes.label, event.at), attributes.retailer
+
+
+def _is_first_ones(known: Evidence, label: Label) -> bool:
+    """Whether the creation that counts names it: its time is known, and that is the claim's."""
+    return known.attributes is not None and known.attributes.label == label
+
+
+def _is_of_several(known: Evidence, event: Event) -> bool:
+    """Whether a creation may name a label that an earlier one does which does not count: of that the state has no time."""
+    attributes = event.attributes
+    if attributes is None or not known.labels or _is_first_ones(known, attributes.label):
+        return False
+    return attributes.label in known.labels or len(known.labels) >= MAX_LABELS - 1
 
 
 def of_whole(whole: Whole, return_no: int) -> Claims:
@@ -82,7 +95,8 @@ def join(
         # A void may be heard long after it came, once creations contradict each other; and of two of one time and label that
         # do, the same one is to claim it whichever comes first.
         is_of_creations = event.milestone is RC or event.voids is not None
-        if is_of_creations and (before.evidence.flags | after.evidence.flags) & (UNCREATED | CONFLICT):
+        is_contradicted = is_of_creations and (before.evidence.flags | after.evidence.flags) & (UNCREATED | CONFLICT)
+        if is_contradicted or (event.milestone is RC and _is_of_several(before.evidence, event)):
             anew.add(row.return_no)
         elif event.milestone is RC:
             found, retailer = of_creation(before, event, is_taken=(row.return_no, event.source, event.id) in taken)
