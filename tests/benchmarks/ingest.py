@@ -19,8 +19,7 @@ _TABLES = {
     "returns": "SELECT * FROM returns WHERE return_no IN (SELECT return_no FROM history WHERE seq = 1 AND {batch})",
     "labels": "SELECT * FROM labels WHERE return_no IN (SELECT return_no FROM history WHERE seq = 1 AND {batch})",
     "history": "SELECT * FROM history WHERE {batch} ORDER BY return_no, seq",
-    "connote_members": "SELECT data ->> 'connote', return_no, batch_id FROM history WHERE milestone = 'RE' AND {batch}"
-    " GROUP BY 1, 2, 3",
+    "connote_members": "SELECT * FROM connote_members WHERE {batch}",
 }
 
 
