@@ -277,7 +277,7 @@ MUTATIONS: Final = (
         "the relay reads its position before it fences",
         _position_before_fencing,
         frozenset({"zombie_relay", "hesitate"}),
-        seen=141,
+        seen=846,
     ),
     Mutation("the position kept outside the transaction", _position_apart, seen=13),
     Mutation("the sweep's cursor moved before placing", _cursor_before_placing, seen=3),
