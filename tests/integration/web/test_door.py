@@ -25,13 +25,16 @@ _STRUCTURED = {"content-type": "application/cloudevents+json"}
 # Every call that takes a body and needs a token.
 WITH_BODY = (
     "/v1/returns", "/v1/returns/bulk", "/v1/events", "/v1/events/check", "/v1/returns/R-1/label.pdf",
-    "/v1/returns/R-1/label.png", "/v1/dead-letters/1/replay",
+    "/v1/returns/R-1/label.png", "/v1/dead-letters/1/replay", "/v1/exceptions/R-1/acknowledge",
 )  # fmt: skip
 FORM = "content-type: application/x-www-form-urlencoded"
 # Feeds by what shows who sends: a header, the address, the body's digest.
 OPEN_FEEDS = ("evri", "nzpost", "aftership")
 # Every form of a person, but those of consumers, whose link stands in the address.
-FORMS = ("/ops/logout", "/ops/dead-letters/1/replay", "/ops/returns/R-1/events/0/void", "/ops/login")
+FORMS = (
+    "/ops/logout", "/ops/dead-letters/1/replay", "/ops/returns/R-1/events/0/void", "/ops/login",
+    "/ops/returns/R-1/exceptions/id_reused/acknowledge",
+)  # fmt: skip
 PORTAL = """
 [acme]
 name = "Acme"
