@@ -57,9 +57,7 @@ NAMED: Final[dict[str, Plan]] = {
     ),
     # A drain ended with another worker's sweep: the exports that this one recorded made members of a connote, whose delivery
     # came with a sweep after it, which nobody was there for.
-    "a drain that ends with a sweep which leaves something to the next": Plan(
-        5894, {("freeze", 255): 5, ("statement_timeout", 5): 1, ("server_loses", 13): 1}
-    ),
+    "a drain that ends with a sweep which leaves something to the next": Plan(62, {("freeze", 188): 5}),
     # A scan that no table knows waited at the first claimant of its label, and stayed there when an earlier one came.
     "an unknown code from before a label, whose earlier claimant comes later": Plan(920),
     # The sweep wrote down whose label it was first, when another creation that named it was void, and had nothing to record: so
