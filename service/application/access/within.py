@@ -76,11 +76,10 @@ def row_within(
     """
     if foreign:
         data = row.data
-        if row.type == RETURN_CREATED and data.get("retailer") not in bounds.retailers:
-            return row._replace(source=BLINDED, id=BLINDED, data=_blinded(data), topic="", partition=0, offset=0)
-        if row.type in (CARRIER_SCANNED, LABEL_CLAIMED) and label_of(data) in labels:
-            seen = row._replace(source=BLINDED, id=BLINDED, data=_blinded(data), topic="", partition=0, offset=0)
-            return seen._replace(code=None)
+        is_theirs = row.type == RETURN_CREATED and data.get("retailer") not in bounds.retailers
+        if is_theirs or (row.type in (CARRIER_SCANNED, LABEL_CLAIMED) and label_of(data) in labels):
+            blind = row._replace(source=BLINDED, id=BLINDED, data=_blinded(data), code=None)
+            return blind._replace(topic="", partition=0, offset=0)
         if row.type == EVENT_VOIDED and (data.get("source"), data.get("id")) in foreign:
             row = row._replace(data=_blinded(data))
     return row._replace(data=data_within(bounds, row.data)) if bounds.is_impersonal else row

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from service.application.commands.creation import SOURCE
-from service.application.commands.own_events import OwnEvent, Speaker
+from service.application.commands.own_events import OwnEvent, Speaker, said_in
 from service.wire.models import RETURN_CLOSED
 
 
@@ -28,5 +28,5 @@ class Closing(Speaker):
 
     def close(self, closed: Closed) -> None:
         """Answers once Kafka has it. Raises InvalidEvent for what ingestion would refuse, and Retryable."""
-        data = {name: value for name, value in closed._asdict().items() if name != "at"}
-        self._send(closed.return_id, self._message(OwnEvent(SOURCE, "closed", RETURN_CLOSED, data, closed.at)))
+        said = OwnEvent(SOURCE, "closed", RETURN_CLOSED, said_in(closed._asdict()), closed.at)
+        self._send(closed.return_id, self._message(said))

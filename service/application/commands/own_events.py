@@ -38,6 +38,11 @@ class OwnEvent(NamedTuple):
         return f"{self.kind}-{sha256(said.encode()).hexdigest()[:32]}"
 
 
+def said_in(words: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the words of a use case the event's data: all but the moment, which its time says."""
+    return {name: value for name, value in words.items() if name != "at"}
+
+
 class Speaker:
     """Says such events; what is said is for those that are made of it.
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from service.application.commands.own_events import OwnEvent, Speaker
+from service.application.commands.own_events import OwnEvent, Speaker, said_in
 from service.domain.events import Event, key_digest
 from service.domain.timeline import Timeline, decide
 from service.domain.whole import gather
@@ -32,8 +32,7 @@ class Mistake(NamedTuple):
     @property
     def void(self) -> OwnEvent:
         """The event that voids it."""
-        data = {name: value for name, value in self._asdict().items() if name != "at"}
-        return OwnEvent(SOURCE, "void", EVENT_VOIDED, data, self.at)
+        return OwnEvent(SOURCE, "void", EVENT_VOIDED, said_in(self._asdict()), self.at)
 
 
 class Voiding(Speaker):

@@ -33,7 +33,7 @@ FROM unnest(%(verdicts)s::text[]) AS asked (verdict), LATERAL (
 ) queue
 
 -- name: in_use
--- search_exceptions_open_reason. They stay open until their return is created with a label of its own.
+-- search_exceptions_open_reason. Returns whose window of a label overlaps another one's.
 SELECT count(*) FILTER (WHERE NOT seen), min(recorded_at) FILTER (WHERE NOT seen), count(*) FILTER (WHERE seen)
 FROM (
     SELECT recorded_at, {acknowledged_of_reason} AS seen
