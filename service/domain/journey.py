@@ -124,7 +124,7 @@ def re_evaluate(state: State, event: Event, whole: Whole | None = None, rules: R
     know its code either, and where it was re-evaluated before. Raises PastNeeded as `record` does.
     """
     name = event.id + _RE_EVALUATED
-    marker = identity_digest(event.source, name, event.at, event.words)
+    marker = identity_digest(event.source, name, event.at, event.words, event.retailers)
     if event.sense is Sense.UNMAPPED or has_seen(state, marker):
         return None
     seen = state.seen + key_digest(event.source, name) + marker

@@ -95,6 +95,8 @@ def usual(before: Evidence, then: Timeline, event: Event, rules: Rules) -> tuple
         carrier, number = event.label
         if number != attributes.tracking_number or carrier != attributes.carrier:
             return None
+        if event.retailers and attributes.retailer not in event.retailers:
+            return None
         created = earliest[RC].at
         if at < created and at < created - rules.label_lead:
             return None

@@ -38,6 +38,7 @@ _BESIDE = {
     "reassessed": Event("labels", "", 0, Sense.INFORMS, over=(Reason.UNKNOWN_CODE,)),
 }
 _LABELS = st.sampled_from((None, ACME.label, ACME.label, ACME.label, OTHER.label))
+_RETAILERS = st.sampled_from(((), (), (ACME.retailer,), (OTHER.retailer,)))
 _SECOND_LABEL = ACME._replace(tracking_number="OP2")
 
 
@@ -57,7 +58,7 @@ def _one(draw: st.DrawFn, name: str, code: str) -> Event:
     if code in {"RT", "RDTPF"}:
         effect = Effect.COLLECTED if code == "RT" and draw(st.booleans()) else None
         label = draw(_LABELS)
-        event = replace(event, label=label, effect=effect)
+        event = replace(event, label=label, effect=effect, retailers=draw(_RETAILERS) if label else ())
     return replace(event, is_ahead=draw(st.integers(0, 20)) == 20)
 
 
