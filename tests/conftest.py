@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import itertools
 import os
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 
 from deploy.local.kafka_server import KafkaServer
 from deploy.local.postgres_server import PostgresServer
-from deploy.local.process import PORTS
 from deploy.local.stack import LocalStack
-from tests.support import thorough
+from tests.support import reaching, thorough
 from tests.support.databases import Databases
 from tests.support.reused import Reused
 from tests.support.servers import private_home
@@ -67,38 +63,29 @@ def given_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
 
 
-@pytest.fixture(autouse=True)
-def no_settings_of_the_shell(given_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def no_settings_of_the_shell(given_environment: dict[str, str]) -> Iterator[None]:
     """A test says the settings it needs; those of the shell would make it pass here and fail there."""
-    for name in given_environment:
-        monkeypatch.delenv(name, raising=False)
+    with pytest.MonkeyPatch.context() as shell:
+        for name in given_environment:
+            shell.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def guarded_servers() -> Iterator[None]:
+    """Every way to a server asks whether the running test may go there."""
+    with pytest.MonkeyPatch.context() as patch:
+        reaching.guard(patch)
+        yield
 
 
 @pytest.fixture(autouse=True)
-def no_server_unless_asked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def no_server_unless_asked(request: pytest.FixtureRequest, guarded_servers: None) -> Iterator[None]:
     """Fail a test that opens a connection without a fixture or marker that says so."""
-    if request.node.get_closest_marker("postgres") is None:
-
-        def refuse(*_: Any, **__: Any) -> None:
-            pytest.fail("this test connects to PostgreSQL: ask for the fixture `database`")
-
-        monkeypatch.setattr(psycopg, "connect", refuse)
-        monkeypatch.setattr(psycopg.Connection, "connect", refuse)
-    if request.node.get_closest_marker("kafka") is None:
-        for name in ("connect", "connect_ex"):
-            monkeypatch.setattr(socket.socket, name, _loopback_only(getattr(socket.socket, name)))
-
-
-def _loopback_only(connect: Callable[..., Any]) -> Callable[..., Any]:
-    """A test's own HTTP server may be talked to; it is not where brokers are (see deploy.local.process.PORTS)."""
-
-    def checked(self: socket.socket, address: Any) -> Any:
-        inet = self.family in {socket.AF_INET, socket.AF_INET6}
-        if inet and (address[0] not in {"127.0.0.1", "::1", "localhost"} or address[1] in {*PORTS, 9092}):
-            pytest.fail(f"this test connects to {address[0]}:{address[1]}: ask for the fixtures it needs")
-        return connect(self, address)
-
-    return checked
+    reaching.allow(reaching.ANY.intersection(marker.name for marker in request.node.iter_markers()))
+    yield
+    reaching.allow(reaching.ANY)
 
 
 @pytest.fixture(scope="session")
