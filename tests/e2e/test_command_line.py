@@ -6,7 +6,8 @@ import httpx
 import psycopg
 import pytest
 
-from tests.support.commands import run, running, settings_of
+from tests.support.commands import run_afresh as run
+from tests.support.commands import running, settings_of
 from tests.support.topics import Topics
 
 pytestmark = pytest.mark.e2e

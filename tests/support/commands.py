@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from tests.support import forking
 from tests.support.topics import Topics
 from tests.support.waiting import PATIENCE, eventually
 
@@ -47,14 +48,21 @@ def settings_of(database_url: str, topics: Topics, **more: str) -> dict[str, str
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    return {**kept, "PYTHONUNBUFFERED": "1", **settings}
+    return {**kept, **settings}
 
 
 def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """A command from its start to its end, with these settings and no others."""
-    command = [sys.executable, "-m", "service", *arguments]
+    """A command from its start to its end, with these settings and no others; forked where that is wanted."""
+    environment = _environment(settings)
+    if forking.fits(environment):
+        return forking.run(arguments, environment, 60 * PATIENCE)
+    return run_afresh(*arguments, **settings)
+
+
+def run_afresh(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """The same in a Python of its own, always: for tests of the command line itself."""
     return subprocess.run(
-        command,
+        [sys.executable, "-m", "service", *arguments],
         cwd=ROOT,
         env=_environment(settings),
         capture_output=True,
@@ -105,7 +113,7 @@ def running(log: Path, *arguments: str, **settings: str) -> Iterator[Running]:
         process = subprocess.Popen(
             [sys.executable, "-m", "service", *arguments],
             cwd=ROOT,
-            env=_environment(settings),
+            env={"PYTHONUNBUFFERED": "1", **_environment(settings)},
             stdout=out,
             stderr=subprocess.STDOUT,
         )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pytest
 
 from service.cli.app import main
-from tests.support.commands import run
+from tests.support.commands import run_afresh as run
 
 
 class Ended(NamedTuple):
