@@ -29,8 +29,11 @@ down: venv ## stop Kafka and PostgreSQL
 demo: venv ## local stack, service and simulator; prints a tracking page to look at
 	@$(PY) -m deploy.local.demo
 
+# Of what each of thousands of short tests costs: no thread that waits for a hang (the time limit tells where it hung, too),
+# and chance is seeded once a run: a test that wants some makes its own.
 unit: venv ## run the tests that need no server and take no seconds (half a minute)
-	@$(PY) -m pytest -n 2 --dist loadfile --hypothesis-profile=quick -m "not slow" tests/unit $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -o faulthandler_timeout=0 --randomly-dont-reset-seed \
+		--hypothesis-profile=quick -m "not slow" tests/unit $(ARGS)
 
 # What fails beside others is asked once more, alone, and named: a machine that is too busy is no fault of the code, and a fault shows again.
 PYTEST := $(PY) -m pytest --timeout=360 -o faulthandler_timeout=330 --ignore=tests/faults --ignore=tests/benchmarks
