@@ -31,9 +31,10 @@ demo: venv ## local stack, service and simulator; prints a tracking page to look
 
 # Of what each of thousands of short tests costs: no thread that waits for a hang (the time limit tells where it hung, too),
 # and chance is seeded once a run: a test that wants some makes its own.
+SHORT := -n 2 --dist loadfile --no-loadscope-reorder -o faulthandler_timeout=0 --randomly-dont-reset-seed --hypothesis-profile=quick
+
 unit: venv ## run the tests that need no server and take no seconds (half a minute)
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -o faulthandler_timeout=0 --randomly-dont-reset-seed \
-		--hypothesis-profile=quick -m "not slow" tests/unit $(ARGS)
+	@$(PY) -m pytest $(SHORT) -m "not slow" tests/unit $(ARGS)
 
 # What fails beside others is asked once more, alone, and named: a machine that is too busy is no fault of the code, and a fault shows again.
 PYTEST := $(PY) -m pytest --timeout=360 -o faulthandler_timeout=330 --ignore=tests/faults --ignore=tests/benchmarks
@@ -43,7 +44,7 @@ test: venv ## run the tests, four files at a time (starts the stack, and stops i
 		[[ $$? == 1 ]] && echo "test: once more, alone, what failed; if it passes now, it is to be looked at all the same" >&2 && \
 		$(PYTEST) --last-failed --last-failed-no-failures=none "$$@"; }' pytest $(ARGS)
 	# Once more with values that are as frozen as the type checker thinks: ADR 13. Not where some tests were asked for.
-	@$(if $(ARGS),,$(PY) -m pytest -q -n 2 -p tests.support.frozen --hypothesis-profile=quick --durations=0 --durations-min=5 tests/unit/domain tests/unit/wire)
+	@$(if $(ARGS),,$(PY) -m pytest -q $(SHORT) -p tests.support.frozen --durations=0 --durations-min=5 tests/unit/domain tests/unit/wire)
 
 check: venv ## format, lint, types, layers, generated files
 	@$(PY) -m ruff format --check --quiet . || { echo "check: run \`make format\`" >&2; exit 1; }
