@@ -223,7 +223,8 @@ def parse_table(carrier: str, text: str, origin: str) -> CarrierTable:
         if not isinstance(entries, dict):
             raise SettingsError(f"{_at(origin, text, code_list)}: {code_list}: a table of codes is expected")
         for code, description in entries.items():
-            _check_code(f"{_at(origin, text, code)}: {code_list}.{code}", code, description, codes)
+            if wrong := _wrong_with(code, description, codes):
+                raise SettingsError(f"{_at(origin, text, code)}: {code_list}.{code}: {wrong}")
             milestone = ASSERTS[code_list]
             sense = Sense.INFORMS if milestone is None else Sense.ASSERTS
             codes[code] = CarrierCode(code, sense, milestone, description, code_list, code in elsewhere)
@@ -242,15 +243,17 @@ def _texts(origin: str, text: str, document: Mapping[str, Any], member: str) -> 
     return tuple(found)
 
 
-def _check_code(where: str, code: str, description: object, seen: Mapping[str, CarrierCode]) -> None:
+def _wrong_with(code: str, description: object, seen: Mapping[str, CarrierCode]) -> str | None:
+    """What is wrong with a line of a table, if anything is; where it stands is looked for only then."""
     if not code or code != code.strip() or len(code) > 128:
-        raise SettingsError(f"{where}: a code has 1 to 128 characters and no space around it")
+        return "a code has 1 to 128 characters and no space around it"
     if not isinstance(description, str) or not description:
-        raise SettingsError(f"{where}: a text that says what the code means is expected")
+        return "a text that says what the code means is expected"
     if code in seen:
-        raise SettingsError(f"{where}: the code stands in two lists")
+        return "the code stands in two lists"
     if "*" in code and not (code.endswith(_FAMILY) and code.count("*") == 1 and len(code) > len(_FAMILY)):
-        raise SettingsError(f"{where}: a star stands at the end of a family only, behind a slash: D/*")
+        return "a star stands at the end of a family only, behind a slash: D/*"
+    return None
 
 
 def _zone(origin: str, text: str, name: Any) -> ZoneInfo | None:
