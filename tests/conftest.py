@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -75,10 +75,15 @@ def _turn(item: pytest.Item) -> int:
     return next((turn for turn, begin in enumerate(FIRST) if path.startswith(begin)), len(FIRST))
 
 
-def pytest_collection_finish() -> None:
-    # What was imported and collected stays to the end; the garbage collector need not look at it again and again.
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    # What is imported and collected stays to the end; the garbage collector need not look at it again and again.
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session")
