@@ -86,9 +86,11 @@ def windows(claims: Sequence[Claim], rules: Rules) -> list[Window]:
         gaps = [tuple(_gaps(claim, end, claims, parts, lead)) for claim, end in zip(claims, ends, strict=True)]
     found, latest = list[Window](), BEGINNING
     for number, claim in enumerate(claims):
-        follows = number + 1 < len(claims) and times[number + 1] - lead < ends[number]
-        found.append(Window(ends[number], gaps[number], follows or claim.at - lead < latest, number == 0))
-        latest = max(latest, ends[number])
+        end = ends[number]
+        follows = number + 1 < len(claims) and times[number + 1] - lead < end
+        # One that ended before it began has nothing in common with another.
+        found.append(Window(end, gaps[number], follows or claim.at - lead < min(latest, end), number == 0))
+        latest = max(latest, end)
     return found
 
 

@@ -59,7 +59,7 @@ _OPTIONS: Final = (
     "no:randomly",
     "-p",
     "no:xdist",
-    "--hypothesis-profile=quick",
+    "--hypothesis-profile=mutants",
     *(f"--deselect={each}" for each in _NOT_IN_A_COPY),
 )
 # A mutant that does not end is noticed: one test may take so long, and all together so many times as long as without one.

@@ -1,0 +1,97 @@
+"""Whose a scan of a label is that several returns claim: the windows of their claims, beside the contract's words of them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.domain.labels import ALONE, BEGINNING, FOREVER, MAX_GAPS, Claim, Window, concerned, first_in_turn, windows
+from service.domain.rules import DEFAULT
+from tests.support import oracle
+from tests.unit.domain.histories import DAY, THOROUGH
+
+# A day or a month apart, and a little more or less: windows that touch, overlap and end.
+_TIMES = st.builds(
+    lambda days, micros: days * DAY + micros, st.sampled_from((10, 11, 12, 39, 40, 41, 70)), st.integers(-1, 1)
+)
+_CLAIMS = st.lists(
+    st.tuples(_TIMES, st.sampled_from(("acme", "zenith")), st.none() | _TIMES), min_size=1, max_size=6
+).map(lambda told: sorted(Claim(at, number, who, closed) for number, (at, who, closed) in enumerate(told)))
+
+
+@THOROUGH
+@given(_CLAIMS)
+def test_a_scan_is_of_the_returns_in_whose_windows_it_falls_and_before_all_of_them_of_the_next(
+    claims: list[Claim],
+) -> None:
+    found = windows(claims, DEFAULT)
+    as_told = [oracle.Claim(*claim) for claim in claims]
+    edges = {0, *(claim.at - DAY for claim in claims), *(window.end for window in found)} - {FOREVER}
+
+    for at in sorted({edge + more for edge in edges for more in (-1, 0, 1)}):
+        theirs, is_before = oracle.concerns(at, as_told)
+        assert {claim.return_no for claim in concerned(claims, found, at, DEFAULT)} == theirs
+        assert is_before == (at < claims[0].at - DAY)
+
+
+@THOROUGH
+@given(_CLAIMS)
+def test_a_window_ends_where_a_later_claim_begins_the_label_anew_and_says_what_it_shares(claims: list[Claim]) -> None:
+    as_told = [oracle.Claim(*claim) for claim in claims]
+
+    for number, (claim, window) in enumerate(zip(as_told, windows(claims, DEFAULT), strict=True)):
+        anew = [later.at - DAY for later in as_told if oracle.begins_anew(claim, later)]
+        assert window.end == min(anew, default=FOREVER)
+        assert window.is_shared == oracle.overlaps(claim, as_told)
+        assert window.is_first == (number == 0)
+
+
+def test_a_label_that_one_return_claims_is_its_own_for_ever() -> None:
+    assert windows([Claim(10 * DAY, 1, "acme", 11 * DAY)], DEFAULT) == [ALONE]
+    assert ALONE.takes(-DAY)
+    assert ALONE.takes(1000 * DAY)
+
+
+def test_in_the_window_of_two_returns_of_one_retailer_both_have_the_scan() -> None:
+    assert windows([Claim(0, 1, "acme"), Claim(5 * DAY, 2, "acme")], DEFAULT) == [
+        Window(is_shared=True),
+        Window(is_shared=True, is_first=False),
+    ]
+
+
+def test_where_retailers_share_a_label_the_scans_are_the_earlier_one_s_until_its_window_ends() -> None:
+    one, other, later = Claim(0, 1, "acme"), Claim(5 * DAY, 2, "zenith"), Claim(33 * DAY, 3, "acme")
+
+    assert windows([one, other, later], DEFAULT) == [
+        Window(32 * DAY, is_shared=True),
+        Window(gaps=((4 * DAY, 32 * DAY),), is_shared=True, is_first=False),
+        Window(gaps=((32 * DAY, FOREVER),), is_shared=True, is_first=False),
+    ]
+
+
+def _taking_turns(times: int) -> tuple[list[Claim], Claim]:
+    """Returns of two retailers that claim a label at once, each closed a little later than the one before; the last is not.
+
+    What is closed is begun anew by further claims, so that it is ever another retailer's turn.
+    """
+    last = Claim(0, times, "acme")
+    turns = [Claim(0, n, ("zenith", "acme")[n % 2], (n + 2) * 1000) for n in range(times)]
+    anew = [Claim((n + 2) * 1000 + 1, times + 1 + n, "acme") for n in range(times)]
+    return sorted([*turns, last, *anew]), last
+
+
+@pytest.mark.parametrize("gaps", (1, 2, MAX_GAPS - 1, MAX_GAPS, MAX_GAPS + 1))
+def test_after_many_stretches_that_are_another_retailer_s_the_rest_is_too(gaps: int) -> None:
+    claims, last = _taking_turns(2 * gaps)
+
+    window = windows(claims, DEFAULT)[claims.index(last)]
+
+    turns = [(-DAY if n == 0 else (n + 1) * 1000 + 1 - DAY, (n + 2) * 1000 + 1 - DAY) for n in range(0, 2 * gaps, 2)]
+    told = turns if gaps < MAX_GAPS else [*turns[: MAX_GAPS - 1], (turns[MAX_GAPS - 1][0], FOREVER)]
+    assert window.gaps == tuple(told)
+
+
+def test_of_windows_the_earliest_has_its_turn_until_it_ends_and_then_the_next_that_goes_on() -> None:
+    assert list(first_in_turn([5, 3, FOREVER])) == [(BEGINNING, 5, 0), (5, FOREVER, 2)]
+    assert list(first_in_turn([5, 5, 6, FOREVER])) == [(BEGINNING, 5, 0), (5, 6, 2), (6, FOREVER, 3)]
