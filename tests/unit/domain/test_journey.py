@@ -1,0 +1,114 @@
+"""What a row of the history says beside milestones: of what earlier rules told, of names that many voids give, of digests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from service.domain.events import KEY_DIGEST_BYTES, Event, Published, Sense, Words
+from service.domain.evidence import AHEAD, CONFLICT, UNCREATED, VOIDS_UNLISTED
+from service.domain.journey import NEW, Entry, State, continued, has_seen, record, replay
+from service.domain.milestones import Milestone, Reason
+from service.domain.rules import DEFAULT, VERSION, Rules
+from service.domain.whole import MAX_VOIDS, Whole, gather
+from tests.unit.domain.histories import ACME, OTHER, happened, story, void, worded
+
+AHEAD_OF_TIME = replace(happened("RT", 2), is_ahead=True)
+PAST = [happened("RC", 1), AHEAD_OF_TIME]
+
+
+def reassessed(state: State, **found: tuple[Reason, ...]) -> Entry:
+    """The row that says that the return, which has these events, was looked at anew."""
+    event = Event("/reassess", "R/1", 9, Sense.INFORMS, words=Words("reassessed", b"{}"), **found)  # type: ignore[arg-type]
+    entry = record(state, event, Whole([*PAST, event]))
+    assert entry is not None
+    return entry
+
+
+def test_what_earlier_rules_told_and_nothing_gives_is_over_and_what_is_so_is_not() -> None:
+    entry = reassessed(replay(PAST), over=(Reason.CREATION_CONFLICT, Reason.CLOCK_AHEAD))
+
+    assert (entry.raised, entry.settled) == ((), (Reason.CREATION_CONFLICT,))
+
+
+def test_what_no_row_told_and_is_so_is_told_and_what_is_not_is_not() -> None:
+    entry = reassessed(replay(PAST), found=(Reason.CREATION_CONFLICT, Reason.CLOCK_AHEAD))
+
+    assert (entry.raised, entry.settled) == ((Reason.CLOCK_AHEAD,), ())
+
+
+def test_what_the_rules_of_today_say_by_themselves_is_told_once() -> None:
+    today = replay(PAST)
+    of_before = replace(today, rules=VERSION - 1)
+    blind = replace(of_before, evidence=replace(today.evidence, flags=0))
+    conflict = replace(of_before, evidence=replace(today.evidence, flags=AHEAD | CONFLICT))
+
+    assert reassessed(blind, found=(Reason.CLOCK_AHEAD,)).raised == (Reason.CLOCK_AHEAD,)
+    assert reassessed(blind).raised == (Reason.CLOCK_AHEAD,)
+    assert reassessed(conflict, over=(Reason.CREATION_CONFLICT,)).settled == (Reason.CREATION_CONFLICT,)
+
+
+@pytest.mark.parametrize("voids", (MAX_VOIDS - 1, MAX_VOIDS, MAX_VOIDS + 1))
+def test_a_state_names_voids_up_to_a_number_and_by_either_way_says_when_there_are_more(voids: int) -> None:
+    told = [happened("RC", 1), *(void(("s", f"none {n}")) for n in range(voids))]
+
+    step_by_step, at_once = replay(told), gather(told)
+
+    assert step_by_step.evidence == at_once
+    assert bool(at_once.flags & VOIDS_UNLISTED) == (voids > MAX_VOIDS)
+    assert len(step_by_step.voided) == (0 if voids > MAX_VOIDS else voids)
+
+
+def test_by_the_whole_set_a_state_names_the_same_voids() -> None:
+    told = [happened("RC", 1), *(void(("s", f"none {n}")) for n in range(MAX_VOIDS - 1)), void(("s", "RC@1"))]
+
+    assert len(replay(told).voided) == MAX_VOIDS
+    assert replay([*told, void(("ops", "void ('s', 'RC@1')"), id="of a void")]).voided == frozenset()
+
+
+def test_a_state_knows_that_a_creation_is_void_while_another_one_stands() -> None:
+    ours, theirs = happened("RC", 1, id="ours"), happened("RC", 2, id="theirs", attributes=OTHER)
+
+    def is_known(*events: Event) -> bool:
+        return bool(replay([worded(event) for event in events]).evidence.flags & UNCREATED)
+
+    assert is_known(ours, theirs, void(("s", "ours")))
+    assert not is_known(ours, theirs)
+    assert not is_known(ours, void(("s", "ours")))
+    assert not is_known(ours, theirs, void(("s", "ours")), void(("s", "theirs")))
+
+
+def test_a_name_is_only_found_where_one_begins() -> None:
+    one, other = bytes(range(KEY_DIGEST_BYTES)), bytes(range(100, 100 + KEY_DIGEST_BYTES))
+    across = (one + other)[3 : 3 + KEY_DIGEST_BYTES]
+    state = replace(NEW, seen=one + other)
+
+    assert has_seen(state, one)
+    assert has_seen(state, other)
+    assert not has_seen(state, across)
+    assert has_seen(replace(NEW, seen=one + other + across), across)
+    assert not has_seen(NEW, one)
+
+
+def test_a_state_tells_by_which_settings_it_was_found() -> None:
+    other = Rules(label_lead_hours=1)
+
+    assert replay(PAST).rules == replay(PAST, DEFAULT).rules == VERSION
+    assert replay(PAST, other).rules == other.mark != VERSION
+    assert replay([*PAST, void(("s", "RT@2"))], other).rules == other.mark
+    assert replay([*PAST, void(("s", "RT@2"))]).rules == VERSION
+
+
+def test_a_return_that_only_subscribers_know_goes_on_from_their_version() -> None:
+    held = Published(7, {Milestone.RC: (1, "s", None), Milestone.DS: (2, "hub", {"code": "AKL"})}, ACME, None)
+
+    state = continued(held)
+
+    assert (state.seq, state.version, state.seen, state.voided) == (0, 7, b"", frozenset())
+    assert state.timeline.status is Milestone.DS
+    assert [(s.at, s.source, s.location) for s in state.timeline.counts.values()] == [
+        (1, "s", None),
+        (2, "hub", {"code": "AKL"}),
+    ]
+    assert record(state, story("RC@1")[0]) is not None
