@@ -33,22 +33,29 @@ class Exceptions:
     def __init__(self, found: ReturnException | None, *said: Said) -> None:
         self._found, self._said = found, said
         self.kept: list[tuple[int, str, str]] = []
+        self.who: list[Who] = []
+        self.bounds: list[Bounds] = []
         self.is_behind = False
 
-    def of_return(self, _: Bounds, return_id: str) -> Sequence[ReturnException]:
-        raise NotImplementedError(return_id)
+    def of_return(self, bounds: Bounds, return_id: str) -> Sequence[ReturnException]:
+        self.bounds.append(bounds)
+        assert return_id == "R-1001"
+        return [] if self._found is None else [self._found]
 
-    def find(self, _: Bounds, return_id: str, reason: Reason) -> ReturnException | None:
+    def find(self, bounds: Bounds, return_id: str, reason: Reason) -> ReturnException | None:
+        self.bounds.append(bounds)
         assert (return_id, reason) == ("R-1001", Reason.AWAITING_PROCESSED)
         return self._found
 
-    def said(self, _: ReturnException) -> Sequence[Said]:
+    def said(self, found: ReturnException) -> Sequence[Said]:
+        assert found is self._found
         return self._said
 
-    def keep(self, found: ReturnException, _: Who, by: str, note: str) -> Acknowledgement | None:
+    def keep(self, found: ReturnException, who: Who, by: str, note: str) -> Acknowledgement | None:
         if self.is_behind:
             return None
         self.kept.append((found.seq, by, note))
+        self.who.append(who)
         return Acknowledgement(AT, by, note)
 
 
@@ -63,6 +70,24 @@ def test_it_is_kept_up_to_the_row_that_the_lists_reflect_in_the_name_of_the_toke
 
     assert seen == (AT, "Ann", "known")
     assert exceptions.kept == [(9, "Ann", "known")]
+    assert exceptions.who == [Who(3, "Ann")]
+
+
+def test_a_name_is_kept_as_far_as_there_is_room_for_it() -> None:
+    exceptions = Exceptions(HELD)
+
+    Acknowledging(exceptions).acknowledge(find(exceptions), Who(3, "A" * 257), "known")
+
+    assert exceptions.kept == [(9, "A" * 256, "known")]
+
+
+def test_it_is_looked_for_within_the_bounds_of_whoever_asks() -> None:
+    bounds, exceptions = Bounds(retailers=frozenset({"acme"})), Exceptions(HELD)
+
+    find(exceptions, bounds)
+    assert Acknowledging(exceptions).of_return(bounds, "R-1001") == [HELD]
+
+    assert exceptions.bounds == [bounds, bounds]
 
 
 def test_what_was_looked_at_is_what_is_acknowledged() -> None:
