@@ -4,6 +4,8 @@
 WORK has a JSON list a line: a mutant's name, its tests in the order to try them, and the seconds that they may take. RESULTS
 gets one as well, as soon as it is known: the name, and how its tests ended: 0 (they passed), 1 (one failed, and no other was
 tried), or minus the signal that ended them. The name "" is the code as it is.
+
+What loops is ended by the time that it computes, which says the same on a machine that is busy with something else.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from typing import Final
 import pytest
 
 _LOOK_SECONDS: Final = 0.003
+_TEST_SECONDS: Final = 10  # that one test may compute
 
 
 class Forked:
@@ -66,7 +69,9 @@ def _tried(session: pytest.Session, name: str, items: Sequence[pytest.Item], sec
 
 
 def _first_failure(session: pytest.Session, items: Sequence[pytest.Item]) -> int:
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)  # which ends the process
     for item, following in zip(items, [*items[1:], None], strict=True):
+        signal.setitimer(signal.ITIMER_PROF, _TEST_SECONDS)
         session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.testsfailed:
             return 1

@@ -62,9 +62,10 @@ _OPTIONS: Final = (
     "--hypothesis-profile=mutants",
     *(f"--deselect={each}" for each in _NOT_IN_A_COPY),
 )
-# A mutant that does not end is noticed: one test may take so long, and all together so many times as long as without one.
-_TEST_SECONDS: Final = 10
-_PATIENCE: Final = 8
+# A mutant that does not end is noticed: by how long a test computes (see forked.py), or, where it waits for something, takes. All
+# together may take so many times as long as without a mutant. Both are generous, for a machine may be busy with something else.
+_TEST_SECONDS: Final = 60
+_PATIENCE: Final = 20
 # Texts for people, which no test repeats word for word; and the coordinates of a message that is judged before it is sent:
 # it stands nowhere yet, so that whatever is said of its place, and of its key, changes nothing.
 _NOT_MUTATED: Final = (
@@ -186,7 +187,7 @@ def ends_of(package: str, folder: Path, names: Collection[str]) -> dict[str, int
             tests = {*reached.get(function, ()), *(test for test in seconds if own in test)} if name else seconds.keys()
             if tests:
                 order = sorted(tests, key=lambda test: (own not in test, seconds[test], test))
-                print(json.dumps([name, order, 5 + _PATIENCE * sum(map(seconds.get, tests))]), file=lines)
+                print(json.dumps([name, order, _TEST_SECONDS + _PATIENCE * sum(map(seconds.get, tests))]), file=lines)
                 tried.add(name)
     command = [sys.executable, "-m", "tests.checks.forked", str(work), str(results), "-q", "--tb=no"]
     command += [f"--timeout={_TEST_SECONDS}", *_OPTIONS, *_tests(package)]

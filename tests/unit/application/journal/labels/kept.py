@@ -1,0 +1,242 @@
+"""A journal in memory that keeps claims of labels as the real one does, for what the sweep makes of them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from service.application.journal.sweep import sweep
+from service.application.label_ports import Claimed, HeldLabel, KeptClaim, ScanPlace
+from service.application.ports import Arrival, HistoryRow, Swept, Waiting, WhileWaiting
+from service.domain.events import Event
+from service.domain.labels import MAX_CLAIMS, Claim, Label, Window
+from service.domain.whole import Whole
+from service.wire.inbound import SubjectKind
+from service.wire.inbound import label as name_of
+from service.wire.times import rfc3339
+from tests.support.fakes import MemoryJournal, MemoryTransaction, Tables
+from tests.support.journals import CLOSED, RC, SCAN, event
+from tests.unit.application.journal.test_append import write
+
+BEGIN: Final = 1_780_000_000_000_000  # microseconds: some day of 2026
+DAY: Final = 24 * 3600 * 1_000_000
+LABEL: Final = ("generic", "TR-1")
+
+Key = tuple[Label, int]
+_ALL: Final = ((),)
+
+
+@dataclass
+class LabelTables(Tables):
+    """Tables that know which batch wrote a claim, or parked a scan."""
+
+    told: dict[Key, Window] = field(default_factory=dict)
+    made: dict[Key, int] = field(default_factory=dict)
+    changed: dict[Key, int] = field(default_factory=dict)
+    parked_in: dict[tuple[SubjectKind, str, bytes], int] = field(default_factory=dict)
+
+
+class LabelTransaction(MemoryTransaction):
+    """`ports.SweepTransaction` with claims, and `label_ports.MendsClaims`."""
+
+    tables: LabelTables
+
+    @property
+    def _batch(self) -> int:
+        return self.tables.batches + 1
+
+    def join_claims(self, claims: Mapping[Key, Claimed]) -> None:
+        for key, new in claims.items():
+            known = self.tables.claims.get(key)
+            if known is None:
+                self._keep(key, new)
+            elif new.at < known.at or new.closed_at != known.closed_at:
+                at, retailer = min((new[:2], known[:2]), key=lambda each: each[0])
+                self._keep(key, Claimed(at, retailer, new.closed_at, known.is_void))
+
+    def set_claims(self, claims: Mapping[Key, Claimed]) -> None:
+        for key, new in claims.items():
+            if self.tables.claims.get(key) != new:
+                self._keep(key, new)
+
+    def _keep(self, key: Key, claimed: Claimed) -> None:
+        self.tables.claims[key] = claimed
+        self.tables.changed[key] = self._batch
+        self.tables.made.setdefault(key, self._batch)
+
+    def touched_labels(self, batches: Sequence[str]) -> list[Label]:
+        wanted, tables = {int(each) for each in batches}, self.tables
+        touched = {label for (label, _), batch in tables.changed.items() if batch in wanted}
+        waits = {subject for (_, subject, _), batch in tables.parked_in.items() if batch in wanted}
+        return sorted(touched | {label for label, _ in tables.claims if name_of(*label) in waits})
+
+    def claims(self, label: Label) -> list[KeptClaim]:
+        tables, names = self.tables, {number: name for name, number in self.tables.returns.items()}
+        found = sorted(
+            (Claim(claimed.at, return_no, claimed.retailer, claimed.closed_at), claimed.is_void)
+            for (of, return_no), claimed in tables.claims.items()
+            if of == label
+        )
+        return [
+            KeptClaim(
+                claim,
+                names[claim.return_no],
+                tables.told.get((label, claim.return_no)),
+                tables.swept < tables.changed[label, claim.return_no] < self._batch,
+                tables.swept < tables.made[label, claim.return_no] < self._batch,
+                is_void,
+            )
+            for claim, is_void in found[:MAX_CLAIMS]
+        ]
+
+    def tell(self, label: Label, windows: Mapping[int, Window], retailers: tuple[str, ...] = ()) -> None:
+        assert not retailers
+        self.tables.told |= {(label, return_no): window for return_no, window in windows.items()}
+
+    def bounds(self, label: Label) -> dict[tuple[str, ...], dict[int, Window | None]]:
+        del label
+        return {}
+
+    def park(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
+        before = set(self.tables.parked)
+        known = super().park(arrivals)
+        self.tables.parked_in |= dict.fromkeys(self.tables.parked.keys() - before, self._batch)
+        return known
+
+    def waiting_scans(self, label: Label, limit: int, bounds: Collection[tuple[str, ...]] = _ALL) -> list[Arrival]:
+        assert set(bounds) == {()}
+        of = (SubjectKind.LABEL, name_of(*label))
+        waiting = [each for key, each in self.tables.parked.items() if key[:2] == of]
+        return sorted(waiting, key=lambda each: each.inbound.event.order[1:])[:limit]
+
+    def unpark(self, label: Label, arrivals: Sequence[Arrival]) -> None:
+        for each in arrivals:
+            del self.tables.parked[SubjectKind.LABEL, name_of(*label), each.inbound.event.key]
+
+    def scan_places(
+        self, return_no: int, label: Label, since: int, until: int, retailers: tuple[str, ...] = ()
+    ) -> Iterator[ScanPlace]:
+        assert not retailers
+        for seq, row in enumerate(self.tables.history.get(return_no, ()), start=1):
+            told = row.entry.event
+            if told.label == label and told.window is None and since <= told.at < until:
+                key = row.entry.state.seen[-16:]
+                yield ScanPlace(return_no, seq, told.source, told.id, told.at, key)
+
+    def scans_at(self, label: Label, places: Sequence[ScanPlace]) -> list[Arrival]:
+        found = [self.tables.history[place.return_no][place.seq - 1].arrival for place in places]
+        assert all(each.inbound.event.label == label for each in found)
+        return found
+
+    def begin_sweep(self, batches: int, events: int) -> Swept | None:
+        del events
+        tables = self.tables
+        if tables.swept == tables.batches:
+            return None
+        contested = {name_of(*label) for label, _ in tables.claims}
+        waiting = list[Waiting]()
+        for key, arrival in list(tables.parked.items()):
+            kind, subject, _ = key
+            owner = tables.returns.get(subject) if kind is SubjectKind.RETURN else tables.labels.get(subject)
+            if owner is not None and not (kind is SubjectKind.LABEL and subject in contested):
+                waiting.append(Waiting(owner, arrival))
+                del tables.parked[key]
+        upto = min(tables.batches, tables.swept + batches)
+        return Swept(upto, waiting, [str(n) for n in range(tables.swept + 1, upto + 1)])
+
+    def held_labels(self, return_no: int, labels: Collection[Label]) -> Sequence[HeldLabel]:
+        claims = self.tables.claims
+        return [
+            HeldLabel(
+                label,
+                claims.get((label, return_no)),
+                self.tables.told.get((label, return_no)),
+                any(of == label and of_no != return_no and not each.is_void for (of, of_no), each in claims.items()),
+            )
+            for label in labels
+            if (label, return_no) in claims or self.tables.labels.get(name_of(*label)) == return_no
+        ]
+
+    def mend_claims(self, return_no: int, claims: Mapping[Label, tuple[Claimed, Window | None]]) -> None:
+        for label, (claimed, window) in claims.items():
+            self._keep((label, return_no), claimed)
+            self.tables.told.pop((label, return_no), None)
+            if window is not None:
+                self.tables.told[label, return_no] = window
+
+    def touch_claims(self, return_no: int, labels: Collection[Label]) -> bool:
+        raise NotImplementedError("others decide anew")
+
+
+class LabelJournal(MemoryJournal):
+    """The journal; `colliding` are returns that somebody else appends to whenever anything is."""
+
+    tables: LabelTables
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.tables = LabelTables()
+        self.sweeps = 0
+
+    @contextmanager
+    def transaction(self, while_waiting: WhileWaiting | None = None) -> Iterator[LabelTransaction]:
+        del while_waiting
+        tx = LabelTransaction(self, copy.copy(self.tables))
+        for name, value in vars(tx.tables).items():
+            setattr(tx.tables, name, copy.copy(value))
+        tx.tables.history = {return_no: list(rows) for return_no, rows in tx.tables.history.items()}
+        yield tx
+        self.tables = tx.tables
+
+    def take(self, *documents: dict[str, Any]) -> None:
+        """One batch."""
+        before = sum(map(len, self.tables.history.values())) + len(self.tables.parked)
+        outcome = write(self, *documents)
+        after = sum(map(len, self.tables.history.values())) + len(self.tables.parked)
+        assert after - before + sum(outcome.duplicates.values()) == len(documents)
+
+    def sweep(self) -> None:
+        """Until there is nothing more to do, which is not for ever."""
+        for _ in range(200):
+            if sweep(self) is None:
+                return
+            self.sweeps += 1
+        raise AssertionError("the sweep comes to no end")
+
+    def rows(self, return_id: str) -> list[HistoryRow]:
+        return self.tables.history.get(self.tables.returns.get(return_id, 0), [])
+
+    def past(self, return_id: str) -> list[Event]:
+        return [row.entry.event for row in self.rows(return_id)]
+
+    def whole(self, return_id: str) -> Whole:
+        return Whole(self.past(return_id))
+
+
+def moment(days: float, micros: int = 0) -> int:
+    """In microseconds since 1970-01-01 UTC."""
+    return BEGIN + int(days * DAY) + micros
+
+
+def created(return_id: str, at: int, retailer: str = "acme", number: str = LABEL[1], **more: Any) -> dict[str, Any]:
+    """A creation; `id` names it."""
+    data = {"return_id": return_id, "retailer": retailer, "route": "omnirps"}
+    data |= {"carrier": LABEL[0], "tracking_number": number}
+    id_ = more.pop("id", f"{return_id}-rc")
+    return event(RC, id_, "00:00", **{**data, **more}) | {"time": rfc3339(at)}
+
+
+def closed(return_id: str, at: int) -> dict[str, Any]:
+    """That it is closed."""
+    return event(CLOSED, f"{return_id}-c", "00:00", return_id=return_id, by="ops", reason="lost") | {
+        "time": rfc3339(at)
+    }
+
+
+def scan(id_: str, at: int, code: str = "COLLECTED", number: str = LABEL[1]) -> dict[str, Any]:
+    """A scan of a label."""
+    data = {"carrier": LABEL[0], "tracking_number": number, "code": code}
+    return event(SCAN, id_, "00:00", **data) | {"time": rfc3339(at)}

@@ -1,0 +1,117 @@
+"""What the sweep makes of several returns that claim a label, whatever comes first: whose the scans are, as the contract says."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+from unittest import mock
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.application.journal import sweep as sweeping
+from service.application.journal.labels.held import windows_told, wrong_claims
+from service.domain.exceptional import reasons
+from service.domain.journey import State
+from service.domain.milestones import Milestone, Reason
+from service.domain.whole import Whole
+from tests.support import oracle
+from tests.unit.application.journal.labels.kept import DAY, LABEL, LabelJournal, closed, created, moment, scan
+
+# A day or a month apart, and a little more or less.
+_TIMES = st.builds(moment, st.sampled_from((10, 11, 12, 39, 40, 41, 70)), st.integers(-1, 1))
+
+
+class Told(NamedTuple):
+    """A return's claim, or a scan; and what is published of it."""
+
+    documents: list[dict[str, Any]]
+    at: int
+    retailer: str = ""
+    closed_at: int | None = None
+    code: str = ""
+
+
+@st.composite
+def told(draw: st.DrawFn) -> tuple[list[Told], list[Told]]:
+    """Claims and scans of one label."""
+    claims, scans = list[Told](), list[Told]()
+    for number in range(draw(st.integers(1, 4))):
+        at, retailer, end = draw(_TIMES), draw(st.sampled_from(("acme", "zenith"))), draw(st.none() | _TIMES)
+        documents = [created(f"R-{number}", at, retailer)]
+        if end is not None:
+            documents.append(closed(f"R-{number}", end))
+        if draw(st.booleans()):  # another creation, later or earlier, that names it too
+            again = draw(_TIMES)
+            documents.append(created(f"R-{number}", again, retailer, id=f"R-{number}-again"))
+            at = min(at, again)
+        claims.append(Told(documents, at, retailer, end))
+    for number in range(draw(st.integers(0, 4))):
+        at, code = (
+            draw(_TIMES) + draw(st.sampled_from((-DAY, 0, 1))),
+            draw(st.sampled_from(("COLLECTED", "COLLECTED", "?"))),
+        )
+        scans.append(Told([scan(f"s{number}", at, code)], at, code=code))
+    return claims, scans
+
+
+def recorded(data: st.DataObject, documents: list[dict[str, Any]]) -> LabelJournal:
+    """The journal after these in any order, batch by batch, with sweeps between."""
+    journal, order = LabelJournal(), data.draw(st.permutations(documents))
+    splits = data.draw(st.lists(st.booleans(), min_size=len(order), max_size=len(order)))
+    sweeps = data.draw(st.lists(st.booleans(), min_size=len(order), max_size=len(order)))
+    batch = list[dict[str, Any]]()
+    for document, is_last, is_swept in zip(order, splits, sweeps, strict=True):
+        batch.append(document)
+        if is_last:
+            journal.take(*batch)
+            batch = []
+            if is_swept:
+                journal.sweep()
+    journal.take(*batch)
+    journal.sweep()
+    return journal
+
+
+@settings(deadline=None)
+@given(st.data(), told(), st.sampled_from((1, 2, 5000)), st.sampled_from((1, 16)))
+def test_in_any_order_each_return_has_the_scans_that_concern_it(
+    data: st.DataObject, of_label: tuple[list[Told], list[Told]], limit: int, batches: int
+) -> None:
+    claims, scans = of_label
+    documents = [document for each in (*claims, *scans) for document in each.documents]
+
+    with mock.patch.multiple(sweeping, EVENTS_A_SWEEP=limit, BATCHES_A_SWEEP=batches):
+        journal = recorded(data, documents)
+
+    assert journal.tables.parked == {}
+    numbers = [journal.tables.returns[f"R-{number}"] for number in range(len(claims))]
+    as_told = [oracle.Claim(c.at, no, c.retailer, c.closed_at) for c, no in zip(claims, numbers, strict=True)]
+    for claim in as_told:
+        state = journal.tables.history[claim.return_no][-1].entry.state
+        assert_its_own(claim, as_told, scans, state)
+    for number in range(len(claims)):
+        assert_kept(journal, f"R-{number}")
+
+
+def assert_its_own(claim: oracle.Claim, claims: list[oracle.Claim], scans: list[Told], state: State) -> None:
+    its, early, unknown = list[tuple[int, str]](), set[bool](), False
+    for number, each in enumerate(scans):
+        theirs, is_before = oracle.concerns(each.at, claims)
+        if claim.return_no in theirs and each.code == "?":
+            unknown = True
+        elif claim.return_no in theirs:
+            early.add(is_before)
+            its += [] if is_before else [(each.at, f"s{number}")]
+    seen, given_now = state.timeline.counts.get(Milestone.RT), reasons(state.evidence, state.timeline)
+    assert (None if seen is None else (seen.at, seen.id)) == min(its, default=None)
+    assert (Reason.BEFORE_LABEL in given_now) == (True in early)
+    assert (Reason.UNKNOWN_CODE in given_now) == unknown
+    assert (Reason.TRACKING_NUMBER_IN_USE in given_now) == oracle.overlaps(claim, claims)
+
+
+def assert_kept(journal: LabelJournal, return_id: str) -> None:
+    """What is kept of its claims is what its history says."""
+    past = journal.past(return_id)
+    with journal.transaction() as tx:
+        held = tx.held_labels(journal.tables.returns[return_id], [LABEL])
+    assert list(wrong_claims(Whole(past), windows_told(past), held)) == []
