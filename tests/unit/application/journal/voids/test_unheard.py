@@ -1,0 +1,118 @@
+"""An hour after a void that names nothing its return's history says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import msgspec
+
+from service.application.journal.voids.unheard import VOIDS_A_LOOK, look
+from service.wire.inbound import SubjectKind
+from service.wire.record import Record
+from service.wire.rows.unheard import SOURCE, UNHEARD, Unheard
+from service.wire.stored import to_micros
+from tests.support.fakes import MemoryJournal, MemoryTransaction
+from tests.support.journals import VOID, creation, event, scan
+from tests.unit.application.journal.test_append import write
+
+AT = datetime(2026, 11, 26, 12, 0, 0, 250_000, UTC)
+MISSPELT = event(VOID, "v", "11:00", return_id="R-1001", source="/Test", id="c", by="me", reason="wrong parcel")
+
+
+class Journal(MemoryJournal):
+    """A journal in which these voids have been there for an hour."""
+
+    def __init__(self, *due: Unheard) -> None:
+        super().__init__([])
+        self.due, self.forgotten = list(due), list[Unheard]()
+        self.asked: list[int] = []
+        self.waited: list[object] = []
+        self.numbered: list[int] = []
+        write(self, creation(), scan("COLLECTED", "10:00"), MISSPELT)
+
+    @contextmanager
+    def transaction(self, while_waiting: object = None) -> Iterator[MemoryTransaction]:
+        self.waited.append(while_waiting)
+        tx = Transaction(self, self.tables)
+        tx.to = self
+        yield tx
+
+
+class Transaction(MemoryTransaction):
+    """That knows what is due."""
+
+    to: Journal
+
+    def due_voids(self, limit: int) -> list[Unheard]:
+        self.to.asked.append(limit)
+        return self.to.due
+
+    def forget_voids(self, due: Sequence[Unheard]) -> None:
+        self.to.forgotten += due
+
+    def number_batch(self, events: int) -> None:
+        super().number_batch(events)
+        self.to.numbered.append(events)
+
+
+def test_what_no_event_has_the_name_of_is_said_in_the_history_as_a_row_of_the_service_s_own() -> None:
+    journal = Journal(Unheard(1, "R-1001", "/Test", "c", AT, has_event=False))
+    journal.numbered.clear()
+
+    def wait() -> bool:
+        """While another one has the turn."""
+        return True
+
+    assert look(journal, wait) == 1
+
+    row = journal.tables.history[1][-1]
+    entry, said = row.entry, row.entry.event
+    assert (entry.verdict, entry.reason, entry.raised) == ("informational", None, ("void_without_event",))
+    assert (said.source, said.at, said.sense, said.unheard) == (SOURCE, to_micros(AT), "informs", ("/Test", "c"))
+    assert said.id.startswith("R-1001/")
+    assert (said.words.type, said.words.is_timed) == (UNHEARD, False)
+    assert msgspec.json.decode(said.words.data) == {"return_id": "R-1001", "source": "/Test", "id": "c"}
+    inbound = row.arrival.inbound
+    assert (inbound.kind, inbound.subject, inbound.type) == (SubjectKind.RETURN, "R-1001", UNHEARD)
+    assert (inbound.event, inbound.data) == (said, said.words.data)
+    assert row.arrival.record == Record("", 0, 0, int(AT.timestamp() * 1000), None, None)
+    assert (journal.forgotten, journal.numbered) == (journal.due, [1])
+    assert (journal.asked, journal.waited[-1]) == ([VOIDS_A_LOOK], wait)
+
+
+def test_what_an_event_has_the_name_of_by_then_is_looked_at_and_nothing_is_said() -> None:
+    journal = Journal(Unheard(1, "R-1001", "/test", "R-1001-COLLECTED-10:00", AT, has_event=True))
+    journal.numbered.clear()
+
+    assert look(journal) == 1
+
+    assert journal.recorded("R-1001") == ["R-1001-rc", "R-1001-COLLECTED-10:00", "v"]
+    assert (journal.forgotten, journal.numbered) == (journal.due, [])
+
+
+def test_where_nothing_is_due_nothing_is_done() -> None:
+    journal = Journal()
+    journal.numbered.clear()
+
+    assert look(journal) == 0
+    assert (journal.forgotten, journal.numbered) == ([], [])
+
+
+def test_it_is_said_once_of_a_name_however_often_it_is_looked_at() -> None:
+    journal = Journal(Unheard(1, "R-1001", "/Test", "c", AT, has_event=False))
+
+    look(journal)
+    look(journal)
+
+    assert len(journal.recorded("R-1001")) == 4
+
+
+def test_two_names_are_two_rows() -> None:
+    due = [Unheard(1, "R-1001", "/Test", id_, AT, has_event=False) for id_ in ("c", "d")]
+    journal = Journal(*due)
+    journal.numbered.clear()
+
+    assert look(journal) == 2
+    assert (len(journal.recorded("R-1001")), journal.numbered) == (5, [2])
