@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from service.application.commands.feeding import Feeding, NoSuchFeed, NotAuthentic
+from service.application.access.bounds import UNBOUND, Bounds
+from service.application.access.callers import Caller, Who
+from service.application.commands.feeding import Feeding, NoSuchFeed, NotAuthentic, OutOfBounds
 from service.application.commands.importing import MOST_FAULTS, Tally
 from service.application.commands.speaking import Speaking
 from service.domain.journey import State
 from service.errors import Retryable
 from service.wire.feeds.files import Line
 from service.wire.feeds.reading import Fault, Scan, Unreadable
-from tests.support.feeds import body, opened, reader, request
+from service.wire.feeds.signatures import Request
+from tests.support.feeds import body, opened, reader, request, shipped
+from tests.unit.application.access.test_bounds import bounds
 
 FEED = "ups"
 
@@ -75,6 +81,86 @@ def test_a_request_about_something_else_publishes_nothing() -> None:
 
     assert feeding(kafka).take(FEED, request(FEED, b"[]")) == []
     assert kafka.published == []
+
+
+def caller(bound: Bounds = UNBOUND) -> Caller:
+    return Caller(Who(1, "hub"), "north", frozenset(), bound)
+
+
+def with_token(kafka: Kafka) -> Feeding:
+    """Feeds of which one is open to signatures, and others are defined."""
+    return Feeding({FEED: opened(FEED)}, shipped(), reader(), kafka.publish, Speaking(Nothing()))
+
+
+def test_with_a_token_a_feed_need_not_be_open_and_is_said_in_its_publisher_s_name() -> None:
+    kafka = Kafka()
+
+    for feed in (FEED, "fedex"):
+        scans = with_token(kafka).take_from(caller(), feed, request(feed, body(feed)))
+
+        assert kafka.published.pop() == scans
+        assert {json.loads(scan.value)["source"] for scan in scans} == {f"/north/feeds/{feed}"}
+    with pytest.raises(NoSuchFeed):
+        with_token(kafka).take_from(caller(), "nobody", request(FEED, body(FEED)))
+
+
+def test_a_token_that_is_bound_to_the_feed_s_carrier_may_say_what_it_says_and_one_of_another_may_not() -> None:
+    kafka = Kafka()
+
+    scans = with_token(kafka).take_from(caller(bounds(carriers="ups")), FEED, request(FEED, body(FEED)))
+    assert kafka.published == [scans]
+
+    with pytest.raises(OutOfBounds) as refused:
+        with_token(kafka).take_from(caller(bounds(carriers="nzpost gls")), FEED, request(FEED, b"nonsense"))
+    assert refused.value.faults == (("feed", "it is of ups, and the token is bound to gls, nzpost"),)
+    assert kafka.published == [scans]
+
+
+def test_of_what_several_carriers_said_a_token_that_is_bound_to_one_may_say_nothing_of_another() -> None:
+    kafka, feed = Kafka(), "aftership"
+
+    with pytest.raises(OutOfBounds) as refused:
+        with_token(kafka).take_from(caller(bounds(carriers="nzpost")), feed, request(feed, body(feed)))
+
+    assert kafka.published == []
+    assert {detail for _, detail in refused.value.faults} == {"the token is bound to nzpost"}
+    paths = [path for path, _ in refused.value.faults]
+    assert paths
+    assert all(path.endswith(" data.carrier") for path in paths)
+
+
+@pytest.mark.parametrize(
+    ("bound", "may"),
+    ((UNBOUND, True), (bounds(carriers="ups"), True), (bounds("acme", "ups"), False), (bounds(hubs="akl1"), False)),
+)
+def test_what_is_no_event_may_be_said_of_the_carrier_that_it_names_and_of_no_retailer(bound: Bounds, may: bool) -> None:
+    kafka, wrong = Kafka(), json.loads(body(FEED)) | {"gmtActivityDate": "no date", "localActivityDate": "no date"}
+
+    if may:
+        (scan,) = with_token(kafka).take_from(caller(bound), FEED, request(FEED, json.dumps(wrong).encode()))
+        assert scan.fault is not None
+        return
+    with pytest.raises(OutOfBounds) as refused:
+        with_token(kafka).take_from(caller(bound), FEED, request(FEED, json.dumps(wrong).encode()))
+    ((_, detail),) = refused.value.faults
+    assert detail == "it is no event, so it is not known to be within what the token is bound to"
+
+
+def test_a_feed_is_open_to_signatures_where_there_is_a_secret_for_it() -> None:
+    feeding = with_token(Kafka())
+
+    assert feeding.is_open(FEED)
+    assert not feeding.is_open("fedex")
+    assert feeding.may_be_signed(FEED, request(FEED, b""))
+    assert not feeding.may_be_signed(FEED, request(FEED, b"", "another"))
+
+
+def test_whether_the_body_is_signed_is_only_told_with_the_body() -> None:
+    feed = "easypost"
+    feeding = Feeding({feed: opened(feed)}, {}, reader(), Kafka().publish, Speaking(Nothing()))
+
+    assert feeding.may_be_signed(feed, request(feed, b"", "another"))
+    assert not feeding.may_be_signed(feed, Request({}, b"", None, 0.0))
 
 
 GOOD, UNMAPPED = (Scan("p", "k", b"", meaning, None) for meaning in ("RT", "unmapped"))

@@ -40,7 +40,7 @@ class Returns:
 
     def states(self, bounds: Bounds, kind: SubjectKind, subject: str, limit: int) -> Sequence[tuple[str, State]]:
         self.asked += 1
-        assert kind is not SubjectKind.CONNOTE
+        assert kind is (SubjectKind.LABEL if "/" in subject else SubjectKind.RETURN)
         state = state_within(bounds, replay([PARSER.parse(record(creation())).event]))
         found = [("R-1001", state)] if state is not None else []
         return found[:limit] if subject in ("R-1001", "generic/TR-1001") else []
