@@ -71,7 +71,7 @@ _PATIENCE: Final = 20
 _NOT_MUTATED: Final = (
     r"log\.(debug|info|warning|error)\(",
     r"raise \w+",
-    r"^\s*f?\"[^\"]* [^\"]*\"\)?$",
+    r"^\s*(return )?f?\"[^\"]* [^\"]*\"\)?$",
     r"Record\((self\._)?topic, 0, 0, at",
     r"return Field\(",  # called where a module is imported, which is before anything is changed
 )
@@ -211,11 +211,21 @@ def report(package: str, folder: Path, ends: Mapping[str, int | None], accepted:
         print(f"  {module}: {number - of_it} of {number}")
     for name in missed:
         print(f"    {name}{' (no test reaches it)' if ends[name] == _UNREACHED else ''}")
+    every = set(mutants(folder))
+    for name in sorted(accepted.keys() - every):
+        if name.replace(".", "/").startswith(f"service/{package}/") and not _is_of_another(package, name):
+            print(f"  is none any more, take it out of {ACCEPTED.name}: {name}")
     for name in sorted(noticed & accepted.keys()):
         print(f"  noticed after all, take it out of {ACCEPTED.name}: {name}")
     if missed:
         print(f"  to look at one: cd {folder.relative_to(ROOT)}; {sys.executable} -m mutmut show NAME")
     return share >= LEAST
+
+
+def _is_of_another(package: str, name: str) -> bool:
+    """Whether a mutant of something below the package is one of a package of its own."""
+    path = name.replace(".", "/")
+    return any(each.startswith(f"{package}/") and path.startswith(f"service/{each}/") for each in PACKAGES)
 
 
 def _module(name: str) -> str:

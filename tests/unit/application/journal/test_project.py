@@ -23,7 +23,7 @@ from service.wire.rows import claimed
 from service.wire.rows.logged import LogRow
 from service.wire.stored import encode_changes, encode_moves, encode_state, from_micros
 from tests.support.fakes import MemoryJournal
-from tests.support.journals import DELIVERED, DS, RE, RP, RR, SCAN, VOID, creation, event, scan
+from tests.support.journals import CLOSED, DELIVERED, DS, RE, RP, RR, SCAN, VOID, creation, event, scan
 
 _PARSER = Parser(CarrierTables.load())
 _offsets = count()
@@ -99,6 +99,26 @@ def delivery(connote: str, time: str = "18:00") -> dict[str, Any]:
 
 EXPORT = hub(RE, "13:00", connote="CN-A")
 HELD = ("held", "awaiting_processed")
+
+
+def test_lists_show_when_a_return_was_exported_and_when_it_was_closed_and_why() -> None:
+    closed = event(CLOSED, "c", "15:00", return_id="R-1001", by="me", reason="lost")
+    rows = history(creation(), hub(RP, "12:00"), EXPORT, closed)
+
+    (before,) = project(rows[:2], ()).returns
+    (exported,) = project(rows[:3], ()).returns
+    (shown,) = project(rows, ()).returns
+
+    assert (before.exported_at, before.closed_at, before.closed_reason, before.complete) == (None, None, None, False)
+    assert (exported.exported_at, exported.closed_at) == (rows[2].occurred_at, None)
+    assert (shown.exported_at, shown.closed_at, shown.closed_reason) == (
+        rows[2].occurred_at,
+        rows[3].occurred_at,
+        "lost",
+    )
+    assert (shown.status, shown.status_at, shown.status_recorded_at) == ("RE", rows[2].occurred_at, rows[2].recorded_at)
+    assert (shown.connote, shown.hub, shown.complete, shown.seq) == ("CN-A", "leeds", True, 4)
+    assert (shown.created_at, shown.updated_at) == (rows[0].occurred_at, rows[3].recorded_at)
 
 
 def test_an_export_is_open_until_the_processing_is_known() -> None:

@@ -78,6 +78,15 @@ def test_the_document_is_that_of_the_last_row_and_says_when_that_was_recorded() 
     assert from_json(current.message.value or b"")["time"] == "2026-11-25T12:00:02Z"
 
 
+def test_the_document_says_where_the_return_is_followed_where_there_are_pages_for_it() -> None:
+    (created,) = rows(1, "RC@1")
+
+    outgoing = messages_of(Slice(Position(9), [created], ()), TOPICS, "https://returns.example")
+
+    told = [from_json(each.message.value or b"")["data"]["tracking_url"] for each in outgoing]
+    assert told == ["https://returns.example/track/R-1"] * 2
+
+
 def test_what_is_held_is_told_and_its_return_as_well_though_nothing_moved() -> None:
     held = rows(1, "RC@1 RE@5")[1]
 

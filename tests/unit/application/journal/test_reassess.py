@@ -55,7 +55,7 @@ class Transaction(MemoryTransaction):
 
     def touch_claims(self, return_no: int, labels: Collection[Label]) -> bool:
         self.to.touched.append((return_no, list(labels)))
-        return self.to.is_claimed
+        return return_no in self.to.claimed
 
     def held_labels(self, return_no: int, labels: Collection[Label]) -> Sequence[HeldLabel]:
         raise NotImplementedError("what is held otherwise is mended elsewhere")
@@ -77,7 +77,7 @@ class Journal(MemoryJournal):
         self.touched: list[tuple[int, list[Label]]] = []
         self.numbered: list[int] = []
         self.understood: list[dict[str, Any]] = []
-        self.is_claimed = False
+        self.claimed = set[int]()
         write(self, *documents)
 
     @contextmanager
@@ -285,9 +285,20 @@ def test_a_claim_of_its_own_is_not_kept_and_one_that_is_kept_is_looked_at_again(
     run(journal)
     assert (journal.tables.claims, journal.numbered) == ({}, [])
 
-    journal.is_claimed = True
+    journal.claimed = {1}
     run(journal)
     assert (journal.tables.claims, journal.numbered) == ({}, [0])
+
+
+def test_of_several_returns_one_whose_claim_is_kept_is_enough_for_the_sweep_to_look() -> None:
+    journal = Journal(creation(), creation("R-2002"))
+    journal.age()
+    journal.age(return_no=2)
+    journal.claimed = {1}
+
+    run(journal)
+
+    assert journal.numbered == [0]
 
 
 def test_a_claim_says_when_its_return_was_closed() -> None:

@@ -14,7 +14,7 @@ from service.application.journal.reconcile import Summary, differs, dry_run, ent
 from service.application.journal.sides import Change, Document, Held, Raised, Standing, Stood, ToldLetter
 from service.application.journal.slices import Position
 from service.application.ports import HistoryRow
-from service.domain.events import Sense
+from service.domain.events import Sense, Words
 from service.domain.journey import State, replay
 from service.wire.documents import return_document
 from service.wire.outbound import Message
@@ -182,6 +182,7 @@ def test_what_they_held_is_recorded_with_the_changes_from_there_and_the_place_th
     event, inbound, record = row.entry.event, row.arrival.inbound, row.arrival.record
     assert (row.return_no, event.source, event.id, event.sense) == (1, SOURCE, "R-1/run", Sense.RECONCILES)
     assert event.at == 1_795_608_000_250_000
+    assert event.words == Words(RECONCILED, inbound.data)
     assert (inbound.kind.value, inbound.subject, inbound.type) == ("return", "R-1", RECONCILED)
     assert inbound.data.startswith(b'{"published":{')
     assert inbound.data.endswith(b'"version":2},"return_id":"R-1"}')

@@ -183,4 +183,7 @@ def test_the_page_says_that_the_carrier_takes_the_parcel_back_until_it_is_collec
     assert (returned.going_back, returned.status) == (True, Milestone.RT)
     assert not view(creation(), COLLECTED, back, again).going_back
     assert not view(creation(), COLLECTED, back, void(back)).going_back
+    later = scan("RETURNING", "14:00")
+    assert view(creation(), COLLECTED, back, again, later).going_back
+    assert not view(creation(), COLLECTED, back, again, later, void(later)).going_back
     assert not view(creation(), COLLECTED, back, hub(journals.DS, "14:00")).going_back

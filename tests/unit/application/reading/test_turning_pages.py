@@ -88,6 +88,7 @@ class Lists:
         ahead = [
             row for row in ordered if after is None or (spec.key_of(row) > after if rises else spec.key_of(row) < after)
         ]
+        assert limit > 0
         looked = ahead[: self.look]
         found = [row for row in looked if getattr(row, "code", None) != HIDDEN][:limit]
         is_all = len(found) == limit or len(looked) == len(ahead)

@@ -36,6 +36,7 @@ class LabelTables(Tables):
     told: dict[Key, Window] = field(default_factory=dict)
     made: dict[Key, int] = field(default_factory=dict)
     changed: dict[Key, int] = field(default_factory=dict)
+    numbered: list[int] = field(default_factory=list)  # how many events each batch has
     parked_in: dict[tuple[SubjectKind, str, bytes], int] = field(default_factory=dict)
 
 
@@ -108,6 +109,7 @@ class LabelTransaction(MemoryTransaction):
 
     def waiting_scans(self, label: Label, limit: int, bounds: Collection[tuple[str, ...]] = _ALL) -> list[Arrival]:
         assert set(bounds) == {()}
+        assert limit > 0
         of = (SubjectKind.LABEL, name_of(*label))
         waiting = [each for key, each in self.tables.parked.items() if key[:2] == of]
         return sorted(waiting, key=lambda each: each.inbound.event.order[1:])[:limit]
@@ -146,6 +148,10 @@ class LabelTransaction(MemoryTransaction):
                 del tables.parked[key]
         upto = min(tables.batches, tables.swept + batches)
         return Swept(upto, waiting, [str(n) for n in range(tables.swept + 1, upto + 1)])
+
+    def number_batch(self, events: int) -> None:
+        super().number_batch(events)
+        self.tables.numbered.append(events)
 
     def held_labels(self, return_no: int, labels: Collection[Label]) -> Sequence[HeldLabel]:
         claims = self.tables.claims

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 from unittest import mock
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from service.application.journal import sweep as sweeping
@@ -15,7 +15,8 @@ from service.domain.journey import State
 from service.domain.milestones import Milestone, Reason
 from service.domain.whole import Whole
 from tests.support import oracle
-from tests.unit.application.journal.labels.kept import DAY, LABEL, LabelJournal, closed, created, moment, scan
+from tests.unit.application.journal.labels.kept import DAY, LabelJournal, closed, created, moment, scan
+from tests.unit.domain.histories import QUICK
 
 # A day or a month apart, and a little more or less.
 _TIMES = st.builds(moment, st.sampled_from((10, 11, 12, 39, 40, 41, 70)), st.integers(-1, 1))
@@ -38,6 +39,11 @@ def told(draw: st.DrawFn) -> tuple[list[Told], list[Told]]:
     for number in range(draw(st.integers(1, 4))):
         at, retailer, end = draw(_TIMES), draw(st.sampled_from(("acme", "zenith"))), draw(st.none() | _TIMES)
         documents = [created(f"R-{number}", at, retailer)]
+        if draw(st.booleans()):  # other labels of its own
+            documents += [
+                created(f"R-{number}", draw(_TIMES), retailer, f"OWN-{number}-{n}", id=f"R-{number}-own-{n}")
+                for n in range(draw(st.sampled_from((1, 2, 8))))
+            ]
         if end is not None:
             documents.append(closed(f"R-{number}", end))
         if draw(st.booleans()):  # another creation, later or earlier, that names it too
@@ -47,7 +53,7 @@ def told(draw: st.DrawFn) -> tuple[list[Told], list[Told]]:
         claims.append(Told(documents, at, retailer, end))
     for number in range(draw(st.integers(0, 4))):
         at, code = (
-            draw(_TIMES) + draw(st.sampled_from((-DAY, 0, 1))),
+            draw(_TIMES) + draw(st.sampled_from((-40 * DAY, -DAY, 0, 1))),
             draw(st.sampled_from(("COLLECTED", "COLLECTED", "?"))),
         )
         scans.append(Told([scan(f"s{number}", at, code)], at, code=code))
@@ -72,7 +78,7 @@ def recorded(data: st.DataObject, documents: list[dict[str, Any]]) -> LabelJourn
     return journal
 
 
-@settings(deadline=None)
+@QUICK
 @given(st.data(), told(), st.sampled_from((1, 2, 5000)), st.sampled_from((1, 16)))
 def test_in_any_order_each_return_has_the_scans_that_concern_it(
     data: st.DataObject, of_label: tuple[list[Told], list[Told]], limit: int, batches: int
@@ -112,6 +118,7 @@ def assert_its_own(claim: oracle.Claim, claims: list[oracle.Claim], scans: list[
 def assert_kept(journal: LabelJournal, return_id: str) -> None:
     """What is kept of its claims is what its history says."""
     past = journal.past(return_id)
+    whole = Whole(past)
     with journal.transaction() as tx:
-        held = tx.held_labels(journal.tables.returns[return_id], [LABEL])
-    assert list(wrong_claims(Whole(past), windows_told(past), held)) == []
+        held = tx.held_labels(journal.tables.returns[return_id], [label for label, _ in whole.claims()])
+    assert list(wrong_claims(whole, windows_told(past), held)) == []

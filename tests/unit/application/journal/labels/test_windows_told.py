@@ -125,6 +125,17 @@ def test_a_claim_of_the_return_that_was_known_first_is_written_down_as_its_creat
     }
 
 
+def test_of_returns_that_are_closed_in_one_batch_each_claim_says_when() -> None:
+    journal = swept([created("R-1", moment(3)), created("R-2", moment(4))])
+
+    journal.take(closed("R-1", moment(5)), closed("R-2", moment(6)))
+    journal.sweep()
+
+    returns = journal.tables.returns
+    ends = {number: journal.tables.claims[LABEL, returns[number]].closed_at for number in ("R-1", "R-2")}
+    assert ends == {"R-1": moment(5), "R-2": moment(6)}
+
+
 class Ordered(LabelTransaction):
     """That notes in which order it is written to."""
 

@@ -110,9 +110,9 @@ def test_it_is_said_once_of_a_name_however_often_it_is_looked_at() -> None:
 
 
 def test_two_names_are_two_rows() -> None:
-    due = [Unheard(1, "R-1001", "/Test", id_, AT, has_event=False) for id_ in ("c", "d")]
-    journal = Journal(*due)
+    names = (("/Test", "c"), ("/Test", "d"), ("/tests", "d"))
+    journal = Journal(*(Unheard(1, "R-1001", *name, AT, has_event=False) for name in names))
     journal.numbered.clear()
 
-    assert look(journal) == 2
-    assert (len(journal.recorded("R-1001")), journal.numbered) == (5, [2])
+    assert look(journal) == 3
+    assert (len(set(journal.recorded("R-1001"))), journal.numbered) == (6, [3])
