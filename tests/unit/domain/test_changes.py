@@ -93,3 +93,13 @@ def test_of_an_order_number_that_an_earlier_creation_brings_subscribers_are_told
     later = happened("RC", 2, attributes=ACME._replace(order_number=None))
 
     assert told(later, happened("RT", 3), happened("RC", 1)) == [(3, "retimed", "RC", "RT", "RT")]
+
+
+def test_what_is_seen_of_a_return_whose_end_is_told_twice_is_the_later_reason() -> None:
+    again = replace(CLOSED, id="again", at=4, because="cancelled")
+
+    closed = play(in_order([happened("RC", 1), again, CLOSED])).state.timeline.closed
+
+    assert closed is not None
+    assert (closed.at, closed.source, closed.id, closed.reason) == (4, "ops", "again", "cancelled")
+    assert closed.order == (4, "ops", "again")

@@ -136,6 +136,20 @@ def test_only_the_scans_of_the_order_are_looked_at() -> None:
     assert scans.verdicts() == ["advanced", "unmapped", "unmapped", "informational"]
 
 
+def test_a_code_that_came_meanwhile_is_told_with_none_before() -> None:
+    scans = Scans("C")
+
+    def meanwhile(_done: int, _total: int) -> None:
+        late = event(SCAN, "late", "23:00", code="NEW", carrier="new", tracking_number="N-1")
+        record = Record("in", 0, 99, 1_795_600_000_000, None, as_bytes(late))
+        ingest.write(scans.journal, ingest.decode(Parser(BEFORE), [record]), {})
+
+    assert remap(scans, TODAY, Order(), tell=meanwhile) == [
+        Remapped("new", "C", 1, 1, 0),
+        Remapped("new", "NEW", 0, None, 1),
+    ]
+
+
 def test_so_many_are_done_at_a_time_and_it_stops_when_asked() -> None:
     scans, heard = Scans(*["C"] * (SCANS_A_BATCH + 5)), list[tuple[int, int]]()
 
