@@ -327,6 +327,22 @@ def test_a_claim_of_a_creation_that_is_void_is_kept_as_one() -> None:
     assert journal.numbered == [0]
 
 
+def test_void_claims_of_several_returns_are_kept() -> None:
+    documents = list[dict[str, Any]]()
+    for number in ("R-1", "R-2"):
+        other = creation(number, tracking_number=f"OTHER-{number}", retailer="zenith") | {"id": f"other-{number}"}
+        of = {"return_id": number, "source": "/test", "id": f"other-{number}", "by": "ops", "reason": "wrong"}
+        documents += [creation(number), other, event(VOID, f"v-{number}", "16:00", **of)]
+    journal = Journal(*documents)
+    journal.tables.claims.clear()
+    journal.age(return_no=1)
+    journal.age(return_no=2)
+
+    run(journal)
+
+    assert {label[1] for label, _ in journal.tables.claims} == {"OTHER-R-1", "OTHER-R-2"}
+
+
 def test_to_look_only_says_the_same_and_writes_nothing() -> None:
     journal = Journal(creation("R-2002", tracking_number="TR-1001"), creation(), UNKNOWN)
     journal.tables.claims.clear()

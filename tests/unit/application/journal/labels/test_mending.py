@@ -90,6 +90,11 @@ def kept(journal: LabelJournal) -> dict[tuple[Label, str], tuple[Claimed, Window
     }
 
 
+def windows(journal: LabelJournal, return_id: str) -> list[Window]:
+    """What a history says of windows."""
+    return [each.window for each in journal.past(return_id) if each.window is not None]
+
+
 Damage = Callable[[LabelJournal, tuple[Label, int]], object]
 
 
@@ -139,6 +144,7 @@ def test_a_claim_that_is_kept_otherwise_than_the_history_has_it_is_told_and_mend
         {name: journal.rows(name)[-1].entry.state.timeline for name in ("R-1", "R-2", "R-3", "R-4")},
     )
     assert mended(journal) == []
+    rows = {name: windows(journal, name) for name in states}
     damage(journal, (label, journal.tables.returns[whose]))
     damaged = kept(journal)
 
@@ -150,6 +156,7 @@ def test_a_claim_that_is_kept_otherwise_than_the_history_has_it_is_told_and_mend
     assert journal.tables.numbered[-1] == 1
     journal.sweep()
     assert kept(journal) == before
+    assert {name: windows(journal, name) for name in states} == rows  # nothing of them is said once more
     assert {name: journal.rows(name)[-1].entry.state.timeline for name in states} == states
     assert mended(journal) == []
 

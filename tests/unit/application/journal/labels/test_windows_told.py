@@ -125,6 +125,15 @@ def test_a_claim_of_the_return_that_was_known_first_is_written_down_as_its_creat
     }
 
 
+def test_a_claim_that_is_kept_moves_with_an_earlier_creation_although_nobody_else_claims_the_label() -> None:
+    journal = swept([created("R-1", moment(18))], [closed("R-1", moment(20))], [created("R-1", moment(1), id="again")])
+
+    assert journal.tables.claims == {(LABEL, journal.tables.returns["R-1"]): Claimed(moment(1), "acme", moment(20))}
+
+    journal.take(created("R-1", moment(5), id="later"))
+    assert journal.tables.claims == {(LABEL, journal.tables.returns["R-1"]): Claimed(moment(1), "acme", moment(20))}
+
+
 def test_of_returns_that_are_closed_in_one_batch_each_claim_says_when() -> None:
     journal = swept([created("R-1", moment(3)), created("R-2", moment(4))])
 
