@@ -6,9 +6,12 @@ from dataclasses import replace
 from typing import NotRequired, get_origin, get_type_hints
 
 from service.domain.distinct import FACTS, fact_of
-from service.domain.events import Words
+from service.domain.events import Event, Sense, Words
+from service.domain.evidence import REUSED
+from service.domain.labels import Window
+from service.domain.whole import Whole
 from service.wire import models
-from tests.unit.domain.histories import happened
+from tests.unit.domain.histories import ACME, happened, worded
 
 SCANNED = models.CARRIER_SCANNED
 
@@ -32,3 +35,21 @@ def test_what_describes_and_what_nobody_knows_is_no_fact() -> None:
     assert said(b'{"carrier":"c","code":"X","new":1}') == said(b'{"carrier":"c","code":"X","location":{"name":"A"}}')
     assert said(b'{"carrier":"c","code":"X"}') != said(b'{"carrier":"c","code":"Y"}')
     assert fact_of(replace(event, at=2)) != fact_of(event)
+
+
+def test_a_name_tells_of_two_facts_for_as_long_as_both_are_the_return_s() -> None:
+    scan = worded(replace(happened("RT", 3, id="ours"), label=ACME.label))
+    whole = Whole([worded(happened("RC", 1, id="ours")), scan])
+
+    def is_reused() -> bool:
+        return bool(whole.evidence().flags & REUSED)
+
+    def look(window: Window) -> None:
+        whole.add(Event("labels", "w", 0, Sense.INFORMS, label=ACME.label, window=window))
+
+    assert is_reused()
+    for _ in range(2):
+        look(Window(gaps=((3, 4),)))
+        assert not is_reused()
+        look(Window())
+        assert is_reused()

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from service.domain.events import KEY_DIGEST_BYTES, Event, Published, Sense, Words
-from service.domain.evidence import AHEAD, CONFLICT, UNCREATED, VOIDS_UNLISTED
+from service.domain.events import KEY_DIGEST_BYTES, Effect, Event, Published, Sense, Words
+from service.domain.evidence import AHEAD, CONFLICT, UNCREATED, VOIDS_UNLISTED, PastNeeded
 from service.domain.journey import NEW, Entry, State, continued, has_seen, record, replay
 from service.domain.milestones import Milestone, Reason
 from service.domain.rules import DEFAULT, VERSION, Rules
@@ -79,6 +79,52 @@ def test_a_state_knows_that_a_creation_is_void_while_another_one_stands() -> Non
     assert not is_known(ours, theirs, void(("s", "ours")), void(("s", "theirs")))
 
 
+@pytest.mark.parametrize(
+    ("past", "event"),
+    (
+        ("RC@2 RT@3", happened("RC", 1)),
+        ("RC@2 RT@3", happened("RC", 4)),
+        ("RC@2 RE@3", happened("RP", 1)),
+        ("RC@2 RP@3", happened("RE", 4)),
+        ("RC@2 RP@3 RE@4", happened("RDBTC", 5)),
+        ("RC@2 RP@3 RE@4 RDBTC@5", happened("RDBTC", 4)),
+        ("RC@2 RDTPF@4", happened("RT", 3)),
+        ("RC@2 RP@3 RE@4", happened("RR", 1)),
+    ),
+)
+def test_what_follows_from_the_state_alone_is_decided_without_the_past(past: str, event: Event) -> None:
+    told = story(past)
+    whole = Whole([*told, event])
+
+    alone, known = record(replay(told), event), record(replay(told), event, whole)
+
+    assert alone == known is not None
+
+
+@pytest.mark.parametrize(
+    ("past", "event"),
+    (
+        ("", happened("RT", 1)),
+        ("RT@3", happened("RC", 1)),
+        ("RC@2", happened("RC", 1, attributes=OTHER)),
+        ("RC@2", happened("RC", 3, attributes=ACME._replace(retailer="zenith"))),
+        ("RC@2", happened("RC", 3, attributes=ACME._replace(tracking_number="OP2"))),
+        ("RC@2 RP@3 RE@4", happened("RE", 5)),
+        ("RC@2 RP@3 RDBTC@5", happened("RE", 4)),
+        ("RC@2 RDTPF@4", replace(happened("RT", 3), milestone=None, sense=Sense.INFORMS, effect=Effect.RETURNING)),
+        ("RC@2 RT@3", replace(happened("RT", 4), label=OTHER.label)),
+    ),
+)
+def test_what_does_not_is_decided_by_all_events(past: str, event: Event) -> None:
+    told = story(past)
+    state = replay(told)
+
+    if past:
+        with pytest.raises(PastNeeded):
+            record(state, event)
+    assert record(state, event, Whole([*told, event])) is not None
+
+
 def test_a_name_is_only_found_where_one_begins() -> None:
     one, other = bytes(range(KEY_DIGEST_BYTES)), bytes(range(100, 100 + KEY_DIGEST_BYTES))
     across = (one + other)[3 : 3 + KEY_DIGEST_BYTES]
@@ -112,3 +158,16 @@ def test_a_return_that_only_subscribers_know_goes_on_from_their_version() -> Non
         (2, "hub", {"code": "AKL"}),
     ]
     assert record(state, story("RC@1")[0]) is not None
+
+
+def test_what_subscribers_hold_wrongly_is_told_by_a_row_that_is_information_and_moves_nothing_in_the_return() -> None:
+    state = replay(story("RC@1 RT@2"))
+    held = Published(7, {Milestone.RC: (1, "s", None), Milestone.DS: (2, "hub", None)}, ACME, None)
+
+    entry = record(state, Event("/reconcile", "R/1", 9, Sense.RECONCILES, published=held))
+
+    assert entry is not None
+    assert (entry.verdict, entry.reason, entry.raised, entry.settled) == ("informational", None, (), ())
+    assert [(c.version, c.kind, c.milestone) for c in entry.changes] == [(8, "revoked", "DS"), (9, "reached", "RT")]
+    assert (entry.state.seq, entry.state.version) == (3, 9)
+    assert (entry.state.evidence, entry.state.timeline) == (state.evidence, state.timeline)

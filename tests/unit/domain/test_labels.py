@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.domain.labels import ALONE, BEGINNING, FOREVER, MAX_GAPS, Claim, Window, concerned, first_in_turn, windows
 from service.domain.rules import DEFAULT
 from tests.support import oracle
-from tests.unit.domain.histories import DAY, THOROUGH
+from tests.unit.domain.histories import DAY
 
 # A day or a month apart, and a little more or less: windows that touch, overlap and end.
 _TIMES = st.builds(
@@ -20,7 +20,7 @@ _CLAIMS = st.lists(
 ).map(lambda told: sorted(Claim(at, number, who, closed) for number, (at, who, closed) in enumerate(told)))
 
 
-@THOROUGH
+@settings(deadline=None)
 @given(_CLAIMS)
 def test_a_scan_is_of_the_returns_in_whose_windows_it_falls_and_before_all_of_them_of_the_next(
     claims: list[Claim],
@@ -35,7 +35,7 @@ def test_a_scan_is_of_the_returns_in_whose_windows_it_falls_and_before_all_of_th
         assert is_before == (at < claims[0].at - DAY)
 
 
-@THOROUGH
+@settings(deadline=None)
 @given(_CLAIMS)
 def test_a_window_ends_where_a_later_claim_begins_the_label_anew_and_says_what_it_shares(claims: list[Claim]) -> None:
     as_told = [oracle.Claim(*claim) for claim in claims]

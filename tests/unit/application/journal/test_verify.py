@@ -327,3 +327,22 @@ def test_verify_tells_strays_and_stops_telling_at_the_limit() -> None:
     verify(histories, differences, limit=2)
 
     assert differences == ["TK1: has no history", "one"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    (
+        (in_row(verdict="held"), "row 2: verdict is not what the events say"),
+        (in_row(reason=Reason.VOIDED), "row 2: reason is not what the events say"),
+        (in_row(changes=()), "row 2: changes is not what the events say"),
+        (in_row(raised=(Reason.ID_REUSED,)), "row 2: exceptions is not what the events say"),
+        (in_state(version=9), "row 2: state is not what the events say"),
+        (in_state(rules=EARLIEST, seq=7), "row 2: its numbers do not follow upon those before it"),
+        (in_state(rules=EARLIEST, version=9), "row 2: its changes are not those of its version"),
+        (lambda row: in_state(rules=EARLIEST)(row)._replace(changes=()), "row 2: its version moved without a change"),
+    ),
+)
+def test_what_is_wrong_with_a_row_is_told_in_words(damage: Damage, what: str) -> None:
+    created, moved = stored_rows(play(in_order(story("RC@1 RT@2"))))
+
+    assert complaints([created, damage(moved)])[0] == what
