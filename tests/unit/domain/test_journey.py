@@ -8,11 +8,11 @@ import pytest
 
 from service.domain.events import KEY_DIGEST_BYTES, Effect, Event, Published, Sense, Words
 from service.domain.evidence import AHEAD, CONFLICT, UNCREATED, VOIDS_UNLISTED, PastNeeded
-from service.domain.journey import NEW, Entry, State, continued, has_seen, record, replay
+from service.domain.journey import NEW, Entry, State, continued, has_seen, re_evaluate, record, replay
 from service.domain.milestones import Milestone, Reason
 from service.domain.rules import DEFAULT, VERSION, Rules
 from service.domain.whole import MAX_VOIDS, Whole, gather
-from tests.unit.domain.histories import ACME, OTHER, happened, story, void, worded
+from tests.unit.domain.histories import ACME, OTHER, happened, not_understood, story, void, worded
 
 AHEAD_OF_TIME = replace(happened("RT", 2), is_ahead=True)
 PAST = [happened("RC", 1), AHEAD_OF_TIME]
@@ -171,3 +171,28 @@ def test_what_subscribers_hold_wrongly_is_told_by_a_row_that_is_information_and_
     assert [(c.version, c.kind, c.milestone) for c in entry.changes] == [(8, "revoked", "DS"), (9, "reached", "RT")]
     assert (entry.state.seq, entry.state.version) == (3, 9)
     assert (entry.state.evidence, entry.state.timeline) == (state.evidence, state.timeline)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    (
+        pytest.param(happened("RT", 2, id="1"), happened("RT", 2, id="2"), id="another name"),
+        pytest.param(happened("RT", 2, id="1"), happened("RT", 3, id="1"), id="another time"),
+    ),
+)
+def test_two_scans_that_are_understood_later_are_so_each_by_itself(one: Event, other: Event) -> None:
+    recorded = [happened("RC", 1), not_understood(one), not_understood(other)]
+    first = re_evaluate(replay(recorded), one, Whole([*recorded, one]))
+    assert first is not None
+
+    second = re_evaluate(first.state, other, Whole([*recorded, one, other]))
+
+    assert second is not None
+    assert (first.verdict, second.verdict, second.state.seq) == ("advanced", "repeated", 5)
+    assert re_evaluate(second.state, one, Whole([*recorded, one, other])) is None
+
+
+def test_what_comes_again_changes_nothing_however_often() -> None:
+    told = story("RC@1 RT@2")
+
+    assert replay([*told, *told, *told]) == replay(told)
