@@ -70,6 +70,22 @@ def test_where_retailers_share_a_label_the_scans_are_the_earlier_one_s_until_its
     ]
 
 
+def test_stretches_of_another_retailer_s_that_follow_upon_each_other_are_one() -> None:
+    # The first zenith return is closed, and its number begun anew by the second.
+    first, second, last = Claim(0, 1, "zenith", 2 * DAY), Claim(3 * DAY, 2, "zenith"), Claim(4 * DAY, 3, "acme")
+
+    window = windows([first, second, last], DEFAULT)[2]
+
+    assert window == Window(gaps=((3 * DAY, FOREVER),), is_shared=True, is_first=False)
+    early = Claim(0, 4, "acme")
+    both = windows([first, early, second], DEFAULT)[1]
+    assert both == Window(gaps=((-DAY, 2 * DAY),), is_shared=True, is_first=False)
+    others = [Claim(0, 1, "bravo", DAY), Claim(0, 2, "zenith", 3 * DAY + 1)]
+    later = [Claim(3 * DAY, 5, "zenith"), Claim(5 * DAY, 6, "zenith")]
+    found = windows([*others, early, *later], DEFAULT)
+    assert found[2] == Window(gaps=((-DAY, 4 * DAY),), is_shared=True, is_first=False)
+
+
 def _taking_turns(times: int) -> tuple[list[Claim], Claim]:
     """Returns of two retailers that claim a label at once, each closed a little later than the one before; the last is not.
 
