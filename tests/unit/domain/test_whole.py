@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from service.domain.events import Effect, Event, Sense
 from service.domain.exceptional import reasons
 from service.domain.journey import replay
 from service.domain.milestones import Milestone
 from service.domain.whole import gather
-from tests.unit.domain.histories import happened
+from tests.unit.domain.histories import DAY, happened, in_order, play
 
 
 def returning(at: int) -> Event:
@@ -51,3 +53,22 @@ def test_that_it_was_at_the_sender_s_is_seen_whichever_way_it_was() -> None:
     on = (happened("RDTPF", 3), returning(5), collected(6))
     assert told(*on) == ("returning_after_delivered",)
     assert told(*on, returning(7), happened("RDTPF", 8)) == ("returned_to_sender", "returning_after_delivered")
+
+
+@pytest.mark.parametrize(
+    ("delivery", "verdict", "reason"),
+    (
+        (happened("RDBTC", 2 * DAY), "refused", "before_export"),
+        (happened("RDBTC", 10 * DAY, connote="CN-C"), "held", "awaiting_exported"),
+        (happened("RDBTC", 200 * DAY), "informational", None),
+        (happened("RDBTC", 10 * DAY), "advanced", None),
+    ),
+)
+def test_of_a_return_that_was_exported_twice_a_delivery_is_held_against_the_exports_of_its_connote(
+    delivery: Event, verdict: str, reason: str | None
+) -> None:
+    exports = [happened("RE", 5 * DAY), happened("RE", 6 * DAY, connote="CN-B")]
+
+    entry = play(in_order([happened("RC", 1), happened("RP", 2), *exports, delivery])).steps[-1].entry
+
+    assert (entry.verdict, entry.reason) == (verdict, reason)
