@@ -33,6 +33,10 @@ def test_what_no_number_can_be_means_nothing(typed: str) -> None:
     assert understand(typed) == ((), (), None)
 
 
+def test_a_number_may_be_as_long_as_any_is() -> None:
+    assert understand("x" * 128).orders == ("x" * 128, "X" * 128)
+
+
 def test_the_outlook_is_the_timeline_without_the_event() -> None:
     def at(second: int, milestone: Milestone, connote: str | None = None) -> Event:
         return Event("/s", f"{milestone}-{second}", second, Sense.ASSERTS, milestone, connote=connote)

@@ -187,3 +187,16 @@ def test_the_page_says_that_the_carrier_takes_the_parcel_back_until_it_is_collec
     assert view(creation(), COLLECTED, back, again, later).going_back
     assert not view(creation(), COLLECTED, back, again, later, void(later)).going_back
     assert not view(creation(), COLLECTED, back, hub(journals.DS, "14:00")).going_back
+
+
+def test_of_two_labels_that_a_return_has_each_shows_the_scans_that_came_by_it() -> None:
+    other = creation(tracking_number="TR-7") | {"id": "other"}
+    scans = (COLLECTED, scan("IN_TRANSIT", "10:30", "R-7"))
+
+    def by(number: str) -> list[str]:
+        shown = view_first_mile(found(number, (creation(), other, *scans)), TABLES).scans
+        return [f"{each.at.moment:%H:%M}" for each in shown]
+
+    assert by("TR-1001") == ["10:00"]
+    assert by("TR-7") == ["10:30"]
+    assert by("R-1001") == ["10:30", "10:00"]
