@@ -68,11 +68,12 @@ class LabelTransaction(MemoryTransaction):
         self.tables.changed[key] = self._batch
         self.tables.made.setdefault(key, self._batch)
 
-    def touched_labels(self, batches: Sequence[str]) -> list[Label]:
+    def touched_labels(self, batches: Sequence[str]) -> dict[Label, bool]:
         wanted, tables = {int(each) for each in batches}, self.tables
         touched = {label for (label, _), batch in tables.changed.items() if batch in wanted}
         waits = {subject for (_, subject, _), batch in tables.parked_in.items() if batch in wanted}
-        return sorted(touched | {label for label, _ in tables.claims if name_of(*label) in waits})
+        labels = touched | {label for label, _ in tables.claims if name_of(*label) in waits}
+        return dict.fromkeys(sorted(labels), False)  # no publisher of these is bound to retailers
 
     def claims(self, label: Label) -> list[KeptClaim]:
         tables, names = self.tables, {number: name for name, number in self.tables.returns.items()}
