@@ -178,6 +178,7 @@ def test_what_subscribers_hold_wrongly_is_told_by_a_row_that_is_information_and_
     (
         pytest.param(happened("RT", 2, id="1"), happened("RT", 2, id="2"), id="another name"),
         pytest.param(happened("RT", 2, id="1"), happened("RT", 3, id="1"), id="another time"),
+        pytest.param(happened("RT", 2, id="1"), happened("RT", 2, source="t", id="1"), id="another source"),
     ),
 )
 def test_two_scans_that_are_understood_later_are_so_each_by_itself(one: Event, other: Event) -> None:

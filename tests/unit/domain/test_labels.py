@@ -53,6 +53,12 @@ def test_a_label_that_one_return_claims_is_its_own_for_ever() -> None:
     assert ALONE.takes(1000 * DAY)
 
 
+def test_a_window_takes_what_is_before_its_end_and_in_no_gap() -> None:
+    window = Window(10, gaps=((3, 5), (7, 8)))
+
+    assert [at for at in range(12) if window.takes(at)] == [0, 1, 2, 5, 6, 8, 9]
+
+
 def test_in_the_window_of_two_returns_of_one_retailer_both_have_the_scan() -> None:
     assert windows([Claim(0, 1, "acme"), Claim(5 * DAY, 2, "acme")], DEFAULT) == [
         Window(is_shared=True),

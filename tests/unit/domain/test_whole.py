@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from service.domain.events import Effect, Event, Sense
+from service.domain.evidence import MAX_LABELS, UNKNOWN_CARRIER, UNKNOWN_CODE, VOIDS_UNLISTED
 from service.domain.exceptional import reasons
 from service.domain.journey import replay
-from service.domain.milestones import Milestone
-from service.domain.whole import gather
-from tests.unit.domain.histories import DAY, happened, in_order, play
+from service.domain.milestones import Milestone, Reason
+from service.domain.whole import MAX_VOIDS, gather
+from tests.unit.domain.histories import ACME, DAY, happened, in_order, not_understood, play, void
 
 
 def returning(at: int) -> Event:
@@ -72,3 +73,20 @@ def test_of_a_return_that_was_exported_twice_a_delivery_is_held_against_the_expo
     entry = play(in_order([happened("RC", 1), happened("RP", 2), *exports, delivery])).steps[-1].entry
 
     assert (entry.verdict, entry.reason) == (verdict, reason)
+
+
+def test_of_scans_that_no_table_knows_every_why_is_kept_beside_what_else_is_known() -> None:
+    code, carrier = (
+        replace(not_understood(happened("RT", at)), unmapped_because=because)
+        for at, because in ((2, Reason.UNKNOWN_CODE), (3, Reason.UNKNOWN_CARRIER))
+    )
+    many = [void(("s", f"none {n}")) for n in range(MAX_VOIDS + 1)]
+
+    assert gather([happened("RC", 1), code, carrier]).flags == UNKNOWN_CODE | UNKNOWN_CARRIER
+    assert gather([happened("RC", 1), *many, code]).flags == UNKNOWN_CODE | VOIDS_UNLISTED
+
+
+def test_so_many_labels_of_a_return_are_told_of_the_earliest_ones() -> None:
+    named = [happened("RC", n, id=f"rc-{n}", attributes=ACME._replace(tracking_number=f"T-{n}")) for n in range(12)]
+
+    assert gather(named).labels == tuple(("omniparcel", f"T-{n}") for n in range(1, MAX_LABELS))

@@ -168,6 +168,17 @@ def test_what_is_accepted_goes_to_the_topic_of_its_type_under_what_it_is_about()
     assert created.status == "accepted"
 
 
+def test_what_a_token_is_not_bound_to_is_told_and_not_published() -> None:
+    published: list[InputMessage] = []
+    bound = SCANNER._replace(bounds=Bounds(carriers=frozenset({"gls"})))
+
+    (judged,) = accepting(published).accept([sent(scan("COLLECTED", "11:00"))], bound)
+
+    assert (judged.status, published) == ("invalid", [])
+    assert judged.error is not None
+    assert [path for path, *_ in judged.error.faults] == ["data.carrier"]
+
+
 def test_what_is_wrong_is_published_nowhere_and_the_others_are() -> None:
     published: list[InputMessage] = []
 

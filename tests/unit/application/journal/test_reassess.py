@@ -153,6 +153,15 @@ def test_a_connote_that_is_another_one_is_told_although_no_milestone_moves() -> 
     assert (done.changes, said) == (1, ["R-1001: detailed RE"])
 
 
+def test_a_connote_of_an_export_that_does_not_count_moves_nothing_and_is_said_to_people() -> None:
+    journal = Journal(creation(), event(RE, "x", "11:00", connote="CN1", return_id="R-1001", hub="akl1"))
+    journal.age(replace(evidence(journal), connote="CN0"))
+
+    done, said = run(journal)
+
+    assert (done.moved, done.changes, said) == (1, 0, ["R-1001: no milestone moves"])
+
+
 def test_where_nothing_differs_nothing_is_written() -> None:
     journal = Journal(creation(), UNKNOWN)
     journal.age()
