@@ -34,7 +34,12 @@ LEAST: Final = 0.9  # of the mutants that tests have to notice
 # The code that is mutated, and the tests below tests/unit that are run for it.
 PACKAGES: Final[dict[str, tuple[str, ...]]] = {
     "domain": ("domain", "application/journal/test_reconcile.py"),
-    "wire": ("wire", "application/journal/test_project.py", "application/journal/test_reconcile.py"),
+    "wire": (
+        "wire",
+        "application/journal/test_project.py",
+        "application/journal/test_publish.py",
+        "application/journal/test_reconcile.py",
+    ),
     "application/journal": (
         "application/journal",
         "adapters/postgres/journal/test_batch_log.py",
