@@ -9,12 +9,12 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct
 
 from service.application.label_ports import KeepsClaims, LabelQueries
+from service.application.void_ports import WatchesVoids
 from service.domain.events import Event
 from service.domain.journey import Entry, State
 from service.domain.rules import Rules
 from service.wire.inbound import Inbound
 from service.wire.record import Record
-from service.wire.rows.unheard import Unheard
 
 Partition = tuple[str, int]  # a topic and the number of one of its partitions
 
@@ -120,12 +120,13 @@ class SweepProgress(NamedTuple):
     newest: int
 
 
-class Transaction(KeepsClaims, Protocol):
+class Transaction(KeepsClaims, WatchesVoids, Protocol):
     """One atomic append to the journal. Every method may raise Retryable, RejectedValue or Fatal.
 
     What writes is called in this order, since all workers write in one order and could else wait for each other:
     `advance`, `number_returns`, `claim_labels`, `park`, `keep_deliveries`, `take_turn`, `join_connotes`, `join_claims`,
-    `set_claims`, `append` and `append_contested` until nothing collides, `keep_dead_letters`, `number_batch`.
+    `set_claims`, `append` and `append_contested` until nothing collides, `watch_voids`, `forget_voids`,
+    `keep_dead_letters`, `number_batch`.
     """
 
     @property
@@ -183,7 +184,7 @@ class Transaction(KeepsClaims, Protocol):
 
 
 class SweepTransaction(Transaction, LabelQueries, Protocol):
-    """A transaction that may also move the sweep's cursor, and knows which voids named nothing when they came."""
+    """A transaction that may also move the sweep's cursor."""
 
     def begin_sweep(self, batches: int, events: int) -> Swept | None:
         """What the next so many batches left to do, so many events at most, parked ones taken out.
@@ -193,12 +194,6 @@ class SweepTransaction(Transaction, LabelQueries, Protocol):
 
     def end_sweep(self, upto: int) -> None:
         """Move the sweep's cursor."""
-
-    def due_voids(self, limit: int) -> list[Unheard]:
-        """The next voids that named nothing when they were recorded, an hour ago or longer."""
-
-    def forget_voids(self, due: Sequence[Unheard]) -> None:
-        """They were looked at; after `append`."""
 
 
 class Journal(Protocol):

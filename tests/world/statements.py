@@ -311,7 +311,7 @@ def _mend_fuses(tx: Tx, params: Any) -> Iterable[Any]:
     return ()  # no fuse blows here: so few are invalid
 
 
-@_does("unheard.sql", "watch", "due", "forget", writes=True)
+@_does("unheard.sql", "watch", "watch_anew", "due", "forget", writes=True)
 def _hear(tx: Tx, params: Any) -> Iterable[Any]:
     del tx, params
     return ()  # no history lasts for an hour

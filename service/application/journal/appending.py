@@ -38,11 +38,15 @@ class Appended(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """What was found of events: the rows that they add, those that are duplicates, and scans to be parked."""
+    """What was found of events: the rows that they add, those that are duplicates, and scans to be parked.
+
+    `unheard` are, by return, names that voids give and that no event of the return has since these.
+    """
 
     rows: list[HistoryRow]
     repeats: list[Placed]
     doubtful: list[Placed]
+    unheard: dict[int, set[tuple[str, str]]]
 
 
 StepEnded = Callable[[Literal["load", "decide", "write", "commit"]], None]  # told of each step that ends
@@ -58,9 +62,11 @@ def append(tx: Transaction, placed: Sequence[Placed], step: StepEnded) -> Append
     tx.take_turn()
     states = tx.load({item.return_no for item in placed})
     step("load")
-    rows, repeats, doubtful = _decide_and_join(tx, placed, states)
+    rows, repeats, doubtful, unheard = _decide_and_join(tx, placed, states)
     step("decide")
     if not rows or tx.append(rows):
+        if unheard:
+            tx.watch_voids(unheard)
         return _appended(tx, rows, repeats, doubtful, 0)
     done, again, conflicts = list[HistoryRow](), list[Placed](), 0
     while rows:
@@ -70,8 +76,12 @@ def append(tx: Transaction, placed: Sequence[Placed], step: StepEnded) -> Append
         doubtful = [item for item in doubtful if item.return_no not in lost]
         conflicts += len(lost)
         placed = [item for item in placed if item.return_no in lost]
-        rows, repeats, more = _decide_and_join(tx, placed, tx.load(lost)) if lost else Decided([], [], [])
-        doubtful += more
+        decided = _decide_and_join(tx, placed, tx.load(lost)) if lost else Decided([], [], [], {})
+        rows, repeats = decided.rows, decided.repeats
+        doubtful += decided.doubtful
+        unheard = {no: names for no, names in unheard.items() if no not in lost} | decided.unheard
+    if unheard:
+        tx.watch_voids(unheard)
     return _appended(tx, done, [*again, *repeats], doubtful, conflicts)
 
 
@@ -118,7 +128,7 @@ def decide(tx: Transaction, placed: Iterable[Placed], states: dict[int, State]) 
     The past of a return is read once, and only where its state does not suffice.
     """
     rows, repeats, doubtful, wholes = list[HistoryRow](), list[Placed](), list[Placed](), dict[int, Whole]()
-    rules = tx.rules
+    rules, unheard = tx.rules, dict[int, set[tuple[str, str]]]()
     for item in placed:
         return_no, arrival = item.return_no, item.arrival
         state = states.get(return_no, NEW)
@@ -136,6 +146,8 @@ def decide(tx: Transaction, placed: Iterable[Placed], states: dict[int, State]) 
             whole = wholes.get(return_no)
             if whole is None:
                 whole = wholes[return_no] = Whole(_past(tx, return_no, rows), rules)
+                # By other rules they may have named something.
+                unheard[return_no] = whole.unheard() if state.rules == rules.mark else set()
             whole.add(event)
             entry = decided(state, event, whole, rules)
         if entry is None:
@@ -143,7 +155,9 @@ def decide(tx: Transaction, placed: Iterable[Placed], states: dict[int, State]) 
             continue
         states[return_no] = entry.state
         rows.append(HistoryRow(return_no, entry, arrival))
-    return Decided(rows, repeats, doubtful)
+    # A void is watched from its row on if nothing had its name then: it is left to tell what was its name's and is no more.
+    lost = {return_no: wholes[return_no].unheard() - before for return_no, before in unheard.items()}
+    return Decided(rows, repeats, doubtful, {return_no: names for return_no, names in lost.items() if names})
 
 
 def _past(tx: Transaction, return_no: int, rows: Iterable[HistoryRow]) -> Iterator[Event]:
