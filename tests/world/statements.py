@@ -560,7 +560,7 @@ def _claims(tx: Tx, params: Any) -> list[Any]:
                 None if row["told"] is None else from_json(row["told"]),
                 names[return_no],
                 row["batch_id"] not in done,
-                row["made_in"] not in done,
+                row["made_in"] not in done and row["made_in"] == row["batch_id"],
                 row["is_void"],
             )
             for return_no, row in rows
