@@ -12,6 +12,7 @@ from service.application.label_ports import KeepsClaims, LabelQueries
 from service.application.void_ports import WatchesVoids
 from service.domain.events import Event
 from service.domain.journey import Entry, State
+from service.domain.labels import Label
 from service.domain.rules import Rules
 from service.wire.inbound import Inbound
 from service.wire.record import Record
@@ -105,12 +106,14 @@ class Waiting(Struct, frozen=True, gc=False):
 class Swept(NamedTuple):
     """What a slice of the batch log left to do, and how far it is done with that; None: there may be more.
 
-    `batches` are the ids of those that it looked at. Scans of labels with several claims are not among what waits.
+    `batches` are the ids of those that it looked at. Scans of labels with several claims are not among what waits. `after`: of
+    these batches nothing else waits any more, and their labels are done with up to this one.
     """
 
     upto: int | None
     waiting: Sequence[Waiting]
     batches: Sequence[str] = ()
+    after: Label | None = None
 
 
 class SweepProgress(NamedTuple):
@@ -194,6 +197,9 @@ class SweepTransaction(Transaction, LabelQueries, Protocol):
 
     def end_sweep(self, upto: int) -> None:
         """Move the sweep's cursor."""
+
+    def stop_sweep(self, upto: int, label: Label) -> None:
+        """Leave the cursor where it is; of the batches up to there the labels up to this one are done with, and all that waited."""
 
 
 class Journal(Protocol):

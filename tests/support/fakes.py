@@ -481,6 +481,9 @@ class MemoryTransaction:
     def end_sweep(self, upto: int) -> None:
         self.tables.swept = upto
 
+    def stop_sweep(self, upto: int, label: Label) -> None:
+        raise NotImplementedError
+
     def watch_voids(self, names: Names) -> None:
         """Nobody looks."""
 

@@ -356,8 +356,12 @@ def newest(tx: Tx) -> int:
 @_does("journal.sql", "unswept")
 def _unswept(tx: Tx, params: Any) -> list[Any]:
     after = _cursor(tx, "sweep")
+    turn = tx.get("sweep_turns", "sweep")
     found = sorted((n, str(row["batch_id"])) for n, row in tx.rows("batches") if n > after)
-    return found[: params[0]]
+    return [
+        (n, batch_id, *(turn["label"] if turn is not None and n <= turn["upto"] else (None, None)))
+        for n, batch_id in found[: params[0]]
+    ]
 
 
 @_does("journal.sql", "sweep_progress")
@@ -475,6 +479,14 @@ def _undelivered(tx: Tx, params: Any) -> list[Any]:
 def _end_sweep(tx: Tx, params: Any) -> Iterable[Any]:
     tx.lock("cursors", "sweep")
     tx.update("cursors", "sweep", {"n": params[0]})
+    return ()
+
+
+@_does("journal.sql", "stop_sweep", writes=True)
+def _stop_sweep(tx: Tx, params: Any) -> Iterable[Any]:
+    upto, *label = params
+    tx.lock("sweep_turns", "sweep")
+    tx.update("sweep_turns", "sweep", {"upto": upto, "label": label})
     return ()
 
 
