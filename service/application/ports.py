@@ -161,8 +161,8 @@ class Transaction(KeepsClaims, WatchesVoids, Protocol):
     def load(self, return_nos: Collection[int]) -> dict[int, State]:
         """The states of returns that have a history."""
 
-    def past(self, return_no: int) -> list[Event]:
-        """Every event in a return's history, in the order of recording."""
+    def past(self, return_nos: Collection[int]) -> dict[int, list[Event]]:
+        """Every event in the histories of these returns, in the order of recording."""
 
     def append(self, rows: Sequence[HistoryRow]) -> bool:
         """Append to the history, or append nothing and answer False: another worker was, or may be, first somewhere."""

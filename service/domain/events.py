@@ -78,6 +78,8 @@ class Published:
 
 NO_WORDS: Final = Words()
 
+_new_digest: Final = blake2b(digest_size=KEY_DIGEST_BYTES).copy  # a third faster than to make one
+
 
 @value(frozen=True, slots=True)
 class Event:
@@ -123,6 +125,17 @@ class Event:
     def identity(self) -> bytes:
         """The event itself among those of its return, as a digest of its name and of all that it says."""
         return identity_digest(self.source, self.id, self.at, self.words)
+
+    @property
+    def digests(self) -> tuple[bytes, bytes]:
+        """`key` and `identity`, which begin alike, in half the time of both."""
+        type_, data, is_timed = self.words
+        digest = _new_digest()
+        digest.update(f"{self.source}\0{self.id}".encode())
+        key = digest.digest()
+        digest.update(f"\0{type_}\0{self.at if is_timed else ''}\0".encode())
+        digest.update(data)
+        return key, digest.digest()
 
     @property
     def order(self) -> tuple[int, str, str]:

@@ -236,7 +236,7 @@ def with_sighting(
 ) -> dict[Milestone, Sighting]:
     """The sightings with this one at its place in the order of ranks."""
     new = {**sightings, milestone: sighting}
-    if milestone in sightings or not sightings or RANKS[list(sightings)[-1]] < RANKS[milestone]:
+    if milestone in sightings or not sightings or RANKS[[*sightings][-1]] < RANKS[milestone]:
         return new
     return in_rank_order(new)
 

@@ -26,12 +26,14 @@ from service.domain.evidence import (
     with_flag,
 )
 from service.domain.exceptional import HELD_REASONS, against_delivery_back, moved_reasons, reasons
-from service.domain.milestones import Reason, Verdict
+from service.domain.milestones import Kind, Reason, Verdict
 from service.domain.rules import DEFAULT, VERSION, Rules
-from service.domain.timeline import UNKNOWN, Timeline, believed, decide
+from service.domain.timeline import UNKNOWN, Timeline, believed, decide, usual
 from service.domain.values import value
 from service.domain.whole import MAX_VOIDS, Whole
 
+_FURTHER: Final = Verdict.ADVANCED, Kind.REACHED
+_BEHIND: Final = Verdict.BACKFILLED, Kind.BACKFILLED
 _RE_EVALUATED: Final = "\0re-evaluated"  # NUL cannot occur in an event's id
 
 
@@ -98,12 +100,12 @@ def record(state: State, event: Event, whole: Whole | None = None, rules: Rules 
     >>> scanned.verdict.value, [(change.version, change.kind.value) for change in scanned.changes]
     ('advanced', [(2, 'reached')])
     """
-    identity = event.identity
-    if has_seen(state, identity):
+    (key, identity), seen = event.digests, state.seen
+    if identity in seen and has_seen(state, identity):
         return None
-    key = event.key
-    seen = state.seen + key + identity
-    if not has_seen(state, key):
+    is_named = key in seen and has_seen(state, key)
+    seen += key + identity
+    if not is_named:
         if event.published is not None:
             return _record_published(state, event, event.published, seen)
         return _record(state, event, key, seen, whole, rules)
@@ -111,7 +113,7 @@ def record(state: State, event: Event, whole: Whole | None = None, rules: Rules 
     whole = _needed(whole)
     if whole.is_repeated(event):
         return None
-    return _record_whole(state, event, seen, whole, VERSION if rules is DEFAULT else rules.mark)
+    return _record_whole(state, event, seen, whole, rules.mark)
 
 
 def re_evaluate(state: State, event: Event, whole: Whole | None = None, rules: Rules = DEFAULT) -> Entry | None:
@@ -124,9 +126,8 @@ def re_evaluate(state: State, event: Event, whole: Whole | None = None, rules: R
     marker = identity_digest(event.source, name, event.at, event.words)
     if event.sense is Sense.UNMAPPED or has_seen(state, marker):
         return None
-    mark = VERSION if rules is DEFAULT else rules.mark
     seen = state.seen + key_digest(event.source, name) + marker
-    return _record_whole(state, event, seen, _needed(whole), mark)  # others may be unmapped still
+    return _record_whole(state, event, seen, _needed(whole), rules.mark)  # others may be unmapped still
 
 
 def replay(events: Iterable[Event], rules: Rules = DEFAULT) -> State:
@@ -148,7 +149,12 @@ def continued(published: Published) -> State:
 def _record(state: State, event: Event, key: bytes, seen: bytes, whole: Whole | None, rules: Rules) -> Entry:
     mark = VERSION if rules is DEFAULT else rules.mark
     before, against = state.evidence, None
-    named = event.voids is not None and _names_known(state, key, key_digest(*event.voids))
+    if not state.voided and (not state.seq if before.attributes is None else state.rules == mark):
+        short = usual(before, state.timeline, event, rules)
+        if short is not None:
+            return _usual_entry(state, event, short, seen, mark)
+    target = None if event.voids is None else key_digest(*event.voids)
+    named = target is not None and (target == key or has_seen(state, target))  # what is recorded, or itself
     # What it knows was found by other rules, or one of two events is void, or more is to be known.
     # Before its creation nothing says which scans will have been the return's.
     if (
@@ -171,6 +177,18 @@ def _record(state: State, event: Event, key: bytes, seen: bytes, whole: Whole | 
     return _entry(state, event, _Decided(evidence, after, voided, seen, mark, against, False, True))
 
 
+def _usual_entry(state: State, event: Event, found: tuple[Evidence, Timeline], seen: bytes, mark: int) -> Entry:
+    (evidence, after), then, milestone, version = found, state.timeline, event.milestone, state.version
+    moved: tuple[Change, ...] = ()
+    verdict = Verdict.REPEATED if milestone is not None else Verdict.INFORMATIONAL
+    if after is not then and milestone is not None:
+        status, previous, cause = after.status, then.status, (event.source, event.id)
+        verdict, kind = _FURTHER if status is not previous else _BEHIND
+        version += 1
+        moved = (Change(version, kind, milestone, event.at, event.location, cause, status, previous, after.complete),)
+    return Entry(event, verdict, None, moved, State(state.seq + 1, version, evidence, seen, state.voided, after, mark))
+
+
 def _record_whole(state: State, event: Event, seen: bytes, whole: Whole, mark: int) -> Entry:
     """By the whole set of events, whatever the state knows of them."""
     evidence = whole.evidence()
@@ -185,11 +203,6 @@ def _record_whole(state: State, event: Event, seen: bytes, whole: Whole, mark: i
     if after == state.timeline:
         after = state.timeline
     return _entry(state, event, _Decided(evidence, after, voided, seen, mark, against, is_voided, is_plain=False))
-
-
-def _names_known(state: State, key: bytes, target: bytes) -> bool:
-    """Whether a void names what is recorded, or itself."""
-    return target == key or has_seen(state, target)
 
 
 def _needed(whole: Whole | None) -> Whole:
@@ -219,9 +232,8 @@ def _record_published(state: State, event: Event, published: Published, seen: by
         state.timeline,
         is_plain=False,
     )
-    version = published.version + len(moved)
-    after = State(state.seq + 1, version, state.evidence, seen, state.voided, state.timeline, state.rules)
-    return Entry(event, Verdict.INFORMATIONAL, None, moved, after)
+    told = published.version + len(moved), state.evidence, seen, state.voided, state.timeline, state.rules
+    return Entry(event, Verdict.INFORMATIONAL, None, moved, State(state.seq + 1, *told))
 
 
 @value(frozen=True, slots=True)
@@ -240,8 +252,7 @@ class _Decided:
 
 def _entry(state: State, event: Event, decided: _Decided) -> Entry:
     """The entry with the changes from `state` to what holds after the event."""
-    evidence, after = decided.evidence, decided.after
-    verdict, reason = _judge(event, decided, state.timeline)
+    evidence, after, (verdict, reason) = decided.evidence, decided.after, _judge(event, decided, state.timeline)
     moved: tuple[Change, ...] = ()
     raised: tuple[Reason, ...] = ()
     settled: tuple[Reason, ...] = ()

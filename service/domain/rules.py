@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 from zlib import crc32
 
@@ -25,7 +26,7 @@ class Rules(NamedTuple):
     @property
     def mark(self) -> int:
         """What a state keeps of them: the version, or another number where something is set otherwise."""
-        return VERSION if self == DEFAULT else crc32(repr((VERSION, *self)).encode())
+        return _mark(self)
 
     @property
     def before_export(self) -> int:
@@ -46,6 +47,11 @@ class Rules(NamedTuple):
     def label_reuse(self) -> int:
         """A claim so much later begins the label anew, likewise."""
         return self.label_reuse_days * _DAY
+
+
+@lru_cache(16)
+def _mark(rules: Rules) -> int:
+    return VERSION if rules == DEFAULT else crc32(repr((VERSION, *rules)).encode())
 
 
 DEFAULT: Final = Rules()

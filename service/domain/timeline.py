@@ -8,9 +8,23 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from service.domain.events import Published
-from service.domain.evidence import RC, RDBTC, RE, RP, RR, Closing, Evidence, Sighting, in_rank_order
+from service.domain.events import Event, Published, Sense
+from service.domain.evidence import (
+    RC,
+    RDBTC,
+    RDTPF,
+    RE,
+    RP,
+    RR,
+    RT,
+    Closing,
+    Evidence,
+    Sighting,
+    in_rank_order,
+    sighting_of,
+)
 from service.domain.milestones import FIRST_MILE, LAST, RANKS, Milestone, Reason, Route
+from service.domain.rules import Rules
 from service.domain.values import value
 
 
@@ -29,6 +43,7 @@ class Timeline:
     closed: Closing | None = None
 
 
+_NOTHING: Final[Mapping[Milestone, Reason]] = {}
 UNKNOWN: Final = Timeline(None, {}, {}, None, complete=False)
 
 
@@ -50,6 +65,76 @@ def decide(evidence: Evidence) -> Timeline:
     if closed is not None and (closed.reason is None or went_on(closed, counts)):
         closed = None
     return Timeline(route, counts, denied, status, is_complete(route, counts), closed)
+
+
+def usual(before: Evidence, then: Timeline, event: Event, rules: Rules) -> tuple[Evidence, Timeline] | None:
+    """What there is with an event that is the first of its milestone, happened after that one, or has none.
+
+    Nearly all are such events, and this says of them what `evidence.add` and `decide` say, in a third of their time. The event
+    is new by its name, and no void names it. None: something is unusual, and it takes the long way, which a property test
+    holds this to.
+    """
+    milestone = event.milestone
+    if (
+        milestone is RDBTC
+        or (milestone is None and not _only_tells(event))
+        or event.is_ahead
+        or before.flags
+        or before.labels
+        or before.closing is not None
+        or then.denied
+    ):
+        return None
+    earliest, at, moved, attributes = before.earliest, event.at, before.moved, before.attributes
+    if attributes is None:
+        if milestone is not RC or then is not UNKNOWN:
+            return None
+    elif milestone is RC or (milestone is RE and RE in earliest):
+        return None
+    elif event.label is not None:
+        carrier, number = event.label
+        if number != attributes.tracking_number or carrier != attributes.carrier:
+            return None
+        created = earliest[RC].at
+        if at < created and at < created - rules.label_lead:
+            return None
+    if milestone is None:
+        return before, then
+    if milestone is RT and at > moved:
+        moved = at
+    known, delivered = earliest.get(milestone), earliest.get(RDTPF)
+    if delivered is not None and moved > delivered.at:
+        return None
+    if known is None:
+        return _with_first(before, then, event, milestone, moved)
+    if at <= known.at:
+        return None
+    return before if moved == before.moved else before.but(earliest, 0, moved), then
+
+
+def _only_tells(scan: Event) -> bool:
+    own = scan.window or scan.effect or scan.over or scan.found
+    return scan.sense is Sense.INFORMS and scan.label is not None and not own
+
+
+def _with_first(
+    before: Evidence, then: Timeline, event: Event, milestone: Milestone, moved: int
+) -> tuple[Evidence, Timeline] | None:
+    earliest, status, attributes = before.earliest, then.status, before.attributes or event.attributes
+    # What follows from a rejection, or from a delivery before the parcel moved on, hangs on when either happened.
+    if attributes is None or milestone is RR or status is RR or (milestone is RDTPF and moved > event.at):
+        return None
+    route = attributes.route
+    if milestone not in FIRST_MILE if route is Route.FIRST_MILE_ONLY else milestone is RE and RP not in earliest:
+        return None
+    sightings: dict[Milestone, Sighting] = {**earliest, milestone: sighting_of(event)}
+    if status is None or RANKS[milestone] > RANKS[status]:
+        status = milestone
+    else:
+        sightings = in_rank_order(sightings)
+    connote = event.connote if milestone is RE else before.connote
+    after = Timeline(route, sightings, _NOTHING, status, then.complete or milestone is LAST[route])
+    return Evidence(sightings, attributes, connote, 0, moved), after
 
 
 def went_on(closing: Closing, counts: Mapping[Milestone, Sighting]) -> bool:

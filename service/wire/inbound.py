@@ -155,7 +155,7 @@ class Parser:
         if event_type == models.RETURN_CREATED:
             self._require_recent(at, record)
         said = _compact(data)
-        kind, subject, event = self._event(event_type, envelope, at, words_of(event_type, data, said))
+        kind, subject, event = self._event(event_type, envelope, at, Words(event_type, said, zone_source == "event"))
         # Kafka's timestamp is later than most events, which is seen at once.
         if at > record.timestamp * 1000 + _AHEAD and at > self._received(record) + _AHEAD:
             event = replace(event, is_ahead=True)
@@ -165,7 +165,9 @@ class Parser:
         if not _CORE_ATTRIBUTES.issuperset(envelope):
             kept = {k: v for k, v in envelope.items() if k not in _CORE_ATTRIBUTES and v is not None}
             extensions = _compact(kept) if kept else None
-        code = _code(data) if kind is SubjectKind.LABEL else None
+        code = None
+        if kind is SubjectKind.LABEL and not (code := data["code"].strip(WHITE_SPACE)):
+            raise InvalidEvent(Invalid.BAD_VALUE, "data.code: more than white space is expected")
         return Inbound(kind, subject, event, event_type, said, code, zone_source, utc_offset, extensions, ignored)
 
     def _require_recent(self, at: int, record: Record) -> None:
@@ -189,14 +191,15 @@ class Parser:
         """The event's type and what validates it."""
         if envelope["specversion"] != "1.0":
             raise InvalidEvent(Invalid.UNSUPPORTED_SPECVERSION, 'specversion: the string "1.0" is expected')
-        event_type = envelope.get("type")
+        event_type, taken = envelope.get("type"), self._validators.get(topic)
+        if type(event_type) is str and taken is not None and (validate := taken.get(event_type)) is not None:
+            return event_type, validate
         if event_type is None:
             raise InvalidEvent(Invalid.MISSING_FIELD, "type: missing")
         if type(event_type) is not str or event_type not in _VALIDATORS:
             raise InvalidEvent(
                 Invalid.UNKNOWN_TYPE, f"type: not one that this service takes in: {', '.join(_VALIDATORS)}"
             )
-        taken = self._validators.get(topic)
         if taken is None:
             taken = next((types for entry, types in self._named.items() if covers(entry, topic)), _VALIDATORS)
             self._validators[topic] = taken
@@ -258,12 +261,6 @@ class Parser:
             connote = data["connote"] if milestone is Milestone.RE else None
             event = Event(source, event_id, at, Sense.ASSERTS, milestone, location, attributes, connote, words=words)
         return SubjectKind.RETURN, data["return_id"], event
-
-
-def _code(data: Mapping[str, Any]) -> str:
-    if not (code := data["code"].strip(WHITE_SPACE)):
-        raise InvalidEvent(Invalid.BAD_VALUE, "data.code: more than white space is expected")
-    return str(code)
 
 
 @lru_cache(4096)

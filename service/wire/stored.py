@@ -114,6 +114,8 @@ def encode_changes(changes: Sequence[Change]) -> bytes | None:
     """None for no change. What the state after the event tells of a milestone that counts is not said twice."""
     if not changes:
         return None
+    if len(changes) == 1:  # nearly always
+        return _encode((_plain(changes[0]),))
     return _encode([_plain(change) for change in changes])
 
 

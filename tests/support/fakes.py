@@ -422,8 +422,9 @@ class MemoryTransaction:
         history = self.tables.history
         return {number: history[number][-1].entry.state for number in return_nos if number in history}
 
-    def past(self, return_no: int) -> list[Event]:
-        return [row.entry.event for row in self.tables.history.get(return_no, [])]
+    def past(self, return_nos: Collection[int]) -> dict[int, list[Event]]:
+        history = self.tables.history
+        return {number: [row.entry.event for row in history.get(number, [])] for number in return_nos}
 
     def append(self, rows: Sequence[HistoryRow]) -> bool:
         if any(self._journal.refuses(row.entry.event) for row in rows):
@@ -472,7 +473,9 @@ class MemoryTransaction:
         for (connote, return_no), exported in sorted(tables.members.items()):
             for (of, _), arrival in tables.deliveries.items():
                 event = arrival.inbound.event
-                is_due = event.at <= exported + self.rules.after_export and event not in self.past(return_no)
+                is_due = (
+                    event.at <= exported + self.rules.after_export and event not in self.past([return_no])[return_no]
+                )
                 if of == connote and is_due:
                     waiting.append(Waiting(return_no, arrival))
         waiting.sort(key=lambda item: item.arrival.inbound.event.order)

@@ -188,9 +188,11 @@ def _load_keys(tx: Tx, params: Any) -> Iterator[Any]:
 
 @_does("journal.sql", "load_past")
 def _load_past(tx: Tx, params: Any) -> Iterator[Any]:
-    for row in history_of(tx, params[0]):
+    named = ((return_no, row) for return_no in sorted(params[0]) for row in history_of(tx, return_no))
+    for number, row in named:
         at, data = _moment(row["occurred_at"]), from_json(row["data"])
         yield (
+            number,
             row["source"],
             row["id"],
             row["type"],

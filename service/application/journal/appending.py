@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
 from service.application.journal.labels import claims
+from service.application.journal.labels.past import past_of
 from service.application.ports import Arrival, HistoryRow, Transaction
 from service.domain.events import Event
 from service.domain.evidence import RC, RE, PastNeeded
@@ -98,10 +100,10 @@ def _decide_and_join(tx: Transaction, placed: Sequence[Placed], states: dict[int
     decided = decide(tx, placed, states)
     rows = decided.rows
     _join_connotes(tx, rows)
-    if any(_may_claim(row) for row in rows):
+    if claiming := [row for row in rows if _may_claim(row)]:
         events = ((item.return_no, item.arrival.inbound.event) for item in placed if item.label_taken)
         taken = {(return_no, event.source, event.id) for return_no, event in events}
-        claims.join(tx, rows, befores, taken)
+        claims.join(tx, claiming, rows, befores, taken)
     return decided
 
 
@@ -127,41 +129,63 @@ def decide(tx: Transaction, placed: Iterable[Placed], states: dict[int, State]) 
 
     The past of a return is read once, and only where its state does not suffice.
     """
-    rows, repeats, doubtful, wholes = list[HistoryRow](), list[Placed](), list[Placed](), dict[int, Whole]()
-    rules, unheard = tx.rules, dict[int, set[tuple[str, str]]]()
+    found, left, rules = Decided([], [], [], {}), dict[int, list[Placed]](), tx.rules
+    rows = found.rows
     for item in placed:
-        return_no, arrival = item.return_no, item.arrival
-        state = states.get(return_no, NEW)
-        event = arrival.inbound.event
+        return_no = item.return_no
+        if left and return_no in left:
+            left[return_no].append(item)
+            continue
+        state, event = states.get(return_no, NEW), item.arrival.inbound.event
         is_open = event.label is not None and not item.is_settled and not item.recorded
         if is_open and claims.is_doubtful(state, event, rules):
-            doubtful.append(item)
+            found.doubtful.append(item)
             continue
-        decided = re_evaluate if item.recorded else record
         try:
-            entry = decided(state, event, None, rules)
-            if wholes and entry is not None and return_no in wholes:
-                wholes[return_no].add(event)
+            entry = re_evaluate(state, event, None, rules) if item.recorded else record(state, event, None, rules)
         except PastNeeded:
-            whole = wholes.get(return_no)
-            if whole is None:
-                whole = wholes[return_no] = Whole(_past(tx, return_no, rows), rules)
-                # By other rules they may have named something.
-                unheard[return_no] = whole.unheard() if state.rules == rules.mark else set()
-            whole.add(event)
-            entry = decided(state, event, whole, rules)
+            left[return_no] = [item]
+            continue
         if entry is None:
-            repeats.append(item)
+            found.repeats.append(item)
             continue
         states[return_no] = entry.state
-        rows.append(HistoryRow(return_no, entry, arrival))
-    # A void is watched from its row on if nothing had its name then: it is left to tell what was its name's and is no more.
-    lost = {return_no: wholes[return_no].unheard() - before for return_no, before in unheard.items()}
-    return Decided(rows, repeats, doubtful, {return_no: names for return_no, names in lost.items() if names})
+        rows.append(HistoryRow(return_no, entry, item.arrival))
+    if left:
+        _decide_by_past(tx, left, states, found)
+    return found
 
 
-def _past(tx: Transaction, return_no: int, rows: Iterable[HistoryRow]) -> Iterator[Event]:
-    yield from tx.past(return_no)
-    for row in rows:
-        if row.return_no == return_no:
-            yield row.entry.event
+def _decide_by_past(
+    tx: Transaction, left: Mapping[int, Sequence[Placed]], states: dict[int, State], found: Decided
+) -> None:
+    here, rules = defaultdict[int, list[Event]](list), tx.rules
+    for row in found.rows:
+        if row.return_no in left:
+            here[row.return_no].append(row.entry.event)
+    for return_no, past in past_of(tx, left, states):
+        whole = Whole([*past, *here[return_no]], rules)
+        # By other rules they may have named something.
+        unheard = whole.unheard() if states.get(return_no, NEW).rules == rules.mark else set()
+        for item in left[return_no]:
+            state, event = states.get(return_no, NEW), item.arrival.inbound.event
+            is_open = event.label is not None and not item.is_settled and not item.recorded
+            if is_open and claims.is_doubtful(state, event, rules):
+                found.doubtful.append(item)
+                continue
+            decided = re_evaluate if item.recorded else record
+            try:
+                entry = decided(state, event, None, rules)
+                if entry is not None:
+                    whole.add(event)
+            except PastNeeded:
+                whole.add(event)
+                entry = decided(state, event, whole, rules)
+            if entry is None:
+                found.repeats.append(item)
+                continue
+            states[return_no] = entry.state
+            found.rows.append(HistoryRow(return_no, entry, item.arrival))
+        # A void is watched from its row on if nothing had its name then: left to tell is what was its name's and is no more.
+        if lost := whole.unheard() - unheard:
+            found.unheard[return_no] = lost

@@ -16,6 +16,7 @@ import msgspec
 from service.application.journal.appending import Placed, append
 from service.application.journal.appending import decide as decide_rows
 from service.application.journal.labels.claims import of_whole
+from service.application.journal.labels.past import past_of_one
 from service.application.label_ports import Claimed, MendsClaims
 from service.application.ports import Arrival, HistoryRow, Transaction, Waiting
 from service.domain.events import Effect, Event, Sense, Words
@@ -150,7 +151,7 @@ def _claim(tx: ReassessTransaction, return_nos: Collection[int]) -> bool:
     claims, gone = dict[tuple[Label, int], Claimed](), dict[tuple[Label, int], Claimed]()
     is_any = False
     for return_no in return_nos:
-        whole = Whole(tx.past(return_no), tx.rules)
+        whole = Whole(past_of_one(tx, return_no), tx.rules)
         is_any |= tx.touch_claims(return_no, [label for label, _ in whole.claims()])
         gone |= {name: claimed for name, claimed in of_whole(whole, return_no).items() if claimed.is_void}
         for label, creation in whole.claims():
@@ -174,7 +175,7 @@ def _placed(tx: ReassessTransaction, of_before: dict[int, str], now: datetime) -
         if any(scan.inbound.event.effect is Effect.RETURNING for scan in scans):
             told = [scan for scan in scans if scan.inbound.event.effect is not None]
             placed += [Placed(return_no, scan, recorded=True) for scan in told]
-        whole = Whole([*tx.past(return_no), *(scan.inbound.event for scan in told)], tx.rules)
+        whole = Whole([*past_of_one(tx, return_no), *(scan.inbound.event for scan in told)], tx.rules)
         evidence = whole.evidence()
         state = states[return_no]
         before = reasons(state.evidence, state.timeline)  # to what differs from these a row comes by itself

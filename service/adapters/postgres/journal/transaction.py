@@ -151,9 +151,7 @@ class PostgresTransaction(UnheardVoids, LabelQueries, Sweeping):
             known = self._memory.states.find(return_nos)
             others = [return_no for return_no in return_nos if return_no not in known]
             known = known | self._load(others) if others else known
-        if self._continued:
-            known = self._beginnings() | known
-        return known
+        return self._beginnings() | known if self._continued else known
 
     def stored_states(self, return_nos: Collection[int]) -> dict[int, State]:
         return self._load(return_nos)
@@ -173,8 +171,11 @@ class PostgresTransaction(UnheardVoids, LabelQueries, Sweeping):
             for return_no, seq, version, seen, state in rows
         }
 
-    def past(self, return_no: int) -> list[Event]:
-        return [stored_event(*row) for row in self._rows("load_past", return_no)]
+    def past(self, return_nos: Collection[int]) -> dict[int, list[Event]]:
+        found = dict[int, list[Event]]((return_no, []) for return_no in return_nos)
+        for return_no, *event in self._rows("load_past", list(return_nos)):
+            found[return_no].append(stored_event(*event))
+        return found
 
     def append(self, rows: Sequence[HistoryRow]) -> bool:
         try:

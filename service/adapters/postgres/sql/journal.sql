@@ -89,8 +89,8 @@ CROSS JOIN LATERAL (
 
 -- name: load_past
 -- history_pkey
-SELECT source, id, type, occurred_at, milestone, data, verdict, reason, effect, is_ahead
-FROM history WHERE return_no = %b::int8 ORDER BY seq
+SELECT return_no, source, id, type, occurred_at, milestone, data, verdict, reason, effect, is_ahead
+FROM history WHERE return_no = ANY(%b::int8[]) ORDER BY return_no, seq
 
 -- name: copy_history
 COPY history ({history}) FROM STDIN (FORMAT BINARY)

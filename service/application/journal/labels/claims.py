@@ -5,8 +5,10 @@ Who takes a batch in writes claims down; the sweep alone reads them, moves windo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 
+from service.application.journal.labels.past import past_of
 from service.application.label_ports import Claimed
 from service.application.ports import HistoryRow, Transaction
 from service.domain.events import Event
@@ -22,10 +24,10 @@ Claims = dict[tuple[Label, int], Claimed]
 def is_doubtful(state: State, event: Event, rules: Rules) -> bool:
     """Whether it takes all claims of a scan's label to tell whose it is: then it is parked, and the sweep tells."""
     evidence = state.evidence
-    if evidence.flags & (WINDOWED | UNCREATED) or evidence.labels:
+    if evidence.labels or (evidence.flags and evidence.flags & (WINDOWED | UNCREATED)):
         return True
     created = evidence.earliest.get(RC)
-    return created is not None and event.at < created.at - rules.label_lead
+    return created is not None and event.at < created.at and event.at < created.at - rules.label_lead
 
 
 def of_creation(state: State, event: Event, *, is_taken: bool) -> tuple[tuple[Label, int] | None, str]:
@@ -81,15 +83,19 @@ def closed_at(evidence: Evidence) -> int | None:
 
 
 def join(
-    tx: Transaction, rows: Sequence[HistoryRow], befores: Mapping[int, State], taken: Collection[tuple[int, str, str]]
+    tx: Transaction,
+    claiming: Iterable[HistoryRow],
+    rows: Iterable[HistoryRow],
+    befores: Mapping[int, State],
+    taken: Collection[tuple[int, str, str]],
 ) -> None:
-    """Keep the claims that these rows make or move.
+    """Keep the claims that the `claiming` among these rows make or move.
 
     `befores` are the states of their returns before the first of them, `taken` are creations (their return, source and id)
     whose label another return claimed first.
     """
     claims, anew = Claims(), set[int]()
-    for row in rows:
+    for row in claiming:
         event, after = row.entry.event, row.entry.state
         before = befores.get(row.return_no, NEW)
         # A void may be heard long after it came, once creations contradict each other; and of two of one time and label that
@@ -108,10 +114,12 @@ def join(
                     claims[label, row.return_no] = claimed
         if after.evidence.closing != before.evidence.closing:
             anew.add(row.return_no)
-    exact = Claims()
-    for return_no in anew:
-        here = (row.entry.event for row in rows if row.return_no == return_no)
-        exact |= of_whole(Whole([*tx.past(return_no), *here], tx.rules), return_no)
+    exact, here = Claims(), defaultdict[int, list[Event]](list)
+    for row in rows:
+        if row.return_no in anew:
+            here[row.return_no].append(row.entry.event)
+    for return_no, past in past_of(tx, sorted(anew), befores):
+        exact |= of_whole(Whole([*past, *here[return_no]], tx.rules), return_no)
     claims = {name: claimed for name, claimed in claims.items() if name[1] not in anew}
     if claims:
         tx.join_claims(claims)

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from service.application.journal.appending import Placed, append
 from service.application.journal.labels.held import Wrong, windows_told, wrong_claims
+from service.application.journal.labels.past import past_of_one
 from service.application.journal.reassess import reassessed
 from service.application.journal.verify import Histories, StoredReturn
 from service.application.label_ports import MendsClaims
@@ -72,7 +73,7 @@ def _mend(journal: Journal, stored: StoredReturn, wrong: list[Wrong], now: datet
     return_no, labels = stored.return_no, {each.label for each in wrong}
     with journal.transaction() as tx:
         before = tx.load([return_no]).get(return_no, NEW).seq
-        past = tx.past(return_no)
+        past = past_of_one(tx, return_no)
         whole = Whole(past, tx.rules)
         labels.update(label for label, _ in (*whole.claims(), *whole.unclaimed()))
         held = tx.held_labels(return_no, labels)

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from service.application.journal.appending import Placed
+from service.application.journal.labels.past import past_of_one
 from service.application.label_ports import Claimed, KeptClaim, ScanPlace
 from service.application.ports import Arrival, SweepTransaction
 from service.domain.events import KEY_DIGEST_BYTES, Event, Sense, key_digest
@@ -105,7 +106,7 @@ def _look(tx: SweepTransaction, label: Label) -> _Contested:
     owner = tx.find_labels([name_of(*label)]).get(name_of(*label))
     claims, is_new = tx.claims(label), False
     if owner is not None and all(kept.claim.return_no != owner for kept in claims):
-        whole = Whole(tx.past(owner), tx.rules)
+        whole = Whole(past_of_one(tx, owner), tx.rules)
         creation = dict(whole.claims()).get(label)
         if creation is not None and creation.attributes is not None:
             first = Claimed(creation.at, creation.attributes.retailer, whole.closed_at)

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from service.application.journal.appending import Placed, append
+from service.application.journal.labels.past import past_of_one
 from service.application.ports import Arrival, Journal, Transaction, WhileWaiting
 from service.domain.events import Event, Sense, Words, key_digest
 from service.domain.whole import Whole
@@ -51,7 +52,7 @@ def _look(tx: Transaction, due: Sequence[Unheard]) -> tuple[list[Unheard], list[
         if each.has_event and each.return_no not in wholes:
             if left <= 0:
                 continue
-            past = tx.past(each.return_no)
+            past = past_of_one(tx, each.return_no)
             wholes[each.return_no] = Whole(past, tx.rules).unheard()
             left -= len(past)
         looked.append(each)

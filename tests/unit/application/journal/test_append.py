@@ -42,7 +42,7 @@ class Contested(MemoryTransaction):
             self.tables.history = elsewhere.tables.history
         lost = set[int]()
         for row in rows:
-            if row.return_no not in lost and row.entry.state.seq == len(self.past(row.return_no)) + 1:
+            if row.return_no not in lost and row.entry.state.seq == len(self.past([row.return_no])[row.return_no]) + 1:
                 self.tables.history.setdefault(row.return_no, []).append(row)
             else:
                 lost.add(row.return_no)
