@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from service.domain.labels import Claim, Label, Window
+from service.domain.labels import Claim, Label, Retailers, Window
 
 if TYPE_CHECKING:
     from service.application.ports import Arrival
@@ -89,8 +89,11 @@ class MendsClaims(Protocol):
 class LabelQueries(Protocol):
     """What the sweep asks of claims. A part of a transaction; every method may raise what its others do."""
 
-    def touched_labels(self, batches: Sequence[str]) -> Sequence[Label]:
-        """Labels with several claims of which these batches wrote one, or parked a scan."""
+    def touched_labels(self, batches: Sequence[str]) -> Mapping[Label, bool]:
+        """Labels with several claims of which these batches wrote one, or parked a scan; and those where scans wait that are
+        bound to retailers, if these batches parked one or were the first to claim the label. With each, whether scans of it are
+        bound: then there is something to ask for with `bounds`.
+        """
 
     def claims(self, label: Label) -> Sequence[KeptClaim]:
         """The claims of a label, `MAX_CLAIMS` at most, sorted; of a label that one return claims there may be none.
@@ -103,17 +106,24 @@ class LabelQueries(Protocol):
         appended nowhere, so that nobody would contradict it.
         """
 
-    def tell(self, label: Label, windows: Mapping[int, Window]) -> None:
-        """Note what the histories of these returns say of their windows now."""
+    def bounds(self, label: Label) -> Mapping[Retailers, Mapping[int, Window | None]]:
+        """To which retailers scans of the label are bound, parked or not: with the returns whose histories may have such
+        scans, and what those say of their windows for them.
+        """
 
-    def waiting_scans(self, label: Label, limit: int) -> Sequence[Arrival]:
-        """So many scans of the label that are parked."""
+    def tell(self, label: Label, windows: Mapping[int, Window], retailers: Retailers = ()) -> None:
+        """Note what the histories of these returns say of their windows now; of those for scans that are bound so."""
+
+    def waiting_scans(self, label: Label, limit: int, bounds: Collection[Retailers] = ((),)) -> Sequence[Arrival]:
+        """So many scans of the label that are parked, of those that are bound in one of these ways."""
 
     def unpark(self, label: Label, arrivals: Sequence[Arrival]) -> None:
         """They are parked no longer."""
 
-    def scan_places(self, return_no: int, label: Label, since: int, until: int) -> Iterator[ScanPlace]:
-        """The scans of the label in a return's history, from a time until another one."""
+    def scan_places(
+        self, return_no: int, label: Label, since: int, until: int, retailers: Retailers = ()
+    ) -> Iterator[ScanPlace]:
+        """The scans of the label in a return's history that are bound so, from a time until another one."""
 
     def scans_at(self, label: Label, places: Sequence[ScanPlace]) -> Sequence[Arrival]:
         """These scans, in the same order, as today's tables understand them."""

@@ -7,7 +7,7 @@ from enum import StrEnum, unique
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
-from service.domain.labels import Label, Window
+from service.domain.labels import Label, Retailers, Window
 from service.domain.milestones import Milestone, Reason, Route
 from service.domain.values import value
 
@@ -90,7 +90,8 @@ class Event:
     `location` is opaque to the domain, `effect` is a scan's. `unmapped_because` tells an unknown code from an unknown carrier. `published` is
     set with RECONCILES, `because` with CLOSES. `label` is the one that a scan came by; with `window` the event says what other
     returns' claims make of that label's window. `is_ahead` says that it lay in the future when it came, by more than clocks
-    differ. `unheard` is the name that a void gave, and that no event had an hour after it: the service's own row says so. `over` and
+    differ. `retailers` are those for whose claims a scan counts, sorted, where its publisher is bound to some; none: for all.
+    With `bound` the window is that for scans which are bound so (see `bound_of`). `unheard` is the name that a void gave, and that no event had an hour after it: the service's own row says so. `over` and
     `found` are reasons that rows of earlier rules gave and that are none, and those that no row told: what was found when the
     return was decided anew.
     """
@@ -115,6 +116,8 @@ class Event:
     unheard: tuple[str, str] | None = None
     over: tuple[Reason, ...] = ()
     found: tuple[Reason, ...] = ()
+    retailers: Retailers = ()
+    bound: str = ""
 
     @property
     def key(self) -> bytes:
@@ -124,7 +127,7 @@ class Event:
     @property
     def identity(self) -> bytes:
         """The event itself among those of its return, as a digest of its name and of all that it says."""
-        return identity_digest(self.source, self.id, self.at, self.words)
+        return identity_digest(self.source, self.id, self.at, self.words, self.retailers)
 
     @property
     def digests(self) -> tuple[bytes, bytes]:
@@ -135,6 +138,8 @@ class Event:
         key = digest.digest()
         digest.update(f"\0{type_}\0{self.at if is_timed else ''}\0".encode())
         digest.update(data)
+        if self.retailers:
+            digest.update(_said_for(self.retailers))
         return key, digest.digest()
 
     @property
@@ -154,9 +159,15 @@ def key_digest(source: str, event_id: str) -> bytes:
     return blake2b(f"{source}\0{event_id}".encode(), digest_size=KEY_DIGEST_BYTES).digest()
 
 
-def identity_digest(source: str, event_id: str, at: int, words: Words) -> bytes:
-    """Eight bytes that name an event of these words."""
+def identity_digest(source: str, event_id: str, at: int, words: Words, retailers: Retailers = ()) -> bytes:
+    """Eight bytes that name an event of these words; who says them for certain retailers says something else."""
     when = at if words.is_timed else ""
     said = blake2b(f"{source}\0{event_id}\0{words.type}\0{when}\0".encode(), digest_size=KEY_DIGEST_BYTES)
     said.update(words.data)
+    if retailers:
+        said.update(_said_for(retailers))
     return said.digest()
+
+
+def _said_for(retailers: Retailers) -> bytes:
+    return f"\0{','.join(retailers)}".encode()

@@ -138,7 +138,7 @@ def needs_past(evidence: Evidence, event: Event) -> bool:
         attributes = evidence.attributes
         if attributes is None or event.label[1] != attributes.tracking_number or event.label[0] != attributes.carrier:
             return True
-        if flags & WINDOWED or evidence.labels:
+        if flags & WINDOWED or evidence.labels or (event.retailers and attributes.retailer not in event.retailers):
             return True
     if event.window is not None:
         return True

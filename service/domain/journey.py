@@ -34,6 +34,7 @@ from service.domain.whole import MAX_VOIDS, Whole
 
 _FURTHER: Final = Verdict.ADVANCED, Kind.REACHED
 _BEHIND: Final = Verdict.BACKFILLED, Kind.BACKFILLED
+_AGAIN: Final = Verdict.REPEATED, Kind.RETIMED
 _RE_EVALUATED: Final = "\0re-evaluated"  # NUL cannot occur in an event's id
 
 
@@ -123,7 +124,7 @@ def re_evaluate(state: State, event: Event, whole: Whole | None = None, rules: R
     know its code either, and where it was re-evaluated before. Raises PastNeeded as `record` does.
     """
     name = event.id + _RE_EVALUATED
-    marker = identity_digest(event.source, name, event.at, event.words)
+    marker = identity_digest(event.source, name, event.at, event.words, event.retailers)
     if event.sense is Sense.UNMAPPED or has_seen(state, marker):
         return None
     seen = state.seen + key_digest(event.source, name) + marker
@@ -147,8 +148,7 @@ def continued(published: Published) -> State:
 
 
 def _record(state: State, event: Event, key: bytes, seen: bytes, whole: Whole | None, rules: Rules) -> Entry:
-    mark = VERSION if rules is DEFAULT else rules.mark
-    before, against = state.evidence, None
+    mark, before, against = VERSION if rules is DEFAULT else rules.mark, state.evidence, None
     if not state.voided and (not state.seq if before.attributes is None else state.rules == mark):
         short = usual(before, state.timeline, event, rules)
         if short is not None:
@@ -183,7 +183,7 @@ def _usual_entry(state: State, event: Event, found: tuple[Evidence, Timeline], s
     verdict = Verdict.REPEATED if milestone is not None else Verdict.INFORMATIONAL
     if after is not then and milestone is not None:
         status, previous, cause = after.status, then.status, (event.source, event.id)
-        verdict, kind = _FURTHER if status is not previous else _BEHIND
+        verdict, kind = _FURTHER if status is not previous else _AGAIN if milestone in then.counts else _BEHIND
         version += 1
         moved = (Change(version, kind, milestone, event.at, event.location, cause, status, previous, after.complete),)
     return Entry(event, verdict, None, moved, State(state.seq + 1, version, evidence, seen, state.voided, after, mark))

@@ -7,7 +7,7 @@ from typing import Final
 
 from service.domain.events import Event, Sense
 from service.domain.evidence import BEFORE_LABEL, SHARED, WINDOWED, Against
-from service.domain.labels import ALONE, Label, Window
+from service.domain.labels import ALONE, Label, Window, bound_of
 from service.domain.lines import Line
 from service.domain.milestones import Reason, Verdict
 from service.domain.rules import Rules
@@ -22,7 +22,7 @@ class Labelled:
     """One label of a return: its claim (the earliest creation that names it and stands), its window, its scans that stand.
 
     A claim comes earlier and a window moves seldom; the scans are looked at again only where that says something else of
-    one of them.
+    one of them. Scans that count for claims of some retailers alone go by windows of their own, in which no other claims are.
     """
 
     def __init__(self, rules: Rules) -> None:
@@ -30,6 +30,7 @@ class Labelled:
         self.creations, self.valid = Line(), Line()  # that name it; and those of them that no void names
         self.claim: Event | None = None
         self._window = ALONE
+        self._bound: dict[str, Window] = {}
         self._scans = Line()
         self._found: dict[int, Against] = {}  # by the object's id: two events may be equal
         self.early = 0  # how many are from before the label was the return's
@@ -55,17 +56,26 @@ class Labelled:
             return
         self.claim = claim
         lead = self._rules.label_lead
-        if claim is not None and before is not None:
+        if claim is not None and before is not None and _retailer(claim) == _retailer(before):
             earlier, later = sorted((claim.at, before.at))
             if not self._scans.within(earlier - lead, later - lead - 1):
                 return
         self._is_settled = self._is_settled and not self._scans
 
-    def look(self, window: Window) -> None:
-        """What others' claims make of it now."""
-        if window != self._window:
+    def look(self, window: Window, bound: str = "") -> None:
+        """What others' claims make of it now; with `bound` for scans that are bound so."""
+        if window == (self._bound.get(bound, ALONE) if bound else self._window):
+            return
+        if bound:
+            self._bound[bound] = window
+        else:
             self._window = window
-            self._is_settled = self._is_settled and not self._scans
+        self._is_settled = self._is_settled and not self._scans
+
+    @property
+    def is_windowed(self) -> bool:
+        """Whether others' claims say anything."""
+        return self._window != ALONE or any(window != ALONE for window in self._bound.values())
 
     @property
     def window(self) -> Window:
@@ -86,12 +96,17 @@ class Labelled:
         """What the label's claims have against a scan; None: it is the return's."""
         if self.claim is None:
             return _NOT_CONCERNED
+        window = self._window
+        if scan.retailers:
+            if _retailer(self.claim) not in scan.retailers:
+                return _NOT_CONCERNED
+            window = self._bound.get(bound_of(scan.retailers), ALONE)
         if scan.at < self.claim.at - self._rules.label_lead:
-            if not self._window.is_first:
+            if not window.is_first:
                 return _NOT_CONCERNED
             # What nobody knows says so, whenever it was.
             return None if scan.sense is Sense.UNMAPPED else Reason.BEFORE_LABEL
-        return None if self._window.takes(scan.at) else _NOT_CONCERNED
+        return None if window.takes(scan.at) else _NOT_CONCERNED
 
     def _find(self, scan: Event) -> Against:
         now, was = self.against(scan), self._found.get(id(scan), _NOT_CONCERNED)
@@ -148,7 +163,7 @@ class Labels:
         for labelled in self._labels.values():
             if labelled.claim is not None:
                 flags |= BEFORE_LABEL if labelled.early else 0
-                flags |= WINDOWED if labelled.window != ALONE else 0
+                flags |= WINDOWED if labelled.is_windowed else 0
                 flags |= SHARED if labelled.window.is_shared else 0
         return flags
 
@@ -164,3 +179,7 @@ class Labels:
             for label, each in self._labels.items()
             if each.claim is None and each.creations
         ]
+
+
+def _retailer(creation: Event) -> str | None:
+    return None if creation.attributes is None else creation.attributes.retailer

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from service.domain.rules import Rules
@@ -23,6 +25,9 @@ MAX_CLAIMS: Final = 1000
 
 MAX_GAPS: Final = 16
 """After so many stretches of a window that are another retailer's, the rest is."""
+
+Retailers = tuple[str, ...]
+"""Those for whose claims a scan counts, sorted; none: for all, as most scans do."""
 
 Span = tuple[int, int]
 """From, and until (not included), in microseconds since 1970-01-01 UTC."""
@@ -56,6 +61,16 @@ class Window(NamedTuple):
 
 ALONE: Final = Window()
 """The window of a label that nobody else claims."""
+
+
+@lru_cache(1024)
+def bound_of(retailers: Retailers) -> str:
+    """What a history calls scans that count for claims of these alone: it names no retailer to another. Of all: nothing.
+
+    >>> bound_of(("acme", "bravo")) == bound_of(("acme",))
+    False
+    """
+    return blake2b(",".join(retailers).encode(), digest_size=8).hexdigest() if retailers else ""
 
 
 def windows(claims: Sequence[Claim], rules: Rules) -> list[Window]:

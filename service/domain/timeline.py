@@ -68,7 +68,7 @@ def decide(evidence: Evidence) -> Timeline:
 
 
 def usual(before: Evidence, then: Timeline, event: Event, rules: Rules) -> tuple[Evidence, Timeline] | None:
-    """What there is with an event that is the first of its milestone, happened after that one, or has none.
+    """What there is with an event that is the first of its milestone, is not, or has none.
 
     Nearly all are such events, and this says of them what `evidence.add` and `decide` say, in a third of their time. The event
     is new by its name, and no void names it. None: something is unusual, and it takes the long way, which a property test
@@ -95,6 +95,8 @@ def usual(before: Evidence, then: Timeline, event: Event, rules: Rules) -> tuple
         carrier, number = event.label
         if number != attributes.tracking_number or carrier != attributes.carrier:
             return None
+        if event.retailers and attributes.retailer not in event.retailers:
+            return None
         created = earliest[RC].at
         if at < created and at < created - rules.label_lead:
             return None
@@ -105,9 +107,9 @@ def usual(before: Evidence, then: Timeline, event: Event, rules: Rules) -> tuple
     known, delivered = earliest.get(milestone), earliest.get(RDTPF)
     if delivered is not None and moved > delivered.at:
         return None
-    if known is None:
+    if known is None or at < known.at:
         return _with_first(before, then, event, milestone, moved)
-    if at <= known.at:
+    if at == known.at:
         return None
     return before if moved == before.moved else before.but(earliest, 0, moved), then
 
@@ -130,7 +132,7 @@ def _with_first(
     sightings: dict[Milestone, Sighting] = {**earliest, milestone: sighting_of(event)}
     if status is None or RANKS[milestone] > RANKS[status]:
         status = milestone
-    else:
+    elif milestone not in earliest:
         sightings = in_rank_order(sightings)
     connote = event.connote if milestone is RE else before.connote
     after = Timeline(route, sightings, _NOTHING, status, then.complete or milestone is LAST[route])

@@ -79,7 +79,7 @@ class Whole:
         Of those that say how windows moved the one that is added last is believed.
         """
         if event.window is not None and event.label is not None:
-            self._labels.of(event.label).look(event.window)
+            self._labels.of(event.label).look(event.window, event.bound)
             return
         key, identity = event.key, event.identity
         before = self._names.take(event, key, identity)

@@ -160,7 +160,9 @@ class Parser:
         if at > record.timestamp * 1000 + _AHEAD and at > self._received(record) + _AHEAD:
             event = replace(event, is_ahead=True)
         if self._publishers is not None:
-            self._publishers.require(record, event_type, event.source, data, subject)
+            retailers = self._publishers.require(record, event_type, event.source, data, subject)
+            if retailers:
+                event = replace(event, retailers=retailers)
         extensions = None
         if not _CORE_ATTRIBUTES.issuperset(envelope):
             kept = {k: v for k, v in envelope.items() if k not in _CORE_ATTRIBUTES and v is not None}

@@ -38,7 +38,7 @@ from service.wire.models import (
     RETURN_REOPENED,
 )
 from service.wire.record import Record
-from service.wire.rows.claimed import LABEL_CLAIMED, label_of, window_of
+from service.wire.rows.claimed import LABEL_CLAIMED, bound_in, label_of, retailers_of, window_of
 from service.wire.rows.reassessed import REASSESSED, reasons_of
 from service.wire.rows.reconciled import RECONCILED, of_event
 from service.wire.rows.unheard import UNHEARD
@@ -173,7 +173,7 @@ _BESIDE: Final[Mapping[str, Callable[[str, str, int, dict[str, Any]], Event]]] =
         source, id_, at, Sense.INFORMS, over=reasons_of(data, "over"), found=reasons_of(data, "found")
     ),
     LABEL_CLAIMED: lambda source, id_, at, data: Event(
-        source, id_, at, Sense.INFORMS, label=label_of(data), window=window_of(data)
+        source, id_, at, Sense.INFORMS, label=label_of(data), window=window_of(data), bound=bound_in(data)
     ),
 }
 """Events of these types assert nothing; what they say stands in `data`."""
@@ -190,6 +190,7 @@ def stored_event(
     reason: str | None = None,
     effect: str | None = None,
     is_ahead: bool | None = None,  # noqa: FBT001 -- rows are passed as they come
+    retailers: str | None = None,
 ) -> Event:
     """The event of a history, parked or delivery row, as it was understood when it was recorded.
 
@@ -197,7 +198,8 @@ def stored_event(
     yet (parked, a delivery that waits) they are None, and what its code means is asked of the carrier's table.
     """
     event = _plain_event(source, event_id, event_type, to_micros(occurred_at), milestone, data, verdict, reason, effect)
-    return replace(event, words=words_of(event_type, data, _sorted(data)), is_ahead=bool(is_ahead))
+    words = words_of(event_type, data, _sorted(data))
+    return replace(event, words=words, is_ahead=bool(is_ahead), retailers=retailers_of(retailers))
 
 
 def _plain_event(
@@ -267,13 +269,13 @@ class KeptEvent(NamedTuple):
     offset: int
     published_at: datetime
     is_ahead: bool | None = None
+    retailers: str | None = None
 
     def inbound(self, kind: str, subject: str, tables: CarrierTables) -> Inbound:
         """The event under the `kind` and `subject` that it was kept by. A scan is understood by the tables of today."""
         members = from_json(self.data)
-        event = stored_event(
-            self.source, self.id, self.type, self.occurred_at, self.milestone, members, is_ahead=self.is_ahead
-        )
+        plain = self.source, self.id, self.type, self.occurred_at, self.milestone, members
+        event = stored_event(*plain, is_ahead=self.is_ahead, retailers=self.retailers)
         if self.code is not None:
             said = tables.understand(members["carrier"], self.code)
             because, effect = said.unmapped_because, said.effect

@@ -34,7 +34,7 @@ from service.application.ports import (
 from service.application.void_ports import Names
 from service.domain.events import Event
 from service.domain.journey import State
-from service.domain.labels import Label, Window
+from service.domain.labels import Label, Retailers, Window
 from service.domain.rules import DEFAULT
 from service.errors import BrokenSource, ChangedTopics, LostPartition, RejectedValue
 from service.runtime.lifecycle import Stop
@@ -390,9 +390,9 @@ class MemoryTransaction:
     def set_claims(self, claims: Mapping[tuple[Label, int], Claimed]) -> None:
         self.tables.claims |= claims
 
-    def touched_labels(self, batches: Sequence[str]) -> list[Label]:
+    def touched_labels(self, batches: Sequence[str]) -> dict[Label, bool]:
         del batches
-        return []  # windows are looked at on the real server, and in the world
+        return {}  # windows are looked at on the real server, and in the world
 
     def claims(self, label: Label) -> list[KeptClaim]:
         raise NotImplementedError
@@ -400,16 +400,21 @@ class MemoryTransaction:
     def stored_states(self, return_nos: Collection[int]) -> dict[int, State]:
         return self.load(return_nos)
 
-    def tell(self, label: Label, windows: Mapping[int, Window]) -> None:
+    def bounds(self, label: Label) -> dict[Retailers, dict[int, Window | None]]:
         raise NotImplementedError
 
-    def waiting_scans(self, label: Label, limit: int) -> list[Arrival]:
+    def tell(self, label: Label, windows: Mapping[int, Window], retailers: Retailers = ()) -> None:
+        raise NotImplementedError
+
+    def waiting_scans(self, label: Label, limit: int, bounds: Collection[Retailers] = ((),)) -> list[Arrival]:
         raise NotImplementedError
 
     def unpark(self, label: Label, arrivals: Sequence[Arrival]) -> None:
         raise NotImplementedError
 
-    def scan_places(self, return_no: int, label: Label, since: int, until: int) -> Iterator[ScanPlace]:
+    def scan_places(
+        self, return_no: int, label: Label, since: int, until: int, retailers: Retailers = ()
+    ) -> Iterator[ScanPlace]:
         raise NotImplementedError
 
     def scans_at(self, label: Label, places: Sequence[ScanPlace]) -> list[Arrival]:

@@ -16,6 +16,7 @@ from service.application.ports import Arrival
 from service.domain.rules import DEFAULT, Rules
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser
+from service.wire.judging.publishers import Publishers
 from service.wire.record import Record
 
 RC = "com.omnirps.return.created.v1"
@@ -60,11 +61,21 @@ def scan(code: str, time: str, return_id: str = "R-1001", **data: Any) -> dict[s
 
 def ingest(database_url: str, events: Iterable[dict[str, Any]], rules: Rules = DEFAULT) -> None:
     """Record the events in one batch, and place what had to wait."""
+    ingest_from(database_url, [(TOPICS.get(each["type"], "omnirps.hub-events"), each) for each in events], rules)
+
+
+def ingest_from(
+    database_url: str,
+    messages: Iterable[tuple[str, dict[str, Any]]],
+    rules: Rules = DEFAULT,
+    publishers: Publishers | None = None,
+) -> None:
+    """The same of events that came by these topics, of which the publishers may say what they say."""
     tables = CarrierTables.load()
     journal = PostgresJournal(database_url, tables, rules=rules)
     records = [
         Record(
-            TOPICS.get(each["type"], "omnirps.hub-events"),
+            topic,
             0,
             next(_offsets),
             1_795_600_000_000,
@@ -72,9 +83,9 @@ def ingest(database_url: str, events: Iterable[dict[str, Any]], rules: Rules = D
             as_bytes(each),
             (("content-type", b"application/cloudevents+json"),),
         )
-        for each in events
+        for topic, each in messages
     ]
-    items = decode(Parser(tables), records)
+    items = decode(Parser(tables, publishers=publishers), records)
     assert all(isinstance(item, Arrival) for item in items), items
     try:
         write(journal, items, {})

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from service.domain.events import Event
+from service.domain.labels import bound_of
 
 Label = tuple[str, str]
 
@@ -71,8 +72,12 @@ def overlaps(claim: Claim, claims: Collection[Claim]) -> bool:
     )
 
 
-def concerns(at: int, claims: Collection[Claim]) -> tuple[set[int], bool]:
-    """The returns that a scan of a label concerns, and whether it is from before the label was theirs."""
+def concerns(at: int, claims: Collection[Claim], retailers: Collection[str] = ()) -> tuple[set[int], bool]:
+    """The returns that a scan of a label concerns, and whether it is from before the label was theirs.
+
+    With `retailers` its publisher is bound to these: it counts for claims of theirs only.
+    """
+    claims = [claim for claim in claims if not retailers or claim.retailer in retailers]
     if not claims:
         return set(), False
     within = sorted((each.at, each.return_no, each) for each in claims if is_in_window(at, each, claims))
@@ -105,9 +110,13 @@ def place_of(scan: Event, events: Collection[Event]) -> str:
     """
     if scan.label is None or scan.window is not None:
         return "in"
-    said = [event.window for event in events if event.window is not None and event.label == scan.label]
+    told = [event for event in events if event.window is not None and event.label == scan.label]
+    said = [event.window for event in told if event.window is not None and event.bound == bound_of(scan.retailers)]
     claim = claim_of(scan.label, events)
     if claim is None:  # nobody who stands by it names it
+        return "out"
+    assert claim.attributes is not None
+    if scan.retailers and claim.attributes.retailer not in scan.retailers:  # its publisher speaks for others
         return "out"
     if scan.at < claim.at - DAY:
         if said and not said[-1].is_first:
@@ -411,7 +420,7 @@ def exceptions(events: Collection[Event]) -> set[str]:
         ]
         if any(event.at > now.counts["RDTPF"].at for event in moving):
             found.add("returning_after_delivered")
-    said = {event.label: event for event in events if event.window is not None}
+    said = {event.label: event for event in events if event.window is not None and not event.bound}
     claimed = {label_of(event) for event in created(events)}
     if any(event.window and event.window.is_shared for label, event in said.items() if label in claimed):
         found.add("tracking_number_in_use")

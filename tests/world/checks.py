@@ -275,6 +275,8 @@ class Checks:
                 claims = {at[2]: claim for at, claim in tables["label_claims"].items() if at[:2] == key}
                 if all(claim["is_void"] for claim in claims.values()) and owner["return_no"] in claims:
                     continue
+                if row["retailers"]:  # see `is_shared_out`
+                    continue
             must(owner is None, f"{row['id']} is parked, and its {row['kind']} {row['subject']} is known: stranded")
         for connote, return_no in tables["connote_members"]:
             for (delivered, *_), row in tables["connote_deliveries"].items():
@@ -315,21 +317,28 @@ class Checks:
             for event in own
             if event.label is not None and event.window is None
         }
+        waiting = [self._meant(row).event for row in tables["parked"].values() if row["retailers"]]
+        scans |= {_told_by(event): event for event in waiting if event is not None}
         for scan in scans.values():
             assert scan.label is not None
-            theirs, is_before = concerns(scan.at, claims[scan.label])
-            for claim in claims[scan.label]:
+            among = claims.get(scan.label, [])
+            theirs, is_before = concerns(scan.at, among, scan.retailers)
+            for claim in among:
                 own = events[claim.return_no]
                 here = next((each for each in own if _told_by(each) == _told_by(scan)), None)
                 is_its = claim.return_no in theirs
                 must(here is not None or not is_its, f"{scan.id} is not in the history of return {claim.return_no}")
                 if here is not None:
+                    whose = {each.attributes.retailer for each in own if each.attributes}
+                    is_shown = not scan.retailers or not whose.isdisjoint(scan.retailers)
+                    must(is_shown, f"{scan.id} is in the history of return {claim.return_no}, of another retailer")
                     place = place_of(here, own)
                     expected = "out" if not is_its else "before" if is_before and here.sense != "unmapped" else "in"
                     must(place == expected, f"{scan.id} is {place} of return {claim.return_no}, not {expected}")
         for label, among in claims.items():
             for claim in among:
-                said = [each.window for each in events[claim.return_no] if each.window and each.label == label]
+                told = [each for each in events[claim.return_no] if each.window and each.label == label]
+                said = [each.window for each in told if each.window and not each.bound]
                 is_told = bool(said) and said[-1].is_shared
                 must(is_told == overlaps(claim, among), f"return {claim.return_no} is told wrong who shares {label}")
 
@@ -398,7 +407,8 @@ def window_of(row: Row) -> Event:
     gaps = tuple((at(since), at(until)) for since, until in data["except"])
     window = Window(at(data["until"]), gaps, data["shared"], data["first"])
     label = data["carrier"], data["tracking_number"]
-    return Event(row["source"], row["id"], 0, Sense.INFORMS, label=label, window=window)
+    bound = data.get("bound", "")
+    return Event(row["source"], row["id"], 0, Sense.INFORMS, label=label, window=window, bound=bound)
 
 
 def order_of(milestone: str) -> int:

@@ -49,6 +49,7 @@ from service.runtime.projector import Projector
 from service.runtime.relay import Relay, RelayOptions, Servers
 from service.wire.carriers import CarrierCode, CarrierTable, CarrierTables, CodeList
 from service.wire.inbound import Inbound, Parser
+from service.wire.judging.publishers import parse_publishers
 from service.wire.models import MODELS
 from service.wire.reasons import Invalid
 from service.wire.record import Record
@@ -58,7 +59,7 @@ from tests.world.postgres import ModelConnection, Server
 from tests.world.producing import ModelLimits, ModelLooker, ModelProducer
 from tests.world.scheduler import Scheduler, WorldError
 from tests.world.statements import set_local
-from tests.world.workload import INPUTS, LATER_CODE
+from tests.world.workload import INPUTS, LATER_CODE, PUBLISHERS
 
 OUTPUTS: Final = OutputTopics("status-changes", "current-status", "exceptions", "dead-letters")
 _METRICS: Final = Metrics()
@@ -107,7 +108,7 @@ class Hands:
         ports = Ports(
             lambda: ModelSource(self.kafka),
             PostgresJournal("", _OLD_TABLES, remembered=1000),
-            _OlderParser(self, Parser(_OLD_TABLES, _TYPES)),
+            _OlderParser(self, Parser(_OLD_TABLES, _TYPES, publishers=_PUBLISHERS)),
         )
         return IngestLoop(ports, stop, _METRICS, options=options, clocks=self.clocks)
 
@@ -146,7 +147,7 @@ class Hands:
         letters = MendingJournal("", _NEW_TABLES, "replay")
         clock: Any = SimpleNamespace(now=self.clock, wait=lambda _: False)
         try:
-            replay(letters, Parser(_NEW_TABLES, _TYPES), Selection(), Pace(), tally, clock)
+            replay(letters, Parser(_NEW_TABLES, _TYPES, publishers=_PUBLISHERS), Selection(), Pace(), tally, clock)
         finally:
             letters.close()
         return tally
@@ -169,6 +170,7 @@ class Hands:
 
 
 _HUB: Final = {type_ for type_ in MODELS if type_.startswith("com.omnirps.hub.")} | {"com.omnirps.event.voided.v1"}
+_PUBLISHERS: Final = parse_publishers(PUBLISHERS, "workload")
 _TYPES: Final = dict(
     zip(
         INPUTS,

@@ -14,6 +14,7 @@ from service.adapters.kafka.publishing.sink import KafkaSink
 from service.adapters.postgres.journal.journal import PostgresJournal
 from service.adapters.postgres.journal.transaction import PostgresTransaction
 from service.application.journal import ingest, sweep
+from service.application.journal.labels import claims, spreading
 from service.application.ports import Stored
 from service.runtime import relay
 from service.runtime.ingest import assignment, custody, progress, taking_up
@@ -268,6 +269,19 @@ def _place_in_an_earlier_log_believed() -> list[Any]:
     return [_rewritten(custody.Custody, "_look_again", (settled, read), (epochs, "set()"))]
 
 
+def _bound_scans_placed_with_anybody() -> list[Any]:
+    known = "if event.retailers and (attributes is None or attributes.retailer not in event.retailers):"
+    return [_rewritten(claims, "is_doubtful", (known, "if False:"))]
+
+
+def _bound_windows_untold() -> list[Any]:
+    return [_rewritten(spreading, "_tell_bound", ("for view in found.bound:", "for view in ():"))]
+
+
+def _bound_scans_left_where_they_were() -> list[Any]:
+    return [_rewritten(spreading, "_missing", ("for view in label.views", "for view in label.views[:1]"))]
+
+
 _LOSES: Final = frozenset({"server_loses"})
 
 MUTATIONS: Final = (
@@ -282,10 +296,10 @@ MUTATIONS: Final = (
     ),
     Mutation("the position kept outside the transaction", _position_apart, seen=13),
     Mutation("the sweep's cursor moved before placing", _cursor_before_placing, seen=3),
-    Mutation("a parked event's race with its return's creation left open", _parking_race, seen=10),
+    Mutation("a parked event's race with its return's creation left open", _parking_race, seen=19),
     Mutation("a delivery's race with its members left open", _delivery_race, seen=1),
     Mutation("n taken without the lock", _number_without_the_lock, seen=4),
-    Mutation("held records kept over a lost partition", _held_over_a_loss, seen=52),
+    Mutation("held records kept over a lost partition", _held_over_a_loss, seen=113),
     Mutation("a cached state believed after a collision", _cached_after_a_collision, seen=39),
     Mutation("dead letters buried outside the transaction", _buried_apart, seen=59),
     Mutation("a worker's memory that outlives a database gone back", _memory_that_outlives, _LOSES, seen=145),
@@ -298,6 +312,9 @@ MUTATIONS: Final = (
         seen=624,
         draws=_with_one_that_sleeps,
     ),
+    Mutation("a bound scan placed with whoever's label it is", _bound_scans_placed_with_anybody, seen=5),
+    Mutation("a window for bound scans that no history says", _bound_windows_untold, seen=9),
+    Mutation("a bound scan left where it was when windows move", _bound_scans_left_where_they_were, seen=9),
     Mutation("a worker's own position in place of offsets that are gone", _own_position_believed, _LOSES, seen=186),
     Mutation(
         "a place in a log from before it was cut believed",

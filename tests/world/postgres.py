@@ -29,7 +29,8 @@ TABLES: Final = (
     "history",  # by return_no, seq
     "connote_members",  # by connote, return_no
     "connote_deliveries",  # by connote, source, id, words
-    "parked",  # by kind, subject, source, id, words
+    "parked",  # by kind, subject, retailers, source, id, words
+    "bound_scans",  # by carrier, tracking_number, retailers, return_no
     "dead_letters",  # by topic, topic_id, partition, offset, published_at, value
     "batches",  # by n
     "offsets",  # by topic, partition

@@ -203,6 +203,7 @@ def _load_past(tx: Tx, params: Any) -> Iterator[Any]:
             row["reason"],
             _text(row["effect"]),
             row["is_ahead"],
+            row["retailers"],
         )
 
 
@@ -260,7 +261,7 @@ def _park(tx: Tx, params: Any) -> Iterator[Any]:
     batch_id, *columns = params
     rows = _new_rows("journal.sql", "park", columns)
     for row in sorted(rows, key=lambda row: (row["kind"], row["subject"], row["source"], row["id"], row["words"])):
-        key = row["kind"], row["subject"], row["source"], row["id"], row["words"]
+        key = row["kind"], row["subject"], row["retailers"], row["source"], row["id"], row["words"]
         _refuse(tx, row)
         tx.server.world.saw("parked")
         if tx.insert("parked", key, row | {"batch_id": int(batch_id)}):
@@ -399,7 +400,7 @@ def _unpark(tx: Tx, params: Any) -> Iterator[Any]:
         (return_no, key)
         for kind, subject, return_no in sorted(found)
         for key in sorted(parked)
-        if key[:2] == (kind, subject)
+        if key[:3] == (kind, subject, "")
     ]
     for return_no, key in chosen[:limit]:
         tx.lock("parked", key)
@@ -438,6 +439,7 @@ def _rest(row: Row) -> tuple[Any, ...]:
         row["offset"],
         published,
         row["is_ahead"],
+        row["retailers"],
     )
 
 
@@ -553,9 +555,14 @@ def _touched_labels(tx: Tx, params: Any) -> list[Any]:
     found = {key[:2] for key, row in tx.rows("label_claims") if row["batch_id"] in ids}
     for (kind, subject, *_), row in tx.rows("parked"):
         label = tuple(subject.split("/", 1))
-        if kind == "label" and row["batch_id"] in ids and label in claimed:
+        if kind == "label" and row["batch_id"] in ids and (label in claimed or row["retailers"]):
+            known = label in claimed or tx.get("labels", label) is not None
+            found |= {label} if known else set()
+        if row["retailers"] and (owner := tx.get("labels", label)) is not None and owner["batch_id"] in ids:
             found.add(label)
-    return sorted(found)
+    bound = {key[:2] for key, _ in tx.rows("bound_scans")}
+    bound |= {tuple(row["subject"].split("/", 1)) for _, row in tx.rows("parked") if row["retailers"]}
+    return [(*label, label in bound) for label in sorted(found)]
 
 
 @_does("labels.sql", "claims")
@@ -596,17 +603,46 @@ def _tell(tx: Tx, params: Any) -> Iterable[Any]:
     return ()
 
 
+@_does("labels.sql", "bounds")
+def _bounds(tx: Tx, params: Any) -> list[Any]:
+    subject, _, *label = params
+    waiting = {key[2] for key, _ in tx.rows("parked") if key[:2] == ("label", subject) and key[2]}
+    held = [(key[2], key[3], row["told"]) for key, row in tx.rows("bound_scans") if key[:2] == tuple(label)]
+    told = [(text, return_no, None if said is None else from_json(said)) for text, return_no, said in held]
+    return [*told, *((text, None, None) for text in sorted(waiting))]
+
+
+@_does("labels.sql", "keep_bound", writes=True)
+def _keep_bound(tx: Tx, params: Any) -> Iterable[Any]:
+    for key in sorted(zip(*params, strict=True)):
+        tx.insert("bound_scans", key, {"told": None})
+        tx.server.world.saw("a scan counted for some retailers only")
+    return ()
+
+
+@_does("labels.sql", "tell_bound", writes=True)
+def _tell_bound(tx: Tx, params: Any) -> Iterable[Any]:
+    return_nos, told, *name = params
+    for return_no, text in sorted(zip(return_nos, told, strict=True)):
+        key = (*name, return_no)
+        if not tx.insert("bound_scans", key, {"told": text}):
+            tx.lock("bound_scans", key)
+            tx.update("bound_scans", key, {"told": text})
+        tx.server.world.saw("a window moved for some retailers only")
+    return ()
+
+
 @_does("labels.sql", "waiting_scans")
 def _waiting_scans(tx: Tx, params: Any) -> list[Any]:
-    subject, limit = params
-    rows = sorted((key, row) for key, row in tx.rows("parked") if key[:2] == ("label", subject))
+    wanted, subject, limit, _ = params
+    rows = sorted((key, row) for key, row in tx.rows("parked") if key[:2] == ("label", subject) and key[2] in wanted)
     return [(row["kind"], row["subject"], *_event(row)) for _, row in rows[:limit]]
 
 
 @_does("labels.sql", "unpark_scans", writes=True)
 def _unpark_scans(tx: Tx, params: Any) -> Iterable[Any]:
-    sources, ids, words, subject = params
-    for named in zip(sources, ids, words, strict=True):
+    *columns, subject = params
+    for named in zip(*columns, strict=True):
         key = "label", subject, *named
         tx.lock("parked", key)
         if tx.get("parked", key) is not None:
@@ -616,9 +652,11 @@ def _unpark_scans(tx: Tx, params: Any) -> Iterable[Any]:
 
 @_does("labels.sql", "scan_places")
 def _scan_places(tx: Tx, params: Any) -> Iterator[Any]:
-    return_no, carrier, number = params
+    return_no, carrier, number, retailers = params
     for row in history_of(tx, return_no):
         data = from_json(row["data"])
+        if (row["retailers"] or "") != retailers:
+            continue
         if row["code"] is not None and (data.get("carrier"), data.get("tracking_number")) == (carrier, number):
             yield row["seq"], row["source"], row["id"], _moment(row["occurred_at"]), row["key"]
 
@@ -852,7 +890,7 @@ def _unmapped_rows(tx: Tx) -> list[Row]:
             (again["return_no"], again["source"], again["id"]) == (row["return_no"], row["source"], row["id"])
             and again["seq"] > row["seq"]
             and again["verdict"] != "unmapped"
-            and (again["occurred_at"], again["data"]) == (row["occurred_at"], row["data"])
+            and all(again[name] == row[name] for name in ("occurred_at", "data", "retailers"))
             for again in rows
         )
     ]
@@ -917,10 +955,11 @@ def _histories(tx: Tx, params: Any) -> list[Any]:
                 _text(row["effect"]),
                 None if row["exceptions"] is None else from_json(row["exceptions"]),
                 row["is_ahead"],
+                row["retailers"],
             )
         )
     without = names.keys() - {row[0] for row in found}
-    found += [(number, names[number], None, *[None] * 17) for number in without]
+    found += [(number, names[number], None, *[None] * 18) for number in without]
     return sorted(found, key=lambda row: (row[0], row[2] or 0))
 
 
@@ -952,8 +991,12 @@ def _parked_although_known(tx: Tx, params: Any) -> Iterator[Any]:
         label = tuple(row["subject"].split("/", 1))
         claims = {at[2]: claim for at, claim in tx.rows("label_claims") if row["kind"] == "label" and at[:2] == label}
         is_void = owner in claims and all(claim["is_void"] for claim in claims.values())
-        if owner is not None and not is_void:
-            yield key[:4]
+        if row["retailers"]:
+            is_known = any(c["retailer"] in row["retailers"].split(",") and not c["is_void"] for c in claims.values())
+        else:
+            is_known = owner is not None and not is_void
+        if is_known:
+            yield (*key[:2], *key[3:5])
 
 
 @_does("verify.sql", "undelivered_members")

@@ -25,6 +25,15 @@ _CODES: Final = {
     "DELIVERED": (Milestone.RDTPF, None),
     "RETURNING": (None, Effect.RETURNING),
 }
+_RETAILERS: Final = {"/acme": ("acme",), "/zenith": ("zenith",), "/both": ("acme", "zenith")}
+PUBLISHERS: Final = "\n".join(
+    f"[{name}]\ntopics = {list(INPUTS)}\nsources = {sources}\nvoids = 'any'\n{bounds}"
+    for name, sources, bounds in (
+        ("everybody", ["/portal", "/carrier", "/hub", "/ops", "/final"], ""),
+        *((source[1:], [source], f"retailers = {list(retailers)}\n") for source, retailers in _RETAILERS.items()),
+    )
+)
+"""Who may say what: some carriers' scans count for some retailers only."""
 _START: Final = int(EPOCH) - 40 * 86_400
 
 
@@ -66,6 +75,8 @@ class Workload:
         self._random = Random(plan.seed * 2 + 7)
         self._reuse = Random(plan.seed * 2 + 8)  # of its own, so that the rest of a seed stays what it is
         self._odd = Random(f"odd {plan.seed}")  # likewise
+        self._bound = Random(f"retailers {plan.seed}")  # likewise
+        self._is_bound = self._bound.random() < 0.3
         self._count = self._garbled = 0
         self.said: list[Said] = []
         self._make()
@@ -108,7 +119,7 @@ class Workload:
             envelope = json.loads(made[number].value) | {"source": one.event.source, "id": one.event.id}
             event = made[number].event
             assert event is not None
-            event = replace(event, source=one.event.source, id=one.event.id)
+            event = replace(event, source=one.event.source, id=one.event.id, retailers=one.event.retailers)
             made[number] = replace(made[number], value=json.dumps(envelope).encode(), event=event)
         return made
 
@@ -248,6 +259,8 @@ class Workload:
         else:  # nobody knows it
             because = Reason.UNKNOWN_CODE
             event = Event("/carrier", id_, at, Sense.UNMAPPED, unmapped_because=because, label=("generic", label))
+        if self._is_bound and (source := self._bound.choice(("", *_RETAILERS))):
+            event = replace(event, source=source, retailers=_RETAILERS[source])
         data = {"carrier": "generic", "tracking_number": label, "code": code}
         return self._said(SCANS, "label", f"generic/{label}", "com.omnirps.carrier.scanned.v1", event, data)
 

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from service.application.access.bounds import Bounds
 from service.application.access.scopes import Scope
 from service.application.clocks import SYSTEM
-from service.application.commands.speaking import Speaking, Subjects
+from service.application.commands.speaking import Speaking, Subjects, narrowed
 from service.application.journal.ingest import Parser
 from service.domain.evidence import PastNeeded
 from service.domain.journey import State, record
@@ -135,7 +135,8 @@ class Accepting:
 
         Raises Retryable.
         """
-        found = self._subjects.states(bounds, inbound.kind, inbound.subject, limit)
+        own = narrowed(bounds, inbound)
+        found = [] if own is None else self._subjects.states(own, inbound.kind, inbound.subject, limit)
         return [_concerned(return_id, state, inbound) for return_id, state in found]
 
     def _judge(self, event: Mapping[str, Any], sender: Sender) -> Judged:

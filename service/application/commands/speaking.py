@@ -6,6 +6,7 @@ A refusal says which member is outside of the token's bounds, and what those are
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from msgspec.json import Decoder
@@ -72,8 +73,8 @@ class Speaking:
         """The return is known, and within the bounds."""
         if inbound.kind is SubjectKind.CONNOTE:
             raise _refusal("data.connote", "it may hold returns of others, and the token is bound", bounds.retailers)
-        own = Bounds(bounds.retailers, bounds.carriers)
-        if not self._subjects.states(own, inbound.kind, inbound.subject, 1):
+        own = narrowed(Bounds(bounds.retailers, bounds.carriers), inbound)
+        if own is None or not self._subjects.states(own, inbound.kind, inbound.subject, 1):
             member = "data.return_id" if inbound.kind is SubjectKind.RETURN else "data.tracking_number"
             raise _refusal(
                 member, "no return of it is known, and the token is bound", (*bounds.retailers, *bounds.carriers)
@@ -84,6 +85,15 @@ class Speaking:
         known = self._subjects.states(UNBOUND, SubjectKind.RETURN, return_id, 1)
         if known and not self._subjects.states(bounds, SubjectKind.RETURN, return_id, 1):
             raise InvalidEvent(Invalid.NOT_ALLOWED, "data.return_id: the number is taken")
+
+
+def narrowed(bounds: Bounds, inbound: Inbound) -> Bounds | None:
+    """The bounds, and those of a scan whose publisher is bound to retailers; None: nothing is within both."""
+    retailers = frozenset(inbound.event.retailers)
+    if not retailers:
+        return bounds
+    both = bounds.retailers & retailers if bounds.retailers else retailers
+    return replace(bounds, retailers=both) if both else None
 
 
 def _named(

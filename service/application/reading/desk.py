@@ -21,8 +21,7 @@ from service.domain.milestones import Milestone, Reason, Verdict
 from service.wire.carriers import CarrierCode, CarrierTables
 from service.wire.judging.descriptions import not_understood
 from service.wire.models import EVENT_VOIDED, RETURN_CREATED, SLUG_PATTERN, compiled
-from service.wire.rows.reconciled import RECONCILED
-from service.wire.rows.unheard import UNHEARD
+from service.wire.rows.own import OWN_TYPES
 from service.wire.stored import to_micros
 
 # The kinds of number that the search knows, as filters of the list have them.
@@ -111,7 +110,7 @@ class EventView(NamedTuple):
         """A void cannot be, nor what is void already, nor what the service itself has noted; a creation only in a conflict."""
         if self.row.type == RETURN_CREATED:
             return self.is_contradicted
-        return self.row.type not in (EVENT_VOIDED, RECONCILED, UNHEARD) and not self.is_voided
+        return self.row.type != EVENT_VOIDED and self.row.type not in OWN_TYPES and not self.is_voided
 
 
 @dataclass(frozen=True, slots=True)

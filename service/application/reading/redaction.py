@@ -17,11 +17,12 @@ from service.application.reading.local_time import LocalTime, local_time
 from service.application.reading.tracking import RecordedEvent
 from service.domain.evidence import UNCREATED, Sighting
 from service.domain.journey import State
+from service.domain.labels import bound_of
 from service.domain.milestones import RANKED, Milestone
 from service.wire.carriers import CarrierTables
 from service.wire.judging.descriptions import country
 from service.wire.models import CARRIER_SCANNED
-from service.wire.rows.claimed import LABEL_CLAIMED, label_of, window_of
+from service.wire.rows.claimed import LABEL_CLAIMED, bound_in, label_of, retailers_of, window_of
 from service.wire.rows.reconciled import RECONCILED
 from service.wire.stored import to_micros
 
@@ -90,7 +91,7 @@ class RedactedReturn:
     def __init__(self, found: Found, tables: CarrierTables) -> None:
         self.state = found.state
         told = (row for row in found.rows if row.type == LABEL_CLAIMED)  # of a label the last one is believed
-        self._windows = {label_of(row.data): window_of(row.data) for row in told}
+        self._windows = {(label_of(row.data), bound_in(row.data)): window_of(row.data) for row in told}
         # An event that was evaluated again stands there twice; the later row is what it is taken for now.
         self._by_event = {(row.source, row.id): row for row in found.rows}
         self.rows = list(self._by_event.values())
@@ -110,7 +111,10 @@ class RedactedReturn:
         first = evidence.attributes and evidence.attributes.label
         if evidence.flags & UNCREATED and label not in (first, *evidence.labels):
             return False  # who named it may have been another retailer, whose creation is void
-        window = self._windows.get(label)
+        retailers, attributes = retailers_of(scan.retailers), evidence.attributes
+        if retailers and (attributes is None or attributes.retailer not in retailers):
+            return False
+        window = self._windows.get((label, bound_of(retailers)))
         return window is None or window.takes(to_micros(scan.occurred_at))
 
     def _zones_of_places(self) -> Mapping[tuple[Any, ...], ZoneInfo]:

@@ -35,6 +35,7 @@ class RecordedEvent(NamedTuple):
     offset: int
     data: Mapping[str, Any]
     utc_offset: int | None = None  # minutes east of UTC that `time` came with; read where clocks are told
+    retailers: str | None = None  # of a scan, for whose claims alone it counts; read where that matters
 
     @property
     def location(self) -> Mapping[str, str] | None:

@@ -27,6 +27,7 @@ from service.wire.models import (
     compiled,
 )
 from service.wire.rows.claimed import LABEL_CLAIMED
+from service.wire.rows.reassessed import REASSESSED
 from service.wire.rows.reconciled import RECONCILED
 from service.wire.rows.unheard import UNHEARD
 
@@ -48,6 +49,7 @@ TYPES: Final = {
     RECONCILED: "reconciled",
     UNHEARD: "unheard",
     LABEL_CLAIMED: "label_claimed",
+    REASSESSED: "reassessed",
 }
 
 

@@ -12,10 +12,12 @@ topics = ["omnirps.hub-events"]
 sources = ["/returns-status"]
 voids = "any"                               # it may void the events of others, too; without it, of its own sources only
 
-`retailers` bounds what names a retailer, and that are creations: a scan names none, and counts for whoever's label it came by.
+`retailers` bounds what names a retailer, and that are creations; a scan names none, and counts for claims of those retailers
+only, whoever else claims its label.
 
-A topic may have several publishers; an event has to be within what one of them may say. A topic that no publisher names
-takes nothing.
+A topic may have several publishers; an event has to be within what one of them may say. Of several that may say a scan the
+least bound counts: for all, if one of them names no retailers, else for those that any of them names. A topic that no
+publisher names takes nothing.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_type_hints
 
+from service.domain.labels import Retailers
 from service.errors import InvalidEvent, SettingsError
 from service.topic_names import NAME, covers, overlap
 from service.wire import models
@@ -51,6 +54,7 @@ _KEYS: Final[dict[str, str]] = {
     for event_type in models.MODELS
 }
 _is_topic: Final = models.compiled(rf"^{NAME}\*?$")
+_is_retailer: Final = models.compiled(models.SLUG_PATTERN)
 _Fault = tuple[str, str]
 
 
@@ -65,6 +69,7 @@ class Publisher:
     named: Mapping[str, frozenset[str]] | None = None  # by member: what it may name there
     return_ids: tuple[str, ...] | None = None
     voids: Voids = "own"
+    retailers: Retailers = ()  # those that it is bound to, sorted; none: to none in particular
 
     def writes(self, topic: str) -> bool:
         """Whether the topic is one of its own."""
@@ -106,20 +111,25 @@ class Publishers:
         written = [entry for each in self._publishers for entry in each.topics]
         return [topic for topic in topics if not any(overlap(entry, topic) for entry in written)]
 
-    def require(self, record: Record, event_type: str, source: str, data: Mapping[str, Any], subject: str) -> None:
-        """Raises InvalidEvent for what is outside of what the topic's publishers may say, and for a key that contradicts
-        the data. A message without a key contradicts nothing.
+    def require(self, record: Record, event_type: str, source: str, data: Mapping[str, Any], subject: str) -> Retailers:
+        """For whose claims it counts, where it is a scan. Raises InvalidEvent for what is outside of what the topic's
+        publishers may say, and for a key that contradicts the data. A message without a key contradicts nothing.
         """
         found: list[_Fault] | None = None
+        bound: Retailers | None = None
         for publisher in self._owning(record.topic, source):
             faults = publisher.faults(event_type, data)
             if not faults:
-                break
-            found = faults if found is None or len(faults) < len(found) else found
-        else:
+                bound = publisher.retailers if bound is None else _either(bound, publisher.retailers)
+                if not bound:
+                    break
+            else:
+                found = faults if found is None or len(faults) < len(found) else found
+        if bound is None:
             raise _refused(Invalid.NOT_ALLOWED, found or [_stranger(self._writing(record.topic))])
         if record.key and record.key != subject.encode():
             raise _refused(Invalid.KEY_MISMATCH, [("key", f"that of the data is expected: {_KEYS[event_type]}")])
+        return bound if event_type == models.CARRIER_SCANNED else ()
 
     def _writing(self, topic: str) -> list[Publisher]:
         found = self._of_topic.get(topic)
@@ -158,8 +168,12 @@ def _publisher(where: str, name: str, entry: Mapping[str, Any]) -> Publisher:
         for key, member in _NAMED_BY.items()
         if (texts := _texts(where, entry, key)) is not None
     }
+    retailers = tuple(sorted(named.get("retailer", ())))
+    if not all(map(_is_retailer, retailers)):
+        raise SettingsError(f"{where}.retailers: names of retailers are expected, as creations have them")
     return_ids = _texts(where, entry, "return_ids")
-    return Publisher(name, topics, sources, None if types is None else frozenset(types), named, return_ids, voids)
+    allowed = None if types is None else frozenset(types)
+    return Publisher(name, topics, sources, allowed, named, return_ids, voids, retailers)
 
 
 def _texts(where: str, entry: Mapping[str, Any], member: str) -> tuple[str, ...] | None:
@@ -169,6 +183,11 @@ def _texts(where: str, entry: Mapping[str, Any], member: str) -> tuple[str, ...]
     if not isinstance(found, list) or not found or not all(isinstance(each, str) and each for each in found):
         raise SettingsError(f"{where}.{member}: a list of texts is expected, of one at least")
     return tuple(found)
+
+
+@lru_cache(4096)
+def _either(one: Retailers, other: Retailers) -> Retailers:
+    return tuple(sorted({*one, *other})) if one and other else ()
 
 
 def _is_below(prefix: str, source: str) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
-from service.domain.labels import FOREVER, Label, Window
+from service.domain.labels import FOREVER, Label, Retailers, Window, bound_of
 from service.wire.times import micros, rfc3339
 
 LABEL_CLAIMED: Final = "com.omnirps.label.claimed.v1"
@@ -16,9 +17,13 @@ LABEL_CLAIMED: Final = "com.omnirps.label.claimed.v1"
 SOURCE: Final = "/returns-status/labels"
 
 
-def event_data(return_id: str, label: Label, window: Window) -> dict[str, Any]:
-    """The data of the row: until when scans of the label are the return's, and in which stretches they are not."""
-    return {"return_id": return_id, "carrier": label[0], "tracking_number": label[1], **_plain(window)}
+def event_data(return_id: str, label: Label, window: Window, retailers: Retailers = ()) -> dict[str, Any]:
+    """The data of the row: until when scans of the label are the return's, and in which stretches they are not.
+
+    With `retailers`: those that count for claims of these only; who they are is not said.
+    """
+    said = {"return_id": return_id, "carrier": label[0], "tracking_number": label[1], **_plain(window)}
+    return {**said, "bound": bound_of(retailers)} if retailers else said
 
 
 def encode_window(window: Window) -> str:
@@ -38,6 +43,22 @@ def _plain(window: Window) -> dict[str, Any]:
 def label_of(data: Mapping[str, Any]) -> Label:
     """The label that a scan came by, or that such a row is about."""
     return data["carrier"], data["tracking_number"]
+
+
+def bound_in(data: Mapping[str, Any]) -> str:
+    """Which scans such a row is about, as `domain.labels.bound_of` names them."""
+    return str(data.get("bound", ""))
+
+
+def said_retailers(retailers: Retailers) -> str:
+    """Retailers as columns have them: their names have no comma."""
+    return ",".join(retailers)
+
+
+@lru_cache(1024)
+def retailers_of(text: str | None) -> Retailers:
+    """What `said_retailers` made of them; None: of none."""
+    return tuple(text.split(",")) if text else ()
 
 
 def window_of(data: Mapping[str, Any]) -> Window:

@@ -14,7 +14,7 @@ from pydantic_core import from_json
 from service.domain.events import Attributes, Effect, Event, Sense, Words
 from service.domain.evidence import PastNeeded
 from service.domain.journey import NEW, Entry, State, re_evaluate, record
-from service.domain.labels import FOREVER, Label, Window
+from service.domain.labels import FOREVER, Label, Retailers, Window, bound_of
 from service.domain.milestones import Milestone, Reason, Route
 from service.domain.whole import Whole
 from service.wire.stored import decode_state, encode_state
@@ -103,7 +103,7 @@ def worded(event: Event, note: str | None = None) -> Event:
         data = {"return_id": "R", "source": event.voids[0], "id": event.voids[1], "by": "me", "reason": "wrong"}
     elif event.window is not None:
         type_ = "com.omnirps.label.claimed.v1"
-        data = {"label": event.label, "window": event.window}
+        data = {"label": event.label, "window": event.window, "bound": event.bound}
     elif event.sense in (Sense.CLOSES, Sense.REOPENS):
         type_ = f"com.omnirps.return.{'closed' if event.sense is Sense.CLOSES else 'reopened'}.v1"
         data = {"return_id": "R", "by": "me", "reason": event.because or "found"}
@@ -269,6 +269,10 @@ _windows = st.builds(
     st.booleans(),
 )
 _labels: st.SearchStrategy[Label | None] = st.sampled_from((None, ACME.label, ACME.label, OTHER.label))
+# For whose claims alone a scan counts; mostly for all.
+_bounds: st.SearchStrategy[Retailers] = st.sampled_from(
+    ((), (), (), (ACME.retailer,), (OTHER.retailer,), (ACME.retailer, OTHER.retailer))
+)
 _senses: Final = (
     *("closes", "reopens", "window", "window"),
     *("RC", "RC", "RT", "RDTPF", "DS", "RP", "RP", "RE", "RE", "RDBTC", "RDBTC", "RR", "RR"),
@@ -281,7 +285,9 @@ def events(draw: st.DrawFn, what: Sequence[str] = _senses, keys: st.SearchStrate
     """Any one event, in its words."""
     event = draw(_plain_events(what, keys))
     if event.window is not None:  # the service's own
-        return worded(event)
+        return worded(replace(event, bound=bound_of(draw(_bounds))))
+    if event.label is not None:
+        event = replace(event, retailers=draw(_bounds))
     event = replace(event, is_ahead=draw(st.integers(0, 15)) == 0)
     return worded(event, draw(st.sampled_from((None, None, None, "a", "b"))))
 

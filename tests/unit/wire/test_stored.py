@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as event_with
 from typing import Any
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from pydantic_core import from_json
 
 from service.domain.changes import Change
@@ -18,6 +20,7 @@ from service.wire import models
 from service.wire.carriers import CarrierTables, parse_table
 from service.wire.inbound import Inbound, Parser
 from service.wire.record import Record
+from service.wire.rows.claimed import said_retailers
 from service.wire.rows.reconciled import NOTHING, RECONCILED, event_data
 from service.wire.stored import (
     KeptEvent,
@@ -167,6 +170,16 @@ def test_a_scan_that_had_to_wait_is_understood_by_the_table_of_today() -> None:
     assert (event.sense, event.milestone, event.unmapped_because) == (Sense.ASSERTS, Milestone.RT, None)
 
 
+@pytest.mark.parametrize("retailers", ((), ("acme",), ("acme", "zenith")))
+def test_for_whom_a_scan_counts_is_read_as_it_came(retailers: tuple[str, ...]) -> None:
+    inbound = Parser(TABLES).parse(record(with_data(models.CARRIER_SCANNED)))
+    bound = replace(inbound, event=event_with(inbound.event, retailers=retailers))
+
+    assert waited(bound, TABLES) == bound
+    assert len({event_with(inbound.event, retailers=each).identity for each in (retailers, ("bravo",))}) == 2
+    assert bound.event.digests == (bound.event.key, bound.event.identity)
+
+
 def waited(inbound: Inbound, tables: CarrierTables) -> Inbound:
     event = inbound.event
     kept = KeptEvent(
@@ -185,6 +198,7 @@ def waited(inbound: Inbound, tables: CarrierTables) -> Inbound:
         partition=0,
         offset=0,
         published_at=from_micros(0),
+        retailers=said_retailers(event.retailers),
     )
     return kept.inbound(str(inbound.kind), inbound.subject, tables)
 

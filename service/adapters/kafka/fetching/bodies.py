@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from functools import partial
 from typing import Any, Final
 
@@ -10,12 +11,13 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 
 from service.adapters.kafka.epochs import Epochs
-from service.adapters.kafka.fetching.records import records_of
+from service.adapters.kafka.fetching.records import Batches, records_of
 from service.adapters.kafka.fetching.room import Room
 from service.adapters.kafka.groupless import opened_reader
 from service.application.ports import Partition
 from service.config import Settings
 from service.errors import Retryable
+from service.wire.reasons import Invalid
 from service.wire.record import Record
 
 _BOOTSTRAP_MS: Final = 5_000
@@ -35,6 +37,7 @@ class KafkaBodies:
         self._room = Room(settings.max_batch_bytes)
         self._at: tuple[Partition, int] | None = None  # the partition that is read, and the next offset it gives
         self._read: dict[int, Record] = {}  # what it gave last
+        self._batches: Batches = deque(maxlen=2 * _RECORDS)  # of which these are
 
     def fetch(self, record: Record) -> Record | None:
         """The record of these coordinates, with its body; None where Kafka has it no more, or another one there.
@@ -49,15 +52,24 @@ class KafkaBodies:
         except KafkaError as error:
             self.close()
             raise Retryable(f"Kafka: {type(error).__name__}", cause="kafka") from error
-        if found is None or found.timestamp != record.timestamp:
+        if found is None or record.timestamp not in self._times_of(record, found):
             return None
         is_other = record.topic_id is not None and found.topic_id not in {None, record.topic_id}
         return None if is_other else found
+
+    def _times_of(self, record: Record, found: Record) -> tuple[int, ...]:
+        """What Kafka's timestamp of a letter may be that stands there: of one from a batch that was not read, the batch's."""
+        unread = record.unread
+        if unread is None or unread.reason not in {Invalid.BATCH_TOO_LARGE, Invalid.UNREADABLE_BATCH}:
+            return (found.timestamp,)
+        newest = next((time for last, time in self._batches if record.offset <= last), found.timestamp)
+        return found.timestamp, newest
 
     def close(self) -> None:
         """Let go of Kafka."""
         consumer, self._consumer = self._consumer, None
         self._at, self._read = None, {}
+        self._batches.clear()
         if consumer is not None:
             consumer.close()
 
@@ -74,6 +86,7 @@ class KafkaBodies:
         if offset >= end:
             return None
         if at is None or at != (partition, offset):
+            self._batches.clear()
             consumer.assign([tp])
             consumer.seek(tp, offset)
         return self._read_on(consumer, tp, offset)
@@ -96,7 +109,7 @@ class KafkaBodies:
             self._consumer = opened_reader(
                 self._settings,
                 "returns-replay",
-                partial(records_of(self._ids, Epochs()), room=self._room),
+                partial(records_of(self._ids, Epochs(), self._batches), room=self._room),
                 isolation_level="read_committed",
                 max_partition_fetch_bytes=self._settings.max_partition_fetch_bytes,
                 bootstrap_timeout_ms=_BOOTSTRAP_MS,

@@ -7,6 +7,7 @@ for what a batch may unpack to, so that is done here: see ADR 20.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from struct import Struct
 from types import MappingProxyType
@@ -43,6 +44,10 @@ _ANY: Final = 2**63
 MAX_RECORD_BYTES: Final = 8 * _LIGHT
 
 
+Batches = deque[tuple[int, int]]
+"""The last offset of each batch, and its newest record's time in milliseconds since 1970-01-01 UTC."""
+
+
 class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc] # kafka-python has no types
     """One fetch of one partition; gives `Record`s, in the order of their offsets, without those of aborted transactions.
 
@@ -53,6 +58,7 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc] # kafka-
 
     topic_ids: Mapping[str, bytes | None] = MappingProxyType({})
     epochs: Epochs | None = None
+    batches: Batches | None = None
 
     def __init__(self, *positional: Any, room: Room | None = None, **named: Any) -> None:
         self.next_fetch_offset: int
@@ -103,6 +109,8 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc] # kafka-
         (attributes,) = _ATTRIBUTES.unpack_from(data, _ATTRIBUTES_AT)
         codec = attributes & _CODEC_BITS
         where = Coordinates(tp, base, base + last_delta, count, newest, CODECS.get(codec, "no codec"))
+        if self.batches is not None:
+            self.batches.append((where.last, newest))
         try:
             light, weight = self._unpacked(data, attributes, count)
             records = _read(light, count)
@@ -143,9 +151,12 @@ class PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc] # kafka-
         return not self._is_batch_aborted(batch)
 
 
-def records_of(topic_ids: Mapping[str, bytes | None], epochs: Epochs) -> type[PartitionRecords]:
-    """The class for one consumer: its records know their topic's id, and their leader epochs are noted."""
-    return type("PartitionRecords", (PartitionRecords,), {"topic_ids": topic_ids, "epochs": epochs})
+def records_of(
+    topic_ids: Mapping[str, bytes | None], epochs: Epochs, batches: Batches | None = None
+) -> type[PartitionRecords]:
+    """The class for one consumer: its records know their topic's id; their leader epochs are noted, and so are `batches`."""
+    members = {"topic_ids": topic_ids, "epochs": epochs, "batches": batches}
+    return type("PartitionRecords", (PartitionRecords,), members)
 
 
 def _size(record: Record) -> int:

@@ -15,8 +15,10 @@ from typing import Any, Final, NamedTuple, cast
 from service.adapters.postgres.journal.rows import LAST_MS, as_uuid, published_at
 from service.application.ports import Arrival, HistoryRow
 from service.domain.events import KEY_DIGEST_BYTES
+from service.domain.labels import Retailers
 from service.domain.milestones import Milestone
 from service.wire.record import Record
+from service.wire.rows.claimed import said_retailers
 from service.wire.rows.logged import LogRow
 from service.wire.stored import encode_changes, encode_moves, encode_state
 
@@ -64,6 +66,10 @@ def _true(is_so: object) -> bool | None:
     return True if is_so else None
 
 
+def _names(retailers: Retailers) -> str | None:
+    return said_retailers(retailers) if retailers else None
+
+
 def _text(said: bytes | None) -> str | None:
     return None if said is None else said.decode()
 
@@ -94,6 +100,8 @@ EVENT_COLUMNS: Final = (
     Column("offset", "int8", "record.offset"),
     _time("published_at", "record", _published_since_2000, published_at, "millisecond"),
     Column("is_ahead", "bool", "event.is_ahead", _true, _true),
+    # What waits has a text always, which is a part of its key.
+    Column("retailers", "text", "event.retailers", _names, said_retailers),
 )
 
 

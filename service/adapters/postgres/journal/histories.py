@@ -113,10 +113,10 @@ def _stored_rows(rows: Iterator[Sequence[Any]]) -> Iterator[StoredRow]:
         seq, source, id_, type_, at, milestone, data, verdict, reason, changes, version, status, state, key, seen = row[
             2:17
         ]
-        effect, moves, is_ahead = row[17:]
+        effect, moves, is_ahead, retailers = row[17:]
         if seq is None:
             return  # a return without a history
-        event = stored_event(source, id_, type_, at, milestone, data, verdict, reason, effect, is_ahead)
+        event = stored_event(source, id_, type_, at, milestone, data, verdict, reason, effect, is_ahead, retailers)
         keys += key
         after = decode_state(state, seq, version, keys if seen is None else seen)
         if status != after.timeline.status:

@@ -178,6 +178,7 @@ class PostgresTransaction(UnheardVoids, LabelQueries, Sweeping):
         return found
 
     def append(self, rows: Sequence[HistoryRow]) -> bool:
+        self._keep_bound(rows)
         try:
             with self._connection.transaction():  # a savepoint
                 self._copy("copy_history", rows)
@@ -188,6 +189,7 @@ class PostgresTransaction(UnheardVoids, LabelQueries, Sweeping):
         return True
 
     def append_contested(self, rows: Sequence[HistoryRow]) -> set[int]:
+        self._keep_bound(rows)
         first: dict[int, HistoryRow] = {}
         rest = [row for row in rows if first.setdefault(row.return_no, row) is not row]
         self._connection.execute(_Q["make_contested"])
@@ -222,8 +224,7 @@ class PostgresTransaction(UnheardVoids, LabelQueries, Sweeping):
                 write_row(copied(row, batch_id))
 
     def park(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
-        kept = self._rows("park", str(self._batch_id), *parked_by(arrivals), *sent(arrivals))
-        return others(arrivals, kept)
+        return others(arrivals, self._rows("park", str(self._batch_id), *parked_by(arrivals), *sent(arrivals)))
 
     def keep_deliveries(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
         kept = self._rows("keep_deliveries", str(self._batch_id), *kept_by(arrivals), *sent(arrivals))

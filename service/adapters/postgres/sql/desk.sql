@@ -70,7 +70,7 @@ WHERE r.return_id = %s
 
 -- name: past
 -- history_pkey, one range.
-SELECT source, id, type, occurred_at, milestone, data, verdict, reason, effect, is_ahead
+SELECT source, id, type, occurred_at, milestone, data, verdict, reason, effect, is_ahead, retailers
 FROM history
 WHERE return_no = %s
 ORDER BY seq

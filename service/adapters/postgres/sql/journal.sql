@@ -89,7 +89,7 @@ CROSS JOIN LATERAL (
 
 -- name: load_past
 -- history_pkey
-SELECT return_no, source, id, type, occurred_at, milestone, data, verdict, reason, effect, is_ahead
+SELECT return_no, source, id, type, occurred_at, milestone, data, verdict, reason, effect, is_ahead, retailers
 FROM history WHERE return_no = ANY(%b::int8[]) ORDER BY return_no, seq
 
 -- name: copy_history
@@ -177,7 +177,8 @@ SELECT coalesce((SELECT n FROM cursors WHERE name = 'sweep'), 0), coalesce((SELE
 -- name: unpark
 -- returns_batch_id, labels_batch_id, parked_pkey, parked_batch_id, returns_return_id_key, labels_pkey, label_claims_pkey
 -- What these batches created meets what was parked before, what they parked meets what was created before. Few events
--- are ever parked, so the table of parked events is asked first. Scans of labels with several claims are `waiting_scans`.
+-- are ever parked, so the table of parked events is asked first. Scans of labels with several claims are `waiting_scans`,
+-- and so are those that count for claims of some retailers only.
 WITH newly_parked AS MATERIALIZED (
     SELECT DISTINCT kind, subject FROM parked WHERE batch_id = ANY (%b::text[]::xid8[])
 ), found AS (
@@ -211,7 +212,7 @@ WITH newly_parked AS MATERIALIZED (
     SELECT found.return_no, waiting.place FROM found
     CROSS JOIN LATERAL (
         SELECT parked.ctid AS place FROM parked
-        WHERE parked.kind = found.kind AND parked.subject = found.subject OFFSET 0
+        WHERE parked.kind = found.kind AND parked.subject = found.subject AND parked.retailers = '' OFFSET 0
     ) AS waiting
     LIMIT %b::int4
 )

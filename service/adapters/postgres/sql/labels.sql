@@ -67,16 +67,39 @@ WHERE label_claims.carrier = wanted.carrier AND label_claims.tracking_number = w
     AND label_claims.return_no = %b::int8
 
 -- name: touched_labels
--- label_claims_batch_id; parked_batch_id, label_claims_pkey
-SELECT carrier, tracking_number FROM label_claims WHERE batch_id = ANY (%b::text[]::xid8[])
-UNION
-SELECT known.carrier, known.tracking_number
-FROM (SELECT DISTINCT subject FROM parked WHERE batch_id = ANY (%b::text[]::xid8[]) AND kind = 'label') AS waits
-CROSS JOIN LATERAL (
-    SELECT carrier, tracking_number FROM label_claims
-    WHERE carrier = split_part(subject, '/', 1) AND tracking_number = split_part(subject, '/', 2) LIMIT 1
-) AS known
-ORDER BY 1, 2
+-- label_claims_batch_id; parked_batch_id, label_claims_pkey; parked_batch_id, labels_pkey; parked_bound, labels_batch_id;
+-- bound_scans_pkey, parked_bound, a probe a label each
+-- Of a label with one claim, where scans wait that count for claims of some retailers only: who places others cannot tell.
+SELECT carrier, tracking_number, EXISTS (
+    SELECT FROM bound_scans AS bound
+    WHERE bound.carrier = touched.carrier AND bound.tracking_number = touched.tracking_number OFFSET 0
+) OR EXISTS (
+    SELECT FROM parked WHERE subject = touched.carrier || '/' || touched.tracking_number AND retailers <> '' OFFSET 0
+)
+FROM (
+    SELECT carrier, tracking_number FROM label_claims WHERE batch_id = ANY (%b::text[]::xid8[])
+    UNION
+    SELECT known.carrier, known.tracking_number
+    FROM (SELECT DISTINCT subject FROM parked WHERE batch_id = ANY (%b::text[]::xid8[]) AND kind = 'label') AS waits
+    CROSS JOIN LATERAL (
+        SELECT carrier, tracking_number FROM label_claims
+        WHERE carrier = split_part(subject, '/', 1) AND tracking_number = split_part(subject, '/', 2) LIMIT 1
+    ) AS known
+    UNION
+    SELECT known.carrier, known.tracking_number
+    FROM (SELECT DISTINCT subject FROM parked WHERE batch_id = ANY (%b::text[]::xid8[]) AND retailers <> '') AS waits
+    CROSS JOIN LATERAL (
+        SELECT carrier, tracking_number FROM labels
+        WHERE carrier = split_part(subject, '/', 1) AND tracking_number = split_part(subject, '/', 2) LIMIT 1
+    ) AS known
+    UNION
+    SELECT carrier, tracking_number FROM labels
+    CROSS JOIN LATERAL (
+        SELECT FROM parked WHERE subject = carrier || '/' || tracking_number AND retailers <> '' LIMIT 1
+    ) AS waits
+    WHERE labels.batch_id = ANY (%b::text[]::xid8[]) AND (SELECT EXISTS (SELECT FROM parked WHERE retailers <> ''))
+) AS touched
+ORDER BY carrier, tracking_number
 
 -- name: claims
 -- label_claims_pkey, one range with an end; returns_pkey; batches_batch_id, two probes a claim
@@ -106,21 +129,68 @@ FROM unnest(%b::int8[], %b::text[]) AS new (return_no, told)
 WHERE label_claims.carrier = %b::text AND label_claims.tracking_number = %b::text
     AND label_claims.return_no = new.return_no
 
+-- name: keep_bound
+-- bound_scans_pkey; in one order for all workers
+INSERT INTO bound_scans (carrier, tracking_number, retailers, return_no)
+SELECT carrier, tracking_number, retailers, return_no
+FROM unnest(%b::text[], %b::text[], %b::text[], %b::int8[]) AS new (carrier, tracking_number, retailers, return_no)
+ORDER BY carrier, tracking_number, retailers, return_no
+ON CONFLICT DO NOTHING
+
+-- name: tell_bound
+-- bound_scans_pkey; in one order for all workers
+INSERT INTO bound_scans AS known (carrier, tracking_number, retailers, return_no, told)
+SELECT label.*, return_no, told::json
+FROM unnest(%b::int8[], %b::text[]) AS new (return_no, told),
+    (SELECT %b::text, %b::text, %b::text) AS label (carrier, tracking_number, retailers)
+ORDER BY return_no
+ON CONFLICT (carrier, tracking_number, retailers, return_no) DO UPDATE SET told = excluded.told
+
+-- name: bounds
+-- bound_scans_pkey, one range; parked_pkey, from one list of retailers to the next
+WITH RECURSIVE waiting AS (
+    (
+        SELECT retailers FROM parked WHERE kind = 'label' AND subject = %b::text AND retailers > ''
+        ORDER BY retailers LIMIT 1
+    )
+    UNION ALL
+    SELECT next.retailers FROM waiting
+    CROSS JOIN LATERAL (
+        SELECT retailers FROM parked WHERE kind = 'label' AND subject = %b::text AND parked.retailers > waiting.retailers
+        ORDER BY retailers LIMIT 1
+    ) AS next
+)
+SELECT retailers, return_no, told FROM bound_scans WHERE carrier = %b::text AND tracking_number = %b::text
+UNION ALL
+SELECT retailers, NULL, NULL FROM waiting
+
 -- name: waiting_scans
--- parked_pkey
-SELECT kind, subject, {read} FROM parked WHERE kind = 'label' AND subject = %b::text ORDER BY source, id, words LIMIT %b::int4
+-- parked_pkey, one range each for all and for each list of retailers
+SELECT scan.* FROM unnest(%b::text[]) AS wanted (retailers)
+CROSS JOIN LATERAL (
+    SELECT kind, subject, {read} FROM parked
+    WHERE kind = 'label' AND subject = %b::text AND parked.retailers = wanted.retailers
+    ORDER BY source, id, words LIMIT %b::int4
+) AS scan
+LIMIT %b::int4
 
 -- name: unpark_scans
--- parked_pkey
-DELETE FROM parked USING unnest(%b::text[], %b::text[], %b::bytea[]) AS placed (source, id, words)
-WHERE parked.kind = 'label' AND parked.subject = %b::text AND parked.source = placed.source AND parked.id = placed.id
-    AND parked.words IN (placed.words, ''::bytea)
+-- parked_pkey, a probe a scan; by its place, as `unpark` does it
+DELETE FROM parked
+USING unnest(%b::text[], %b::text[], %b::text[], %b::bytea[]) AS placed (retailers, source, id, words)
+CROSS JOIN LATERAL (
+    SELECT ctid AS place FROM parked AS waiting
+    WHERE waiting.kind = 'label' AND waiting.subject = %b::text AND waiting.retailers = placed.retailers
+        AND waiting.source = placed.source AND waiting.id = placed.id AND waiting.words IN (placed.words, ''::bytea)
+    OFFSET 0
+) AS found
+WHERE parked.ctid = found.place
 
 -- name: scan_places
 -- history_pkey, one range
 SELECT seq, source, id, occurred_at, key FROM history
 WHERE return_no = %b::int8 AND code IS NOT NULL AND data ->> 'carrier' = %b::text
-    AND data ->> 'tracking_number' = %b::text
+    AND data ->> 'tracking_number' = %b::text AND coalesce(retailers, '') = %b::text
 ORDER BY seq
 
 -- name: scans_at

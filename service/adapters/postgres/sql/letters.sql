@@ -70,6 +70,7 @@ WHERE verdict = 'unmapped'
         WHERE again.return_no = scan.return_no AND again.seq > scan.seq
             AND again.source = scan.source AND again.id = scan.id AND again.verdict <> 'unmapped'
             AND again.occurred_at = scan.occurred_at AND again.data::text = scan.data::text
+            AND again.retailers IS NOT DISTINCT FROM scan.retailers
     )
 GROUP BY 1, 2 ORDER BY 1, 2
 
@@ -84,6 +85,7 @@ WHERE verdict = 'unmapped' AND data ->> 'carrier' = %b::text AND code = %b::text
         WHERE again.return_no = scan.return_no AND again.seq > scan.seq
             AND again.source = scan.source AND again.id = scan.id AND again.verdict <> 'unmapped'
             AND again.occurred_at = scan.occurred_at AND again.data::text = scan.data::text
+            AND again.retailers IS NOT DISTINCT FROM scan.retailers
     )
 ORDER BY return_no, seq LIMIT %b::int4
 

@@ -36,7 +36,7 @@ LIMIT %s
 -- name: newest
 -- history_pkey backwards, one range.
 SELECT seq, source, id, type, code, milestone, occurred_at, recorded_at, verdict, reason, zone_source,
-       topic, partition, "offset", data, utc_offset, octet_length(data::text)
+       topic, partition, "offset", data, utc_offset, retailers, octet_length(data::text)
 FROM history
 WHERE return_no = %s AND seq < %s
 ORDER BY seq DESC

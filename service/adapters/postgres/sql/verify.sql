@@ -5,7 +5,7 @@
 SELECT coalesce(history.return_no, returns.return_no), returns.return_id, history.seq, history.source, history.id,
     history.type, history.occurred_at, history.milestone, history.data, history.verdict, history.reason,
     history.changes, history.version, history.status, history.state, history.key, history.seen, history.effect,
-    history.exceptions, history.is_ahead
+    history.exceptions, history.is_ahead, history.retailers
 FROM history FULL JOIN returns ON returns.return_no = history.return_no
 ORDER BY 1, history.seq
 
@@ -30,7 +30,7 @@ SELECT return_id, document FROM continuations
 SELECT kind, subject, source, id FROM parked
 WHERE CASE kind
     WHEN 'return' THEN EXISTS (SELECT FROM returns WHERE return_id = subject)
-    ELSE EXISTS (
+    ELSE retailers = '' AND EXISTS (
         SELECT FROM labels
         WHERE carrier = split_part(subject, '/', 1) AND tracking_number = split_part(subject, '/', 2)
             AND NOT EXISTS (
@@ -40,6 +40,7 @@ WHERE CASE kind
     ) OR EXISTS (
         SELECT FROM label_claims
         WHERE carrier = split_part(subject, '/', 1) AND tracking_number = split_part(subject, '/', 2) AND NOT is_void
+            AND (parked.retailers = '' OR label_claims.retailer = ANY (string_to_array(parked.retailers, ',')))
     )
 END
 ORDER BY kind, subject, source, id, words

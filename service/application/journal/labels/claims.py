@@ -26,6 +26,9 @@ def is_doubtful(state: State, event: Event, rules: Rules) -> bool:
     evidence = state.evidence
     if evidence.labels or (evidence.flags and evidence.flags & (WINDOWED | UNCREATED)):
         return True
+    attributes = evidence.attributes
+    if event.retailers and (attributes is None or attributes.retailer not in event.retailers):
+        return True
     created = evidence.earliest.get(RC)
     return created is not None and event.at < created.at and event.at < created.at - rules.label_lead
 

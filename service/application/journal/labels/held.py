@@ -25,8 +25,15 @@ class Wrong(NamedTuple):
 
 
 def windows_told(events: Iterable[Event]) -> dict[Label, Window]:
-    """What a history says of the return's windows, in the order of its rows: the last one is believed."""
-    return {event.label: event.window for event in events if event.window is not None and event.label is not None}
+    """What a history says of the return's windows, in the order of its rows: the last one is believed.
+
+    Those for scans that count for claims of some retailers only are others.
+    """
+    return {
+        event.label: event.window
+        for event in events
+        if event.window is not None and event.label is not None and not event.bound
+    }
 
 
 def wrong_claims(whole: Whole, told: Mapping[Label, Window], held: Iterable[HeldLabel]) -> Iterator[Wrong]:

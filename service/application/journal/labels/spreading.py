@@ -17,12 +17,23 @@ import msgspec
 
 from service.application.journal.appending import Placed
 from service.application.journal.labels.past import past_of_one
+from service.application.journal.labels.views import View, seen_by, windows_of
 from service.application.label_ports import Claimed, KeptClaim, ScanPlace
 from service.application.ports import Arrival, SweepTransaction
 from service.domain.events import KEY_DIGEST_BYTES, Event, Sense, key_digest
 from service.domain.evidence import BEFORE_LABEL, UNMAPPED
 from service.domain.journey import NEW
-from service.domain.labels import ALONE, BEGINNING, FOREVER, Claim, Label, Window, concerned, first_in_turn, windows
+from service.domain.labels import (
+    ALONE,
+    BEGINNING,
+    FOREVER,
+    Label,
+    Retailers,
+    Window,
+    bound_of,
+    first_in_turn,
+    windows,
+)
 from service.domain.rules import Rules
 from service.domain.whole import Whole
 from service.wire.inbound import Inbound, SubjectKind, words_of
@@ -56,7 +67,8 @@ class Spread(NamedTuple):
 class _Contested(NamedTuple):
     """A label with its claims and their windows.
 
-    `owner` is the return that was known first, whose claim `is_new` where only now it is written down; `void` are claims that are none.
+    `owner` is the return that was known first, whose claim `is_new` where only now it is written down; `void` are claims that are
+    none. `bound` are its claims as scans see them that count for some retailers only.
     """
 
     label: Label
@@ -65,17 +77,20 @@ class _Contested(NamedTuple):
     owner: int | None
     void: Sequence[KeptClaim]
     is_new: bool
+    bound: Sequence[View]
 
     @property
-    def plain(self) -> list[Claim]:
-        return [kept.claim for kept in self.claims]
+    def views(self) -> list[View]:
+        """As all kinds of scans see its claims."""
+        return [View((), self.claims, self.windows, {}), *self.bound]
 
 
 def spread(tx: SweepTransaction, batches: Sequence[str], limit: int, after: Label | None = None) -> Spread:
     """So many events at most, and those of one more scan, or of one more label's windows; of labels behind `after`."""
     contested, told, waited = list[_Contested](), list[Placed](), list[Placed]()
     is_all, claims = True, 0
-    labels = sorted(label for label in tx.touched_labels(batches) if after is None or label > after)
+    touched = tx.touched_labels(batches)
+    labels = sorted(label for label in touched if after is None or label > after)
     if labels:
         # Before the first claim is written: who has the turn writes claims of the same labels.
         tx.take_turn()
@@ -85,13 +100,15 @@ def spread(tx: SweepTransaction, batches: Sequence[str], limit: int, after: Labe
             break
         if len(contested) >= LABELS_A_SWEEP or claims >= CLAIMS_A_SWEEP:
             break
-        found = _look(tx, label)
+        found = _look(tx, label, is_bound=touched[label])
         contested.append(found)
         claims += len(found.claims) + len(found.void)
         told += _tell(tx, found)
         more, is_rest = _waiting(tx, found, limit - len(told) - len(waited))
         waited += more
         is_all = is_all and is_rest
+    for found in contested:  # behind all claims that are written, as whoever appends does it
+        told += _tell_bound(tx, found)
     keeps_claims = any(found.is_new for found in contested)
     if told or not is_all:
         # What those hold that are told only now can be read once nobody places more there.
@@ -102,7 +119,7 @@ def spread(tx: SweepTransaction, batches: Sequence[str], limit: int, after: Labe
     return Spread([*waited, *missing], False, is_done and is_last, keeps_claims, done_with)
 
 
-def _look(tx: SweepTransaction, label: Label) -> _Contested:
+def _look(tx: SweepTransaction, label: Label, *, is_bound: bool) -> _Contested:
     owner = tx.find_labels([name_of(*label)]).get(name_of(*label))
     claims, is_new = tx.claims(label), False
     if owner is not None and all(kept.claim.return_no != owner for kept in claims):
@@ -113,8 +130,10 @@ def _look(tx: SweepTransaction, label: Label) -> _Contested:
             tx.join_claims({(label, owner): first})
             claims, is_new = tx.claims(label), True
     standing = [kept for kept in claims if not kept.is_void]
-    found = windows([kept.claim for kept in standing], tx.rules) if standing else []
-    return _Contested(label, standing, found, owner, [kept for kept in claims if kept.is_void], is_new)
+    void = [kept for kept in claims if kept.is_void]
+    bounds = sorted(tx.bounds(label).items()) if is_bound else ()
+    bound = [seen_by(retailers, standing, told, tx.rules) for retailers, told in bounds]
+    return _Contested(label, standing, windows_of(standing, tx.rules), owner, void, is_new, bound)
 
 
 def _tell(tx: SweepTransaction, found: _Contested) -> Iterator[Placed]:
@@ -142,12 +161,32 @@ def _tell(tx: SweepTransaction, found: _Contested) -> Iterator[Placed]:
         tx.tell(found.label, told)
 
 
-def _row(found: _Contested, kept: KeptClaim, window: Window, number: int) -> Arrival:
+def _tell_bound(tx: SweepTransaction, found: _Contested) -> Iterator[Placed]:
+    """The same of the windows for scans that count for claims of some retailers only."""
+    for view in found.bound:
+        moved = [
+            (kept, window)
+            for kept, window in zip(view.claims, view.windows, strict=True)
+            if (view.told.get(kept.claim.return_no) or ALONE) != window
+        ]
+        if not moved:
+            continue
+        states = tx.stored_states([kept.claim.return_no for kept, _ in moved])
+        for kept, window in moved:
+            state = states.get(kept.claim.return_no, NEW)
+            yield Placed(
+                kept.claim.return_no, _row(found, kept, window, state.seq + 1, view.retailers), is_settled=True
+            )
+        tx.tell(found.label, {kept.claim.return_no: window for kept, window in moved}, view.retailers)
+
+
+def _row(found: _Contested, kept: KeptClaim, window: Window, number: int, retailers: Retailers = ()) -> Arrival:
     others = [each.claim.at for each in (*found.claims, *found.void) if each.is_changed and each is not kept]
     at = max(others, default=kept.claim.at)
-    name = f"{name_of(*found.label)}@{number}"
-    event = Event(claimed.SOURCE, name, at, Sense.INFORMS, label=found.label, window=window)
-    members = claimed.event_data(kept.return_id, found.label, window)
+    bound = bound_of(retailers)
+    name = f"{name_of(*found.label)}@{number}{'/' * bool(bound)}{bound}"
+    event = Event(claimed.SOURCE, name, at, Sense.INFORMS, label=found.label, window=window, bound=bound)
+    members = claimed.event_data(kept.return_id, found.label, window, retailers)
     data = _encode(members)
     event = replace(event, words=words_of(claimed.LABEL_CLAIMED, members, data))
     inbound = Inbound(SubjectKind.RETURN, kept.return_id, event, claimed.LABEL_CLAIMED, data)
@@ -156,19 +195,19 @@ def _row(found: _Contested, kept: KeptClaim, window: Window, number: int) -> Arr
 
 def _waiting(tx: SweepTransaction, found: _Contested, limit: int) -> tuple[list[Placed], bool]:
     """Scans that wait, for each that they concern; and whether those are all that wait."""
-    if not found.claims:
+    views = {view.retailers: view for view in found.views if view.claims}
+    if not views:
         return [], True
     limit = max(1, limit)
-    scans = tx.waiting_scans(found.label, limit)
-    placed, taken, plain = list[Placed](), list[Arrival](), found.plain
+    scans = tx.waiting_scans(found.label, limit, views)
+    placed, taken = list[Placed](), list[Arrival]()
     for scan in scans:
         if placed and len(placed) >= limit:
             break
         taken.append(scan)
-        at = scan.inbound.event.at
-        placed += [
-            Placed(claim.return_no, scan, is_settled=True) for claim in concerned(plain, found.windows, at, tx.rules)
-        ]
+        event = scan.inbound.event
+        its = views[event.retailers].concerned(event.at, tx.rules)
+        placed += [Placed(claim.return_no, scan, is_settled=True) for claim in its]
     if taken:
         tx.unpark(found.label, taken)
     return placed, len(scans) < limit and len(taken) == len(scans)
@@ -177,18 +216,20 @@ def _waiting(tx: SweepTransaction, found: _Contested, limit: int) -> tuple[list[
 def _missing(tx: SweepTransaction, contested: Sequence[_Contested], limit: int) -> list[Placed]:
     """Scans that others' histories have and that concern, since windows moved, returns that lack them."""
     placed = list[Placed]()
-    for found in contested:
-        pairs = list(_pairs(found, tx.rules))
+    for found, view in ((label, view) for label in contested for view in label.views):
+        pairs = list(_pairs(found, view, tx.rules))
         targets = {target for target, *_ in pairs}
         states = tx.stored_states(targets) if targets else {}
         seen = {return_no: _keys(states.get(return_no, NEW).seen) for return_no in targets}
         lacking = list[tuple[int, ScanPlace]]()
         for target, source, since, until in pairs:
-            for place in tx.scan_places(source, found.label, since, until):
+            for place in tx.scan_places(source, found.label, since, until, view.retailers):
                 key = place.key[-KEY_DIGEST_BYTES:]
                 if place.key[:KEY_DIGEST_BYTES] != key_digest(place.source, place.id):
                     continue  # evaluated again; as it was at first it stands there, too
-                if key in seen[target] or not _concerns(found, target, place.at, tx.rules):
+                if key in seen[target]:
+                    continue
+                if all(claim.return_no != target for claim in view.concerned(place.at, tx.rules)):
                     continue
                 if len(placed) + len(lacking) >= limit:
                     break
@@ -199,27 +240,30 @@ def _missing(tx: SweepTransaction, contested: Sequence[_Contested], limit: int) 
     return placed
 
 
-def _pairs(found: _Contested, rules: Rules) -> Iterator[tuple[int, int, int, int]]:
+def _pairs(found: _Contested, view: View, rules: Rules) -> Iterator[tuple[int, int, int, int]]:
     """Who may lack scans that who has, from when until when.
 
-    Whoever's window it is first has each scan: so those of the claims that did not change have what was placed before.
+    Whoever's window it is first has each scan: so those of the claims that did not change have what was placed before. Of scans
+    that are bound it is known who has some.
     """
     gone = [kept for kept in found.void if kept.is_changed]
     changed = [kept for kept in found.claims if kept.is_changed]
     if not (changed or gone) or (len(found.claims) == 1 and not found.void):
         return
-    plain = [kept.claim for kept in found.claims if not kept.is_changed]
+    plain = [kept.claim for kept in view.claims if not kept.is_changed]
     before = windows(plain, rules) if plain else []
-    sources = [(kept.claim.return_no, BEGINNING, FOREVER) for kept in (*changed, *found.void)]
-    if found.owner is not None:
-        sources.append((found.owner, BEGINNING, FOREVER))
-    if plain:
+    holders = list(view.told)
+    if not view.retailers:
+        holders = [kept.claim.return_no for kept in (*changed, *found.void)]
+        holders += [] if found.owner is None else [found.owner]
+    sources = [(return_no, BEGINNING, FOREVER) for return_no in holders]
+    if plain and not view.retailers:
         ends = [window.end for window in before]
         sources += [(plain[n].return_no, since, until) for since, until, n in first_in_turn(ends)]
     then = {claim.return_no: window for claim, window in zip(plain, before, strict=True)}
     # One that moved was somewhere before, and what it said there is not known any more.
     is_any = bool(gone) or any(not kept.is_new for kept in changed)
-    for kept, window in zip(found.claims, found.windows, strict=True):
+    for kept, window in zip(view.claims, view.windows, strict=True):
         claim = kept.claim
         if not (is_any or kept.is_changed or then[claim.return_no] != window):
             continue
@@ -227,10 +271,6 @@ def _pairs(found: _Contested, rules: Rules) -> Iterator[tuple[int, int, int, int
         for source, since, until in dict.fromkeys(sources):
             if source != claim.return_no and max(since, begin) < min(until, window.end):
                 yield claim.return_no, source, max(since, begin), min(until, window.end)
-
-
-def _concerns(found: _Contested, return_no: int, at: int, rules: Rules) -> bool:
-    return any(claim.return_no == return_no for claim in concerned(found.plain, found.windows, at, rules))
 
 
 def _keys(seen: bytes) -> set[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -26,7 +27,10 @@ def send(service: Service, codec: str | None, *values: bytes) -> None:
         compression_type=codec, max_request_size=1000 * MIB, batch_size=1000 * MIB, linger_ms=60_000
     )
     topic = service.topics.name("hub_events")
-    futures = [producer.send(topic, value, b"k", headers=list(STRUCTURED), partition=0) for value in values]
+    futures = [
+        producer.send(topic, value, b"k", headers=list(STRUCTURED), partition=0, timestamp_ms=at)
+        for at, value in enumerate(values, start=int(time.time() * 1000))
+    ]
     producer.flush(timeout=60)
     offsets = [future.get(60).offset for future in futures]
     assert offsets == list(range(offsets[0], offsets[0] + len(values)))
@@ -70,3 +74,9 @@ def test_a_batch_over_the_bound_is_letters_without_bodies_and_the_partition_goes
     assert (
         service.query("SELECT DISTINCT error FROM dead_letters WHERE reason = 'batch_too_large' ORDER BY 1") == errors
     )
+
+    # Each record has a time of its own, and its letter that of the batch, of which the header was all that was read.
+    fetched = service.done("replay")
+
+    assert "failed again: not_json 8, too_large 4" in fetched
+    assert service.query("SELECT count(*) FROM dead_letters WHERE error LIKE '%%any more%%'") == [(0,)]

@@ -5,20 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from service.application.access.bounds import UNBOUND, Bounds
 from service.application.access.within import state_within
-from service.application.commands.speaking import Speaking, require_creation
+from service.application.commands.speaking import Speaking, narrowed, require_creation
 from service.domain.journey import State, replay
 from service.errors import InvalidEvent
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser, SubjectKind
+from service.wire.judging.publishers import parse_publishers
 from tests.support.journals import DELIVERED, DS, RP, VOID, creation, event, scan
 from tests.unit.application.access.test_bounds import bounds
 from tests.unit.wire.events import record
 
 PARSER = Parser(CarrierTables.load())
+FILE = """
+[acme]
+topics = ["in"]
+sources = ["/test"]
+retailers = ["acme", "bravo"]
+"""
+BOUND = Parser(CarrierTables.load(), publishers=parse_publishers(FILE, "f"))
 VOIDED = event(VOID, "v", "12:00", return_id="R-1001", source="/test", id="x", by="Ann", reason="r")
 TWO = event(DS, "d", "11:00", return_id="R-1001", hub="akl1")
 
@@ -125,3 +134,28 @@ def test_a_creation_is_judged_before_anything_is_known_of_its_numbers() -> None:
     require_creation(bounds("acme", "generic"), creation()["data"])
     with pytest.raises(InvalidEvent, match=r"data\.retailer: the token is bound to bravo"):
         require_creation(bounds("bravo"), creation()["data"])
+
+
+@pytest.mark.parametrize(
+    ("bound", "within"),
+    (
+        (bounds("acme"), bounds("acme")),
+        (bounds("acme zenith"), bounds("acme")),
+        (bounds("zenith"), None),
+        (bounds(carriers="generic"), bounds("acme bravo", "generic")),
+        (UNBOUND, bounds("acme bravo")),
+    ),
+)
+def test_what_a_publisher_is_bound_to_bounds_its_scans_by_a_token_too(bound: Bounds, within: Bounds | None) -> None:
+    came = BOUND.parse(msgspec.structs.replace(record(scan("COLLECTED", "10:00"), topic="in"), key=None))
+
+    assert narrowed(bound, came) == within
+    assert narrowed(bound, PARSER.parse(record(scan("COLLECTED", "10:00")))) == bound
+
+
+def test_a_token_says_no_scan_that_would_count_for_none_of_its_returns() -> None:
+    came = BOUND.parse(msgspec.structs.replace(record(scan("COLLECTED", "10:00"), topic="in"), key=None))
+
+    Speaking(Returns()).require(bounds("acme zenith"), came)
+    with pytest.raises(InvalidEvent, match=r"data\.tracking_number: no return of it is known"):
+        Speaking(Returns()).require(bounds("bravo"), came)

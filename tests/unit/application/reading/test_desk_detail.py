@@ -11,6 +11,8 @@ import pytest
 from service.application.reading.desk import EventView, ReturnDetail, ReturnDetailView, Standing, view_return_detail
 from service.domain.journey import NEW
 from service.domain.milestones import Milestone, Reason
+from service.web.ops.return_detail import TYPES
+from service.wire.rows.own import OWN_TYPES
 from service.wire.rows.reconciled import RECONCILED, event_data
 from tests.support import journals
 from tests.support.found import TABLES, found
@@ -179,6 +181,15 @@ def test_what_can_be_voided_is_what_a_carrier_or_a_hub_said_and_is_not_void_alre
     )
 
     assert {id_ for id_, each in shown.items() if each.can_be_voided} == {"rp"}
+
+
+def test_what_the_service_itself_noted_has_a_name_and_cannot_be_voided() -> None:
+    (shown,) = detail(creation(), hub(journals.RP, "rp", "13:00")).events[:1]
+    assert shown.can_be_voided
+
+    for noted in OWN_TYPES:
+        assert noted in TYPES
+        assert not shown._replace(row=shown.row._replace(type=noted)).can_be_voided
 
 
 def test_of_creations_that_contradict_each_other_one_can_be_voided_until_they_do_not() -> None:

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from service.application.reading.redaction import Place, RedactedReturn, Rejection
+from service.domain.labels import Window
 from service.domain.milestones import Milestone
 from service.wire.documents import return_document
+from service.wire.rows import claimed
 from service.wire.rows.reconciled import RECONCILED, event_data
 from tests.support import journals
 from tests.support.found import TABLES, found
@@ -286,3 +288,30 @@ def test_the_time_of_a_scan_is_told_by_its_own_place_and_offset() -> None:
 
     assert (at.moment.isoformat(), at.is_local) == ("2026-11-20T21:00:00+11:00", True)
     assert clock(shown, Milestone.RT) == ("2026-11-20T21:00:00+11:00", True)
+
+
+def test_a_scan_that_counts_for_other_retailers_is_none_of_the_return_s() -> None:
+    shown = redacted(creation(retailer="acme"), scan("COLLECTED", "10:00"))
+    by_all = shown.rows[-1]
+
+    assert [shown.is_own(by_all._replace(retailers=retailers)) for retailers in (None, "acme,zenith", "zenith")] == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_such_a_scan_goes_by_the_window_that_the_history_says_for_its_retailers() -> None:
+    label = ("generic", "TR-1001")
+    for_all = claimed.event_data("R-1001", label, Window(0))
+    ended = event(claimed.LABEL_CLAIMED, "w", "11:00", **for_all)
+    scanned = scan("COLLECTED", "10:00")
+
+    shown = redacted(creation(retailer="acme"), scanned, ended)
+    row = next(row for row in shown.rows if row.id == scanned["id"])
+    assert not shown.is_own(row)
+    assert shown.is_own(row._replace(retailers="acme"))
+
+    theirs = event(claimed.LABEL_CLAIMED, "w2", "11:00", **claimed.event_data("R-1001", label, Window(0), ("acme",)))
+    told = redacted(creation(retailer="acme"), scanned, ended, theirs)
+    assert not told.is_own(row._replace(retailers="acme"))

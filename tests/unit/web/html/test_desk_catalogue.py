@@ -27,9 +27,8 @@ from service.web.ops.return_detail import TYPES
 from service.web.ops.returns import FORM, QUICK
 from service.wire.explanations import EXPLANATIONS
 from service.wire.models import MODELS, RETURN_CREATED
-from service.wire.rows.claimed import LABEL_CLAIMED
+from service.wire.rows.own import OWN_TYPES
 from service.wire.rows.reconciled import RECONCILED
-from service.wire.rows.unheard import UNHEARD
 
 WEB = Path(__file__).parents[4] / "service" / "web" / "html"
 # Their keys are made from a value: a status, a verdict, what went wrong.
@@ -89,7 +88,7 @@ def test_explanations_in_english_are_those_that_subscribers_get() -> None:
 
 
 def test_every_type_of_event_has_a_name() -> None:
-    assert TYPES.keys() == {*MODELS, RECONCILED, UNHEARD, LABEL_CLAIMED}
+    assert TYPES.keys() == {*MODELS, *OWN_TYPES}
 
 
 def test_what_cannot_be_seen_is_shown() -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pytest
 
+from service.domain.events import Event
 from service.errors import InvalidEvent, SettingsError
 from service.wire import models
 from service.wire.carriers import CarrierTables
@@ -45,6 +46,20 @@ sources = ["/shop"]
 retailers = ["acme"]
 carriers = ["omniparcel"]
 
+[acme-scans]
+topics = ["scans.shared", "scans.acme"]
+sources = ["/feeds"]
+retailers = ["acme", "abacus"]
+
+[bravo-scans]
+topics = ["scans.shared"]
+sources = ["/feeds"]
+retailers = ["bravo"]
+
+[all-scans]
+topics = ["scans.shared"]
+sources = ["/feeds/all"]
+
 [final-mile]
 topics = ["deliveries"]
 sources = ["/final"]
@@ -61,6 +76,12 @@ def faults(event: dict[str, Any], topic: str, key: bytes | None = None) -> list[
     except InvalidEvent as error:
         return [error.reason, *(path for path, _ in error.faults)]
     return []
+
+
+def understood(event: dict[str, Any], topic: str) -> Event:
+    """The event that comes of it."""
+    came = record(event, topic=topic)
+    return PARSER.parse(Record(topic, 0, 0, came.timestamp, None, came.value, came.headers)).event
 
 
 @pytest.mark.parametrize("source", ("/hubs/akl-1", "/hubs/akl-1/station-7"))
@@ -142,6 +163,39 @@ def test_a_carrier_that_only_describes_a_delivery_may_be_left_out(carrier: objec
     assert faults(by_another, "deliveries") == ["not_allowed", "data.carrier"]
 
 
+@pytest.mark.parametrize(
+    ("topic", "source", "retailers"),
+    (
+        ("scans.acme", "/feeds/1", ("abacus", "acme")),
+        # Of several publishers that may say it the least bound counts.
+        ("scans.shared", "/feeds/1", ("abacus", "acme", "bravo")),
+        ("scans.shared", "/feeds/all/1", ()),
+        ("scans.nz", "/couriers", ()),
+    ),
+)
+def test_a_scan_counts_for_the_retailers_that_its_publisher_names(
+    topic: str, source: str, retailers: tuple[str, ...]
+) -> None:
+    one, other = (understood(envelope(models.CARRIER_SCANNED, source=source), topic) for _ in range(2))
+
+    assert one.retailers == retailers
+    assert one.retailers is other.retailers
+
+
+def test_a_creation_and_an_event_of_a_hub_are_bound_by_what_they_name_alone() -> None:
+    created = with_data(models.RETURN_CREATED, retailer="acme") | {"source": "/shop"}
+
+    assert understood(created, "returns").retailers == ()
+
+
+def test_the_same_words_of_a_bound_publisher_are_another_event() -> None:
+    topics = "scans.acme", "scans.shared", "scans.acme"
+    scans = [understood(envelope(models.CARRIER_SCANNED, source="/feeds/1"), topic) for topic in topics]
+
+    assert [scan.key for scan in scans] == [scans[0].key] * 3
+    assert scans[0].identity == scans[2].identity != scans[1].identity
+
+
 def test_members_that_a_type_does_not_have_bind_nothing() -> None:
     scan = with_data(models.CARRIER_SCANNED, hub="anything", retailer="bravo") | {"source": "/couriers"}
 
@@ -198,6 +252,7 @@ def test_a_creation_from_long_ago_takes_no_return_over() -> None:
         ("[a]\ntopics = ['t']", r"f: a\.sources"),
         ("[a]\ntopics = ['t']\nsources = []", r"f: a\.sources"),
         ("[a]\ntopics = ['t']\nsources = ['/x']\nhubs = 'akl'", r"f: a\.hubs"),
+        ("[a]\ntopics = ['t']\nsources = ['/x']\nretailers = ['a,b']", r"f: a\.retailers: names of retailers"),
         ("[a]\ntopics = ['t']\nsources = ['/x']\ntypes = ['created']", r"f: a\.types: created: there are com\."),
         ("[a]\ntopics = ['t']\nsources = ['/x']\nvoids = 'all'", r"f: a\.voids: one of own, any"),
     ),

@@ -16,7 +16,7 @@ from service.adapters.postgres.journal.columns import LISTS
 from service.adapters.postgres.queries import load_queries
 from tests.support.any_batch import ANY_BATCH
 
-QUERIES = load_queries("journal.sql", LISTS)
+QUERIES = load_queries("journal.sql", LISTS) | load_queries("labels.sql", LISTS)
 # What compares a row with all others, or reads a table from end to end.
 WRONG = ("Seq Scan", "Join Filter", "Materialize", "Hash Join", "Merge Join")
 # Everything that takes many keys, or reads what a batch wrote. Not the offsets: there are some dozens of them.
@@ -24,6 +24,7 @@ ASKED = sorted(
     {
         "claim_labels", "create_returns", "find_labels", "find_returns", "join_connotes", "load_keys",
         "load_past", "load_states", "undelivered", "unpark", "unswept",
+        "bounds", "scan_places", "touched_labels", "unpark_scans", "waiting_scans",
     }
 )  # fmt: skip
 
