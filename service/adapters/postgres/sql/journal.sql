@@ -167,7 +167,9 @@ SELECT pg_try_advisory_xact_lock(%b::int8)
 -- cursors_pkey, batches_pkey, sweep_turns_pkey
 -- With the label where a sweep stopped that looked at the batch: if it did, and the cursor has not gone past it since.
 SELECT n, batch_id::text, turn.carrier, turn.tracking_number FROM batches
-LEFT JOIN sweep_turns AS turn ON turn.name = 'sweep' AND batches.n <= turn.upto
+LEFT JOIN LATERAL (
+    SELECT carrier, tracking_number FROM sweep_turns WHERE name = 'sweep' AND batches.n <= upto OFFSET 0
+) AS turn ON true
 WHERE n > coalesce((SELECT n FROM cursors WHERE name = 'sweep'), 0) ORDER BY n LIMIT %b::int4
 
 -- name: sweep_progress
