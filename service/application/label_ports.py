@@ -27,7 +27,8 @@ class Claimed(NamedTuple):
 class KeptClaim(NamedTuple):
     """A claim as it is kept; `told` is the window that its return's history says, None where it says nothing of one.
 
-    `is_changed`: by a batch that no sweep has done with, be it this one's or a later one's. `is_new`: such a batch made it.
+    `is_changed`: by a batch that no sweep has done with, be it this one's or a later one's. `is_new`: such a batch made it, and
+    none changed it since.
     `is_void`: it is none.
     """
 

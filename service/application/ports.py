@@ -9,12 +9,13 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct
 
 from service.application.label_ports import KeepsClaims, LabelQueries
+from service.application.void_ports import WatchesVoids
 from service.domain.events import Event
 from service.domain.journey import Entry, State
+from service.domain.labels import Label
 from service.domain.rules import Rules
 from service.wire.inbound import Inbound
 from service.wire.record import Record
-from service.wire.rows.unheard import Unheard
 
 Partition = tuple[str, int]  # a topic and the number of one of its partitions
 
@@ -105,12 +106,14 @@ class Waiting(Struct, frozen=True, gc=False):
 class Swept(NamedTuple):
     """What a slice of the batch log left to do, and how far it is done with that; None: there may be more.
 
-    `batches` are the ids of those that it looked at. Scans of labels with several claims are not among what waits.
+    `batches` are the ids of those that it looked at. Scans of labels with several claims are not among what waits. `after`: of
+    these batches nothing else waits any more, and their labels are done with up to this one.
     """
 
     upto: int | None
     waiting: Sequence[Waiting]
     batches: Sequence[str] = ()
+    after: Label | None = None
 
 
 class SweepProgress(NamedTuple):
@@ -120,12 +123,13 @@ class SweepProgress(NamedTuple):
     newest: int
 
 
-class Transaction(KeepsClaims, Protocol):
+class Transaction(KeepsClaims, WatchesVoids, Protocol):
     """One atomic append to the journal. Every method may raise Retryable, RejectedValue or Fatal.
 
     What writes is called in this order, since all workers write in one order and could else wait for each other:
     `advance`, `number_returns`, `claim_labels`, `park`, `keep_deliveries`, `take_turn`, `join_connotes`, `join_claims`,
-    `set_claims`, `append` and `append_contested` until nothing collides, `keep_dead_letters`, `number_batch`.
+    `set_claims`, `append` and `append_contested` until nothing collides, `watch_voids`, `forget_voids`,
+    `keep_dead_letters`, `number_batch`.
     """
 
     @property
@@ -183,7 +187,7 @@ class Transaction(KeepsClaims, Protocol):
 
 
 class SweepTransaction(Transaction, LabelQueries, Protocol):
-    """A transaction that may also move the sweep's cursor, and knows which voids named nothing when they came."""
+    """A transaction that may also move the sweep's cursor."""
 
     def begin_sweep(self, batches: int, events: int) -> Swept | None:
         """What the next so many batches left to do, so many events at most, parked ones taken out.
@@ -194,11 +198,8 @@ class SweepTransaction(Transaction, LabelQueries, Protocol):
     def end_sweep(self, upto: int) -> None:
         """Move the sweep's cursor."""
 
-    def due_voids(self, limit: int) -> list[Unheard]:
-        """The next voids that named nothing when they were recorded, an hour ago or longer."""
-
-    def forget_voids(self, due: Sequence[Unheard]) -> None:
-        """They were looked at; after `append`."""
+    def stop_sweep(self, upto: int, label: Label) -> None:
+        """Leave the cursor where it is; of the batches up to there the labels up to this one are done with, and all that waited."""
 
 
 class Journal(Protocol):

@@ -54,7 +54,8 @@ class Names:
         self._events: dict[bytes, list[Event]] = {}
         self._known: dict[bytes, Event] = {}  # by identity, as understood now
         self._again: set[bytes] = set()
-        self.unheard: set[bytes] = set()  # names that no event had an hour after a void gave them
+        self.given: dict[bytes, tuple[str, str]] = {}  # names that voids give
+        self.unheard: set[bytes] = set()  # those of them that no event had for an hour
         self._away: set[bytes] = set()  # the identities of those that are not the return's, by its labels' windows
         # Those of all events, of events that stay, and of events that stay whatever becomes of creations.
         self._facts: dict[bytes, tuple[Counter[bytes], Counter[bytes], Counter[bytes]]] = {}
@@ -71,6 +72,8 @@ class Names:
             self._known[identity] = event
             return known
         self._known[identity] = event
+        if event.voids is not None:
+            self.given[key_digest(*event.voids)] = event.voids
         if event.unheard is not None:
             self.unheard.add(key_digest(*event.unheard))
         self._events.setdefault(name, []).append(event)

@@ -127,6 +127,11 @@ class Whole:
         """Whether all that there is of the name cannot be voided."""
         return self._stay(self._names.called(void))
 
+    def unheard(self) -> set[tuple[str, str]]:
+        """The names that voids give and no event of the return has, where the service has not said so yet."""
+        names = self._names
+        return {names.given[name] for name in names.given.keys() - names.unheard if not self._is_named(name)}
+
     def against(self, event: Event) -> Against:
         """What the other events' times have against this one, which asserts a milestone and is not voided."""
         if event.milestone is RDBTC and event.connote is not None:
@@ -189,7 +194,7 @@ class Whole:
             flags |= AHEAD
         is_reused = self._names.is_one_reused(are_creations_out=self._creations.can_be_voided)
         flags |= (REUSED if is_reused else 0) | (CONFLICT if self._creations.contradict else 0)
-        is_unheard = any(not any(map(self._is_its, self._names.of(name))) for name in self._names.unheard)
+        is_unheard = not all(map(self._is_named, self._names.unheard))
         flags |= (UNHEARD if is_unheard else 0) | (UNCREATED if self._creations.is_one_out else 0)
         return flags | (VAIN_VOID if any(self._stay(self._names.of(target)) for target in self._vain) else 0)
 
@@ -197,6 +202,10 @@ class Whole:
         """Whether there are some that are the return's, and none of these is out."""
         its = list(filter(self._is_its, named))
         return bool(its) and not any(map(self.is_out, its))
+
+    def _is_named(self, name: bytes) -> bool:
+        """Whether an event of the return has the name."""
+        return any(map(self._is_its, self._names.of(name)))
 
     def _is_its(self, event: Event) -> bool:
         """Whether it is the return's, by the window of its label; void or not."""

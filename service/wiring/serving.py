@@ -23,6 +23,7 @@ from service.adapters.postgres.access.token_use import token_use
 from service.adapters.postgres.commands.accepting import PostgresSubjects
 from service.adapters.postgres.commands.acknowledging import PostgresReturnExceptions
 from service.adapters.postgres.commands.creations import PostgresCreations
+from service.adapters.postgres.commands.waiting import PostgresWaitingExceptions
 from service.adapters.postgres.journal.letters import MendingJournal
 from service.adapters.postgres.reading.carriers import PostgresCarriers
 from service.adapters.postgres.reading.connotes import PostgresConnotes
@@ -43,6 +44,7 @@ from service.application.commands.portal import Portals
 from service.application.commands.resending import Changes, Correcting
 from service.application.commands.speaking import Speaking
 from service.application.commands.voiding import Voiding
+from service.application.commands.waiting import Waiting
 from service.application.journal.replay import Replayed, replay_letter
 from service.application.reading.durations import DurationKeeper
 from service.application.reading.tracking import find_return
@@ -147,7 +149,6 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
 
         ranges = load_ranges(Path(settings.numbers_file) if settings.numbers_file else None)
         creating = Creating(PostgresCreations(pool, ranges), understood, returns, onto(returns), ranges=ranges)
-        voiding = Voiding(understood, hub_events, onto(hub_events))
         subjects = PostgresSubjects(pool)
         accepting = Accepting(
             understood,
@@ -160,10 +161,11 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
             PostgresConnotes(pool),
             creating,
             replay_one,
-            voiding,
+            Voiding(understood, hub_events, onto(hub_events)),
             accepting,
             PostgresAudit(pool),
             Acknowledging(PostgresReturnExceptions(pool)),
+            Waiting(PostgresWaitingExceptions(pool)),
             settings.stuck_hours,
             feeding=feeds.feeding(settings, understood, scans, Speaking(subjects)),
             portals=_portals(settings, creating, Closing(understood, returns, onto(returns)), pool, ranges),

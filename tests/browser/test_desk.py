@@ -42,6 +42,11 @@ PAGES: Final = (
     "/ops/queues/held",
     "/ops/queues/refused?state=acknowledged",
     "/ops/queues/parked",
+    "/ops/queues/parked?state=acknowledged",
+    "/ops/waiting/return/R-UNKNOWN/parked/acknowledge",
+    "/ops/connotes?acknowledged=true",
+    "/ops/connotes/C-NONE",
+    "/ops/waiting/connote/C-NONE/without_members/acknowledge",
     "/ops/queues/in-use",
     "/ops/queues/unmapped",
     "/ops/queues/unmapped/scans",
@@ -58,6 +63,12 @@ SEEN: Final = """
 INSERT INTO acknowledgements (return_no, reason, seq, batch_id, token_no, by, note)
 SELECT return_no, 'already_rejected', seq, history.batch_id, 1, 'night shift', 'It stays with us, says the_hub_in_a_word_that_is_so_long_that_it_has_to_break'
 FROM history JOIN returns USING (return_no) WHERE return_id = 'R-REJECTED' ORDER BY seq DESC LIMIT 1 RETURNING at
+"""
+SEEN_WAITING: Final = """
+INSERT INTO waiting_acknowledgements (kind, subject, upto, batch_id, token_no, by, note)
+SELECT kind, subject, n, batch_id, 1, 'night shift', 'Asked the portal, says the_hub_in_a_word_that_is_so_long_that_it_has_to_break'
+FROM (VALUES ('return', 'R-AWAY'), ('connote', 'C-AWAY')) AS seen (kind, subject),
+    (SELECT n, batch_id FROM batches ORDER BY n DESC LIMIT 1) AS newest RETURNING at
 """
 WIDTHS: Final = (320, 768, 1216, 1280)
 # What a generic integration's scans mean once somebody has said where its clocks are.
@@ -100,7 +111,8 @@ def returns(site: Site) -> None:
             at_hub(RR, "12:00", "R-REJECTED", reason="worn_or_used"),
             at_hub(RE, "14:00", "R-REJECTED", **connote),
             creation("R-TWIN", tracking_number="TR-DOOR"),
-            at_hub(RP, "12:00", "R-UNKNOWN"),
+            *(at_hub(RP, "12:00", name) for name in ("R-UNKNOWN", "R-AWAY")),
+            *(event(DELIVERED, f"delivered-{name}", "20:00", connote=name) for name in ("C-NONE", "C-AWAY")),
         ],
     )
     topic = site.service.topics.name("scans")
@@ -109,6 +121,7 @@ def returns(site: Site) -> None:
     eventually(lambda: count(site, "search_returns") == 7, 30)
     # What the agent of another shift knows of the parcel that was rejected.
     site.service.query(SEEN)
+    site.service.query(SEEN_WAITING)
 
 
 def mute_scan() -> bytes:

@@ -36,6 +36,7 @@ PATHS: Final = {
     "number": "R-1001",
     "exception_id": "return/R-1004/tracking_number_in_use",
     "reason": "already_exported",
+    "waits": "label/generic/TR-9001/parked",
 }
 QUERIES: Final = {
     "status": "RDBTC",
@@ -56,6 +57,7 @@ QUERIES: Final = {
     "topic": "first-mile.scans",
     "since": "2026-01-01T00:00:00Z",
     "until": "2099-01-01T00:00:00Z",
+    "acknowledged": "false",
     "size": "a4",
     "lang": "de",
 }

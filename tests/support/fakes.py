@@ -31,6 +31,7 @@ from service.application.ports import (
     Waiting,
     WhileWaiting,
 )
+from service.application.void_ports import Names
 from service.domain.events import Event
 from service.domain.journey import State
 from service.domain.labels import Label, Retailers, Window
@@ -487,6 +488,12 @@ class MemoryTransaction:
 
     def end_sweep(self, upto: int) -> None:
         self.tables.swept = upto
+
+    def stop_sweep(self, upto: int, label: Label) -> None:
+        raise NotImplementedError
+
+    def watch_voids(self, names: Names) -> None:
+        """Nobody looks."""
 
     def due_voids(self, limit: int) -> list[Unheard]:
         del limit

@@ -123,7 +123,6 @@ class Truth(NamedTuple):
     closed: tuple[str, datetime] | None  # why, and when
     timeline: dict[str, tuple[datetime, str, Mapping[str, str] | None]]  # when, by whom, where
     exceptions: set[str]
-    perhaps: set[str]  # exceptions of which nothing is said here
 
 
 class Oracle:
@@ -153,19 +152,11 @@ class Oracle:
         }
 
     def of(self, return_id: str) -> Truth:
-        """Of one of them.
-
-        A void of what another return's scan is called names nothing. Whether that is told hangs on whether the scan was in the
-        history when the void came, so nothing is said of it.
-        """
+        """Of one of them."""
         labels = self._labels(return_id)
         scans = {label: self._scans_of(label, return_id) for label in labels}
         is_shared = any(self._is_shared(label, return_id) for label in labels)
-        found = _Return(self._about(return_id), scans, self._received, is_shared=is_shared).truth()
-        named = {event.label for event in self._returns[return_id] if event.type == _CREATED}
-        ours = {scan.name for some in scans.values() for scan, _ in some}
-        others = {scan.name for label in named for scan in self._scans[label]} - ours
-        return found._replace(perhaps={"void_without_event"} if self.voided(return_id) & others else set())
+        return _Return(self._about(return_id), scans, self._received, is_shared=is_shared).truth()
 
     def parked(self) -> set[str]:
         """What waits for a creation: numbers that no creation ever named, and returns that none was of."""
@@ -311,7 +302,6 @@ class _Return:
             closed=(last.data["reason"], last.at) if last is not None and is_ended and not went_on else None,
             timeline={code: (event.at, event.source, event.location) for code, event in counts.items()},
             exceptions=self._exceptions(counts, against) | ({"events_after_closed"} if is_ended and went_on else set()),
-            perhaps=set(),
         )
 
     def _milestones(self, route: str) -> tuple[dict[str, Event], dict[str, str]]:

@@ -77,7 +77,7 @@ class OddReturns:
         truths = {return_id: facts_of(truth) for return_id, truth in self._oracle.truths().items()}
         every = sorted(truths.keys() | held.returns)
         pairs = [(each, truths.get(each, {}), held.returns.get(each, {})) for each in every]
-        found = [self._shown(*each) for each in pairs if not _is_right(*each[1:])]
+        found = [self._shown(*each) for each in pairs if each[1] != each[2]]
         for what, true, said in (
             ("waiting", self._oracle.parked(), held.waiting),
             ("without members", self._oracle.without_members(), held.without_members),
@@ -113,15 +113,6 @@ class OddReturns:
             return _label(each) in labels or data.get("connote") in connotes
 
         return sorted(filter(is_about, self._messages), key=lambda each: each.event["time"])
-
-
-def _is_right(true: Facts, said: Facts) -> bool:
-    if not true or not said:
-        return False
-    perhaps = true["perhaps"]
-    return said | {"exceptions": said["exceptions"] - perhaps, "perhaps": perhaps} == true | {
-        "exceptions": true["exceptions"] - perhaps
-    }
 
 
 def _label(said: Said) -> tuple[str, str] | None:

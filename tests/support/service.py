@@ -76,7 +76,9 @@ class Service:
     def done(self, *command: str, timeout: float = 120, **variables: str) -> str:
         """Run a command that must succeed; what it printed."""
         result = self.run(*command, timeout=timeout, **variables)
-        assert result.returncode == 0, f"{command}: exit {result.returncode}\n{result.stderr[-4000:]}"
+        assert result.returncode == 0, (
+            f"{command}: exit {result.returncode}\n{result.stdout[-4000:]}{result.stderr[-4000:]}"
+        )
         return result.stdout
 
     def start(self, *command: str, **variables: str) -> Process:

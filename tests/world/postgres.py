@@ -35,6 +35,7 @@ TABLES: Final = (
     "batches",  # by n
     "offsets",  # by topic, partition
     "cursors",  # by name
+    "sweep_turns",  # by name
     "search_returns",  # by return_no
     "search_exceptions",  # by return_no, seq
     "search_counts",  # by route, status

@@ -314,7 +314,7 @@ def _mend_fuses(tx: Tx, params: Any) -> Iterable[Any]:
     return ()  # no fuse blows here: so few are invalid
 
 
-@_does("unheard.sql", "watch", "due", "forget", writes=True)
+@_does("unheard.sql", "watch", "watch_anew", "due", "forget", writes=True)
 def _hear(tx: Tx, params: Any) -> Iterable[Any]:
     del tx, params
     return ()  # no history lasts for an hour
@@ -359,8 +359,12 @@ def newest(tx: Tx) -> int:
 @_does("journal.sql", "unswept")
 def _unswept(tx: Tx, params: Any) -> list[Any]:
     after = _cursor(tx, "sweep")
+    turn = tx.get("sweep_turns", "sweep")
     found = sorted((n, str(row["batch_id"])) for n, row in tx.rows("batches") if n > after)
-    return found[: params[0]]
+    return [
+        (n, batch_id, *(turn["label"] if turn is not None and n <= turn["upto"] else (None, None)))
+        for n, batch_id in found[: params[0]]
+    ]
 
 
 @_does("journal.sql", "sweep_progress")
@@ -482,6 +486,14 @@ def _end_sweep(tx: Tx, params: Any) -> Iterable[Any]:
     return ()
 
 
+@_does("journal.sql", "stop_sweep", writes=True)
+def _stop_sweep(tx: Tx, params: Any) -> Iterable[Any]:
+    upto, *label = params
+    tx.lock("sweep_turns", "sweep")
+    tx.update("sweep_turns", "sweep", {"upto": upto, "label": label})
+    return ()
+
+
 @_does("journal.sql", "extend_history", writes=True)
 def _extend(tx: Tx, params: Any) -> Iterable[Any]:
     del tx, params
@@ -569,7 +581,7 @@ def _claims(tx: Tx, params: Any) -> list[Any]:
                 None if row["told"] is None else from_json(row["told"]),
                 names[return_no],
                 row["batch_id"] not in done,
-                row["made_in"] not in done,
+                row["made_in"] not in done and row["made_in"] == row["batch_id"],
                 row["is_void"],
             )
             for return_no, row in rows

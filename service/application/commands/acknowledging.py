@@ -27,7 +27,7 @@ from service.domain.milestones import Reason
 
 LONGEST_NOTE: Final = 1024  # characters, as of the reason of a void
 NOTE_PATTERN: Final = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$"
-_LONGEST_NAME: Final = 256
+LONGEST_NAME: Final = 256
 
 
 class Acknowledgement(NamedTuple):
@@ -126,7 +126,7 @@ class Acknowledging:
 
     def acknowledge(self, found: ReturnException, who: Who, note: str) -> Acknowledgement:
         """Hides it until it changes. Safe to repeat. Raises ChangedException, and Retryable."""
-        kept = self._exceptions.keep(found, who, who.name[:_LONGEST_NAME], note)
+        kept = self._exceptions.keep(found, who, who.name[:LONGEST_NAME], note)
         if kept is None:
             raise ChangedException
         return kept

@@ -40,11 +40,15 @@ class Appended(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """What was found of events: the rows that they add, those that are duplicates, and scans to be parked."""
+    """What was found of events: the rows that they add, those that are duplicates, and scans to be parked.
+
+    `unheard` are, by return, names that voids give and that no event of the return has since these.
+    """
 
     rows: list[HistoryRow]
     repeats: list[Placed]
     doubtful: list[Placed]
+    unheard: dict[int, set[tuple[str, str]]]
 
 
 StepEnded = Callable[[Literal["load", "decide", "write", "commit"]], None]  # told of each step that ends
@@ -60,9 +64,11 @@ def append(tx: Transaction, placed: Sequence[Placed], step: StepEnded) -> Append
     tx.take_turn()
     states = tx.load({item.return_no for item in placed})
     step("load")
-    rows, repeats, doubtful = _decide_and_join(tx, placed, states)
+    rows, repeats, doubtful, unheard = _decide_and_join(tx, placed, states)
     step("decide")
     if not rows or tx.append(rows):
+        if unheard:
+            tx.watch_voids(unheard)
         return _appended(tx, rows, repeats, doubtful, 0)
     done, again, conflicts = list[HistoryRow](), list[Placed](), 0
     while rows:
@@ -72,8 +78,12 @@ def append(tx: Transaction, placed: Sequence[Placed], step: StepEnded) -> Append
         doubtful = [item for item in doubtful if item.return_no not in lost]
         conflicts += len(lost)
         placed = [item for item in placed if item.return_no in lost]
-        rows, repeats, more = _decide_and_join(tx, placed, tx.load(lost)) if lost else Decided([], [], [])
-        doubtful += more
+        decided = _decide_and_join(tx, placed, tx.load(lost)) if lost else Decided([], [], [], {})
+        rows, repeats = decided.rows, decided.repeats
+        doubtful += decided.doubtful
+        unheard = {no: names for no, names in unheard.items() if no not in lost} | decided.unheard
+    if unheard:
+        tx.watch_voids(unheard)
     return _appended(tx, done, [*again, *repeats], doubtful, conflicts)
 
 
@@ -119,7 +129,7 @@ def decide(tx: Transaction, placed: Iterable[Placed], states: dict[int, State]) 
 
     The past of a return is read once, and only where its state does not suffice.
     """
-    found, left, rules = Decided([], [], []), dict[int, list[Placed]](), tx.rules
+    found, left, rules = Decided([], [], [], {}), dict[int, list[Placed]](), tx.rules
     rows = found.rows
     for item in placed:
         return_no = item.return_no
@@ -155,6 +165,8 @@ def _decide_by_past(
             here[row.return_no].append(row.entry.event)
     for return_no, past in past_of(tx, left, states):
         whole = Whole([*past, *here[return_no]], rules)
+        # By other rules they may have named something.
+        unheard = whole.unheard() if states.get(return_no, NEW).rules == rules.mark else set()
         for item in left[return_no]:
             state, event = states.get(return_no, NEW), item.arrival.inbound.event
             is_open = event.label is not None and not item.is_settled and not item.recorded
@@ -174,3 +186,6 @@ def _decide_by_past(
                 continue
             states[return_no] = entry.state
             found.rows.append(HistoryRow(return_no, entry, item.arrival))
+        # A void is watched from its row on if nothing had its name then: left to tell is what was its name's and is no more.
+        if lost := whole.unheard() - unheard:
+            found.unheard[return_no] = lost

@@ -40,7 +40,10 @@ class Parser(Protocol):
 
 
 class Outcome(NamedTuple):
-    """What became of a batch, for the log line and the metrics; `parked` and `duplicates` by topic."""
+    """What became of a batch, for the log line and the metrics; `parked` and `duplicates` by topic.
+
+    `leaves_more`: of a sweep, that the next one has more to do for the same batches.
+    """
 
     verdicts: Mapping[tuple[str, Verdict], int]  # by topic and verdict
     duplicates: Mapping[str, int] = MappingProxyType({})
@@ -48,6 +51,7 @@ class Outcome(NamedTuple):
     deliveries: int = 0
     conflicts: int = 0
     letters_kept: Sequence[DeadLetter] = ()  # those that were not kept before
+    leaves_more: bool = False
 
     @property
     def recorded(self) -> int:

@@ -3,6 +3,9 @@
 An event may be parked while another worker commits its return's creation, unseen by either. The sweep is a reader
 of the batch log: when it comes to the later of two batches, both are committed, so it finds every such pair, and a
 crash can leave nothing behind that the next sweep would not see.
+
+One sweep looks at so many batches, places so many events, and looks at so many labels. Where that is not all of these
+batches, the cursor stays, and with it what everybody knows of the lag; which labels are done is kept beside it.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ def sweep(journal: Journal, while_waiting: WhileWaiting | None = None) -> Outcom
         swept = tx.begin_sweep(BATCHES_A_SWEEP, EVENTS_A_SWEEP)
         if swept is None:
             return None
-        spread = spreading.spread(tx, swept.batches, EVENTS_A_SWEEP)
+        spread = spreading.spread(tx, swept.batches, EVENTS_A_SWEEP, swept.after)
         placed = [Placed(item.return_no, item.arrival, is_settled=True) for item in swept.waiting]
         rows, repeats, conflicts, _ = append(tx, [*spread.placed, *placed], lambda _: None)
         if spread.moves_windows and conflicts:
@@ -38,7 +41,11 @@ def sweep(journal: Journal, while_waiting: WhileWaiting | None = None) -> Outcom
             raise Retryable("others appended to returns whose label's window moves", cause="lock")
         if rows or spread.keeps_claims:
             tx.number_batch(len(rows))
+        is_all = swept.upto is not None and spread.is_all
         if swept.upto is not None and spread.is_all:
             tx.end_sweep(swept.upto)
+        elif swept.upto is not None and spread.done_with is not None:
+            tx.stop_sweep(swept.upto, spread.done_with)
     told = [row for row in rows if row.arrival.record.topic]  # the others nobody published
-    return Outcome(verdicts(told), Counter(item.record.topic for item in repeats), conflicts=conflicts)
+    repeated = Counter(item.record.topic for item in repeats)
+    return Outcome(verdicts(told), repeated, conflicts=conflicts, leaves_more=not is_all)

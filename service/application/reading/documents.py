@@ -15,7 +15,7 @@ from service.application.reading.listing import ListedException, ListedReturn, P
 from service.domain.milestones import NAMES, Milestone, Reason, Route
 from service.domain.timeline import is_complete
 from service.wire.explanations import EXPLANATIONS, Explanation
-from service.wire.rows.exception_ids import exception_id
+from service.wire.rows.exception_ids import NamedWait, Waits, exception_id, waiting_id
 from service.wire.rows.letters import KeptLetter
 from service.wire.stored import to_micros
 from service.wire.times import rfc3339
@@ -90,10 +90,10 @@ def _parked_item(row: ParkedEvent) -> dict[str, Any]:
     if row.reason is not None:  # to be mended whether its return comes or not
         why = EXPLANATIONS[Reason(row.reason)]
         more = {"expected": why.expected, "resolution": f"{why.resolution} {_PARKED.resolution}"}
-    return _standing(members, None, more)
+    return _standing(members, waiting_id(NamedWait(Waits(row.kind), row.subject)), more)
 
 
-def _standing(row: Mapping[str, Any], named: str | None, explained: Mapping[str, str]) -> dict[str, Any]:
+def _standing(row: Mapping[str, Any], named: str, explained: Mapping[str, str]) -> dict[str, Any]:
     """The members of an exception, and behind them the id of what it belongs to and its state."""
     known = dict(row)
     at, by, note = (known.pop(f"acknowledged_{name}") for name in ("at", "by", "note"))

@@ -107,8 +107,8 @@ class ExceptionFilter(Filter):
 
     @property
     def wants_parked(self) -> bool:
-        """Parked events are open, and have few reasons: no table knows a scan's code, a void names nothing."""
-        is_open = ExceptionState.OPEN in self.states
+        """Parked events are never resolved, and have few reasons: no table knows a scan's code, a void names nothing."""
+        is_open = bool(self.states - {ExceptionState.RESOLVED})
         return self.verdict in (None, PARKED) and self.reason in _OF_PARKED and is_open
 
     @property
@@ -135,6 +135,11 @@ class ConnoteFilter(Filter):
         "without_members: a delivery names it, and no export does.",
     )
     retailer: Slug | None = None
+    acknowledged: bool | None = Field(
+        default=None,
+        description="Of those delivered without members. true: only such as somebody has acknowledged, which hides them until "
+        "they are delivered once more. false: all connotes but those.",
+    )
 
 
 class LetterFilter(Filter):

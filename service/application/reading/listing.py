@@ -92,7 +92,8 @@ class ListedException(NamedTuple):
 class ParkedEvent(NamedTuple):
     """An event whose return is not known yet. `subject` names it by its kind: a return_id, a connote, or `carrier/number`.
 
-    `reason` is that of a scan which no carrier's table knew when it came, or of a void that has waited for an hour.
+    `reason` is that of a scan which no carrier's table knew when it came, or of a void that has waited for an hour. What
+    stands at its end is of the acknowledgement of all that waits under its name, where one holds.
     """
 
     kind: str
@@ -108,6 +109,9 @@ class ParkedEvent(NamedTuple):
     topic: str
     partition: int
     offset: int
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    acknowledged_note: str | None = None
 
 
 DueTimes = Mapping[str, datetime]  # since when a return is stuck, by its status

@@ -58,14 +58,17 @@ class Upkeep:
         is_due |= not is_behind and self.sweep_in() == 0
         if not is_due and not at_once:
             return
-        self._last["sweep"], self._wait = self._clock(), inf
+        self._last["sweep"] = self._clock()
         for _ in range(_SWEEPS_A_TURN):
+            self._wait = inf
             outcome = sweep.sweep(self._journal, while_waiting)
             if outcome is None:
                 return
             self._observer.swept(outcome)
-            if not (outcome.recorded or is_behind or at_once):
+            if not (outcome.recorded or outcome.leaves_more or is_behind or at_once):
                 return  # of what little came since the last sweep that was all
+            if outcome.leaves_more:
+                self._wait = 0.0
 
     @property
     def is_due(self) -> bool:

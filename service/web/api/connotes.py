@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import Response
@@ -14,8 +13,9 @@ from pydantic.config import JsonValue
 from service.application.access.callers import Caller
 from service.application.reading.connotes.documents import find_connote, list_connotes
 from service.application.reading.filters import ConnoteFilter, ConnoteState
-from service.application.reading.pages import WrongPageKey
+from service.application.reading.pages import Page, PageKey, WrongPageKey
 from service.domain.milestones import NAMES, Milestone
+from service.web.api.acknowledging import Seen
 from service.web.api.answers import ITEM_RESPONSES, LIST_RESPONSES, IfNoneMatch, answer, list_page
 from service.web.api.lists import NEXT_CURSOR, PageQuery
 from service.web.api.models import Answer, Location
@@ -46,6 +46,8 @@ _EXAMPLE: Final[dict[str, JsonValue]] = {
     "exported_at": "2026-11-16T08:00:00Z",
     "delivered_at": "2026-11-19T10:30:00Z",
     "days_under_way": 4,
+    "exception_id": None,
+    "acknowledged": None,
 }
 
 
@@ -63,6 +65,12 @@ class ListedConnote(Answer):
     delivered_at: AwareDatetime | None = Field(description="The latest delivery that counts for a member.")
     days_under_way: int | None = Field(
         description="Whole days from the export to now, or to the delivery once none is under way any more."
+    )
+    exception_id: str | None = Field(
+        description="Delivered without members: what is acknowledged, `connote/{connote}/without_members`. null: it is none."
+    )
+    acknowledged: Seen | None = Field(
+        description="That somebody has seen that it was delivered without members; by whom and with what note is told to `ops` alone."
     )
 
 
@@ -146,7 +154,11 @@ def get_connotes(
 
     Made from tables that follow what is recorded, a moment later.
     """
-    read = partial(list_connotes, services.connotes, caller.bounds, query, query.limit, now=services.now())
+
+    def read(after: PageKey | None) -> Page:
+        page = list_connotes(services.connotes, caller.bounds, query, query.limit, after, services.now())
+        return page._replace(items=[_told(caller, item) for item in page.items])
+
     return list_page(read, query.cursor, if_none_match)
 
 
@@ -170,4 +182,12 @@ def get_connote(
         raise Problem(HTTPStatus.NOT_FOUND, "unknown-connote", f"No export and no delivery names a connote {connote}.")
     document, page = found
     cursor = None if page.end is None else encode_cursor(page.end)
-    return answer({**document, "items": page.items, "next_cursor": cursor}, if_none_match)
+    return answer({**_told(caller, document), "items": page.items, "next_cursor": cursor}, if_none_match)
+
+
+def _told(caller: Caller, document: dict[str, Any]) -> dict[str, Any]:
+    """The document as this caller is told it: a note may be personal."""
+    seen = document["acknowledged"]
+    if seen is None or "ops" in caller.scopes:
+        return document
+    return {**document, "acknowledged": {**seen, "by": None, "note": None}}

@@ -11,7 +11,12 @@ from fastapi.responses import Response
 
 from service.application.access.audit import Action, Key
 from service.application.access.callers import Caller
-from service.application.commands.acknowledging import ChangedException, ResolvedException, UnknownException
+from service.application.commands.acknowledging import (
+    Acknowledgement,
+    ChangedException,
+    ResolvedException,
+    UnknownException,
+)
 from service.application.commands.resending import Correction
 from service.application.reading.documents import letter_item, text_of
 from service.application.reading.pages import list_exceptions, list_letters
@@ -29,8 +34,8 @@ from service.web.api.lists import (
 )
 from service.web.http.problems import Problem, documented
 from service.web.http.security import Require, TokenFirst
-from service.web.services import Wired
-from service.wire.rows.exception_ids import exception_id, named_by
+from service.web.services import Services, Wired
+from service.wire.rows.exception_ids import named_by, waiting_named_by
 
 router = APIRouter(prefix="/v1", tags=["operations"], route_class=TokenFirst)
 
@@ -77,19 +82,15 @@ def get_exceptions(
 def acknowledge_exception(
     named: Annotated[ExceptionId, Path(alias="exception_id")], said: Note, services: Wired, caller: Operator
 ) -> Response:
-    """Hides it until it changes: until it opens anew after it was resolved, or another event gives its reason, too.
+    """Hides it until it changes: until it opens anew after it was resolved, or another event gives its reason, too; what is
+    parked until another event is parked under its name, a connote without members until it is delivered once more.
 
     All events of the exception are hidden with it. It stays open: subscribers are told nothing, and it is resolved by itself
     as ever. Safe to repeat; another note, or somebody else's, takes the place of the one before. A token that is bound to
     carriers or hubs acknowledges what those said.
     """
-    found = named_by(named)
-    if found is None:
-        raise _no_exception(named)
     try:
-        exception = services.acknowledging.find(caller.bounds, *found)
-        services.audit.note(caller.who, Action.ACKNOWLEDGE, found.return_id, {Key.REASON: found.reason.value})
-        seen = services.acknowledging.acknowledge(exception, caller.who, said.note)
+        seen = _acknowledge(services, caller, named, said.note)
     except UnknownException:
         raise _no_exception(named) from None
     except ResolvedException:
@@ -102,7 +103,20 @@ def acknowledge_exception(
         detail = f"What gives this exception is somebody else's to say. {error.detail}"
         raise Problem(HTTPStatus.FORBIDDEN, "not-own", detail) from None
     acknowledged = {"at": text_of(seen.at), "by": seen.by, "note": seen.note}
-    return answer({"exception_id": exception_id(*found), "state": "acknowledged", "acknowledged": acknowledged})
+    return answer({"exception_id": named, "state": "acknowledged", "acknowledged": acknowledged})
+
+
+def _acknowledge(services: Services, caller: Caller, named: str, note: str) -> Acknowledgement:
+    who, found, waits = caller.who, named_by(named), waiting_named_by(named)
+    if found is not None:
+        exception = services.acknowledging.find(caller.bounds, *found)
+        services.audit.note(who, Action.ACKNOWLEDGE, found.return_id, {Key.REASON: found.reason.value})
+        return services.acknowledging.acknowledge(exception, who, note)
+    if waits is None:
+        raise UnknownException
+    waiting = services.waiting.find(caller.bounds, waits)
+    services.audit.note(who, Action.ACKNOWLEDGE, waits.subject, {Key.REASON: waits.reason})
+    return services.waiting.acknowledge(waiting, who, note)
 
 
 @router.get(
@@ -170,8 +184,9 @@ def replay_dead_letter(
 
 def _no_exception(named: str) -> Problem:
     detail = (
-        f"The lists have no exception {named[:_LONGEST_ID]}. One of a return is called return/RETURN_ID/REASON; what opened "
-        "just now is listed a moment later."
+        f"The lists have no exception {named[:_LONGEST_ID]}. One of a return is called return/RETURN_ID/REASON, what is parked "
+        "return/RETURN_ID/parked or label/CARRIER/NUMBER/parked, and a connote that was delivered without members "
+        "connote/CONNOTE/without_members; what opened just now is listed a moment later."
     )
     return Problem(HTTPStatus.NOT_FOUND, "unknown-exception", detail)
 

@@ -130,9 +130,9 @@ class Exceptional(Answer):
     topic: str | None
     partition: int | None
     offset: int | None
-    exception_id: str | None = Field(
+    exception_id: str = Field(
         description="The exception that it belongs to, `return/{return_id}/{reason}`, as on the topic; what is acknowledged. "
-        "null: parked, and hidden by nobody."
+        "Parked events are together, by their return, `return/{return_id}/parked`, or label, `label/{carrier}/{tracking_number}/parked`."
     )
     state: ExceptionState
     acknowledged: Seen | None = Field(description="null where the exception is open or resolved.")

@@ -26,6 +26,8 @@ _FORM: Final = Form(
     (
         Field("state", "connotes.state", values(ConnoteFilter, "state", "connote_state.")),
         Field("retailer", "list.retailer"),
+        # Of those delivered without members. Those are shown that wait, and what was acknowledged where somebody asks for it.
+        Field("acknowledged", "seen.state", {"true": "seen.acknowledged"}, any="seen.not_acknowledged"),
     ),
 )
 
@@ -43,7 +45,8 @@ class ConnotePages:
         services, now = visit.parts.services, visit.parts.services.now()
 
         def read(wanted: ConnoteFilter, after: PageKey | None, limit: int) -> Page:
-            return list_connotes(services.connotes, visit.bounds, wanted, limit, after, now)
+            shown = wanted.model_copy(update={"acknowledged": bool(wanted.acknowledged)})
+            return list_connotes(services.connotes, visit.bounds, shown, limit, after, now)
 
         return narrowed(visit, _FORM, read)
 

@@ -18,6 +18,7 @@ from service.web.ops.desk import Desk, Visit
 from service.web.ops.forms import Field, Form, address, options, values
 from service.web.ops.lists import List, narrowed, register
 from service.web.ops.return_detail import is_number
+from service.wire.rows.exception_ids import waiting_named_by
 
 # Which reasons an event is refused for.
 _REFUSED: Final = (
@@ -178,15 +179,22 @@ class QueuePages:
         why = options((reason.value for reason in reasons), "why.")
         fields = [Field("reason", "list.why", why)] if why else []
         fields += [Field(name, f"list.{name}") for name in (("carrier",) if why else ("carrier", "code"))]
-        fields += [_STATE] if name != PARKED else []
-        form, listing = Form(ExceptionFilter, tuple(fields)), visit.parts.services.listing
+        form, listing = Form(ExceptionFilter, (*fields, _STATE)), visit.parts.services.listing
 
         def read(wanted: ExceptionFilter, after: PageKey | None, limit: int) -> Page:
             state = wanted.state or ExceptionState.OPEN
             return list_exceptions(listing, visit.bounds, wanted.model_copy(update={"state": state}), limit, after)
 
-        done = visit.request.query_params.get("acknowledged", "")
-        return narrowed(visit, form, read, {"queue": name, "acknowledged": done if is_number(done) else None}, **fixed)
+        return narrowed(visit, form, read, {"queue": name, "acknowledged": _done(visit, name)}, **fixed)
+
+
+def _done(visit: Visit, queue: str) -> str | None:
+    """What was acknowledged just now: the return, or what waits by its name."""
+    done = visit.request.query_params.get("acknowledged", "")
+    if queue == PARKED:
+        named = waiting_named_by(done)
+        return None if named is None else named.subject.replace("/", " ")
+    return done if is_number(done) else None
 
 
 def _code_item(code: UnmappedCode) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from service.web.ops.actions.acknowledging import AcknowledgePages
+from service.web.ops.actions.waiting import WaitingPages
 from service.web.ops.audit import AuditPages
 from service.web.ops.carriers import CarrierPages
 from service.web.ops.connotes import ConnotePages
@@ -32,6 +33,7 @@ PAGES: Final[tuple[Callable[[Desk], object], ...]] = (
     ConnotePages,
     VoidPages,
     AcknowledgePages,
+    WaitingPages,
     QueuePages,
     CarrierPages,
     LetterPages,

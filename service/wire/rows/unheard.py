@@ -12,7 +12,10 @@ SOURCE: Final = "/returns-status/voids"
 
 
 class Unheard(NamedTuple):
-    """A void by the name that it gives, and when it had been there for an hour; `has_event`: some event has that name."""
+    """A void by the name that it gives, and when that had been watched for an hour.
+
+    `has_event`: an event in the history has the name, be it the return's or not.
+    """
 
     return_no: int
     return_id: str

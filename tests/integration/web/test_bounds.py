@@ -60,6 +60,7 @@ TABLES = (
     "connote_deliveries",
     "creations",
     "acknowledgements",
+    "waiting_acknowledgements",
 )
 TOPICS = ("returns", "scans", "hub_events", "deliveries")
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]

@@ -33,7 +33,7 @@ OPEN_FEEDS = ("evri", "nzpost", "aftership")
 # Every form of a person, but those of consumers, whose link stands in the address.
 FORMS = (
     "/ops/logout", "/ops/dead-letters/1/replay", "/ops/returns/R-1/events/0/void", "/ops/login",
-    "/ops/returns/R-1/exceptions/id_reused/acknowledge",
+    "/ops/returns/R-1/exceptions/id_reused/acknowledge", "/ops/waiting/label/generic/T-1/parked/acknowledge",
 )  # fmt: skip
 PORTAL = """
 [acme]

@@ -8,8 +8,20 @@ from hypothesis import strategies as st
 from service.domain.events import Event
 from service.domain.exceptional import is_exceptional, reasons
 from service.domain.journey import State
+from service.domain.whole import Whole
 from tests.support import oracle
-from tests.unit.domain.histories import THOROUGH, Arrival, Played, arrivals, event_sets, happened, in_order, play, void
+from tests.unit.domain.histories import (
+    QUICK,
+    THOROUGH,
+    Arrival,
+    Played,
+    arrivals,
+    event_sets,
+    happened,
+    in_order,
+    play,
+    void,
+)
 
 
 def given_by(state: State) -> set[str]:
@@ -71,6 +83,14 @@ def test_a_second_void_of_the_same_name_is_told_of_once() -> None:
 
     assert given_by(played.state) == told(played) == {"void_without_event"}
     assert len(played.steps) == 4
+
+
+@QUICK
+@given(event_sets())
+def test_a_void_names_nothing_where_all_events_of_the_name_are_another_return_s(events: list[Event]) -> None:
+    whole = Whole(events)
+
+    assert whole.unheard() == {e.voids for e in events if e.voids is not None and not oracle.called(e.voids, events)}
 
 
 @THOROUGH

@@ -15,6 +15,7 @@ from service.adapters.postgres.journal.batch_ids import new_batch_id
 from service.adapters.postgres.journal.columns import COPY_TYPES, LISTS, copied, sent
 from service.adapters.postgres.journal.memory import Memory
 from service.adapters.postgres.journal.parts.claims import LabelQueries
+from service.adapters.postgres.journal.parts.sweeping import Sweeping
 from service.adapters.postgres.journal.parts.unheard import UnheardVoids
 from service.adapters.postgres.journal.rows import (
     carriers_and_numbers,
@@ -36,8 +37,6 @@ from service.application.ports import (
     Move,
     Partition,
     Rebinding,
-    Swept,
-    Waiting,
 )
 from service.domain.events import Event
 from service.domain.journey import State, continued
@@ -46,11 +45,10 @@ from service.wire.carriers import CarrierTables
 from service.wire.inbound import label
 from service.wire.rows.letters import headers_text
 from service.wire.rows.reconciled import published_of
-from service.wire.stored import KeptEvent, decode_state, stored_event
+from service.wire.stored import decode_state, stored_event
 
 # Any numbers that nothing else in this database locks.
 BATCH_LOG_LOCK: Final = 0x72_74_73_01
-SWEEP_LOCK: Final = 0x72_74_73_02
 TURN_LOCK: Final = 0x72_74_73_03
 
 # What is appended after a first collision may be out of the order that all workers keep. Two that wait for each other
@@ -60,7 +58,7 @@ _IMPATIENT: Final = "50ms"
 _Q: Final = load_queries("journal.sql", LISTS)
 
 
-class PostgresTransaction(UnheardVoids, LabelQueries):
+class PostgresTransaction(UnheardVoids, LabelQueries, Sweeping):
     """`ports.SweepTransaction`.
 
     One that `is_contended` expects other workers on the same returns: it trusts no state in memory, and takes turns.
@@ -94,10 +92,6 @@ class PostgresTransaction(UnheardVoids, LabelQueries):
         self._memory.states.keep(self._states)
         self._memory.returns.keep(self._returns)
         self._memory.labels.keep(self._labels)
-
-    def _rows(self, name: str, *parameters: Any) -> list[Any]:
-        with self._connection.cursor(binary=True) as cursor:
-            return cursor.execute(_Q[name], parameters).fetchall()
 
     def _count(self, name: str, *parameters: Any) -> int:
         return self._connection.execute(_Q[name], parameters).rowcount
@@ -267,34 +261,3 @@ class PostgresTransaction(UnheardVoids, LabelQueries):
     def number_batch(self, events: int) -> None:
         self._connection.execute(_Q["lock"], (BATCH_LOG_LOCK,))
         self._connection.execute(_Q["number_batch"], (str(self._batch_id), events))
-
-    def begin_sweep(self, batches: int, events: int) -> Swept | None:
-        if not self._rows("try_sweep", SWEEP_LOCK)[0][0]:
-            return None
-        unswept = self._rows("unswept", batches)
-        if not unswept:
-            return None
-        ids = [batch_id for _, batch_id in unswept]
-        rows = self._rows("unpark", ids, ids, ids, events)
-        left, days = events - len(rows), self.rules.connote_days
-        rows += self._rows("undelivered", days, ids, days, ids, left) if left > 0 else []
-        kept: dict[tuple[Any, ...], Arrival] = {}  # a delivery waits for all members of its connote
-        waiting = list[Waiting]()
-        for return_no, kind, subject, *event in rows:
-            key = subject, *event
-            arrival = kept.get(key) or kept.setdefault(key, self._arrival(kind, subject, *event))
-            waiting.append(Waiting(return_no, arrival))
-        # Creations are recorded already; the rest in the order in which it happened makes the plainest history.
-        waiting.sort(key=lambda item: item.arrival.inbound.event.order)
-        # With all that was asked for there may be more: the next sweep looks at the same batches again.
-        return Swept(unswept[-1][0] if len(rows) < events else None, waiting, ids)
-
-    def end_sweep(self, upto: int) -> None:
-        # To sweep the same batches again after a crash finds nothing new: no need to wait for the disk.
-        if not self.has_appended:  # there is nothing that somebody might have read
-            self._connection.execute("SET LOCAL synchronous_commit = off")
-        self._count("end_sweep", upto)
-
-    def _arrival(self, kind: str, subject: str, *columns: Any) -> Arrival:
-        event = KeptEvent._make(columns)
-        return Arrival(event.inbound(kind, subject, self._tables), event.record())

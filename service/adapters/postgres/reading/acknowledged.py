@@ -46,6 +46,40 @@ ACKNOWLEDGED: Final[Mapping[str, str]] = {
 }
 
 
+_SEEN_BATCH: Final = "EXISTS (SELECT FROM batches b WHERE b.batch_id = {row}.batch_id AND b.n <= a.upto OFFSET 0)"
+
+
+def _of_waiting(kind: str, subject: str, *seen: str) -> str:
+    found = (
+        "SELECT a.at AS acknowledged_at, a.by AS acknowledged_by, a.note AS acknowledged_note "
+        f"FROM waiting_acknowledgements a WHERE a.kind = {kind} AND a.subject = {subject}"
+    )
+    believed = "EXISTS (SELECT FROM batches t WHERE t.n = a.upto AND t.batch_id = a.batch_id OFFSET 0)"
+    return " AND ".join((found, believed, *seen))
+
+
+_NEWEST_PARKED: Final = (
+    "EXISTS (SELECT FROM (SELECT q.batch_id FROM parked q WHERE q.kind = a.kind AND q.subject = a.subject "
+    f"ORDER BY q.recorded_at DESC LIMIT 1) q WHERE {_SEEN_BATCH.format(row='q')} OFFSET 0)"
+)
+_DELIVERIES: Final = (
+    "NOT EXISTS (SELECT FROM connote_deliveries o WHERE o.connote = d.connote AND o.type <> 'com.omnirps.event.voided.v1' "
+    f"AND NOT {_SEEN_BATCH.format(row='o')} OFFSET 0)"
+)
+WAITING: Final[Mapping[str, str]] = {
+    "newer": "%(seen)s::int8 IS NOT NULL AND NOT EXISTS (SELECT FROM batches b WHERE b.batch_id = few.batch_id "
+    "AND b.n <= %(seen)s::int8 OFFSET 0)",
+    "waiting": f"{_of_waiting('p.kind', 'p.subject', _SEEN_BATCH.format(row='p'), _NEWEST_PARKED)} OFFSET 0",
+    "waiting_of_name": f"{_of_waiting('p.kind', 'p.subject', _NEWEST_PARKED)} OFFSET 0",
+    "waiting_of_connote": f"{_of_waiting(repr('connote'), 'd.connote', _DELIVERIES)} OFFSET 0",
+}
+"""What somebody has seen of a row of parked, as `p`, of all that is parked under a name, as `p`, or of a connote that was
+delivered without members, as `d`; or no row. It holds while what waits there is of batches that were there when it was seen:
+the row itself, and the newest of its name. (Of one that committed late beside a newer one the row itself tells.) Each is a
+probe of waiting_acknowledgements_pkey, and where there is one, of batches and parked_newest, or of a connote's deliveries.
+"""
+
+
 def states(wanted: ExceptionFilter) -> dict[str, bool | None]:
     """Parameters: whether unresolved or resolved ones are wanted, and of the former those that somebody has seen or nobody."""
     is_open, is_hidden = ({state in names for state in wanted.states} for names in (_UNRESOLVED, _HIDDEN))

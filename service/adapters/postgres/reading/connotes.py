@@ -10,11 +10,13 @@ from psycopg import Connection
 
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
+from service.adapters.postgres.reading.acknowledged import WAITING
 from service.adapters.postgres.reading.bounds import BOUNDS, bound
 from service.adapters.postgres.reading.listing import MOST_LOOKED_AT
 from service.adapters.postgres.reading.returns import Pool
 from service.application.access.bounds import Bounds, Everything
 from service.application.access.within import data_within, may_ask
+from service.application.commands.acknowledging import Acknowledgement
 from service.application.reading.connotes.listing import (
     DELIVERED,
     MEMBERS,
@@ -36,7 +38,7 @@ _SUMS: Final = (
     "(array_agg(exported_at ORDER BY delivered_at DESC NULLS LAST, exported_at))[1]) AS exported_at, "
     "max(delivered_at) AS delivered_at"
 )
-_FILLED: Final = {"sums": _SUMS, **BOUNDS}
+_FILLED: Final = {"sums": _SUMS, **BOUNDS, **WAITING}
 QUERIES: Final = load_queries("connotes.sql", _FILLED)
 UNDER_WAY_QUERIES: Final = load_queries(
     "connotes.sql",
@@ -73,10 +75,11 @@ class PostgresConnotes:
         return self._listed(DELIVERED_QUERIES, DELIVERED, bounds, wanted, after or (_EVER, ""), limit)
 
     def without_members(
-        self, _: Everything, after: tuple[datetime, str, str, str] | None, limit: int
+        self, _: Everything, wanted: ConnoteFilter, after: tuple[datetime, str, str, str] | None, limit: int
     ) -> Window[UnclaimedDelivery]:
         at, number, source, id_ = after or (_EVER, "", "", "")
-        parameters = {"at": at, "number": number, "source": source, "id": id_, "limit": limit}
+        parameters: dict[str, Any] = {"at": at, "number": number, "source": source, "id": id_, "limit": limit}
+        parameters |= {"hidden": wanted.acknowledged}
         with translated(), self._pool.connection() as connection, connection.transaction():
             return _window(connection, QUERIES, "without_members", WITHOUT_MEMBERS, parameters)
 
@@ -88,12 +91,16 @@ class PostgresConnotes:
             statuses, deliveries = (
                 connection.execute(QUERIES[name], parameters).fetchall() for name in ("statuses", "deliveries")
             )
+            seen = None if statuses else connection.execute(QUERIES["acknowledged"], parameters).fetchone()
         if not statuses and (not deliveries or bounds.everything is None):
             return None
         found = [Delivery(*row) for row in deliveries]
-        seen = [each._replace(data=data_within(bounds, each.data)) for each in found]
         return Connote(
-            ListedConnote(*head) if head else ListedConnote(connote, 0, 0, None, None), members, list(statuses), seen
+            ListedConnote(*head) if head else ListedConnote(connote, 0, 0, None, None),
+            members,
+            list(statuses),
+            [each._replace(data=data_within(bounds, each.data)) for each in found],
+            Acknowledgement(*seen) if seen else None,
         )
 
     def _listed(

@@ -17,7 +17,7 @@ from psycopg import sql
 
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
-from service.adapters.postgres.reading.acknowledged import ACKNOWLEDGED, states
+from service.adapters.postgres.reading.acknowledged import ACKNOWLEDGED, WAITING, states
 from service.adapters.postgres.reading.bounds import BOUNDS, bound
 from service.adapters.postgres.reading.returns import Pool
 from service.application.access.bounds import UNBOUND, Bounds, Everything
@@ -38,12 +38,13 @@ from service.application.reading.listing import (
 )
 from service.wire.rows.letters import KeptLetter
 
-_QUERIES: Final = load_queries("listing.sql", {**BOUNDS, **ACKNOWLEDGED})
+_QUERIES: Final = load_queries("listing.sql", {**BOUNDS, **ACKNOWLEDGED, **WAITING})
 # Of a list, by one question. It takes some 10 ms; where the filters let fewer through than a page holds, the page is short.
 MOST_LOOKED_AT: Final = 10_000
 _EVER: Final = "infinity"
 _NEVER: Final = "-infinity"
 _LAST_KIND: Final = "~"  # behind every kind of parked event
+_SEEN_BY: Final = ("acknowledged_by", "acknowledged_note")
 _COMMA: Final = sql.SQL(", ")
 _ONLY: Final = {
     None: sql.SQL(""),
@@ -123,7 +124,7 @@ _EXCEPTIONS: Final = _Plan(
     compared=_but(ExceptionFilter, "return_id", "open", "state"),
     special=("open", "hidden"),
 )
-_PARKED: Final = _Plan(PARKED_EVENTS, few=("return_id",), special=("carrier", "code", "reason"))
+_PARKED: Final = _Plan(PARKED_EVENTS, few=("return_id",), special=("carrier", "code", "reason", "hidden"))
 _LETTERS: Final = _Plan(
     LETTERS,
     (_Range(("reason",), open=True), _Range(("reason",)), _Range(("topic",)), _Range(open=True), _Range(open=False)),
@@ -147,10 +148,11 @@ def _narrowed(bounds: Bounds, wanted: ReturnFilter) -> ReturnFilter:
     return wanted.model_copy(update=single)
 
 
-def _impersonal(bounds: Bounds, window: Window[ListedReturn]) -> Window[ListedReturn]:
+def _impersonal(bounds: Bounds, window: Window[Any], *personal: str) -> Window[Any]:
+    """Without these members of its rows, for whoever is told nothing that is personal."""
     if not bounds.is_impersonal:
         return window
-    return window._replace(rows=[row._replace(order_number=None) for row in window.rows])
+    return window._replace(rows=[row._replace(**dict.fromkeys(personal)) for row in window.rows])
 
 
 class PostgresListing:
@@ -167,7 +169,7 @@ class PostgresListing:
         fresh = json.dumps({status: at.isoformat() for status, at in due.items()}) if wanted.stuck is False else None
         parameters = _values(_narrowed(bounds, wanted)) | bound(bounds) | {"limit": limit, "due": fresh}
         before = (2**63 - 1 if after is None else after,)
-        return _impersonal(bounds, self._range("returns", _RETURNS, parameters, before, (0,)))
+        return _impersonal(bounds, self._range("returns", _RETURNS, parameters, before, (0,)), "order_number")
 
     def stuck_returns(
         self, bounds: Bounds, wanted: ReturnFilter, due: DueTimes, after: tuple[datetime, int] | None, limit: int
@@ -187,23 +189,21 @@ class PostgresListing:
         if upto is not None:
             # Of other statuses it was looked further; those have to wait.
             rows = [row for row in rows if (row.status_recorded_at, row.return_no) <= upto]
-        return _impersonal(bounds, Window(rows, upto))
+        return _impersonal(bounds, Window(rows, upto), "order_number")
 
     def exceptions(
         self, bounds: Bounds, wanted: ExceptionFilter, after: tuple[datetime, int, int] | None, limit: int
     ) -> Window[ListedException]:
         parameters = _values(wanted) | states(wanted) | bound(bounds) | {"limit": limit}
         found = self._range("exceptions", _EXCEPTIONS, parameters, after or (_EVER, 0, 0), (_NEVER, 0, 0))
-        if not bounds.is_impersonal:
-            return found
-        return found._replace(rows=[r._replace(acknowledged_by=None, acknowledged_note=None) for r in found.rows])
+        return _impersonal(bounds, found, *_SEEN_BY)
 
     def parked(
         self, bounds: Bounds, wanted: ExceptionFilter, after: tuple[datetime, str, str, str, str] | None, limit: int
     ) -> Window[ParkedEvent]:
-        parameters = _values(wanted) | bound(bounds) | {"limit": limit}
+        parameters = _values(wanted) | states(wanted) | bound(bounds) | {"limit": limit}
         before, behind = after or (_EVER, _LAST_KIND, "", "", ""), (_NEVER, "", "", "", "")
-        return self._range("parked", _PARKED, parameters, before, behind)
+        return _impersonal(bounds, self._range("parked", _PARKED, parameters, before, behind), *_SEEN_BY)
 
     def letters(
         self, _: Everything, wanted: LetterFilter, after: tuple[datetime, int] | None, limit: int, most: int

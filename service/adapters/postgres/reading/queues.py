@@ -9,7 +9,7 @@ from typing import Any, Final
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.journal.rows import stored_of
 from service.adapters.postgres.queries import load_queries
-from service.adapters.postgres.reading.acknowledged import ACKNOWLEDGED
+from service.adapters.postgres.reading.acknowledged import ACKNOWLEDGED, WAITING
 from service.adapters.postgres.reading.bounds import BOUNDS, bound
 from service.adapters.postgres.reading.returns import Pool
 from service.application.access.bounds import Bounds, Everything
@@ -28,7 +28,7 @@ from service.application.reading.queues import (
 from service.domain.exceptional import EXCEPTIONAL_VERDICTS, QUEUED
 from service.wire.reasons import Invalid
 
-_QUERIES: Final = load_queries("queues.sql", {**BOUNDS, **ACKNOWLEDGED})
+_QUERIES: Final = load_queries("queues.sql", {**BOUNDS, **ACKNOWLEDGED, **WAITING})
 _FUSES: Final = load_queries("fuses.sql")
 _EXCEPTIONAL: Final = [verdict.value for verdict in EXCEPTIONAL_VERDICTS]
 _CIRCUMSTANCES: Final = [reason.value for reason in QUEUED]

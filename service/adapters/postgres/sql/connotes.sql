@@ -42,7 +42,7 @@ OFFSET %(most)s::int4 - 1 LIMIT 1
 -- name: without_members
 -- connote_deliveries_recorded_at backwards; connote_members_pkey and connote_deliveries_pkey, a probe a delivery. Of each
 -- connote the last one that no void of all members names.
-SELECT d.connote, d.occurred_at, d.recorded_at, d.source, d.id
+SELECT d.connote, d.occurred_at, d.recorded_at, d.source, d.id, acknowledged_at, acknowledged_by, acknowledged_note
 FROM (
     SELECT * FROM connote_deliveries
     WHERE (recorded_at, connote COLLATE "C", source COLLATE "C", id COLLATE "C")
@@ -50,7 +50,9 @@ FROM (
     ORDER BY recorded_at DESC, connote COLLATE "C" DESC, source COLLATE "C" DESC, id COLLATE "C" DESC
     LIMIT %(most)s::int4
 ) d
+LEFT JOIN LATERAL ({waiting_of_connote}) a ON true
 WHERE d.type <> 'com.omnirps.event.voided.v1'
+    AND (%(hidden)s::bool IS NULL OR %(hidden)s::bool = (acknowledged_at IS NOT NULL))
     AND NOT EXISTS (SELECT FROM connote_members m WHERE m.connote = d.connote)
     AND NOT EXISTS (
         SELECT FROM connote_deliveries later WHERE later.connote = d.connote AND later.type = d.type
@@ -109,6 +111,11 @@ FROM (
     LIMIT 30000
 ) few
 GROUP BY few.status
+
+-- name: acknowledged
+-- waiting_acknowledgements_pkey; connote_deliveries_pkey, one range, which is short
+SELECT acknowledged_at, acknowledged_by, acknowledged_note
+FROM (SELECT %(connote)s::text AS connote) d CROSS JOIN LATERAL ({waiting_of_connote}) a
 
 -- name: deliveries
 -- connote_deliveries_pkey, one range, which is short.

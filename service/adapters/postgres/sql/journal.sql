@@ -164,8 +164,12 @@ SELECT pg_notify('returns_batches', n::text) FROM numbered
 SELECT pg_try_advisory_xact_lock(%b::int8)
 
 -- name: unswept
--- cursors_pkey, batches_pkey
-SELECT n, batch_id::text FROM batches
+-- cursors_pkey, batches_pkey, sweep_turns_pkey
+-- With the label where a sweep stopped that looked at the batch: if it did, and the cursor has not gone past it since.
+SELECT n, batch_id::text, turn.carrier, turn.tracking_number FROM batches
+LEFT JOIN LATERAL (
+    SELECT carrier, tracking_number FROM sweep_turns WHERE name = 'sweep' AND batches.n <= upto OFFSET 0
+) AS turn ON true
 WHERE n > coalesce((SELECT n FROM cursors WHERE name = 'sweep'), 0) ORDER BY n LIMIT %b::int4
 
 -- name: sweep_progress
@@ -257,6 +261,12 @@ LIMIT %b::int4
 -- name: end_sweep
 -- cursors_pkey
 INSERT INTO cursors (name, n) VALUES ('sweep', %b::int8) ON CONFLICT (name) DO UPDATE SET n = excluded.n
+
+-- name: stop_sweep
+-- sweep_turns_pkey
+INSERT INTO sweep_turns (name, upto, carrier, tracking_number) VALUES ('sweep', %b::int8, %b::text, %b::text)
+ON CONFLICT (name) DO UPDATE SET upto = excluded.upto, carrier = excluded.carrier,
+    tracking_number = excluded.tracking_number
 
 -- name: extend_history
 SELECT extend_history()

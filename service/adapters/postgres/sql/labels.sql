@@ -104,12 +104,12 @@ ORDER BY carrier, tracking_number
 -- name: claims
 -- label_claims_pkey, one range with an end; returns_pkey; batches_batch_id, two probes a claim
 -- What a sweep to come is to look at counts as changed here, too: that one's windows are seen already, and its scans are not
--- where those say. What this transaction wrote is no news.
+-- where those say. What this transaction wrote is no news. One that moved since it was made may have taken scans meanwhile.
 SELECT c.return_no, c.claimed_at, c.retailer, c.closed_at, c.told, returns.return_id,
     c.batch_id <> sweep.batch_id AND NOT EXISTS (
         SELECT FROM batches WHERE batches.batch_id = c.batch_id AND n <= sweep.upto OFFSET 0
     ),
-    c.made_in <> sweep.batch_id AND NOT EXISTS (
+    c.made_in = c.batch_id AND c.made_in <> sweep.batch_id AND NOT EXISTS (
         SELECT FROM batches WHERE batches.batch_id = c.made_in AND n <= sweep.upto OFFSET 0
     ),
     c.is_void

@@ -96,7 +96,7 @@ ORDER BY {order}
 OFFSET %(most)s::int4 - 1 LIMIT 1
 
 -- name: parked
--- parked_recorded_at backwards; of one return parked_pkey. A void that waits for an hour names nothing.
+-- parked_recorded_at backwards; of one return parked_newest. A void that waits for an hour names nothing.
 SELECT {columns}
 FROM (
     SELECT *, coalesce(unmapped, CASE WHEN type = 'com.omnirps.event.voided.v1'
@@ -105,8 +105,9 @@ FROM (
     WHERE {within} AND (%(return_id)s::text IS NULL OR (kind = 'return' AND subject = %(return_id)s::text))
     ORDER BY {order}
     LIMIT %(most)s::int4
-) looked
-WHERE {bounds_of_parked}
+) p
+LEFT JOIN LATERAL ({waiting}) a ON true
+WHERE (%(hidden)s::bool IS NULL OR %(hidden)s::bool = (acknowledged_at IS NOT NULL)) AND {bounds_of_parked}
     AND (%(carrier)s::text IS NULL OR (kind = 'label' AND split_part(subject, '/', 1) = %(carrier)s::text))
     AND (%(code)s::text IS NULL OR code = %(code)s::text)
     AND (%(reason)s::text IS NULL OR reason = %(reason)s::text)

@@ -64,8 +64,13 @@ FROM unnest(%(circumstances)s::text[]) AS asked (reason), LATERAL (
 
 -- name: parked
 -- parked_recorded_at
-SELECT count(*), min(recorded_at)
-FROM (SELECT recorded_at FROM parked WHERE {bounds_of_parked} ORDER BY recorded_at LIMIT %(most)s::int4) few
+SELECT count(*) FILTER (WHERE acknowledged_at IS NULL), min(recorded_at) FILTER (WHERE acknowledged_at IS NULL),
+    count(acknowledged_at)
+FROM (
+    SELECT recorded_at, kind, subject, batch_id FROM parked
+    WHERE {bounds_of_parked} ORDER BY recorded_at LIMIT %(most)s::int4
+) p
+LEFT JOIN LATERAL ({waiting}) a ON true
 
 -- name: letters
 -- dead_letters_open_reason, one range a reason.

@@ -1,4 +1,4 @@
--- Voids that named nothing when they were recorded. There are few at a time.
+-- Voids that named nothing when they were recorded, or name nothing since later. There are few at a time.
 
 -- name: watch
 -- unheard_voids_pkey; in one order for all workers
@@ -7,6 +7,14 @@ SELECT return_no, name, source, id
 FROM unnest(%s::int8[], %s::bytea[], %s::text[], %s::text[]) AS new (return_no, name, source, id)
 ORDER BY return_no, name
 ON CONFLICT DO NOTHING
+
+-- name: watch_anew
+-- unheard_voids_pkey; in one order for all workers. Who looks at one meanwhile does not know what it lost, and lets it stay.
+INSERT INTO unheard_voids (return_no, name, source, id)
+SELECT return_no, name, source, id
+FROM unnest(%s::int8[], %s::bytea[], %s::text[], %s::text[]) AS new (return_no, name, source, id)
+ORDER BY return_no, name
+ON CONFLICT (return_no, name) DO UPDATE SET recorded_at = excluded.recorded_at
 
 -- name: due
 -- unheard_voids_recorded_at, returns_pkey, history_pkey
@@ -25,10 +33,12 @@ CROSS JOIN LATERAL (SELECT return_id FROM returns WHERE returns.return_no = due.
 -- unheard_voids_pkey; in one order for all workers
 DELETE FROM unheard_voids
 USING (
-    SELECT known.return_no, known.name FROM unnest(%s::int8[], %s::bytea[]) AS done (return_no, name)
+    SELECT known.return_no, known.name
+    FROM unnest(%s::int8[], %s::bytea[], %s::timestamptz[]) AS done (return_no, name, at)
     CROSS JOIN LATERAL (
         SELECT return_no, name FROM unheard_voids
         WHERE unheard_voids.return_no = done.return_no AND unheard_voids.name = done.name
+            AND unheard_voids.recorded_at = done.at - interval '1 hour'
         FOR UPDATE LIMIT 1
     ) AS known
     ORDER BY return_no, name

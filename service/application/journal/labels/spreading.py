@@ -41,6 +41,11 @@ from service.wire.inbound import label as name_of
 from service.wire.record import Record
 from service.wire.rows import claimed
 
+# A sweep is one transaction, for which workers wait that want the same returns: each label costs some ten queries, each of
+# its claims one more or several.
+LABELS_A_SWEEP: Final = 100
+CLAIMS_A_SWEEP: Final = 1000  # and those of one more label
+
 _MATTERS: Final = BEFORE_LABEL | reduce(or_, UNMAPPED.values())
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
@@ -48,13 +53,15 @@ _encode: Final = msgspec.json.Encoder(order="sorted").encode
 class Spread(NamedTuple):
     """What is to be recorded now; `is_all`: that is all there is, else there is more to do for the same batches.
 
-    `keeps_claims`: it wrote down claims, which are to be of a batch that has a number.
+    `keeps_claims`: it wrote down claims, which are to be of a batch that has a number. `done_with`: once this is recorded the
+    labels up to this one are done with, and others are left.
     """
 
     placed: Sequence[Placed]
     moves_windows: bool
     is_all: bool
     keeps_claims: bool
+    done_with: Label | None = None
 
 
 class _Contested(NamedTuple):
@@ -78,19 +85,24 @@ class _Contested(NamedTuple):
         return [View((), self.claims, self.windows, {}), *self.bound]
 
 
-def spread(tx: SweepTransaction, batches: Sequence[str], limit: int) -> Spread:
-    """So many events at most, and those of one more scan, or of one more label's windows."""
+def spread(tx: SweepTransaction, batches: Sequence[str], limit: int, after: Label | None = None) -> Spread:
+    """So many events at most, and those of one more scan, or of one more label's windows; of labels behind `after`."""
     contested, told, waited = list[_Contested](), list[Placed](), list[Placed]()
-    is_all, labels = True, tx.touched_labels(batches)
+    is_all, claims = True, 0
+    touched = tx.touched_labels(batches)
+    labels = sorted(label for label in touched if after is None or label > after)
     if labels:
         # Before the first claim is written: who has the turn writes claims of the same labels.
         tx.take_turn()
-    for label, is_bound in labels.items():
+    for label in labels:
         if len(told) + len(waited) >= limit:
             is_all = False
             break
-        found = _look(tx, label, is_bound=is_bound)
+        if len(contested) >= LABELS_A_SWEEP or claims >= CLAIMS_A_SWEEP:
+            break
+        found = _look(tx, label, is_bound=touched[label])
         contested.append(found)
+        claims += len(found.claims) + len(found.void)
         told += _tell(tx, found)
         more, is_rest = _waiting(tx, found, limit - len(told) - len(waited))
         waited += more
@@ -102,7 +114,9 @@ def spread(tx: SweepTransaction, batches: Sequence[str], limit: int) -> Spread:
         # What those hold that are told only now can be read once nobody places more there.
         return Spread([*told, *waited], bool(told), is_all=False, keeps_claims=keeps_claims)
     missing = _missing(tx, contested, limit)
-    return Spread([*waited, *missing], False, is_all=len(missing) < limit, keeps_claims=keeps_claims)
+    is_done, is_last = len(missing) < limit, len(contested) == len(labels)
+    done_with = contested[-1].label if is_done and not is_last else None
+    return Spread([*waited, *missing], False, is_done and is_last, keeps_claims, done_with)
 
 
 def _look(tx: SweepTransaction, label: Label, *, is_bound: bool) -> _Contested:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from service.application.access.bounds import Bounds
+from service.application.commands.acknowledging import Acknowledgement
 from service.application.reading.connotes.listing import (
     DELIVERED,
     MEMBERS,
@@ -26,6 +27,7 @@ from service.application.reading.pages import Page, PageKey, WrongPageKey, key_o
 from service.domain.milestones import NAMES, Milestone
 from service.wire.judging.descriptions import location_of
 from service.wire.models import CONNOTE_DELIVERED
+from service.wire.rows.exception_ids import NamedWait, Waits, waiting_id
 
 NOT_EXPORTED: Final = "not_exported"  # exports name it, and none of them counts
 _TRAVELLING: Final = frozenset({Milestone.RE.value, Milestone.RDBTC.value})
@@ -72,9 +74,11 @@ def _parts(reading: ConnoteReading, bounds: Bounds, wanted: ConnoteFilter) -> li
         without = _Part(
             ConnoteState.WITHOUT_MEMBERS,
             WITHOUT_MEMBERS,
-            lambda key, limit: reading.without_members(everything, key, limit),
+            lambda key, limit: reading.without_members(everything, wanted, key, limit),
         )
-        found.append(without)
+        found = [without] if wanted.acknowledged else [*found, without]
+    elif wanted.acknowledged:
+        found = []
     return [part for part in found if wanted.state in (None, part.state)]
 
 
@@ -91,11 +95,19 @@ def _beginning(parts: list[_Part], after: PageKey | None) -> tuple[int, tuple[An
 def connote_item(row: ListedConnote | UnclaimedDelivery, now: datetime) -> dict[str, Any]:
     """The document of a connote in a list."""
     if isinstance(row, UnclaimedDelivery):
-        row = ListedConnote(row.connote, 0, 0, None, row.delivered_at)
-        state = ConnoteState.WITHOUT_MEMBERS.value
-    else:
-        state = ConnoteState.UNDER_WAY.value if row.under_way else ConnoteState.DELIVERED.value
+        at, by, note = row.acknowledged_at, row.acknowledged_by, row.acknowledged_note
+        seen = None if at is None else Acknowledgement(at, by, note)
+        return _without_members(ListedConnote(row.connote, 0, 0, None, row.delivered_at), seen, now)
+    state = ConnoteState.UNDER_WAY.value if row.under_way else ConnoteState.DELIVERED.value
     return _head(row, state, now)
+
+
+def _without_members(row: ListedConnote, seen: Acknowledgement | None, now: datetime) -> dict[str, Any]:
+    return {
+        **_head(row, ConnoteState.WITHOUT_MEMBERS.value, now),
+        "exception_id": waiting_id(NamedWait(Waits.CONNOTE, row.connote)),
+        "acknowledged": None if seen is None else {"at": text_of(seen.at), "by": seen.by, "note": seen.note},
+    }
 
 
 def _head(row: ListedConnote, state: str, now: datetime) -> dict[str, Any]:
@@ -108,6 +120,8 @@ def _head(row: ListedConnote, state: str, now: datetime) -> dict[str, Any]:
         "exported_at": text_of(row.exported_at),
         "delivered_at": text_of(row.delivered_at),
         "days_under_way": _days(row, now),
+        "exception_id": None,
+        "acknowledged": None,
     }
 
 
@@ -128,7 +142,7 @@ def head_item(found: Connote, now: datetime) -> dict[str, Any]:
         return _head(head, NOT_EXPORTED, now)
     delivery = found.deliveries[0] if found.deliveries else None
     known = head._replace(delivered_at=None if delivery is None else delivery.occurred_at)
-    return _head(known, ConnoteState.WITHOUT_MEMBERS.value, now)
+    return _without_members(known, found.acknowledged, now)
 
 
 def find_connote(

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
 
 from service.application.access.bounds import Bounds, Everything
+from service.application.commands.acknowledging import Acknowledgement
 from service.application.reading.filters import ConnoteFilter
 from service.application.reading.listing import ListSpec, Window
 
@@ -38,6 +39,9 @@ class UnclaimedDelivery(NamedTuple):
     recorded_at: datetime
     source: str
     id: str
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    acknowledged_note: str | None = None
 
 
 class Member(NamedTuple):
@@ -71,12 +75,16 @@ class Delivery(NamedTuple):
 
 
 class Connote(NamedTuple):
-    """A connote, a page of its members, how many of all there are in each status, and its deliveries, the newest first."""
+    """A connote, a page of its members, how many of all there are in each status, and its deliveries, the newest first.
+
+    `acknowledged` is of one that was delivered without members.
+    """
 
     head: ListedConnote
     members: Window[Member]
     statuses: Sequence[tuple[str | None, int, bool]]  # how many members, and whether all of them are complete
     deliveries: Sequence[Delivery]
+    acknowledged: Acknowledgement | None = None
 
 
 _COLUMNS: Final = (
@@ -88,6 +96,8 @@ _COLUMNS: Final = (
     "exported_at",
     "delivered_at",
     "days_under_way",
+    "acknowledged.at",
+    "acknowledged.by",
 )
 UNDER_WAY: Final = ListSpec("cu", ListedConnote, (("exported_at", "timestamptz"), ("connote", "text")), _COLUMNS)
 DELIVERED: Final = ListSpec("cd", ListedConnote, (("delivered_at", "timestamptz"), ("connote", "text")), _COLUMNS)
@@ -114,7 +124,7 @@ class ConnoteReading(Protocol):
         """Those of which none is under way any more, the latest delivery first: by DELIVERED."""
 
     def without_members(
-        self, _: Everything, after: tuple[datetime, str, str, str] | None, limit: int
+        self, _: Everything, wanted: ConnoteFilter, after: tuple[datetime, str, str, str] | None, limit: int
     ) -> Window[UnclaimedDelivery]:
         """Those that were delivered without members, the latest first: by WITHOUT_MEMBERS. They are nobody's."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from http import HTTPStatus
 from typing import Final
 
@@ -10,8 +9,6 @@ from fastapi.responses import Response
 
 from service.application.access.audit import Action
 from service.application.commands.acknowledging import (
-    LONGEST_NOTE,
-    NOTE_PATTERN,
     ChangedException,
     ResolvedException,
     ReturnException,
@@ -19,13 +16,13 @@ from service.application.commands.acknowledging import (
 )
 from service.domain.milestones import Reason
 from service.errors import InvalidEvent
-from service.web.ops.desk import LARGEST_SEQ, Desk, Visit, clean, number
+from service.web.ops.actions.asking import Asked, ask, note_of
+from service.web.ops.desk import LARGEST_SEQ, Desk, Visit, number
 from service.web.ops.queues import EXCEPTION_QUEUES
 from service.web.ops.return_detail import is_number
 
 _PATH: Final = "/ops/returns/{return_id}/exceptions/{reason}/acknowledge"
 _REASONS: Final = frozenset(reason.value for reason in Reason)
-_is_note: Final = re.compile(NOTE_PATTERN).search
 
 
 class AcknowledgePages:
@@ -39,16 +36,16 @@ class AcknowledgePages:
         """What is exceptional and for how long, who has seen it before, and a field for the note."""
         found = _find(visit, None)
         back = visit.request.query_params.get("back", "")
-        return found if isinstance(found, Response) else _page(visit, found, back)
+        return found if isinstance(found, Response) else _ask(visit, found, back)
 
     def do(self, visit: Visit) -> Response:
         """Hides it until it changes. Nothing is done where it has changed since the page was made."""
         found = _find(visit, number(visit.form.get("seen"), LARGEST_SEQ))
         if isinstance(found, Response):
             return found
-        note, back = clean(visit.form.get("note", "")), visit.form.get("back", "")
-        if not (0 < len(note) <= LONGEST_NOTE and _is_note(note)):
-            return _page(visit, found, back, "seen.no_note", note)
+        (note, is_one), back = note_of(visit), visit.form.get("back", "")
+        if not is_one:
+            return _ask(visit, found, back, note)
         visit.note(Action.ACKNOWLEDGE, found.return_id, reason=found.reason.value)
         try:
             visit.parts.services.acknowledging.acknowledge(found, visit.agent.who, note)
@@ -76,15 +73,18 @@ def _find(visit: Visit, seen: int | None) -> ReturnException | Response:
         return visit.trouble(HTTPStatus.FORBIDDEN, "not_own_exception")
 
 
-def _page(visit: Visit, found: ReturnException, back: str, problem: str | None = None, note: str = "") -> Response:
+def _ask(visit: Visit, found: ReturnException, back: str, note: str | None = None) -> Response:
     queue = back if back in EXCEPTION_QUEUES else ""
-    return visit.show(
-        "ops/acknowledge.html",
-        HTTPStatus.OK if problem is None else HTTPStatus.UNPROCESSABLE_ENTITY,
-        exception=found,
-        back=queue,
-        way_back=queue or f"/ops/returns/{found.return_id}#exceptions",
-        problem=problem,
-        note=note,
-        longest=LONGEST_NOTE,
+    own = f"/ops/returns/{found.return_id}"
+    asked = Asked(
+        f"{own}/exceptions/{found.reason}/acknowledge",
+        found.return_id,
+        f"{own}#exceptions",
+        found.reason.value,
+        "seen.intro",
+        found.events,
+        found.since,
+        found.acknowledged,
+        found.seq,
     )
+    return ask(visit, asked, queue or asked.address, queue, note)

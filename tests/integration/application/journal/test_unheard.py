@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+import itertools
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any, Final
 
 import psycopg
+import pytest
 
+from service.adapters.postgres.journal.journal import PostgresJournal
+from service.wire.carriers import CarrierTables
+from tests.integration.application.journal.test_labels import created as of_label
+from tests.integration.application.journal.test_labels import numbered as with_label
+from tests.integration.application.journal.test_labels import on
+from tests.integration.application.journal.test_labels import scan as of_day
+from tests.integration.application.journal.test_labels import told as told_of_returns
 from tests.integration.application.journal.test_project import projector, the_exceptions
 from tests.integration.application.journal.test_rules import created, in_every_order, scan, told
 from tests.support.journals import VOID, differences, event, ingest
@@ -61,3 +72,86 @@ def test_a_void_that_waited_for_its_return_is_looked_at_once_that_is_there(datab
 
     assert pass_an_hour(database) == 1
     assert told(database) == {("RC", "", "void_without_event")}
+
+
+# A label's window moves, and takes a scan from a return that a void of the return names.
+
+OLDER, NEWER = of_label("R-1", "2026-09-01"), of_label("R-2", "2026-11-20")
+NEWERS, OLDERS = of_day("COLLECTED", "2026-11-22"), of_day("COLLECTED", "2026-10-25")
+
+
+def void_of(return_id: str, named: dict[str, Any]) -> dict[str, Any]:
+    target = {"source": named["source"], "id": named["id"]}
+    return on("2026-11-23", event(VOID, f"v-{return_id}", "13:00", return_id=return_id, **target, by="me", reason="no"))
+
+
+Documents = Sequence[dict[str, Any]]
+SECOND = of_label("R-1", "2026-11-20", "T-2", "second", retailer="zenith")
+SECONDS = of_day("COLLECTED", "2026-11-21", tracking_number="T-2")
+MOVED: Final = {
+    "the older one's no more": ([OLDER, NEWER, NEWERS, void_of("R-1", NEWERS)], "R-1", "R-2"),
+    "from before the label of the newer one, and the older one's": (
+        [OLDER, NEWER, OLDERS, void_of("R-2", OLDERS)],
+        "R-2",
+        "R-1",
+    ),
+    "by a label that a void creation named": (
+        [OLDER, SECOND, SECONDS, void_of("R-1", SECONDS), void_of("R-1", SECOND) | {"id": "void-of-second"}],
+        "R-1",
+        None,
+    ),
+}
+
+
+def orders_of(documents: Documents) -> list[Documents]:
+    """Every order of arrival, or many, each of other returns and another label."""
+    found: list[Documents] = []
+    orders = list(itertools.permutations(documents))
+    for n, order in enumerate(orders[:: max(1, len(orders) // 24)]):
+        ids = {each["id"]: f"{each['id']}-{n}" for each in documents}
+        named = list(with_label(order, n))
+        for each in filter(lambda each: each["type"] == VOID, named):
+            each["data"]["id"] = ids[each["data"]["id"]]
+        found.append(named)
+    return found
+
+
+@pytest.mark.parametrize("how", MOVED)
+@pytest.mark.parametrize("hours_pass", (False, True), ids=["at the end", "after each"])
+def test_a_void_of_a_scan_that_is_another_return_s_is_seen_whatever_came_first(
+    database: str, how: str, *, hours_pass: bool
+) -> None:
+    documents, whose, other = MOVED[how]
+
+    for step in zip(*orders_of(documents), strict=True):
+        ingest(database, step)
+        if hours_pass:
+            pass_an_hour(database)
+    pass_an_hour(database)
+
+    found = told_of_returns(database)
+    assert {reasons for _, reasons in found[whose]} == {"void_without_event"}
+    assert other is None or found[other] == {("RT", "")}
+    assert differences(database) == []
+
+
+def test_a_void_that_is_watched_anew_while_somebody_looks_is_not_forgotten(database: str) -> None:
+    ingest(database, [created(), MISSPELT])
+    with psycopg.connect(database) as connection:
+        connection.execute("UPDATE unheard_voids SET recorded_at = recorded_at - interval '1 hour'")
+    tables = CarrierTables.load()
+
+    with (
+        closing(PostgresJournal(database, tables)) as one,
+        closing(PostgresJournal(database, tables)) as other,
+        one.transaction() as looks,
+    ):
+        due = looks.due_voids(10)
+        with other.transaction() as moves:
+            moves.watch_voids({due[0].return_no: [("/Test", "c")]})
+        looks.forget_voids(due)
+
+    assert rows(database, "SELECT count(*), max(recorded_at) > now() - interval '1 minute' FROM unheard_voids") == (
+        1,
+        True,
+    )

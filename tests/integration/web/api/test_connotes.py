@@ -94,6 +94,8 @@ def test_those_under_way_come_first_the_longest_on_top_then_what_was_delivered(c
         "exported_at": "2026-11-20T11:00:00Z",
         "delivered_at": None,
         "days_under_way": days,
+        "exception_id": None,
+        "acknowledged": None,
     }
     assert (
         items[3].items()

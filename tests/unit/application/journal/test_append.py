@@ -241,7 +241,7 @@ def test_a_scan_that_was_not_understood_is_decided_anew_as_what_it_is_now() -> N
 
     with journal.transaction() as tx:
         placed = [appending.Placed(1, arrival, recorded=True), appending.Placed(1, arrival, recorded=True)]
-        rows, repeats, _ = appending.decide(tx, placed, tx.load({1}))
+        rows, repeats, *_ = appending.decide(tx, placed, tx.load({1}))
 
     assert [row.entry.verdict for row in rows] == ["advanced"]
     assert [item.arrival for item in repeats] == [arrival]

@@ -25,7 +25,7 @@ from service.domain.milestones import Reason
         ({"verdict": "parked", "reason": Reason.VOIDED}, False, False),
         ({"carrier": "generic"}, True, True),
         ({"state": "open"}, True, True),
-        ({"state": "acknowledged"}, False, True),
+        ({"state": "acknowledged"}, True, True),
         ({"state": "resolved"}, False, True),
     ),
 )

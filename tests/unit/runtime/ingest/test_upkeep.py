@@ -107,6 +107,15 @@ class TestSweep:
         assert bench.sweeps(0.2) == [within]
         assert bench.upkeep.sweep_in() == inf
 
+    def test_that_leaves_more_is_followed_by_the_next_at_once_though_it_recorded_nothing(self, bench: Bench) -> None:
+        bench.found = [NOTHING._replace(leaves_more=True)] * 5
+        bench.upkeep.wrote(to_sweep=True)
+
+        turns = bench.sweeps(0.125)
+
+        assert turns == [TURN] * 4 + [2 * TURN] * 2  # four in one turn, then a turn of the worker
+        assert bench.upkeep.sweep_in() == inf
+
     def test_is_not_put_off_by_another_batch(self, bench: Bench) -> None:
         bench.upkeep.wrote(to_sweep=True)
         bench.upkeep.wrote(to_sweep=False)

@@ -1,4 +1,4 @@
-"""Voids that named nothing when they were recorded, kept until somebody has looked whether that is so an hour later."""
+"""Voids that name nothing, kept until somebody has looked whether that is so an hour later."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from psycopg import Connection
 
 from service.adapters.postgres.queries import load_queries
 from service.application.ports import HistoryRow
+from service.application.void_ports import Names
 from service.domain.events import key_digest
 from service.domain.journey import has_seen
 from service.wire.rows.unheard import Unheard
@@ -17,7 +18,7 @@ _Q: Final = load_queries("unheard.sql")
 
 
 class UnheardVoids:
-    """The part of a transaction that knows them."""
+    """`void_ports.WatchesVoids`."""
 
     _connection: Connection
 
@@ -33,9 +34,14 @@ class UnheardVoids:
             columns = [(*key, *watched[key]) for key in sorted(watched)]
             self._connection.execute(_Q["watch"], tuple(map(list, zip(*columns, strict=True))))
 
+    def watch_voids(self, names: Names) -> None:
+        watched = {(no, key_digest(*name)): name for no, given in names.items() for name in given}
+        columns = [(*key, *watched[key]) for key in sorted(watched)]
+        self._connection.execute(_Q["watch_anew"], tuple(map(list, zip(*columns, strict=True))))
+
     def due_voids(self, limit: int) -> list[Unheard]:
         return [Unheard(*row) for row in self._connection.execute(_Q["due"], (limit,)).fetchall()]
 
     def forget_voids(self, due: Sequence[Unheard]) -> None:
         names = [key_digest(each.source, each.id) for each in due]
-        self._connection.execute(_Q["forget"], ([each.return_no for each in due], names))
+        self._connection.execute(_Q["forget"], ([each.return_no for each in due], names, [each.at for each in due]))

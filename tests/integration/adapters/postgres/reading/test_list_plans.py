@@ -153,7 +153,7 @@ def test_every_list_goes_by_an_index_of_its_own(connection: Connection[Any]) -> 
     for parked_key in (None, (middle, "return", "R-1", "", "")):
         with planned(explained, "parked", {"parked_recorded_at"}):
             listing.parked(UNBOUND, ExceptionFilter(), parked_key, PAGE)
-    with planned(explained, "parked of a return", {"parked_pkey"}):
+    with planned(explained, "parked of a return", {"parked_newest"}):
         listing.parked(UNBOUND, ExceptionFilter(return_id="R-77"), None, PAGE)
     for name, (which, expected) in LETTER_LISTS.items():
         for letter_key in (None, (middle, 100)):

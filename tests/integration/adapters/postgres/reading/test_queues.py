@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from service.adapters.postgres.queries import load_queries
-from service.adapters.postgres.reading.acknowledged import ACKNOWLEDGED
+from service.adapters.postgres.reading.acknowledged import ACKNOWLEDGED, WAITING
 from service.adapters.postgres.reading.bounds import BOUNDS, bound
 from service.adapters.postgres.reading.queues import PostgresQueues
 from service.adapters.postgres.reading.returns import open_pool
@@ -183,6 +183,9 @@ INSERT INTO parked (kind, subject, source, id, recorded_at, type, occurred_at, z
     "offset", published_at)
 SELECT 'return', 'R-' || i, '/s', 'id', timestamptz '2026-11-01' + i * interval '1 min', 't', now(), 'event', '{{}}', 't',
     0, i, now() FROM generate_series(1, {RETURNS}) i;
+INSERT INTO batches (n, batch_id, events) SELECT i, i::text::xid8, 1 FROM generate_series(1, {RETURNS}) i;
+INSERT INTO waiting_acknowledgements (kind, subject, upto, batch_id, token_no, by, note)
+SELECT 'return', 'R-' || i, 1, '1', 1, 'Ann', 'seen' FROM generate_series(1, {RETURNS}, 10) i;
 INSERT INTO dead_letters (recorded_at, topic, partition, "offset", published_at, value, headers, reason, error,
     resolved_at)
 SELECT timestamptz '2026-11-01' + i * interval '1 min', 't', 0, i, now(), 'x', '[]',
@@ -191,7 +194,10 @@ FROM generate_series(1, {RETURNS}) i;
 INSERT INTO search_days SELECT date '2000-01-01' + i, 'RC', 'omnirps', 1 FROM generate_series(1, 9800) i;
 INSERT INTO search_minutes SELECT timestamptz '2026-11-01' + i * interval '1 min', 1 FROM generate_series(1, {RETURNS}) i;
 """
-OF_ACKNOWLEDGEMENTS = {"acknowledgements_pkey", "history_pkey", "search_exceptions_begun", "search_exceptions_pkey"}
+OF_ACKNOWLEDGEMENTS = {
+    *("acknowledgements_pkey", "history_pkey", "search_exceptions_begun", "search_exceptions_pkey"),
+    *("waiting_acknowledgements_pkey", "batches_pkey", "batches_batch_id", "parked_newest"),
+}
 PLANS = {
     "stuck": {"search_returns_stuck"},
     "exceptions": {"search_exceptions_open"},
@@ -207,7 +213,7 @@ PLANS = {
 
 @pytest.mark.slow
 def test_queues_and_figures_are_read_along_their_indexes(database: str) -> None:
-    queries = load_queries("queues.sql", {**BOUNDS, **ACKNOWLEDGED})
+    queries = load_queries("queues.sql", {**BOUNDS, **ACKNOWLEDGED, **WAITING})
     asked = {
         "statuses": list(DUE),
         "due": list(DUE.values()),
