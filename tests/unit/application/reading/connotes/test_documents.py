@@ -54,9 +54,13 @@ class Reading:
         return Window(rest[:limit])
 
     def without_members(
-        self, everything: Everything, after: tuple[datetime, str, str, str] | None, limit: int
+        self,
+        everything: Everything,
+        wanted: ConnoteFilter,
+        after: tuple[datetime, str, str, str] | None,
+        limit: int,
     ) -> Window[UnclaimedDelivery]:
-        self.asked.append(("without", everything, limit))
+        self.asked.append(("without", everything, wanted, limit))
         rest = [each for each in LOST if after is None or (each.recorded_at, *_name(each)) < after]
         return Window(rest[:limit])
 
@@ -121,7 +125,7 @@ def test_what_is_asked_reaches_the_store_with_the_bounds_and_one_row_more_than_t
         ("delivered", ACME, wanted, 2),
         ("under way", UNBOUND, ConnoteFilter(), 7),
         ("delivered", UNBOUND, ConnoteFilter(), 4),
-        ("without", EVERYTHING, 2),
+        ("without", EVERYTHING, ConnoteFilter(), 2),
     ]
 
 
@@ -159,6 +163,8 @@ def test_a_connote_is_told_by_where_it_is_how_many_travel_under_it_and_for_how_l
             "exported_at": "2026-11-01T13:00:00Z",
             "delivered_at": None,
             "days_under_way": 24,
+            "exception_id": None,
+            "acknowledged": None,
         },
         {
             "connote": "D-1",
@@ -169,6 +175,8 @@ def test_a_connote_is_told_by_where_it_is_how_many_travel_under_it_and_for_how_l
             "exported_at": "2026-11-09T13:00:00Z",
             "delivered_at": "2026-11-19T13:00:00Z",
             "days_under_way": 10,
+            "exception_id": None,
+            "acknowledged": None,
         },
         {
             "connote": "W-1",
@@ -179,6 +187,8 @@ def test_a_connote_is_told_by_where_it_is_how_many_travel_under_it_and_for_how_l
             "exported_at": None,
             "delivered_at": "2026-11-04T13:00:00Z",
             "days_under_way": None,
+            "exception_id": "connote/W-1/without_members",
+            "acknowledged": None,
         },
     ]
 
