@@ -159,10 +159,9 @@ class Oracle:
         return _Return(self._about(return_id), scans, self._received, is_shared=is_shared).truth()
 
     def parked(self) -> set[str]:
-        """What waits for a creation: numbers that no creation ever named, and returns that none was of."""
-        named = {event.label for told in self._returns.values() for event in told if event.type == _CREATED}
+        """What waits for a creation: numbers that no creation names which stands, and returns that none was of."""
         unknown = {id_ for id_, told in self._returns.items() if not any(event.type == _CREATED for event in told)}
-        return {"/".join(label) for label in self._scans.keys() - named} | unknown
+        return {"/".join(label) for label in self._scans if not self.claims(label)} | unknown
 
     def without_members(self) -> set[str]:
         """Connotes that were delivered, and nothing was exported under them."""

@@ -17,6 +17,7 @@ import msgspec
 
 from service.application.journal.appending import Placed
 from service.application.journal.labels.past import past_of_one
+from service.application.journal.labels.unclaimed import wait_again
 from service.application.journal.labels.views import View, seen_by, windows_of
 from service.application.label_ports import Claimed, KeptClaim, ScanPlace
 from service.application.ports import Arrival, SweepTransaction
@@ -53,7 +54,7 @@ _encode: Final = msgspec.json.Encoder(order="sorted").encode
 class Spread(NamedTuple):
     """What is to be recorded now; `is_all`: that is all there is, else there is more to do for the same batches.
 
-    `keeps_claims`: it wrote down claims, which are to be of a batch that has a number. `done_with`: once this is recorded the
+    `keeps_claims`: it wrote down claims, or scans that wait again, which are to be of a batch that has a number. `done_with`: once this is recorded the
     labels up to this one are done with, and others are left.
     """
 
@@ -113,6 +114,8 @@ def spread(tx: SweepTransaction, batches: Sequence[str], limit: int, after: Labe
     if told or not is_all:
         # What those hold that are told only now can be read once nobody places more there.
         return Spread([*told, *waited], bool(told), is_all=False, keeps_claims=keeps_claims)
+    for found in contested:
+        keeps_claims |= wait_again(tx, found.label, found.void, found.views, limit)
     missing = _missing(tx, contested, limit)
     is_done, is_last = len(missing) < limit, len(contested) == len(labels)
     done_with = contested[-1].label if is_done and not is_last else None
