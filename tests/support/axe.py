@@ -44,6 +44,7 @@ def violations_in_both_lights(page: Page) -> list[str]:
 
 
 def _run(page: Page, only: dict[str, Any]) -> list[str]:
+    page.wait_for_load_state()
     page.evaluate(_script())
     found = page.evaluate("only => axe.run(document, {runOnly: only})", only)
     assert found["passes"], "axe looked at nothing"

@@ -181,6 +181,8 @@ def _checked(type_: KeyType, value: int | str) -> Any:
         if type(value) is not str or not _KEPT.fullmatch(value):
             raise WrongPageKey
         return value
-    if type(value) is not int or not 0 <= value <= _LARGEST[type_]:
+    # What a return's events give together is listed below 0, and what was recorded is not.
+    least = -_LARGEST[type_] if type_ == "int4" else 0
+    if type(value) is not int or not least <= value <= _LARGEST[type_]:
         raise WrongPageKey
     return from_micros(value) if type_ == "timestamptz" else value

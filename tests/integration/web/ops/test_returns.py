@@ -369,7 +369,8 @@ def test_connotes_under_way_are_listed_the_longest_first_and_what_came_without_m
 
     answer, file = agent.get("/ops/connotes"), agent.get("/ops/connotes.csv")
 
-    assert [each for each in re.findall(r"CN-\d", texts(answer)) if each] == ["CN-2", "CN-1", "CN-3"]
+    # The last one once more, where it may be acknowledged.
+    assert re.findall(r"CN-\d", texts(answer)) == ["CN-2", "CN-1", "CN-3", "CN-3"]
     assert "Delivered without members" in texts(answer)
     assert [line.split(",")[:2] for line in file.text.splitlines()[1:]] == [
         ["CN-2", "under_way"],
@@ -377,7 +378,7 @@ def test_connotes_under_way_are_listed_the_longest_first_and_what_came_without_m
         ["CN-3", "without_members"],
     ]
     only = agent.get("/ops/connotes", params={"state": "without_members"})
-    assert re.findall(r"CN-\d", texts(only)) == ["CN-3"]
+    assert re.findall(r"CN-\d", texts(only)) == ["CN-3", "CN-3"]
     assert agent.get("/ops/connotes", params={"state": "lost"}).status_code == 404
     assert 'href="/ops/connotes/CN-2"' in agent.get("/ops/returns/R-2").text
 

@@ -261,7 +261,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     ),
     "stuck": (("r", 1), ("s", AT), ("s", "x", 1), ("s", 253_402_300_800_000_000, 1), ("s", -1, 1), ("s", AT, None)),
     "exceptions": (
-        (), ("e",), ("e", AT, 1), ("e", AT, 1, 2**31), ("e", AT, 1, -1), ("p", AT, "label", "s", "/s"),
+        (), ("e",), ("e", AT, 1), ("e", AT, 1, 2**31), ("e", AT, -1, 1), ("e", AT, 1, -(2**31)), ("p", AT, "label", "s", "/s"),
         ("p", AT, "label", "s", "/s", 5), ("p", AT, "label", "s", "/s", "a\0"), ("p", AT, "label", "s", "\ud800", "i"),
         ("x", AT, 1, 1), ("d", AT, 1), ("r", 1),
     ),
@@ -270,7 +270,13 @@ WRONG: dict[str, tuple[Any, ...]] = {
 RIGHT: dict[str, tuple[PageKey, ...]] = {
     "returns": (("r", 0), ("r", 2**63 - 1)),
     "stuck": (("s", 0, 0), ("s", 253_402_300_799_999_999, 2**63 - 1)),
-    "exceptions": (("e", AT, 1, 2**31 - 1), ("e", 0, 0, 0), ("p", AT, "", "", "", ""), ("p", AT, "x", "\n", "Ω", "~")),
+    "exceptions": (
+        ("e", AT, 1, 2**31 - 1),
+        ("e", 0, 0, 0),
+        ("e", AT, 1, -126),
+        ("p", AT, "", "", "", ""),
+        ("p", AT, "x", "\n", "Ω", "~"),
+    ),
     "letters": (("d", AT, 2**63 - 1), ("d", 0, 0)),
 }
 READ: dict[str, Callable[[Lists, PageKey], Page]] = {
