@@ -26,6 +26,8 @@ def unsafe(metrics: Metrics, server: str) -> float | None:
 def test_what_topics_makes_is_all_good_and_what_is_altered_is_found(service: Service) -> None:
     ensure_topics(service.settings)
 
+    # A broker tells of a setting a moment after the controller has it.
+    eventually(lambda: service.run("topics", "--check").returncode == 0, why="what was set is not told")
     well = service.done("topics", "--check")
     assert well.splitlines()[-1] == "all good"
     assert "note: cluster: brokers is 1" in well
