@@ -8,10 +8,11 @@ history row; where that does not suffice, `PastNeeded` asks for the whole set of
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from service.domain.changes import Change, Told, changes
-from service.domain.events import KEY_DIGEST_BYTES, Event, Published, Sense, identity_digest, key_digest
+from service.domain.events import KEY_DIGEST_BYTES, Event, Published, Sense, key_digest
 from service.domain.evidence import (
     AHEAD,
     NO_EVIDENCE,
@@ -123,11 +124,10 @@ def re_evaluate(state: State, event: Event, whole: Whole | None = None, rules: R
     `event` is the one that was recorded (same source and id) as today's tables understand it. None where they do not
     know its code either, and where it was re-evaluated before. Raises PastNeeded as `record` does.
     """
-    name = event.id + _RE_EVALUATED
-    marker = identity_digest(event.source, name, event.at, event.words, event.retailers)
+    name, marker = replace(event, id=event.id + _RE_EVALUATED).digests
     if event.sense is Sense.UNMAPPED or has_seen(state, marker):
         return None
-    seen = state.seen + key_digest(event.source, name) + marker
+    seen = state.seen + name + marker
     return _record_whole(state, event, seen, _needed(whole), rules.mark)  # others may be unmapped still
 
 

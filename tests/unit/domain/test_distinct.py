@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NotRequired, get_origin, get_type_hints
 
+import pytest
+
 from service.domain.distinct import FACTS, fact_of
 from service.domain.events import Event, Sense, Words
 from service.domain.evidence import REUSED
@@ -55,3 +57,25 @@ def test_a_name_tells_of_two_facts_for_as_long_as_both_are_the_return_s() -> Non
         assert not is_reused()
         look(Window())
         assert is_reused()
+
+
+@pytest.mark.parametrize(
+    ("event", "name", "identity"),
+    (
+        (Event("/s", "i", 5, Sense.INFORMS, words=Words("t", b'{"a":1}')), "fc70772b069dd28c", "afeb5b098cfe9a65"),
+        (
+            Event("/s", "i", 5, Sense.INFORMS, words=Words("t", b'{"a":1}', is_timed=False)),
+            "fc70772b069dd28c",
+            "a7c6467e3a406acb",
+        ),
+        (
+            Event("/s", "i", 5, Sense.INFORMS, words=Words("t", b'{"a":1}'), retailers=("acme", "b")),
+            "fc70772b069dd28c",
+            "1d777f11b1e69e77",
+        ),
+    ),
+)
+def test_an_event_is_known_by_the_digests_that_histories_hold_of_it(event: Event, name: str, identity: str) -> None:
+    """Others would take every event that is published again for a new one."""
+    assert (event.key.hex(), event.identity.hex()) == (name, identity)
+    assert event.digests == (event.key, event.identity)

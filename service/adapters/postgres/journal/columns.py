@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, Final, NamedTuple, cast
 
-from service.adapters.postgres.journal.rows import LAST_MS, as_uuid, published_at
+from service.adapters.postgres.journal.rows import as_uuid, published_at
 from service.application.ports import Arrival, HistoryRow
 from service.domain.events import KEY_DIGEST_BYTES
 from service.domain.labels import Retailers
@@ -26,7 +26,6 @@ from service.wire.stored import encode_changes, encode_moves, encode_state
 MAX_KEYS_IN_ROW: Final = 64
 
 _PG_EPOCH: Final = 946_684_800_000_000  # 2000-01-01 UTC in microseconds; what PostgreSQL counts from
-_PG_EPOCH_MS: Final = _PG_EPOCH // 1000
 
 
 class Column(NamedTuple):
@@ -54,8 +53,7 @@ def _since_2000(micros: int) -> int:
 
 
 def _published_since_2000(record: Record) -> int:
-    timestamp = record.timestamp
-    return (timestamp if _PG_EPOCH_MS <= timestamp <= LAST_MS else published_at(record)) * 1000 - _PG_EPOCH
+    return published_at(record) * 1000 - _PG_EPOCH
 
 
 def _code(milestone: Milestone | None) -> str | None:

@@ -12,19 +12,19 @@ from service.application.ports import Arrival, DeadLetter, Stored
 from service.wire.record import Record
 
 _FIRST_MS: Final = -62_135_596_800_000  # 0001-01-01 UTC in milliseconds since 1970: what Python can read back
-LAST_MS: Final = 253_402_300_799_999  # 9999-12-31
+_LAST_MS: Final = 253_402_300_799_999  # 9999-12-31
 _PIECE_BYTES: Final = 8 * 1024 * 1024  # of dead letters, in one statement
 
 
 def published_at(record: Record) -> int:
     """Kafka's timestamp. Publishers set it, to any 64 bits; what is no date we can keep becomes the first or last."""
     timestamp = record.timestamp
-    return timestamp if _FIRST_MS <= timestamp <= LAST_MS else clamped(timestamp)
+    return timestamp if _FIRST_MS <= timestamp <= _LAST_MS else clamped(timestamp)
 
 
 def clamped(timestamp: int) -> int:
     """The nearest timestamp that is a date we can keep, in milliseconds since 1970."""
-    return min(max(timestamp, _FIRST_MS), LAST_MS)
+    return min(max(timestamp, _FIRST_MS), _LAST_MS)
 
 
 # The order of all writes to the history: by return; the rows of one return stand in order already.

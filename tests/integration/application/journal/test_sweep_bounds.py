@@ -66,6 +66,13 @@ def looked_at(journal: PostgresJournal) -> set[str]:
     return numbers
 
 
+def late_claim(journal: PostgresJournal) -> None:
+    """Another creation names the first label, which is done with."""
+    late = created("R-3-0", "2026-11-21", "T-0")
+    record = Record("any", 0, 2, 1_795_600_000_000, None, as_bytes(late), HEADERS)
+    write(journal, decode(Parser(CarrierTables.load()), [record]), {})
+
+
 def swept(journal: PostgresJournal) -> bool:
     progress = journal.swept()
     return progress.upto >= progress.newest
@@ -101,9 +108,7 @@ def test_what_comes_between_two_turns_is_looked_at_though_its_label_was_done(
     while "T-3" not in looked_at(journal):
         pass
 
-    late = created("R-3-0", "2026-11-21", "T-0")
-    record = Record("any", 0, 2, 1_795_600_000_000, None, as_bytes(late), HEADERS)
-    write(journal, decode(Parser(CarrierTables.load()), [record]), {})
+    late_claim(journal)
     while not swept(journal):
         assert sweep(worker()) is not None
 
@@ -153,9 +158,7 @@ def test_where_sweeps_of_the_release_before_went_on_a_turn_that_was_left_counts_
         for row in kept:
             connection.execute("INSERT INTO sweep_turns VALUES (%s, %s, %s, %s)", row)
 
-    late = created("R-3-0", "2026-11-21", "T-0")
-    record = Record("any", 0, 2, 1_795_600_000_000, None, as_bytes(late), HEADERS)
-    write(journal, decode(Parser(CarrierTables.load()), [record]), {})
+    late_claim(journal)
     while not swept(journal):
         sweep(journal)
 
