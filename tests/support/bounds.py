@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from httpx import Client, Response
@@ -168,7 +168,7 @@ def world() -> Sequence[dict[str, Any]]:
         creation("R-1007"),  # two facts by one name, and a clock that is ahead
         event(journals.DS, "twice", "11:00", return_id="R-1007", **hub),
         event(journals.DS, "twice", "11:30", return_id="R-1007", **hub)
-        | {"time": (datetime.now(UTC) + timedelta(hours=12)).isoformat()},
+        | {"time": datetime.fromtimestamp(journals.RECEIVED_MS / 1000 + 12 * 3600, UTC).isoformat()},
         creation("R-1008"),  # in contradiction, closed, and on the move; with a void that names nothing
         event(journals.RC, "R-1008-rc-2", "09:30", **{**creation("R-1008")["data"], "route": "first_mile_only"}),
         event(journals.CLOSED, "closed", "09:45", return_id="R-1008", by="Ann", reason="lost"),
