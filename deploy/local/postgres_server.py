@@ -84,19 +84,18 @@ class PostgresServer:
         return self._folder() / "server.log"
 
     def is_running(self) -> bool:
-        """Whether the server lives and lets a client in."""
-        identity = self.identity
-        return identity is not None and identity.process() is not None and self._answers()
+        """Whether the server lives and lets a client into the database."""
+        return self._lives() and self._answers(DATABASE)
 
     def start(self) -> bool:
         """Start the server unless it runs, and wait until it answers; False when it ran already. Raises StackError."""
         if self.is_running():
             return False
-        identity = self.identity
-        if identity is not None and identity.process() is not None:
+        if self._lives():
             # It lives but does not answer: a command that was cut short has just started it, or it hangs, or it dies.
-            wait_until(lambda: identity.process() is None or self.is_running(), START_SECONDS)
-            if self.is_running():
+            wait_until(lambda: not self._lives() or self._answers(), START_SECONDS)
+            if self._lives() and self._answers():
+                self._create_database()
                 return False
         account = _account()
         binaries = self._binaries(account)
@@ -153,9 +152,13 @@ class PostgresServer:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(what)
 
-    def _answers(self) -> bool:
+    def _lives(self) -> bool:
+        identity = self.identity
+        return identity is not None and identity.process() is not None
+
+    def _answers(self, database: str = "postgres") -> bool:
         try:
-            psycopg.connect(self.database_url, dbname="postgres", connect_timeout=2).close()
+            psycopg.connect(self.database_url, dbname=database, connect_timeout=2).close()
         except psycopg.Error:
             return False
         return True

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
 from deploy.local import packages, stack
@@ -49,6 +50,19 @@ def test_a_frozen_server_does_not_count_as_running(private_stack: LocalStack) ->
 
     assert not frozen
     eventually(server.is_running)
+
+
+def test_a_server_whose_first_start_was_cut_short_gets_its_database(private_stack: LocalStack) -> None:
+    server = private_stack.postgres
+    server.start()
+    with psycopg.connect(server.database_url, dbname="postgres", autocommit=True) as connection:
+        connection.execute("DROP DATABASE returns")  # as it is before the last step of a first start
+    cut_short = server.is_running()
+
+    server.start()
+
+    assert not cut_short
+    psycopg.connect(server.database_url).close()
 
 
 def test_under_root_postgresql_runs_as_somebody_else(private_stack: LocalStack) -> None:
