@@ -157,3 +157,11 @@ def key_digest(source: str, event_id: str) -> bytes:
     """Eight bytes that name (source, id) among the events of one return."""
     # NUL cannot occur in either, so the pair is unambiguous.
     return blake2b(f"{source}\0{event_id}".encode(), digest_size=KEY_DIGEST_BYTES).digest()
+
+
+def has_digest(digests: bytes, digest: bytes) -> bool:
+    """Whether it is one of these, which stand end to end."""
+    at = digests.find(digest)
+    while at % KEY_DIGEST_BYTES and at != -1:  # a match across two digests is none
+        at = digests.find(digest, at + 1)
+    return at != -1

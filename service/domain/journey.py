@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from service.domain.changes import Change, Told, changes
-from service.domain.events import KEY_DIGEST_BYTES, Event, Published, Sense, key_digest
+from service.domain.events import Event, Published, Sense, has_digest, key_digest
 from service.domain.evidence import (
     AHEAD,
     NO_EVIDENCE,
@@ -20,9 +20,11 @@ from service.domain.evidence import (
     RDTPF,
     VOIDS_UNLISTED,
     Against,
+    ClaimsNeeded,
     Evidence,
     PastNeeded,
     add,
+    is_doubtful,
     needs_past,
     with_flag,
 )
@@ -78,20 +80,14 @@ class Entry:
 NEW: Final = State(0, 0, NO_EVIDENCE, b"", frozenset(), UNKNOWN)
 
 
-def has_seen(state: State, key: bytes) -> bool:
-    """Whether an event with this digest, of its name or of its identity, is recorded already."""
-    seen = state.seen
-    at = seen.find(key)
-    while at % KEY_DIGEST_BYTES and at != -1:  # a match across two digests is none
-        at = seen.find(key, at + 1)
-    return at != -1
-
-
-def record(state: State, event: Event, whole: Whole | None = None, rules: Rules = DEFAULT) -> Entry | None:
+def record(
+    state: State, event: Event, whole: Whole | None = None, rules: Rules = DEFAULT, *, is_open: bool = False
+) -> Entry | None:
     """The entry for `event` on top of `state`; None for a duplicate, which changes nothing.
 
     `state` is the return's after everything that was recorded of it: `NEW`, or that of the entry before. `whole` is of
-    every event recorded of the return, and of this one. Raises PastNeeded where it is needed and not given.
+    every event recorded of the return, and of this one. Raises PastNeeded where it is needed and not given; and of a scan,
+    where it `is_open` whether it is this return's, ClaimsNeeded where that is in doubt.
 
     >>> from service.domain.events import Attributes
     >>> from service.domain.evidence import RC
@@ -103,9 +99,17 @@ def record(state: State, event: Event, whole: Whole | None = None, rules: Rules 
     ('advanced', [(2, 'reached')])
     """
     (key, identity), seen = event.digests, state.seen
-    if identity in seen and has_seen(state, identity):
+    is_named = key in seen and has_digest(seen, key)
+    mark, before = VERSION if rules is DEFAULT else rules.mark, state.evidence
+    is_by_these = not state.seq if before.attributes is None else state.rules == mark
+    if is_by_these and not is_named and not state.voided:
+        short = usual(before, state.timeline, event, rules)
+        if short is not None:
+            return _usual_entry(state, event, short, seen + key + identity, mark)
+    if is_open and is_doubtful(before, event, rules):
+        raise ClaimsNeeded
+    if identity in seen and has_digest(seen, identity):
         return None
-    is_named = key in seen and has_seen(state, key)
     seen += key + identity
     if not is_named:
         if event.published is not None:
@@ -115,7 +119,7 @@ def record(state: State, event: Event, whole: Whole | None = None, rules: Rules 
     whole = _needed(whole)
     if whole.is_repeated(event):
         return None
-    return _record_whole(state, event, seen, whole, rules.mark)
+    return _record_whole(state, event, seen, whole, mark)
 
 
 def re_evaluate(state: State, event: Event, whole: Whole | None = None, rules: Rules = DEFAULT) -> Entry | None:
@@ -125,7 +129,7 @@ def re_evaluate(state: State, event: Event, whole: Whole | None = None, rules: R
     know its code either, and where it was re-evaluated before. Raises PastNeeded as `record` does.
     """
     name, marker = replace(event, id=event.id + _RE_EVALUATED).digests
-    if event.sense is Sense.UNMAPPED or has_seen(state, marker):
+    if event.sense is Sense.UNMAPPED or has_digest(state.seen, marker):
         return None
     seen = state.seen + name + marker
     return _record_whole(state, event, seen, _needed(whole), rules.mark)  # others may be unmapped still
@@ -148,13 +152,9 @@ def continued(published: Published) -> State:
 
 
 def _record(state: State, event: Event, key: bytes, seen: bytes, whole: Whole | None, rules: Rules) -> Entry:
-    mark, before, against = VERSION if rules is DEFAULT else rules.mark, state.evidence, None
-    if not state.voided and (not state.seq if before.attributes is None else state.rules == mark):
-        short = usual(before, state.timeline, event, rules)
-        if short is not None:
-            return _usual_entry(state, event, short, seen, mark)
+    mark, before, against = rules.mark, state.evidence, None
     target = None if event.voids is None else key_digest(*event.voids)
-    named = target is not None and (target == key or has_seen(state, target))  # what is recorded, or itself
+    named = target is not None and (target == key or has_digest(state.seen, target))  # what is recorded, or itself
     # What it knows was found by other rules, or one of two events is void, or more is to be known.
     # Before its creation nothing says which scans will have been the return's.
     if (

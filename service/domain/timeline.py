@@ -20,6 +20,7 @@ from service.domain.evidence import (
     Closing,
     Evidence,
     Sighting,
+    against_delivery,
     in_rank_order,
     sighting_of,
 )
@@ -76,8 +77,8 @@ def usual(before: Evidence, then: Timeline, event: Event, rules: Rules) -> tuple
     """
     milestone = event.milestone
     if (
-        milestone is RDBTC
-        or (milestone is None and not _only_tells(event))
+        (milestone is None and not _only_tells(event))
+        or (milestone is RDBTC and not _comes_home(before, event, rules))
         or event.is_ahead
         or before.flags
         or before.labels
@@ -117,6 +118,15 @@ def usual(before: Evidence, then: Timeline, event: Event, rules: Rules) -> tuple
 def _only_tells(scan: Event) -> bool:
     own = scan.window or scan.effect or scan.over or scan.found
     return scan.sense is Sense.INFORMS and scan.label is not None and not own
+
+
+def _comes_home(before: Evidence, delivery: Event, rules: Rules) -> bool:
+    exported = before.earliest.get(RE)
+    return (
+        exported is not None
+        and delivery.connote == before.connote
+        and against_delivery(delivery.at, exported.at, rules) is None
+    )
 
 
 def _with_first(

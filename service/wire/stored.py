@@ -88,6 +88,7 @@ class _Stored(Struct, omit_defaults=True, frozen=True, gc=False):
 
 
 _decode: Final = Decoder(_Stored).decode
+_MILESTONES: Final = {milestone.value: milestone for milestone in Milestone}
 
 
 def encode_state(state: State) -> bytes:
@@ -166,14 +167,15 @@ def decode_moves(document: Sequence[str] | None) -> tuple[list[Reason], list[Rea
     return raised, [Reason(each[1:]) for each in moves if each.startswith("-")]
 
 
-_BESIDE: Final[Mapping[str, Callable[[str, str, int, dict[str, Any]], Event]]] = {
-    RETURN_CLOSED: lambda source, id_, at, data: Event(source, id_, at, Sense.CLOSES, because=data["reason"]),
-    RETURN_REOPENED: lambda source, id_, at, _: Event(source, id_, at, Sense.REOPENS),
-    REASSESSED: lambda source, id_, at, data: Event(
-        source, id_, at, Sense.INFORMS, over=reasons_of(data, "over"), found=reasons_of(data, "found")
-    ),
-    LABEL_CLAIMED: lambda source, id_, at, data: Event(
-        source, id_, at, Sense.INFORMS, label=label_of(data), window=window_of(data), bound=bound_in(data)
+_BESIDE: Final[Mapping[str, Callable[[Event, dict[str, Any]], Event]]] = {
+    EVENT_VOIDED: lambda event, data: replace(event, sense=Sense.VOIDS, voids=(data["source"], data["id"])),
+    RECONCILED: lambda event, data: replace(event, sense=Sense.RECONCILES, published=of_event(data)),
+    UNHEARD: lambda event, data: replace(event, unheard=(data["source"], data["id"])),
+    RETURN_CLOSED: lambda event, data: replace(event, sense=Sense.CLOSES, because=data["reason"]),
+    RETURN_REOPENED: lambda event, _: replace(event, sense=Sense.REOPENS),
+    REASSESSED: lambda event, data: replace(event, over=reasons_of(data, "over"), found=reasons_of(data, "found")),
+    LABEL_CLAIMED: lambda event, data: replace(
+        event, label=label_of(data), window=window_of(data), bound=bound_in(data)
     ),
 }
 """Events of these types assert nothing; what they say stands in `data`."""
@@ -197,53 +199,30 @@ def stored_event(
     `data` is the event's, parsed. `verdict`, `reason` and `effect` are those of its history row; of an event that has none
     yet (parked, a delivery that waits) they are None, and what its code means is asked of the carrier's table.
     """
-    event = _plain_event(source, event_id, event_type, to_micros(occurred_at), milestone, data, verdict, reason, effect)
     words = words_of(event_type, data, _sorted(data))
-    return replace(event, words=words, is_ahead=bool(is_ahead), retailers=retailers_of(retailers))
-
-
-def _plain_event(
-    source: str,
-    event_id: str,
-    event_type: str,
-    at: int,
-    milestone: str | None,
-    data: dict[str, Any],
-    verdict: str | None,
-    reason: str | None,
-    effect: str | None,
-) -> Event:
-    did = None if effect is None else Effect(effect)
-    if event_type == EVENT_VOIDED:
-        return Event(source, event_id, at, Sense.VOIDS, voids=(data["source"], data["id"]))
-    if event_type == RECONCILED:
-        return Event(source, event_id, at, Sense.RECONCILES, published=of_event(data))
-    if event_type == UNHEARD:
-        return Event(source, event_id, at, Sense.INFORMS, unheard=(data["source"], data["id"]))
-    if event_type in _BESIDE:
-        return _BESIDE[event_type](source, event_id, at, data)
-    label = label_of(data) if event_type == CARRIER_SCANNED else None
-    if milestone is None:
-        because = Reason(reason) if reason is not None and verdict == Verdict.UNMAPPED else None
-        sense = Sense.INFORMS if because is None else Sense.UNMAPPED
-        place = location_of(event_type, data)
-        return Event(source, event_id, at, sense, location=place, unmapped_because=because, effect=did, label=label)
-    asserted = Milestone(milestone)
-    attributes = None
-    if asserted is Milestone.RC:
-        attributes = attributes_of(data)
-    return Event(
+    is_scan = event_type == CARRIER_SCANNED
+    asserted = None if milestone is None else _MILESTONES[milestone]
+    because = Reason(reason) if reason is not None and asserted is None and verdict == Verdict.UNMAPPED else None
+    sense = Sense.ASSERTS if asserted is not None else Sense.INFORMS if because is None else Sense.UNMAPPED
+    event = Event(
         source,
         event_id,
-        at,
-        Sense.ASSERTS,
+        to_micros(occurred_at),
+        sense,
         asserted,
-        location=location_of(event_type, data),
-        attributes=attributes,
-        connote=data.get("connote") if asserted in (Milestone.RE, Milestone.RDBTC) else None,
-        effect=did,
-        label=label,
+        location_of(event_type, data),
+        attributes_of(data) if asserted is Milestone.RC else None,
+        data.get("connote") if asserted is Milestone.RE or asserted is Milestone.RDBTC else None,
+        unmapped_because=because,
+        effect=None if effect is None else Effect(effect),
+        label=label_of(data) if is_scan else None,
+        words=words,
     )
+    if not is_scan and asserted is None and event_type in _BESIDE:
+        event = _BESIDE[event_type](event, data)
+    if is_ahead or retailers:  # few are, and to replace takes several times as long as to make one
+        event = replace(event, is_ahead=bool(is_ahead), retailers=retailers_of(retailers))
+    return event
 
 
 class KeptEvent(NamedTuple):
@@ -273,13 +252,14 @@ class KeptEvent(NamedTuple):
 
     def inbound(self, kind: str, subject: str, tables: CarrierTables) -> Inbound:
         """The event under the `kind` and `subject` that it was kept by. A scan is understood by the tables of today."""
-        members = from_json(self.data)
-        plain = self.source, self.id, self.type, self.occurred_at, self.milestone, members
-        event = stored_event(*plain, is_ahead=self.is_ahead, retailers=self.retailers)
+        members, milestone = from_json(self.data), self.milestone
+        told: tuple[str | None, str | None, str | None] = (None, None, None)
         if self.code is not None:
             said = tables.understand(members["carrier"], self.code)
-            because, effect = said.unmapped_because, said.effect
-            event = replace(event, sense=said.sense, milestone=said.milestone, unmapped_because=because, effect=effect)
+            milestone, why = said.milestone, said.unmapped_because
+            told = None if why is None else Verdict.UNMAPPED, why, said.effect
+        plain = self.source, self.id, self.type, self.occurred_at, milestone, members
+        event = stored_event(*plain, *told, is_ahead=self.is_ahead, retailers=self.retailers)
         return Inbound(
             SubjectKind(kind),
             subject,

@@ -14,8 +14,9 @@ from service.adapters.kafka.publishing.sink import KafkaSink
 from service.adapters.postgres.journal.journal import PostgresJournal
 from service.adapters.postgres.journal.transaction import PostgresTransaction
 from service.application.journal import ingest, sweep
-from service.application.journal.labels import claims, spreading
+from service.application.journal.labels import spreading
 from service.application.ports import Stored
+from service.domain import journey
 from service.runtime import relay
 from service.runtime.ingest import assignment, custody, progress, taking_up
 from tests.world.play import plan, play
@@ -270,8 +271,8 @@ def _place_in_an_earlier_log_believed() -> list[Any]:
 
 
 def _bound_scans_placed_with_anybody() -> list[Any]:
-    known = "if event.retailers and (attributes is None or attributes.retailer not in event.retailers):"
-    return [_rewritten(claims, "is_doubtful", (known, "if False:"))]
+    known = "if scan.retailers and (attributes is None or attributes.retailer not in scan.retailers):"
+    return [_rewritten(journey, "is_doubtful", (known, "if False:"))]
 
 
 def _bound_windows_untold() -> list[Any]:

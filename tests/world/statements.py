@@ -552,7 +552,8 @@ def _set_claims(tx: Tx, params: Any) -> Iterable[Any]:
 def _touched_labels(tx: Tx, params: Any) -> list[Any]:
     ids = set(map(int, params[0]))
     claimed = {key[:2] for key, _ in tx.rows("label_claims")}
-    found = {key[:2] for key, row in tx.rows("label_claims") if row["batch_id"] in ids}
+    claims = [(key, row) for key, row in tx.rows("label_claims") if row["batch_id"] in ids]
+    found = {key[:2] for key, row in claims if not _stands_alone(tx, key, row)}
     for (kind, subject, *_), row in tx.rows("parked"):
         label = tuple(subject.split("/", 1))
         if kind == "label" and row["batch_id"] in ids and (label in claimed or row["retailers"]):
@@ -563,6 +564,20 @@ def _touched_labels(tx: Tx, params: Any) -> list[Any]:
     bound = {key[:2] for key, _ in tx.rows("bound_scans")}
     bound |= {tuple(row["subject"].split("/", 1)) for _, row in tx.rows("parked") if row["retailers"]}
     return [(*label, label in bound) for label in sorted(found)]
+
+
+def _stands_alone(tx: Tx, key: Any, row: Any) -> bool:
+    """Whether nobody but who was known first claims the label, nobody was told of it, and no scan of it waits."""
+    label, owner = key[:2], tx.get("labels", key[:2])
+    return (
+        not row["is_void"]
+        and row["told"] is None
+        and owner is not None
+        and owner["return_no"] == key[2]
+        and all(other[:2] != label or other == key for other, _ in tx.rows("label_claims"))
+        and all((kind, subject) != ("label", "/".join(label)) for (kind, subject, *_), _ in tx.rows("parked"))
+        and all(other[:2] != label for other, _ in tx.rows("bound_scans"))
+    )
 
 
 @_does("labels.sql", "claims")

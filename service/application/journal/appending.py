@@ -12,8 +12,9 @@ from service.application.journal.labels import claims
 from service.application.journal.labels.past import past_of
 from service.application.ports import Arrival, HistoryRow, Transaction
 from service.domain.events import Event
-from service.domain.evidence import RC, RE, PastNeeded
-from service.domain.journey import NEW, State, re_evaluate, record
+from service.domain.evidence import RC, RE, ClaimsNeeded, PastNeeded
+from service.domain.journey import NEW, Entry, State, re_evaluate, record
+from service.domain.rules import Rules
 from service.domain.whole import Whole
 
 
@@ -100,17 +101,18 @@ def _decide_and_join(tx: Transaction, placed: Sequence[Placed], states: dict[int
     decided = decide(tx, placed, states)
     rows = decided.rows
     _join_connotes(tx, rows)
-    if claiming := [row for row in rows if _may_claim(row)]:
+    # Nearly no other row than of a creation may make, move or end a claim of a label.
+    if claiming := [
+        row
+        for row in rows
+        if (event := row.entry.event).milestone is RC
+        or event.voids is not None
+        or row.entry.state.evidence.closing is not None
+    ]:
         events = ((item.return_no, item.arrival.inbound.event) for item in placed if item.label_taken)
         taken = {(return_no, event.source, event.id) for return_no, event in events}
         claims.join(tx, claiming, rows, befores, taken)
     return decided
-
-
-def _may_claim(row: HistoryRow) -> bool:
-    """Whether it may make, move or end a claim of a label: nearly no other row than of a creation does."""
-    event, evidence = row.entry.event, row.entry.state.evidence
-    return event.milestone is RC or evidence.closing is not None or event.voids is not None
 
 
 def _join_connotes(tx: Transaction, rows: Iterable[HistoryRow]) -> None:
@@ -137,14 +139,13 @@ def decide(tx: Transaction, placed: Iterable[Placed], states: dict[int, State]) 
             left[return_no].append(item)
             continue
         state, event = states.get(return_no, NEW), item.arrival.inbound.event
-        is_open = event.label is not None and not item.is_settled and not item.recorded
-        if is_open and claims.is_doubtful(state, event, rules):
-            found.doubtful.append(item)
-            continue
         try:
-            entry = re_evaluate(state, event, None, rules) if item.recorded else record(state, event, None, rules)
+            entry = _decided(item, state, event, None, rules)
         except PastNeeded:
             left[return_no] = [item]
+            continue
+        except ClaimsNeeded:
+            found.doubtful.append(item)
             continue
         if entry is None:
             found.repeats.append(item)
@@ -154,6 +155,12 @@ def decide(tx: Transaction, placed: Iterable[Placed], states: dict[int, State]) 
     if left:
         _decide_by_past(tx, left, states, found)
     return found
+
+
+def _decided(item: Placed, state: State, event: Event, whole: Whole | None, rules: Rules) -> Entry | None:
+    if item.recorded:
+        return re_evaluate(state, event, whole, rules)
+    return record(state, event, whole, rules, is_open=event.label is not None and not item.is_settled)
 
 
 def _decide_by_past(
@@ -169,18 +176,16 @@ def _decide_by_past(
         unheard = whole.unheard() if states.get(return_no, NEW).rules == rules.mark else set()
         for item in left[return_no]:
             state, event = states.get(return_no, NEW), item.arrival.inbound.event
-            is_open = event.label is not None and not item.is_settled and not item.recorded
-            if is_open and claims.is_doubtful(state, event, rules):
-                found.doubtful.append(item)
-                continue
-            decided = re_evaluate if item.recorded else record
             try:
-                entry = decided(state, event, None, rules)
+                entry = _decided(item, state, event, None, rules)
                 if entry is not None:
                     whole.add(event)
             except PastNeeded:
                 whole.add(event)
-                entry = decided(state, event, whole, rules)
+                entry = _decided(item, state, event, whole, rules)
+            except ClaimsNeeded:
+                found.doubtful.append(item)
+                continue
             if entry is None:
                 found.repeats.append(item)
                 continue

@@ -14,9 +14,9 @@ from pydantic_core import from_json
 
 from service.domain import changes
 from service.domain.changes import Change
-from service.domain.events import Event, Sense
+from service.domain.events import Event, Sense, has_digest
 from service.domain.exceptional import is_exceptional, reasons
-from service.domain.journey import Entry, State, has_seen, re_evaluate, record, replay
+from service.domain.journey import Entry, State, re_evaluate, record, replay
 from service.domain.milestones import BESIDE, RANKED
 from service.domain.timeline import Timeline, decide
 from service.domain.whole import Whole, gather
@@ -243,7 +243,7 @@ def test_the_fast_way_to_the_changes_says_what_the_general_way_says(events: list
     state = replay([happened("RC", 2), happened("RP", 2)])
     whole = Whole([happened("RC", 2), happened("RP", 2)])
     for event in events:
-        if has_seen(state, event.key):
+        if has_digest(state.seen, event.key):
             continue
         whole.add(event)
         entry = record(state, event, whole)
@@ -406,6 +406,6 @@ def test_a_key_is_seen_only_where_one_begins(keys: list[bytes], other: bytes, st
     astride = together[start : start + 8]
     state = replace(replay([]), seen=together)
 
-    assert all(has_seen(state, key) for key in keys)
-    assert has_seen(state, other) == (other in keys)
-    assert len(astride) < 8 or has_seen(state, astride) == (astride in keys)
+    assert all(has_digest(state.seen, key) for key in keys)
+    assert has_digest(state.seen, other) == (other in keys)
+    assert len(astride) < 8 or has_digest(state.seen, astride) == (astride in keys)

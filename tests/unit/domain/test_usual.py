@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from service.domain import journey
 from service.domain.events import Effect, Event, Published, Sense
+from service.domain.evidence import is_doubtful
 from service.domain.journey import continued, record
 from service.domain.labels import Window
 from service.domain.milestones import Kind, Milestone, Reason
@@ -80,6 +81,8 @@ def _both_ways(coming: Sequence[Arrival]) -> None:
         nonlocal asked, answered
         found = usual(*what)  # type: ignore[arg-type]
         asked, answered = asked + 1, answered + (found is not None)
+        before, _, event, rules = what
+        assert found is None or event.label is None or not is_doubtful(before, event, rules)  # type: ignore[attr-defined, arg-type]
         return found
 
     with patch.object(journey, "usual", counted):

@@ -15,7 +15,6 @@ from typing import Any, Final, NamedTuple, cast
 from service.adapters.postgres.journal.rows import as_uuid, published_at
 from service.application.ports import Arrival, HistoryRow
 from service.domain.events import KEY_DIGEST_BYTES
-from service.domain.labels import Retailers
 from service.domain.milestones import Milestone
 from service.wire.record import Record
 from service.wire.rows.claimed import said_retailers
@@ -32,24 +31,20 @@ class Column(NamedTuple):
     """A column, and how its value is found in a row to be.
 
     `type` is PostgreSQL's name of what is sent. `at` is where the value is, from one of the names that `_COPIED` binds.
-    What is there is sent as it is, or as `copied` (by COPY) and `sent` (in an array) make it. COPY sends what the column
-    holds on the wire, which spares a conversion each: timestamptz as an integer, json and uuid as bytes; `wire` is its
-    type where that is another one. `made` is the expression that turns what an array sent into what the column holds,
-    `read` the one that is selected.
+    What is there is sent as it is, or as `copied` (by COPY) and `sent` (in an array) make it; an expression of `{0}` spares
+    COPY a call for each event. COPY sends what the column holds on the wire, which spares a conversion each: timestamptz as
+    an integer, json and uuid as bytes; `wire` is its type where that is another one. `made` is the expression that turns
+    what an array sent into what the column holds, `read` the one that is selected.
     """
 
     name: str
     type: str
     at: str
-    copied: Callable[[Any], Any] | None = None
+    copied: Callable[[Any], Any] | str | None = None
     sent: Callable[[Any], Any] | None = None
     wire: str | None = None
     made: str = "{}"
     read: str = "{}"
-
-
-def _since_2000(micros: int) -> int:
-    return micros - _PG_EPOCH
 
 
 def _published_since_2000(record: Record) -> int:
@@ -64,15 +59,13 @@ def _true(is_so: object) -> bool | None:
     return True if is_so else None
 
 
-def _names(retailers: Retailers) -> str | None:
-    return said_retailers(retailers) if retailers else None
-
-
 def _text(said: bytes | None) -> str | None:
     return None if said is None else said.decode()
 
 
-def _time(name: str, at: str, copied: Callable[[Any], int], sent: Callable[[Any], int] | None, unit: str) -> Column:
+def _time(
+    name: str, at: str, copied: Callable[[Any], int] | str, sent: Callable[[Any], int] | None, unit: str
+) -> Column:
     return Column(name, "int8", at, copied, sent, made=f"timestamptz 'epoch' + {{}} * interval '1 {unit}'")
 
 
@@ -85,7 +78,7 @@ EVENT_COLUMNS: Final = (
     Column("source", "text", "event.source"),
     Column("id", "text", "event.id"),
     Column("type", "text", "inbound.type"),
-    _time("occurred_at", "event.at", _since_2000, None, "microsecond"),
+    _time("occurred_at", "event.at", f"{{0}} - {_PG_EPOCH}", None, "microsecond"),
     Column("zone_source", "text", "inbound.zone_source"),
     Column("utc_offset", "int2", "inbound.utc_offset"),
     Column("code", "text", "inbound.code"),
@@ -97,18 +90,10 @@ EVENT_COLUMNS: Final = (
     Column("partition", "int4", "record.partition"),
     Column("offset", "int8", "record.offset"),
     _time("published_at", "record", _published_since_2000, published_at, "millisecond"),
-    Column("is_ahead", "bool", "event.is_ahead", _true, _true),
+    Column("is_ahead", "bool", "event.is_ahead", "{0} or None", _true),
     # What waits has a text always, which is a part of its key.
-    Column("retailers", "text", "event.retailers", _names, said_retailers),
+    Column("retailers", "text", "event.retailers", "said_retailers({0}) if {0} else None", said_retailers),
 )
-
-
-def _newest_key(seen: bytes) -> bytes:
-    return seen[-2 * KEY_DIGEST_BYTES :]  # of the event's name, and of the event
-
-
-def _few(seen: bytes) -> bytes | None:
-    return seen if len(seen) <= MAX_KEYS_IN_ROW * KEY_DIGEST_BYTES else None
 
 
 HISTORY_COLUMNS: Final = (
@@ -118,14 +103,15 @@ HISTORY_COLUMNS: Final = (
     *EVENT_COLUMNS,
     Column("verdict", "text", "entry.verdict"),
     Column("reason", "text", "entry.reason"),
-    Column("changes", "bytea", "entry.changes", encode_changes),
+    Column("changes", "bytea", "entry.changes", "encode_changes({0}) if {0} else None"),
     Column("version", "int4", "state.version"),
     Column("status", "text", "state.timeline.status"),
     Column("state", "bytea", "state", encode_state),
     Column("effect", "text", "event.effect"),
-    Column("exceptions", "bytea", "entry", encode_moves),
-    Column("key", "bytea", "state.seen", _newest_key),
-    Column("seen", "bytea", "state.seen", _few),
+    Column("exceptions", "bytea", "entry", "encode_moves({0}) if {0}.raised or {0}.settled else None"),
+    # Of the event's name, and of the event.
+    Column("key", "bytea", "state.seen", f"{{0}}[-{2 * KEY_DIGEST_BYTES} :]"),
+    Column("seen", "bytea", "state.seen", f"{{0}} if len({{0}}) <= {MAX_KEYS_IN_ROW * KEY_DIGEST_BYTES} else None"),
 )
 """All that the history has of a row; `recorded_at` is PostgreSQL's."""
 
@@ -139,10 +125,17 @@ def copied(row, batch_id):
 """
 
 
+def _copied_value(column: Column) -> str:
+    if column.copied is None:
+        return column.at
+    return column.copied.format(column.at) if isinstance(column.copied, str) else f"_{column.name}({column.at})"
+
+
 def _compiled(columns: Sequence[Column]) -> Callable[[HistoryRow, int], tuple[Any, ...]]:
     """A function as it would be written by hand: to fetch column by column takes twice its time, for each event."""
-    made = {f"_{column.name}": column.copied for column in columns if column.copied is not None}
-    values = ", ".join(c.at if c.copied is None else f"_{c.name}({c.at})" for c in columns)
+    made: dict[str, Any] = {name.__name__: name for name in (said_retailers, encode_changes, encode_moves)}
+    made |= {f"_{column.name}": column.copied for column in columns}
+    values = ", ".join(map(_copied_value, columns))
     exec(_COPIED.format(values=values), made)  # noqa: S102 - the text is the table's above
     return cast("Callable[[HistoryRow, int], tuple[Any, ...]]", made["copied"])
 

@@ -67,8 +67,9 @@ WHERE label_claims.carrier = wanted.carrier AND label_claims.tracking_number = w
     AND label_claims.return_no = %b::int8
 
 -- name: touched_labels
--- label_claims_batch_id; parked_batch_id, label_claims_pkey; parked_batch_id, labels_pkey; parked_bound, labels_batch_id;
--- bound_scans_pkey, parked_bound, a probe a label each
+-- label_claims_batch_id, with some probes a claim; parked_batch_id, label_claims_pkey; parked_batch_id, labels_pkey;
+-- parked_bound, labels_batch_id; bound_scans_pkey, parked_bound, a probe a label each
+-- A claim that stands alone, by who was known first, and of which nobody was told, moves nothing, unless scans wait.
 -- Of a label with one claim, where scans wait that count for claims of some retailers only: who places others cannot tell.
 SELECT carrier, tracking_number, EXISTS (
     SELECT FROM bound_scans AS bound
@@ -77,7 +78,23 @@ SELECT carrier, tracking_number, EXISTS (
     SELECT FROM parked WHERE subject = touched.carrier || '/' || touched.tracking_number AND retailers <> '' OFFSET 0
 )
 FROM (
-    SELECT carrier, tracking_number FROM label_claims WHERE batch_id = ANY (%b::text[]::xid8[])
+    SELECT carrier, tracking_number FROM label_claims AS c
+    WHERE batch_id = ANY (%b::text[]::xid8[]) AND (
+        is_void OR told IS NOT NULL
+        OR NOT EXISTS (
+            SELECT FROM labels WHERE labels.carrier = c.carrier AND labels.tracking_number = c.tracking_number
+                AND labels.return_no = c.return_no OFFSET 0
+        )
+        OR EXISTS (
+            SELECT FROM label_claims AS other WHERE other.carrier = c.carrier
+                AND other.tracking_number = c.tracking_number AND other.return_no <> c.return_no OFFSET 0
+        )
+        OR EXISTS (SELECT FROM parked WHERE kind = 'label' AND subject = c.carrier || '/' || c.tracking_number OFFSET 0)
+        OR EXISTS (
+            SELECT FROM bound_scans AS bound
+            WHERE bound.carrier = c.carrier AND bound.tracking_number = c.tracking_number OFFSET 0
+        )
+    )
     UNION
     SELECT known.carrier, known.tracking_number
     FROM (SELECT DISTINCT subject FROM parked WHERE batch_id = ANY (%b::text[]::xid8[]) AND kind = 'label') AS waits

@@ -15,22 +15,9 @@ from service.domain.events import Event
 from service.domain.evidence import CONFLICT, MAX_LABELS, RC, UNCREATED, WINDOWED, Evidence
 from service.domain.journey import NEW, State
 from service.domain.labels import Label
-from service.domain.rules import Rules
 from service.domain.whole import Whole
 
 Claims = dict[tuple[Label, int], Claimed]
-
-
-def is_doubtful(state: State, event: Event, rules: Rules) -> bool:
-    """Whether it takes all claims of a scan's label to tell whose it is: then it is parked, and the sweep tells."""
-    evidence = state.evidence
-    if evidence.labels or (evidence.flags and evidence.flags & (WINDOWED | UNCREATED)):
-        return True
-    attributes = evidence.attributes
-    if event.retailers and (attributes is None or attributes.retailer not in event.retailers):
-        return True
-    created = evidence.earliest.get(RC)
-    return created is not None and event.at < created.at and event.at < created.at - rules.label_lead
 
 
 def of_creation(state: State, event: Event, *, is_taken: bool) -> tuple[tuple[Label, int] | None, str]:

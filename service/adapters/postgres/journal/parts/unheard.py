@@ -10,8 +10,7 @@ from psycopg import Connection
 from service.adapters.postgres.queries import load_queries
 from service.application.ports import HistoryRow
 from service.application.void_ports import Names
-from service.domain.events import key_digest
-from service.domain.journey import has_seen
+from service.domain.events import has_digest, key_digest
 from service.wire.rows.unheard import Unheard
 
 _Q: Final = load_queries("unheard.sql")
@@ -28,7 +27,7 @@ class UnheardVoids:
         for row in rows:
             if (voids := row.entry.event.voids) is not None:
                 name = key_digest(*voids)
-                if not has_seen(row.entry.state, name):
+                if not has_digest(row.entry.state.seen, name):
                     watched[row.return_no, name] = voids
         if watched:
             columns = [(*key, *watched[key]) for key in sorted(watched)]

@@ -70,10 +70,22 @@ class LabelTransaction(MemoryTransaction):
 
     def touched_labels(self, batches: Sequence[str]) -> dict[Label, bool]:
         wanted, tables = {int(each) for each in batches}, self.tables
-        touched = {label for (label, _), batch in tables.changed.items() if batch in wanted}
+        changed = [(label, whose) for (label, whose), batch in tables.changed.items() if batch in wanted]
+        touched = {label for label, whose in changed if not self._stands_alone(label, whose)}
         waits = {subject for (_, subject, _), batch in tables.parked_in.items() if batch in wanted}
         labels = touched | {label for label, _ in tables.claims if name_of(*label) in waits}
         return dict.fromkeys(sorted(labels), False)  # no publisher of these is bound to retailers
+
+    def _stands_alone(self, label: Label, return_no: int) -> bool:
+        """Whether nobody but who was known first claims it, nobody was told of it, and no scan of it waits."""
+        tables, key = self.tables, (label, return_no)
+        return (
+            not tables.claims[key].is_void
+            and tables.told.get(key) is None
+            and tables.labels.get(name_of(*label)) == return_no
+            and all(of != label or whose == return_no for of, whose in tables.claims)
+            and all(subject != name_of(*label) for _, subject, _ in tables.parked_in)
+        )
 
     def claims(self, label: Label) -> list[KeptClaim]:
         tables, names = self.tables, {number: name for name, number in self.tables.returns.items()}
