@@ -154,9 +154,10 @@ def _tell(tx: SweepTransaction, found: _Contested) -> Iterator[Placed]:
         return_no = kept.claim.return_no
         state, before = states.get(return_no, NEW), kept.told or ALONE
         is_owners_first = kept.told is None and return_no == found.owner
-        is_only_first = before._replace(is_first=window.is_first) == window
-        # Who is the next claimant matters to who was told that a scan is before its label, or has one that nobody knows.
-        if is_only_first and not is_owners_first and not state.evidence.flags & _MATTERS:
+        is_first_no_more = before._replace(is_first=False) == window
+        # That another claim is the first now matters to who has a scan from before its label, or one that nobody knows. Who
+        # becomes the first gets the next scan from before all windows.
+        if is_first_no_more and not is_owners_first and not state.evidence.flags & _MATTERS:
             continue
         told[return_no] = window
         yield Placed(return_no, _row(found, kept, window, state.seq + 1), is_settled=True)
@@ -220,60 +221,77 @@ def _missing(tx: SweepTransaction, contested: Sequence[_Contested], limit: int) 
     """Scans that others' histories have and that concern, since windows moved, returns that lack them."""
     placed = list[Placed]()
     for found, view in ((label, view) for label in contested for view in label.views):
-        pairs = list(_pairs(found, view, tx.rules))
-        targets = {target for target, *_ in pairs}
-        states = tx.stored_states(targets) if targets else {}
+        targets = _targets(found, view, tx.rules)
+        if not targets:
+            continue
+        states = tx.stored_states(targets)
         seen = {return_no: _keys(states.get(return_no, NEW).seen) for return_no in targets}
         lacking = list[tuple[int, ScanPlace]]()
-        for target, source, since, until in pairs:
-            for place in tx.scan_places(source, found.label, since, until, view.retailers):
-                key = place.key[-KEY_DIGEST_BYTES:]
-                if place.key[:KEY_DIGEST_BYTES] != key_digest(place.source, place.id):
-                    continue  # evaluated again; as it was at first it stands there, too
-                if key in seen[target]:
-                    continue
-                if all(claim.return_no != target for claim in view.concerned(place.at, tx.rules)):
-                    continue
-                if len(placed) + len(lacking) >= limit:
-                    break
-                seen[target].add(key)
-                lacking.append((target, place))
+        for key, place in _held(tx, found, view):
+            if len(placed) + len(lacking) >= limit:
+                break
+            for claim in view.concerned(place.at, tx.rules):
+                target = claim.return_no
+                if target in targets and target != place.return_no and key not in seen[target]:
+                    seen[target].add(key)
+                    lacking.append((target, place))
         scans = tx.scans_at(found.label, [place for _, place in lacking]) if lacking else []
         placed += [Placed(target, scan, is_settled=True) for (target, _), scan in zip(lacking, scans, strict=True)]
     return placed
 
 
-def _pairs(found: _Contested, view: View, rules: Rules) -> Iterator[tuple[int, int, int, int]]:
-    """Who may lack scans that who has, from when until when.
+def _held(tx: SweepTransaction, found: _Contested, view: View) -> Iterator[tuple[bytes, ScanPlace]]:
+    """The label's scans that histories have which may be others', too, each once: a label's claimants share most of theirs."""
+    known = set[bytes]()
+    for source, (since, until) in _sources(found, view, tx.rules).items():
+        for place in tx.scan_places(source, found.label, since, until, view.retailers):
+            key = place.key[-KEY_DIGEST_BYTES:]
+            # One that is evaluated again stands there as it was at first, too.
+            if key not in known and place.key[:KEY_DIGEST_BYTES] == key_digest(place.source, place.id):
+                known.add(key)
+                yield key, place
 
-    Whoever's window it is first has each scan: so those of the claims that did not change have what was placed before. Of scans
-    that are bound it is known who has some.
+
+def _sources(found: _Contested, view: View, rules: Rules) -> dict[int, tuple[int, int]]:
+    """Who may have scans that another one lacks, from when until when.
+
+    Whoever's window it is first has each scan: so those of the claims that did not change have what was placed before, unless
+    another one's that moved was in their way. Of scans that are bound it is known who has some.
     """
-    gone = [kept for kept in found.void if kept.is_changed]
-    changed = [kept for kept in found.claims if kept.is_changed]
-    if not (changed or gone) or (len(found.claims) == 1 and not found.void):
-        return
+    if view.retailers:
+        return dict.fromkeys(view.told, (BEGINNING, FOREVER))
+    has_moved = _has_moved(found)
+    holders = [kept.claim.return_no for kept in found.claims if has_moved or kept.is_changed]
+    holders += [kept.claim.return_no for kept in found.void]
+    holders += [] if found.owner is None else [found.owner]
+    sources = dict.fromkeys(holders, (BEGINNING, FOREVER))
+    plain = [kept.claim for kept in view.claims if not kept.is_changed]
+    ends = [window.end for window in windows(plain, rules)] if plain else []
+    for since, until, n in first_in_turn(ends) if plain else ():
+        sources.setdefault(plain[n].return_no, (since, until))
+    return sources
+
+
+def _has_moved(found: _Contested) -> bool:
+    """Whether a claim was somewhere else before, or none: what it said there is not known any more."""
+    return any(kept.is_changed and not kept.is_new for kept in found.claims) or any(k.is_changed for k in found.void)
+
+
+def _targets(found: _Contested, view: View, rules: Rules) -> set[int]:
+    """Who may lack scans that another one has."""
+    is_any = any(kept.is_changed for kept in (*found.claims, *found.void))
+    if not is_any or (len(found.claims) == 1 and not found.void):
+        return set()
+    if _has_moved(found):
+        return {kept.claim.return_no for kept in view.claims}
     plain = [kept.claim for kept in view.claims if not kept.is_changed]
     before = windows(plain, rules) if plain else []
-    holders = list(view.told)
-    if not view.retailers:
-        holders = [kept.claim.return_no for kept in (*changed, *found.void)]
-        holders += [] if found.owner is None else [found.owner]
-    sources = [(return_no, BEGINNING, FOREVER) for return_no in holders]
-    if plain and not view.retailers:
-        ends = [window.end for window in before]
-        sources += [(plain[n].return_no, since, until) for since, until, n in first_in_turn(ends)]
     then = {claim.return_no: window for claim, window in zip(plain, before, strict=True)}
-    # One that moved was somewhere before, and what it said there is not known any more.
-    is_any = bool(gone) or any(not kept.is_new for kept in changed)
-    for kept, window in zip(view.claims, view.windows, strict=True):
-        claim = kept.claim
-        if not (is_any or kept.is_changed or then[claim.return_no] != window):
-            continue
-        begin = BEGINNING if window.is_first else claim.at - rules.label_lead
-        for source, since, until in dict.fromkeys(sources):
-            if source != claim.return_no and max(since, begin) < min(until, window.end):
-                yield claim.return_no, source, max(since, begin), min(until, window.end)
+    return {
+        kept.claim.return_no
+        for kept, window in zip(view.claims, view.windows, strict=True)
+        if kept.is_changed or then[kept.claim.return_no] != window
+    }
 
 
 def _keys(seen: bytes) -> set[bytes]:

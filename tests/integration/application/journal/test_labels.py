@@ -130,6 +130,42 @@ def test_returns_in_one_box_share_its_scans(database: str) -> None:
     assert differences(database) == []
 
 
+def test_who_becomes_the_first_claimant_gets_what_is_from_before_all(database: str) -> None:
+    documents = [
+        created("R-1", "2026-11-20"),
+        created("R-2", "2026-11-21"),
+        created("R-2", "2026-11-19", id_="rc-2"),
+        scan("COLLECTED", "2026-10-01"),
+    ]
+
+    in_every_order(database, documents)
+
+    assert told(database) == {
+        "R-1": {("RC", "tracking_number_in_use")},
+        "R-2": {("RC", "before_label tracking_number_in_use")},
+    }
+    assert differences(database) == []
+
+
+def test_what_a_claim_kept_from_the_first_claimant_is_its_own_once_that_claim_was_another_time_s(database: str) -> None:
+    documents = [
+        created("R-1", "2026-10-01"),
+        created("R-2", "2026-10-03"),
+        created("R-3", "2026-11-01", retailer="zenith"),  # ends the window of the first, and not that of the second
+        scan("COLLECTED", "2026-11-05"),
+        created("R-3", "2026-10-02", retailer="zenith", id_="rc-2"),
+    ]
+
+    in_every_order(database, documents)
+
+    assert told(database) == {
+        "R-1": {("RT", "tracking_number_in_use")},
+        "R-2": {("RT", "tracking_number_in_use")},
+        "R-3": {("RC", "tracking_number_in_use")},
+    }
+    assert differences(database) == []
+
+
 def test_of_two_retailers_in_one_label_only_the_earlier_one_s_return_moves(database: str) -> None:
     documents = [
         created("R-1", "2026-11-18"),

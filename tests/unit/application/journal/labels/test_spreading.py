@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 from unittest import mock
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.application.journal import sweep as sweeping
 from service.application.journal.labels.held import windows_told, wrong_claims
+from service.application.label_ports import ScanPlace
 from service.domain.exceptional import reasons
 from service.domain.journey import State
 from service.domain.milestones import Milestone, Reason
 from service.domain.whole import Whole
 from tests.support import oracle
-from tests.unit.application.journal.labels.kept import DAY, LabelJournal, closed, created, moment, scan
-from tests.unit.domain.histories import QUICK
+from tests.support.thorough import IS_ON
+from tests.unit.application.journal.labels.kept import (
+    DAY,
+    LabelJournal,
+    LabelTransaction,
+    closed,
+    created,
+    moment,
+    scan,
+)
+from tests.unit.domain.histories import QUICK, THOROUGH
 
 # A day or a month apart, and a little more or less.
 _TIMES = st.builds(moment, st.sampled_from((10, 11, 12, 39, 40, 41, 70)), st.integers(-1, 1))
@@ -78,7 +91,9 @@ def recorded(data: st.DataObject, documents: list[dict[str, Any]]) -> LabelJourn
     return journal
 
 
-@QUICK
+# Each of the last two faults that it met showed once in thousands.
+@pytest.mark.shared_out
+@settings(THOROUGH, max_examples=5000 if IS_ON else QUICK.max_examples)
 @given(st.data(), told(), st.sampled_from((1, 2, 5000)), st.sampled_from((1, 16)))
 def test_in_any_order_each_return_has_the_scans_that_concern_it(
     data: st.DataObject, of_label: tuple[list[Told], list[Told]], limit: int, batches: int
@@ -122,3 +137,21 @@ def assert_kept(journal: LabelJournal, return_id: str) -> None:
     with journal.transaction() as tx:
         held = tx.held_labels(journal.tables.returns[return_id], [label for label, _ in whole.claims()])
     assert list(wrong_claims(whole, windows_told(past), held)) == []
+
+
+def test_what_histories_have_of_a_label_with_many_claims_is_read_once_a_claim_and_turn() -> None:
+    many, asked = 40, Counter[int]()
+    journal, read = LabelJournal(), LabelTransaction.scan_places
+
+    def counted(self: LabelTransaction, return_no: int, *where: Any) -> Iterator[ScanPlace]:
+        asked[return_no] += 1
+        return read(self, return_no, *where)
+
+    with mock.patch.object(LabelTransaction, "scan_places", counted):
+        journal.take(*(created(f"R-{n}", moment(10, n), "acme") for n in range(many)))
+        journal.take(scan("s0", moment(12)))
+        journal.sweep()
+
+    assert journal.sweeps < 10
+    assert max(asked.values()) <= journal.sweeps
+    assert all(rows[-1].entry.state.timeline.status is Milestone.RT for rows in journal.tables.history.values())
