@@ -186,11 +186,11 @@ def _decide_by_past(
             except ClaimsNeeded:
                 found.doubtful.append(item)
                 continue
-            if entry is None:
+            if entry is not None:
+                states[return_no] = entry.state
+                found.rows.append(HistoryRow(return_no, entry, item.arrival))
+            else:
                 found.repeats.append(item)
-                continue
-            states[return_no] = entry.state
-            found.rows.append(HistoryRow(return_no, entry, item.arrival))
         # A void is watched from its row on if nothing had its name then: left to tell is what was its name's and is no more.
         if lost := whole.unheard() - unheard:
             found.unheard[return_no] = lost

@@ -4,20 +4,24 @@ Two independent readings: the events replayed one by one must give each row's ve
 they were recorded; and the timeline of the last row must be the function of the set of the return's events. A row that was
 recorded by other rules than today's is held to what it says itself: its changes must lead from one state to the next. What
 is kept for readers, search tables and figures, is held against the history as far as it has come; and what is kept of labels'
-claims against the creations, voids and closings that they follow from.
+claims against the creations, voids and closings that they follow from. Of a label that several returns claim each scan that one
+of their histories has is looked for in those of all that it concerns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 from service.application.journal.labels.held import windows_told, wrong_claims
+from service.application.journal.labels.lacking import HeldScans, lacking
 from service.application.label_ports import HeldLabel
 from service.domain.changes import Change
 from service.domain.events import Event
 from service.domain.exceptional import reasons
 from service.domain.journey import NEW, Entry, State, re_evaluate, record
+from service.domain.labels import Label
 from service.domain.milestones import BESIDE, Kind, Reason
 from service.domain.rules import Rules
 from service.domain.timeline import decide
@@ -57,6 +61,9 @@ class Histories(Protocol):
     def returns(self) -> Iterator[StoredReturn]:
         """Every return that has a history, or should."""
 
+    def contested(self) -> Iterator[HeldScans]:
+        """The labels that several returns claim, of those that the sweep is done with."""
+
     def strays(self) -> Iterator[str]:
         """A sentence for each event that is parked although its return is known, or a delivery that a member lacks."""
 
@@ -74,31 +81,35 @@ class Checked(NamedTuple):
 def verify(histories: Histories, differences: list[str], limit: int = 100) -> Checked:
     """Compare everything; adds a sentence for each difference, at most `limit` of them."""
     returns = events = 0
+    suspect = set[Label]()  # where a claim is wrong, so is what concerns whom
     for stored in histories.returns():
         returns += 1
         events += len(stored.rows)
         _extend(
             differences,
-            (f"{stored.return_id or stored.return_no}: {what}" for what in check(stored, histories.rules)),
+            (f"{stored.return_id or stored.return_no}: {what}" for what in check(stored, histories.rules, suspect)),
             limit,
         )
+    remedy = "run `returns-status reassess --claims`"
+    found = lacking(histories.contested(), histories.rules)
+    _extend(differences, (f"{each.what}: {remedy}" for each in found if each.label not in suspect), limit)
     _extend(differences, histories.strays(), limit)
     _extend(differences, histories.misread(), limit)
     return Checked(returns, events)
 
 
 def _extend(differences: list[str], more: Iterable[str], limit: int) -> None:
-    differences += list(more)[: max(0, limit - len(differences))]
+    differences += islice(more, max(0, limit - len(differences)))
 
 
-def check(stored: StoredReturn, rules: Rules) -> Iterator[str]:
-    """What is wrong with one return."""
+def check(stored: StoredReturn, rules: Rules, suspect: set[Label] | None = None) -> Iterator[str]:
+    """What is wrong with one return; labels of which its claim is wrong are added to the `suspect`."""
     if stored.return_id is None and stored.rows:
         yield "has a history and no return"
     if not stored.rows:
         if stored.return_id is not None:
             yield "has no history"
-        yield from _of_claims(stored, Whole(rules=rules))
+        yield from _of_claims(stored, Whole(rules=rules), suspect)
         return
     state, whole, known = stored.begins, Whole(rules=rules), set[bytes]()
     for number, row in enumerate(stored.rows, start=1):
@@ -122,13 +133,15 @@ def check(stored: StoredReturn, rules: Rules) -> Iterator[str]:
         known.add(identity)
         state = row.state
     yield from _against_the_set(state, whole, rules)
-    yield from _of_claims(stored, whole)
+    yield from _of_claims(stored, whole, suspect)
 
 
-def _of_claims(stored: StoredReturn, whole: Whole) -> Iterator[str]:
+def _of_claims(stored: StoredReturn, whole: Whole, suspect: set[Label] | None) -> Iterator[str]:
     if stored.labels is not None:
         told = windows_told(row.event for row in stored.rows)
         for wrong in wrong_claims(whole, told, stored.labels):
+            if suspect is not None:
+                suspect.add(wrong.label)
             yield f"{wrong.what}: run `returns-status reassess --claims`"
 
 

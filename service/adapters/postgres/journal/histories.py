@@ -14,12 +14,15 @@ from psycopg.types.json import set_json_loads
 from pydantic_core import from_json
 
 from service.adapters.postgres.database import connect, translated
+from service.adapters.postgres.journal.parts.claims import LabelQueries
 from service.adapters.postgres.journal.parts.held import held_label
 from service.adapters.postgres.queries import load_queries
 from service.application.journal.figures import MILESTONES
+from service.application.journal.labels.lacking import HeldScans
 from service.application.journal.verify import StoredReturn, StoredRow
 from service.application.label_ports import HeldLabel
 from service.domain.journey import NEW, continued
+from service.domain.labels import BEGINNING, FOREVER
 from service.domain.rules import DEFAULT, Rules
 from service.wire.rows.reconciled import published_of
 from service.wire.stored import decode_changes, decode_moves, decode_state, stored_event
@@ -75,6 +78,25 @@ class PostgresHistories:
             cursor.itersize = _FETCH_ROWS
             yield iter(cursor.execute(_Q[name]))
 
+    def contested(self) -> Iterator[HeldScans]:
+        labels = _Labels(self._connection)
+        with self._all("contested") as contested:
+            for label in contested:
+                claims, bounds = labels.claims(label), labels.bounds(label)
+                if any(kept.is_changed for kept in claims):
+                    continue  # the sweep is to look at it
+                holders = {retailers: list(told) for retailers, told in bounds.items()}
+                holders[()] = [kept.claim.return_no for kept in claims]
+                scans = {
+                    retailers: [
+                        place
+                        for return_no in whose
+                        for place in labels.scan_places(return_no, label, BEGINNING, FOREVER, retailers)
+                    ]
+                    for retailers, whose in holders.items()
+                }
+                yield HeldScans(label, claims, scans, bounds)
+
     def strays(self) -> Iterator[str]:
         for kind, subject, source, id_ in self._connection.execute(_Q["parked_although_known"]):
             yield f"event {id_} of {source} is parked although its {kind} {subject} is known"
@@ -101,6 +123,13 @@ class PostgresHistories:
             )
         for minute, held, counted in self._connection.execute(_Q["miscounted_minutes"]):
             yield f"figures: {held} events in the minute {minute:%Y-%m-%d %H:%M}, and there were {counted}"
+
+
+class _Labels(LabelQueries):
+    """What is asked of labels, by who writes nothing."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection, self._batch_id = connection, 0
 
 
 def _standing(version: int | None, status: str | None) -> str:

@@ -119,3 +119,9 @@ FULL JOIN (
 ) AS counted USING (minute)
 WHERE coalesce(held.events, 0) <> coalesce(counted.events, 0)
 ORDER BY minute
+
+-- name: contested
+-- label_claims_pkey, all of it: few labels have claims
+SELECT carrier, tracking_number FROM label_claims
+GROUP BY carrier, tracking_number HAVING count(*) > 1
+ORDER BY carrier, tracking_number

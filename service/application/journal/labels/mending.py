@@ -6,19 +6,21 @@ return was recorded unseen meanwhile. The sweep then looks at the labels, moves 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
 from service.application.journal.appending import Placed, append
 from service.application.journal.labels.held import Wrong, windows_told, wrong_claims
+from service.application.journal.labels.lacking import lacking
 from service.application.journal.labels.past import past_of_one
 from service.application.journal.reassess import reassessed
 from service.application.journal.verify import Histories, StoredReturn
 from service.application.label_ports import MendsClaims
 from service.application.ports import Transaction
 from service.domain.journey import NEW
+from service.domain.labels import Label
 from service.domain.whole import Whole
 from service.errors import Retryable
 
@@ -48,11 +50,12 @@ def mend_claims(
 
     Safe to repeat, beside workers. Raises Retryable: what was said is done and stays done.
     """
-    mended = 0
+    mended, suspect = 0, set[Label]()
     for looked, stored in enumerate(histories.returns(), start=1):
         if should_stop():
             break
         wrong = _wrong(stored, histories)
+        suspect.update(each.label for each in wrong)
         if wrong and not dry_run:
             wrong = _mend(journal, stored, wrong, now)
         for each in wrong:
@@ -60,7 +63,29 @@ def mend_claims(
         mended += len(wrong)
         if looked % 1000 == 0:
             tell(f"{looked:,} returns' claims looked at, {mended:,} wrong")
+    else:
+        mended += _place_again(histories, journal, suspect, dry_run=dry_run, say=say)
     return mended
+
+
+def _place_again(
+    histories: Histories, journal: Journal, suspect: Collection[Label], *, dry_run: bool, say: Callable[[str], object]
+) -> int:
+    """Let the sweep look once more at the labels of which a return lacks scans; how many returns do.
+
+    It looks at those that are `suspect` in any case: a claim of theirs is mended.
+    """
+    found = dict[tuple[int, Label], str]()
+    for each in lacking(histories.contested(), histories.rules):
+        if each.label not in suspect:
+            found.setdefault((each.return_no, each.label), each.what)
+    for (return_no, label), what in found.items():
+        if not dry_run:
+            with journal.transaction() as tx:
+                tx.touch_claims(return_no, [label])
+                tx.number_batch(0)
+        say(what)
+    return len(found)
 
 
 def _wrong(stored: StoredReturn, histories: Histories) -> list[Wrong]:

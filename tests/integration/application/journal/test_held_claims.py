@@ -128,6 +128,24 @@ def timelines(database: str) -> Rows:
         ).fetchall()
 
 
+def test_a_scan_that_a_claimant_lacks_is_told_and_placed(database: str) -> None:
+    ingest(database, [created("R-1", "2026-11-18"), created("R-2", "2026-11-19"), scan("COLLECTED", "2026-11-21")])
+    assert differences(database) == []
+    before = timelines(database)
+    with psycopg.connect(database) as connection:  # as a fault of the sweep left it once
+        last = "(SELECT max(seq) FROM history JOIN returns USING (return_no) WHERE return_id = 'R-2')"
+        of = "return_no = (SELECT return_no FROM returns WHERE return_id = 'R-2')"
+        lost = connection.execute(f"DELETE FROM history WHERE {of} AND seq = {last} RETURNING id".encode()).fetchone()
+    what = f"R-2: lacks scan {lost and lost[0]} of /test of its label generic/T-1"
+
+    assert differences(database) == [what + REMEDY]
+    assert mended(database, dry_run=True) == [what]
+    assert mended(database) == [what]
+
+    assert differences(database) == []
+    assert timelines(database) == before
+
+
 def test_what_was_done_to_claims_by_hand_is_told_and_mended(database: str) -> None:
     # Each damage is done to labels and returns of its own.
     copies = [list(named(CONTESTED, n)) for n in range(len(DAMAGES))]

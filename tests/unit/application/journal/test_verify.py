@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from service.application.journal.labels.lacking import HeldScans
 from service.application.journal.verify import Checked, StoredReturn, StoredRow, check, verify
 from service.domain.changes import Change
 from service.domain.events import Event, Sense
@@ -277,6 +278,9 @@ class FakeHistories:
 
     def returns(self) -> Iterator[StoredReturn]:
         return iter(self._returns)
+
+    def contested(self) -> Iterator[HeldScans]:
+        return iter(())
 
     def strays(self) -> Iterator[str]:
         return iter(self._strays)

@@ -92,7 +92,7 @@ class LabelTransaction(MemoryTransaction):
         found = sorted(
             (Claim(claimed.at, return_no, claimed.retailer, claimed.closed_at), claimed.is_void)
             for (of, return_no), claimed in tables.claims.items()
-            if of == label
+            if of == label and return_no in names
         )
         return [
             KeptClaim(
@@ -187,7 +187,9 @@ class LabelTransaction(MemoryTransaction):
                 self.tables.told[label, return_no] = window
 
     def touch_claims(self, return_no: int, labels: Collection[Label]) -> bool:
-        raise NotImplementedError("others decide anew")
+        touched = [(label, return_no) for label in labels if (label, return_no) in self.tables.claims]
+        self.tables.changed |= dict.fromkeys(touched, self._batch)
+        return bool(touched)
 
 
 class LabelJournal(MemoryJournal):

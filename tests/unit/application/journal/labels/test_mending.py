@@ -11,11 +11,12 @@ import pytest
 from service.application.journal.appending import Appended, Placed, StepEnded, append
 from service.application.journal.labels import mending
 from service.application.journal.labels.held import windows_told, wrong_claims
+from service.application.journal.labels.lacking import HeldScans, lacking
 from service.application.journal.labels.mending import mend_claims
 from service.application.journal.verify import StoredReturn, StoredRow
 from service.application.label_ports import Claimed
 from service.application.ports import Transaction
-from service.domain.labels import ALONE, Label, Window
+from service.domain.labels import ALONE, BEGINNING, FOREVER, Label, Window
 from service.domain.rules import DEFAULT
 from service.errors import Retryable
 from service.wire.rows.reassessed import SOURCE
@@ -67,6 +68,15 @@ class Histories:
             with self._journal.transaction() as tx:
                 held = tx.held_labels(number, sorted(labels))
             yield StoredReturn(number, names.get(number), rows, labels=held)
+
+    def contested(self) -> Iterator[HeldScans]:
+        with self._journal.transaction() as tx:
+            for label in sorted({label for label, _ in self._journal.tables.claims}):
+                claims = tx.claims(label)
+                holders = [kept.claim.return_no for kept in claims]
+                if len(claims) > 1 and not any(kept.is_changed for kept in claims):
+                    places = [p for no in holders for p in tx.scan_places(no, label, BEGINNING, FOREVER)]
+                    yield HeldScans(label, claims, {(): places}, {})
 
     def strays(self) -> Iterator[str]:
         raise NotImplementedError
@@ -246,3 +256,22 @@ def test_the_last_word_of_a_history_on_a_window_is_believed() -> None:
     assert windows_told(past) == {LABEL: journal.tables.told[LABEL, journal.tables.returns["R-1"]]}
     assert windows_told([]) == {}
     assert list(wrong_claims(journal.whole("R-1"), windows_told(past), [])) != []
+
+
+def test_a_scan_that_a_claimant_lacks_is_told_and_placed() -> None:
+    journal = LabelJournal()
+    for document in (created("R-1", moment(8)), created("R-2", moment(9)), scan("both", moment(12))):
+        journal.take(document)
+        journal.sweep()
+    assert list(lacking(Histories(journal).contested(), DEFAULT)) == []
+    lost = journal.tables.history[journal.tables.returns["R-2"]].pop()  # as a fault of the sweep left it once
+    told = "R-2: lacks scan both of /test of its label generic/TR-1"
+
+    assert lost.entry.event.id == "both"
+    assert [each.what for each in lacking(Histories(journal).contested(), DEFAULT)] == [told]
+    assert mended(journal, dry_run=True) == [told]
+    assert mended(journal) == [told]
+    journal.sweep()
+
+    assert lost.entry.event in [row.entry.event for row in journal.rows("R-2")]
+    assert list(lacking(Histories(journal).contested(), DEFAULT)) == []
