@@ -5,21 +5,25 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+import msgspec
+
+from service.application.journal import ingest
+from service.application.journal.labels.lacking import HeldScans
 from service.application.journal.sweep import sweep
 from service.application.label_ports import Claimed, HeldLabel, KeptClaim, ScanPlace
 from service.application.ports import Arrival, HistoryRow, Swept, Waiting, WhileWaiting
 from service.domain.events import Event
-from service.domain.labels import MAX_CLAIMS, Claim, Label, Window
+from service.domain.labels import BEGINNING, FOREVER, MAX_CLAIMS, Claim, Label, Retailers, Window
 from service.domain.whole import Whole
 from service.wire.inbound import SubjectKind
 from service.wire.inbound import label as name_of
 from service.wire.times import rfc3339
 from tests.support.fakes import MemoryJournal, MemoryTransaction, Tables
 from tests.support.journals import CLOSED, RC, SCAN, event
-from tests.unit.application.journal.test_append import write
+from tests.unit.application.journal.test_append import arrivals
 
 BEGIN: Final = 1_780_000_000_000_000  # microseconds: some day of 2026
 DAY: Final = 24 * 3600 * 1_000_000
@@ -27,6 +31,7 @@ LABEL: Final = ("generic", "TR-1")
 
 Key = tuple[Label, int]
 _ALL: Final = ((),)
+_BOUND: Final = "/bound/"  # and the retailers
 
 
 @dataclass
@@ -38,6 +43,8 @@ class LabelTables(Tables):
     changed: dict[Key, int] = field(default_factory=dict)
     numbered: list[int] = field(default_factory=list)  # how many events each batch has
     parked_in: dict[tuple[SubjectKind, str, bytes], int] = field(default_factory=dict)
+    labelled_in: dict[str, int] = field(default_factory=dict)
+    bound_scans: dict[tuple[Label, Retailers, int], Window | None] = field(default_factory=dict)
 
 
 class LabelTransaction(MemoryTransaction):
@@ -68,13 +75,31 @@ class LabelTransaction(MemoryTransaction):
         self.tables.changed[key] = self._batch
         self.tables.made.setdefault(key, self._batch)
 
+    def claim_labels(self, claims: Mapping[str, int]) -> dict[str, int]:
+        new = [name for name in claims if name not in self.tables.labels]
+        self.tables.labelled_in |= dict.fromkeys(new, self._batch)
+        return super().claim_labels(claims)
+
+    def append(self, rows: Sequence[HistoryRow]) -> bool:
+        for row in rows:
+            event = row.entry.event
+            if event.retailers and event.label is not None:
+                self.tables.bound_scans.setdefault((event.label, event.retailers, row.return_no), None)
+        return super().append(rows)
+
     def touched_labels(self, batches: Sequence[str]) -> dict[Label, bool]:
         wanted, tables = {int(each) for each in batches}, self.tables
         changed = [(label, whose) for (label, whose), batch in tables.changed.items() if batch in wanted]
         touched = {label for label, whose in changed if not self._stands_alone(label, whose)}
-        waits = {subject for (_, subject, _), batch in tables.parked_in.items() if batch in wanted}
-        labels = touched | {label for label, _ in tables.claims if name_of(*label) in waits}
-        return dict.fromkeys(sorted(labels), False)  # no publisher of these is bound to retailers
+        waits = {key for key, batch in tables.parked_in.items() if batch in wanted}
+        touched |= {label for label, _ in tables.claims if any(key[1] == name_of(*label) for key in waits)}
+        for key, arrival in tables.parked.items():
+            is_touched = key in waits or tables.labelled_in.get(key[1]) in wanted
+            if arrival.inbound.event.retailers and key[1] in tables.labels and is_touched:
+                touched.add(_label(key[1]))
+        bound = {label for label, *_ in tables.bound_scans}
+        bound |= {_label(key[1]) for key, each in tables.parked.items() if each.inbound.event.retailers}
+        return {label: label in bound for label in sorted(touched)}
 
     def _stands_alone(self, label: Label, return_no: int) -> bool:
         """Whether nobody but who was known first claims it, nobody was told of it, and no scan of it waits."""
@@ -84,7 +109,8 @@ class LabelTransaction(MemoryTransaction):
             and tables.told.get(key) is None
             and tables.labels.get(name_of(*label)) == return_no
             and all(of != label or whose == return_no for of, whose in tables.claims)
-            and all(subject != name_of(*label) for _, subject, _ in tables.parked_in)
+            and all(subject != name_of(*label) for _, subject, _ in tables.parked)
+            and all(of != label for of, *_ in tables.bound_scans)
         )
 
     def claims(self, label: Label) -> list[KeptClaim]:
@@ -106,13 +132,21 @@ class LabelTransaction(MemoryTransaction):
             for claim, is_void in found[:MAX_CLAIMS]
         ]
 
-    def tell(self, label: Label, windows: Mapping[int, Window], retailers: tuple[str, ...] = ()) -> None:
-        assert not retailers
-        self.tables.told |= {(label, return_no): window for return_no, window in windows.items()}
+    def tell(self, label: Label, windows: Mapping[int, Window], retailers: Retailers = ()) -> None:
+        if retailers:
+            self.tables.bound_scans |= {(label, retailers, no): window for no, window in windows.items()}
+        else:
+            self.tables.told |= {(label, return_no): window for return_no, window in windows.items()}
 
-    def bounds(self, label: Label) -> dict[tuple[str, ...], dict[int, Window | None]]:
-        del label
-        return {}
+    def bounds(self, label: Label) -> dict[Retailers, dict[int, Window | None]]:
+        found = dict[Retailers, dict[int, Window | None]]()
+        for (of, retailers, return_no), told in self.tables.bound_scans.items():
+            if of == label:
+                found.setdefault(retailers, {})[return_no] = told
+        for key, arrival in self.tables.parked.items():
+            if key[:2] == (SubjectKind.LABEL, name_of(*label)) and (its := arrival.inbound.event.retailers):
+                found.setdefault(its, {})
+        return found
 
     def park(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
         before = set(self.tables.parked)
@@ -120,11 +154,11 @@ class LabelTransaction(MemoryTransaction):
         self.tables.parked_in |= dict.fromkeys(self.tables.parked.keys() - before, self._batch)
         return known
 
-    def waiting_scans(self, label: Label, limit: int, bounds: Collection[tuple[str, ...]] = _ALL) -> list[Arrival]:
-        assert set(bounds) == {()}
+    def waiting_scans(self, label: Label, limit: int, bounds: Collection[Retailers] = _ALL) -> list[Arrival]:
         assert limit > 0
         of = (SubjectKind.LABEL, name_of(*label))
         waiting = [each for key, each in self.tables.parked.items() if key[:2] == of]
+        waiting = [each for each in waiting if each.inbound.event.retailers in bounds]
         return sorted(waiting, key=lambda each: each.inbound.event.order[1:])[:limit]
 
     def unpark(self, label: Label, arrivals: Sequence[Arrival]) -> None:
@@ -132,12 +166,11 @@ class LabelTransaction(MemoryTransaction):
             del self.tables.parked[SubjectKind.LABEL, name_of(*label), each.inbound.event.key]
 
     def scan_places(
-        self, return_no: int, label: Label, since: int, until: int, retailers: tuple[str, ...] = ()
+        self, return_no: int, label: Label, since: int, until: int, retailers: Retailers = ()
     ) -> Iterator[ScanPlace]:
-        assert not retailers
         for seq, row in enumerate(self.tables.history.get(return_no, ()), start=1):
             told = row.entry.event
-            if told.label == label and told.window is None and since <= told.at < until:
+            if told.label == label and told.window is None and told.retailers == retailers and since <= told.at < until:
                 key = row.entry.state.seen[-16:]
                 yield ScanPlace(return_no, seq, told.source, told.id, told.at, key)
 
@@ -156,7 +189,8 @@ class LabelTransaction(MemoryTransaction):
         for key, arrival in list(tables.parked.items()):
             kind, subject, _ = key
             owner = tables.returns.get(subject) if kind is SubjectKind.RETURN else tables.labels.get(subject)
-            if owner is not None and not (kind is SubjectKind.LABEL and subject in contested):
+            is_bound = bool(arrival.inbound.event.retailers)
+            if owner is not None and not is_bound and not (kind is SubjectKind.LABEL and subject in contested):
                 waiting.append(Waiting(owner, arrival))
                 del tables.parked[key]
         upto = min(tables.batches, tables.swept + batches)
@@ -215,7 +249,7 @@ class LabelJournal(MemoryJournal):
     def take(self, *documents: dict[str, Any]) -> None:
         """One batch."""
         before = sum(map(len, self.tables.history.values())) + len(self.tables.parked)
-        outcome = write(self, *documents)
+        outcome = ingest.write(self, [_bound(each) for each in arrivals(*documents)], {})
         after = sum(map(len, self.tables.history.values())) + len(self.tables.parked)
         assert after - before + sum(outcome.duplicates.values()) == len(documents)
 
@@ -235,6 +269,21 @@ class LabelJournal(MemoryJournal):
 
     def whole(self, return_id: str) -> Whole:
         return Whole(self.past(return_id))
+
+
+def held_scans(journal: LabelJournal) -> Iterator[HeldScans]:
+    """`verify.Histories.contested` of it."""
+    with journal.transaction() as tx:
+        for label in sorted({label for label, _ in journal.tables.claims}):
+            claims, bounds = tx.claims(label), tx.bounds(label)
+            if len(claims) < 2 or any(kept.is_changed for kept in claims):
+                continue
+            whose = {(): [kept.claim.return_no for kept in claims], **{of: list(told) for of, told in bounds.items()}}
+            scans = {
+                of: [place for no in nos for place in tx.scan_places(no, label, BEGINNING, FOREVER, of)]
+                for of, nos in whose.items()
+            }
+            yield HeldScans(label, claims, scans, bounds)
 
 
 def moment(days: float, micros: int = 0) -> int:
@@ -257,7 +306,24 @@ def closed(return_id: str, at: int) -> dict[str, Any]:
     }
 
 
-def scan(id_: str, at: int, code: str = "COLLECTED", number: str = LABEL[1]) -> dict[str, Any]:
-    """A scan of a label."""
+def scan(
+    id_: str, at: int, code: str = "COLLECTED", number: str = LABEL[1], retailers: Retailers = ()
+) -> dict[str, Any]:
+    """A scan of a label; its publisher may be bound to retailers."""
     data = {"carrier": LABEL[0], "tracking_number": number, "code": code}
-    return event(SCAN, id_, "00:00", **data) | {"time": rfc3339(at)}
+    source = {"source": _BOUND + "+".join(retailers)} if retailers else {}
+    return event(SCAN, id_, "00:00", **data) | {"time": rfc3339(at)} | source
+
+
+def _bound(arrival: Arrival) -> Arrival:
+    """As the parser reads what such a publisher says."""
+    its = arrival.inbound.event
+    if not its.source.startswith(_BOUND):
+        return arrival
+    its = replace(its, retailers=tuple(its.source.removeprefix(_BOUND).split("+")))
+    return Arrival(msgspec.structs.replace(arrival.inbound, event=its), arrival.record)
+
+
+def _label(name: str) -> Label:
+    carrier, _, number = name.partition("/")
+    return carrier, number

@@ -16,12 +16,13 @@ from service.application.journal.labels.mending import mend_claims
 from service.application.journal.verify import StoredReturn, StoredRow
 from service.application.label_ports import Claimed
 from service.application.ports import Transaction
-from service.domain.labels import ALONE, BEGINNING, FOREVER, Label, Window
+from service.domain.events import KEY_DIGEST_BYTES
+from service.domain.labels import ALONE, Label, Window
 from service.domain.rules import DEFAULT
 from service.errors import Retryable
 from service.wire.rows.reassessed import SOURCE
 from tests.support.journals import DS, VOID, event
-from tests.unit.application.journal.labels.kept import LABEL, LabelJournal, closed, created, moment, scan
+from tests.unit.application.journal.labels.kept import LABEL, LabelJournal, closed, created, held_scans, moment, scan
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 OTHER = ("generic", "TR-2")
@@ -70,13 +71,7 @@ class Histories:
             yield StoredReturn(number, names.get(number), rows, labels=held)
 
     def contested(self) -> Iterator[HeldScans]:
-        with self._journal.transaction() as tx:
-            for label in sorted({label for label, _ in self._journal.tables.claims}):
-                claims = tx.claims(label)
-                holders = [kept.claim.return_no for kept in claims]
-                if len(claims) > 1 and not any(kept.is_changed for kept in claims):
-                    places = [p for no in holders for p in tx.scan_places(no, label, BEGINNING, FOREVER)]
-                    yield HeldScans(label, claims, {(): places}, {})
+        return held_scans(self._journal)
 
     def strays(self) -> Iterator[str]:
         raise NotImplementedError
@@ -258,14 +253,16 @@ def test_the_last_word_of_a_history_on_a_window_is_believed() -> None:
     assert list(wrong_claims(journal.whole("R-1"), windows_told(past), [])) != []
 
 
-def test_a_scan_that_a_claimant_lacks_is_told_and_placed() -> None:
+@pytest.mark.parametrize("bound", ((), ("acme",)))
+def test_a_scan_that_a_claimant_lacks_is_told_and_placed(bound: tuple[str, ...]) -> None:
     journal = LabelJournal()
-    for document in (created("R-1", moment(8)), created("R-2", moment(9)), scan("both", moment(12))):
+    both = scan("both", moment(12), retailers=bound)
+    for document in (created("R-1", moment(8)), created("R-2", moment(9)), both):
         journal.take(document)
         journal.sweep()
     assert list(lacking(Histories(journal).contested(), DEFAULT)) == []
     lost = journal.tables.history[journal.tables.returns["R-2"]].pop()  # as a fault of the sweep left it once
-    told = "R-2: lacks scan both of /test of its label generic/TR-1"
+    told = f"R-2: lacks scan both of {both['source']} of its label generic/TR-1"
 
     assert lost.entry.event.id == "both"
     assert [each.what for each in lacking(Histories(journal).contested(), DEFAULT)] == [told]
@@ -275,3 +272,19 @@ def test_a_scan_that_a_claimant_lacks_is_told_and_placed() -> None:
 
     assert lost.entry.event in [row.entry.event for row in journal.rows("R-2")]
     assert list(lacking(Histories(journal).contested(), DEFAULT)) == []
+
+
+def test_of_what_was_recorded_before_identities_were_kept_the_name_tells() -> None:
+    journal = LabelJournal()
+    for document in (created("R-1", moment(8)), created("R-2", moment(9)), scan("both", moment(12))):
+        journal.take(document)
+        journal.sweep()
+    (held,) = held_scans(journal)
+    new, other = held.scans[()]
+    old = [other._replace(key=other.key[:KEY_DIGEST_BYTES])]
+
+    assert list(lacking([held._replace(scans={(): [new, *old]})], DEFAULT)) == []
+    assert list(lacking([held._replace(scans={(): [*old, new]})], DEFAULT)) == []
+    assert [each.return_no for each in lacking([held._replace(scans={(): old})], DEFAULT)] == [new.return_no]
+    again = new._replace(key=bytes(2 * KEY_DIGEST_BYTES))  # evaluated again: by another name
+    assert list(lacking([held._replace(scans={(): [again]})], DEFAULT)) == []

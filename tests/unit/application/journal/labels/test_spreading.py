@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from service.application.journal import sweep as sweeping
 from service.application.journal.labels.held import windows_told, wrong_claims
+from service.application.journal.labels.lacking import lacking
 from service.application.label_ports import ScanPlace
 from service.domain.exceptional import reasons
 from service.domain.journey import State
 from service.domain.milestones import Milestone, Reason
+from service.domain.rules import DEFAULT
 from service.domain.whole import Whole
 from tests.support import oracle
 from tests.support.thorough import IS_ON
@@ -26,6 +28,7 @@ from tests.unit.application.journal.labels.kept import (
     LabelTransaction,
     closed,
     created,
+    held_scans,
     moment,
     scan,
 )
@@ -43,6 +46,7 @@ class Told(NamedTuple):
     retailer: str = ""
     closed_at: int | None = None
     code: str = ""
+    bound: tuple[str, ...] = ()  # retailers for whose claims alone a scan counts
 
 
 @st.composite
@@ -69,7 +73,8 @@ def told(draw: st.DrawFn) -> tuple[list[Told], list[Told]]:
             draw(_TIMES) + draw(st.sampled_from((-40 * DAY, -DAY, 0, 1))),
             draw(st.sampled_from(("COLLECTED", "COLLECTED", "?"))),
         )
-        scans.append(Told([scan(f"s{number}", at, code)], at, code=code))
+        bound = draw(st.sampled_from(((), (), ("acme",), ("zenith",), ("acme", "zenith"))))
+        scans.append(Told([scan(f"s{number}", at, code, retailers=bound)], at, code=code, bound=bound))
     return claims, scans
 
 
@@ -104,27 +109,30 @@ def test_in_any_order_each_return_has_the_scans_that_concern_it(
     with mock.patch.multiple(sweeping, EVENTS_A_SWEEP=limit, BATCHES_A_SWEEP=batches):
         journal = recorded(data, documents)
 
-    assert journal.tables.parked == {}
+    retailers = {claim.retailer for claim in claims}
+    left = {f"s{n}" for n, each in enumerate(scans) if each.bound and not retailers.intersection(each.bound)}
+    assert {arrival.inbound.event.id for arrival in journal.tables.parked.values()} == left
     numbers = [journal.tables.returns[f"R-{number}"] for number in range(len(claims))]
     as_told = [oracle.Claim(c.at, no, c.retailer, c.closed_at) for c, no in zip(claims, numbers, strict=True)]
     for claim in as_told:
         state = journal.tables.history[claim.return_no][-1].entry.state
         assert_its_own(claim, as_told, scans, state)
+    assert list(lacking(held_scans(journal), DEFAULT)) == []
     for number in range(len(claims)):
         assert_kept(journal, f"R-{number}")
 
 
 def assert_its_own(claim: oracle.Claim, claims: list[oracle.Claim], scans: list[Told], state: State) -> None:
-    its, early, unknown = list[tuple[int, str]](), set[bool](), False
+    its, early, unknown = list[tuple[int, str, str]](), set[bool](), False
     for number, each in enumerate(scans):
-        theirs, is_before = oracle.concerns(each.at, claims)
+        theirs, is_before = oracle.concerns(each.at, claims, each.bound)
         if claim.return_no in theirs and each.code == "?":
             unknown = True
         elif claim.return_no in theirs:
             early.add(is_before)
-            its += [] if is_before else [(each.at, f"s{number}")]
+            its += [] if is_before else [(each.at, each.documents[0]["source"], f"s{number}")]
     seen, given_now = state.timeline.counts.get(Milestone.RT), reasons(state.evidence, state.timeline)
-    assert (None if seen is None else (seen.at, seen.id)) == min(its, default=None)
+    assert (None if seen is None else (seen.at, seen.source, seen.id)) == min(its, default=None)
     assert (Reason.BEFORE_LABEL in given_now) == (True in early)
     assert (Reason.UNKNOWN_CODE in given_now) == unknown
     assert (Reason.TRACKING_NUMBER_IN_USE in given_now) == oracle.overlaps(claim, claims)
