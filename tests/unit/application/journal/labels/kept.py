@@ -43,6 +43,7 @@ class LabelTables(Tables):
     changed: dict[Key, int] = field(default_factory=dict)
     numbered: list[int] = field(default_factory=list)  # how many events each batch has
     parked_in: dict[tuple[SubjectKind, str, bytes], int] = field(default_factory=dict)
+    turn: tuple[int, Label] | None = None  # up to which batch labels are looked at, and which one is done with
     labelled_in: dict[str, int] = field(default_factory=dict)
     bound_scans: dict[tuple[Label, Retailers, int], Window | None] = field(default_factory=dict)
 
@@ -184,6 +185,9 @@ class LabelTransaction(MemoryTransaction):
         tables = self.tables
         if tables.swept == tables.batches:
             return None
+        if tables.turn is not None and tables.turn[0] > tables.swept:
+            upto, after = tables.turn
+            return Swept(upto, [], [str(n) for n in range(tables.swept + 1, upto + 1)], after)
         contested = {name_of(*label) for label, _ in tables.claims}
         waiting = list[Waiting]()
         for key, arrival in list(tables.parked.items()):
@@ -195,6 +199,10 @@ class LabelTransaction(MemoryTransaction):
                 del tables.parked[key]
         upto = min(tables.batches, tables.swept + batches)
         return Swept(upto, waiting, [str(n) for n in range(tables.swept + 1, upto + 1)])
+
+    def stop_sweep(self, upto: int, label: Label) -> None:
+        assert self.tables.turn is None or self.tables.turn[0] != upto or self.tables.turn[1] < label
+        self.tables.turn = upto, label
 
     def number_batch(self, events: int) -> None:
         super().number_batch(events)

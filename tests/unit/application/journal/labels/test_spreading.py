@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.application.journal import sweep as sweeping
+from service.application.journal.labels import spreading
 from service.application.journal.labels.held import windows_told, wrong_claims
 from service.application.journal.labels.lacking import lacking
 from service.application.label_ports import ScanPlace
@@ -145,6 +147,31 @@ def assert_kept(journal: LabelJournal, return_id: str) -> None:
     with journal.transaction() as tx:
         held = tx.held_labels(journal.tables.returns[return_id], [label for label, _ in whole.claims()])
     assert list(wrong_claims(whole, windows_told(past), held)) == []
+
+
+@pytest.mark.parametrize("events", (1, 3, 5000))
+@pytest.mark.parametrize(("labels", "claims"), ((1, 1000), (2, 1000), (100, 1), (100, 3), (100, 1000)))
+def test_however_little_a_sweep_looks_at_each_return_of_many_labels_has_its_scans(
+    events: int, labels: int, claims: int
+) -> None:
+    journal, numbers = LabelJournal(), [f"TR-{n}" for n in range(5)]
+    journal.take(*(created(f"R-1-{number}", moment(10), number=number) for number in numbers))
+    journal.take(*(created(f"R-2-{number}", moment(11), number=number) for number in numbers))
+    journal.take(*(scan(f"s-{at}-{number}", moment(at), number=number) for number in numbers for at in (12, 13)))
+    journal.take(scan("late", moment(14), number=numbers[0]))
+
+    with (
+        mock.patch.multiple(sweeping, EVENTS_A_SWEEP=events),
+        mock.patch.multiple(spreading, LABELS_A_SWEEP=labels, CLAIMS_A_SWEEP=claims),
+    ):
+        journal.sweep()
+
+    assert journal.tables.parked == {}
+    assert (journal.tables.turn is None) == (labels > len(numbers) and claims == 1000)
+    for whose, number in itertools.product(("R-1", "R-2"), numbers):
+        its = {f"s-12-{number}", f"s-13-{number}"} | ({"late"} if number == numbers[0] else set())
+        assert {event.id for event in journal.past(f"{whose}-{number}") if event.window is None} >= its
+    assert list(lacking(held_scans(journal), DEFAULT)) == []
 
 
 def test_what_histories_have_of_a_label_with_many_claims_is_read_once_a_claim_and_turn() -> None:
