@@ -29,7 +29,6 @@ from service.adapters.postgres.journal.journal import PostgresJournal
 from service.adapters.postgres.journal.letters import MendingJournal
 from service.adapters.postgres.journal.search import PostgresSearch
 from service.application.clocks import Clocks
-from service.application.journal.labels.lacking import HeldScans
 from service.application.journal.publish import OutputTopics
 from service.application.journal.remap import Order, remap
 from service.application.journal.replay import Pace, Selection, Tally, replay
@@ -204,9 +203,7 @@ class _Settled:
     def __init__(self, found: PostgresHistories) -> None:
         self._found = found
         self.returns, self.misread, self.rules = found.returns, found.misread, found.rules
-
-    def contested(self) -> Iterator[HeldScans]:
-        return iter(())  # the oracle says what scans each return has
+        self.contested = found.contested  # it leaves out what the sweep is to look at
 
     def strays(self) -> Iterator[str]:
         return iter(())

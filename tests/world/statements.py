@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -996,6 +997,13 @@ def _all_labels(tx: Tx, params: Any) -> list[Any]:
             columns = from_micros(row["at"]), row["retailer"], closed_at, row["is_void"], told
         found.append((key[2], *key[:2], *columns, key[:2] in swept))
     return sorted(found, key=lambda row: row[:3])
+
+
+@_does("verify.sql", "contested")
+def _contested(tx: Tx, params: Any) -> list[Any]:
+    del params
+    claims = Counter(key[:2] for key, _ in tx.rows("label_claims"))
+    return sorted(label for label, count in claims.items() if count > 1)
 
 
 @_does("verify.sql", "parked_although_known")
