@@ -89,6 +89,12 @@ def in_changes(field: str, *values: Any) -> Damage:
 
 
 SOME_CHANGE: Final = Change(1, Kind.REACHED, Milestone.RC, 1, None, ("s", "x"), Milestone.RC, None, complete=False)
+
+
+def _otherwise(seen: bytes) -> bytes:
+    return seen[:-1] + bytes([seen[-1] ^ 1])
+
+
 ANYWHERE: Final[dict[str, Damage]] = {
     "another verdict": lambda row: row._replace(verdict="held" if row.verdict != "held" else "advanced"),
     "no verdict": in_row(verdict=""),
@@ -98,7 +104,7 @@ ANYWHERE: Final[dict[str, Damage]] = {
     "a version that did not move": lambda row: row._replace(state=replace(row.state, version=row.state.version - 1)),
     "a state of another row": lambda row: row._replace(state=replace(row.state, seq=row.state.seq + 1)),
     "an event forgotten": lambda row: row._replace(state=replace(row.state, seen=row.state.seen[:-8])),
-    "another event seen": lambda row: row._replace(state=replace(row.state, seen=row.state.seen[:-1] + b"?")),
+    "another event seen": lambda row: row._replace(state=replace(row.state, seen=_otherwise(row.state.seen))),
     "an event voided": lambda row: row._replace(state=replace(row.state, voided=row.state.voided | {b"01234567"})),
     "an earlier milestone in the state": in_evidence(earliest={Milestone.RC: Sighting(-1, "s", "x", None)}),
     "no milestone in the state": in_evidence(earliest={}),
