@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from service.domain.events import KEY_DIGEST_BYTES, key_digest
 from service.domain.labels import Claim, Label, Retailers, Window
 
 if TYPE_CHECKING:
@@ -61,6 +62,16 @@ class ScanPlace(NamedTuple):
     id: str
     at: int
     key: bytes
+
+    @property
+    def identity(self) -> bytes:
+        """What tells it from others; of one that was recorded before 2026-11 its name does."""
+        return self.key[-KEY_DIGEST_BYTES:]
+
+    @property
+    def is_evaluated_again(self) -> bool:
+        """Whether it stands here under another name than its own. As it was understood at first it stands there, too."""
+        return self.key[:KEY_DIGEST_BYTES] != key_digest(self.source, self.id)
 
 
 class KeepsClaims(Protocol):

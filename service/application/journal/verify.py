@@ -102,7 +102,7 @@ def _extend(differences: list[str], more: Iterable[str], limit: int) -> None:
     differences += islice(more, max(0, limit - len(differences)))
 
 
-def check(stored: StoredReturn, rules: Rules, suspect: set[Label] | None = None) -> Iterator[str]:
+def check(stored: StoredReturn, rules: Rules, suspect: set[Label]) -> Iterator[str]:
     """What is wrong with one return; labels of which its claim is wrong are added to the `suspect`."""
     if stored.return_id is None and stored.rows:
         yield "has a history and no return"
@@ -136,12 +136,11 @@ def check(stored: StoredReturn, rules: Rules, suspect: set[Label] | None = None)
     yield from _of_claims(stored, whole, suspect)
 
 
-def _of_claims(stored: StoredReturn, whole: Whole, suspect: set[Label] | None) -> Iterator[str]:
+def _of_claims(stored: StoredReturn, whole: Whole, suspect: set[Label]) -> Iterator[str]:
     if stored.labels is not None:
         told = windows_told(row.event for row in stored.rows)
         for wrong in wrong_claims(whole, told, stored.labels):
-            if suspect is not None:
-                suspect.add(wrong.label)
+            suspect.add(wrong.label)
             yield f"{wrong.what}: run `returns-status reassess --claims`"
 
 

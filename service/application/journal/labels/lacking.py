@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from service.application.journal.labels.views import View, seen_by, windows_of
 from service.application.label_ports import KeptClaim, ScanPlace
-from service.domain.events import KEY_DIGEST_BYTES, key_digest
+from service.domain.events import KEY_DIGEST_BYTES
 from service.domain.labels import Label, Retailers, Window
 from service.domain.rules import Rules
 from service.wire.inbound import label as name_of
@@ -54,11 +54,9 @@ def _of_view(held: HeldScans, view: View, rules: Rules) -> Iterator[Lacking]:
     names = {kept.claim.return_no: kept.return_id for kept in view.claims}
     places, has = dict[bytes, ScanPlace](), dict[int, set[bytes]]()
     for place in held.scans.get(view.retailers, ()):
-        name = place.key[:KEY_DIGEST_BYTES]
-        if name != key_digest(place.source, place.id):
-            continue  # evaluated again; as it was at first it stands there, too
-        places.setdefault(place.key, place)
-        has.setdefault(place.return_no, set()).add(place.key)
+        if not place.is_evaluated_again:
+            places.setdefault(place.key, place)
+            has.setdefault(place.return_no, set()).add(place.key)
     for place in places.values():
         for claim in view.concerned(place.at, rules):
             if not _is_among(place.key, has.get(claim.return_no, ())):

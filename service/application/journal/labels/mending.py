@@ -79,11 +79,12 @@ def _place_again(
     for each in lacking(histories.contested(), histories.rules):
         if each.label not in suspect:
             found.setdefault((each.return_no, each.label), each.what)
-    for (return_no, label), what in found.items():
-        if not dry_run:
-            with journal.transaction() as tx:
-                tx.touch_claims(return_no, [label])
-                tx.number_batch(0)
+    # One claim of a label that changed has all of it looked at.
+    for label, return_no in {label: return_no for return_no, label in found}.items() if not dry_run else ():
+        with journal.transaction() as tx:
+            tx.touch_claims(return_no, [label])
+            tx.number_batch(0)
+    for what in found.values():
         say(what)
     return len(found)
 

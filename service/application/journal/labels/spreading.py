@@ -21,7 +21,7 @@ from service.application.journal.labels.unclaimed import wait_again
 from service.application.journal.labels.views import View, seen_by, windows_of
 from service.application.label_ports import Claimed, KeptClaim, ScanPlace
 from service.application.ports import Arrival, SweepTransaction
-from service.domain.events import KEY_DIGEST_BYTES, Event, Sense, key_digest
+from service.domain.events import KEY_DIGEST_BYTES, Event, Sense
 from service.domain.evidence import BEFORE_LABEL, UNMAPPED
 from service.domain.journey import NEW
 from service.domain.labels import (
@@ -33,7 +33,6 @@ from service.domain.labels import (
     Window,
     bound_of,
     first_in_turn,
-    windows,
 )
 from service.domain.rules import Rules
 from service.domain.whole import Whole
@@ -227,29 +226,27 @@ def _missing(tx: SweepTransaction, contested: Sequence[_Contested], limit: int) 
         states = tx.stored_states(targets)
         seen = {return_no: _keys(states.get(return_no, NEW).seen) for return_no in targets}
         lacking = list[tuple[int, ScanPlace]]()
-        for key, place in _held(tx, found, view):
+        for place in _held(tx, found, view):
             if len(placed) + len(lacking) >= limit:
                 break
             for claim in view.concerned(place.at, tx.rules):
                 target = claim.return_no
-                if target in targets and target != place.return_no and key not in seen[target]:
-                    seen[target].add(key)
+                if target in targets and target != place.return_no and place.identity not in seen[target]:
+                    seen[target].add(place.identity)
                     lacking.append((target, place))
         scans = tx.scans_at(found.label, [place for _, place in lacking]) if lacking else []
         placed += [Placed(target, scan, is_settled=True) for (target, _), scan in zip(lacking, scans, strict=True)]
     return placed
 
 
-def _held(tx: SweepTransaction, found: _Contested, view: View) -> Iterator[tuple[bytes, ScanPlace]]:
+def _held(tx: SweepTransaction, found: _Contested, view: View) -> Iterator[ScanPlace]:
     """The label's scans that histories have which may be others', too, each once: a label's claimants share most of theirs."""
     known = set[bytes]()
     for source, (since, until) in _sources(found, view, tx.rules).items():
         for place in tx.scan_places(source, found.label, since, until, view.retailers):
-            key = place.key[-KEY_DIGEST_BYTES:]
-            # One that is evaluated again stands there as it was at first, too.
-            if key not in known and place.key[:KEY_DIGEST_BYTES] == key_digest(place.source, place.id):
-                known.add(key)
-                yield key, place
+            if place.identity not in known and not place.is_evaluated_again:
+                known.add(place.identity)
+                yield place
 
 
 def _sources(found: _Contested, view: View, rules: Rules) -> dict[int, tuple[int, int]]:
@@ -265,11 +262,17 @@ def _sources(found: _Contested, view: View, rules: Rules) -> dict[int, tuple[int
     holders += [kept.claim.return_no for kept in found.void]
     holders += [] if found.owner is None else [found.owner]
     sources = dict.fromkeys(holders, (BEGINNING, FOREVER))
-    plain = [kept.claim for kept in view.claims if not kept.is_changed]
-    ends = [window.end for window in windows(plain, rules)] if plain else []
-    for since, until, n in first_in_turn(ends) if plain else ():
-        sources.setdefault(plain[n].return_no, (since, until))
+    if not has_moved and (before := _before(view, rules)):
+        numbers, ends = list(before), [window.end for window in before.values()]
+        for since, until, n in first_in_turn(ends):
+            sources.setdefault(numbers[n], (since, until))
     return sources
+
+
+def _before(view: View, rules: Rules) -> dict[int, Window]:
+    """The windows that those had whose claims did not change, where none moved."""
+    plain = [kept for kept in view.claims if not kept.is_changed]
+    return {kept.claim.return_no: window for kept, window in zip(plain, windows_of(plain, rules), strict=True)}
 
 
 def _has_moved(found: _Contested) -> bool:
@@ -284,13 +287,11 @@ def _targets(found: _Contested, view: View, rules: Rules) -> set[int]:
         return set()
     if _has_moved(found):
         return {kept.claim.return_no for kept in view.claims}
-    plain = [kept.claim for kept in view.claims if not kept.is_changed]
-    before = windows(plain, rules) if plain else []
-    then = {claim.return_no: window for claim, window in zip(plain, before, strict=True)}
+    before = _before(view, rules)
     return {
         kept.claim.return_no
         for kept, window in zip(view.claims, view.windows, strict=True)
-        if kept.is_changed or then[kept.claim.return_no] != window
+        if before.get(kept.claim.return_no) != window
     }
 
 

@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 from service.application.journal.labels.views import View
 from service.application.label_ports import KeptClaim
 from service.application.ports import SweepTransaction
-from service.domain.events import KEY_DIGEST_BYTES, key_digest
 from service.domain.labels import BEGINNING, FOREVER, Label
 
 
@@ -30,7 +29,7 @@ def wait_again(
             place.key: place
             for holder in sorted(holders)
             for place in tx.scan_places(holder, label, BEGINNING, FOREVER, view.retailers)
-            if place.key[:KEY_DIGEST_BYTES] == key_digest(place.source, place.id)  # else it is one evaluated again
+            if not place.is_evaluated_again
         }
         held = list(places.values())
         for at in range(0, len(held), most):

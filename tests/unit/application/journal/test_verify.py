@@ -47,7 +47,7 @@ def stored_rows(played: Played) -> list[StoredRow]:
 
 
 def complaints(rows: Rows, return_id: str | None = "TK1") -> list[str]:
-    return list(check(StoredReturn(1, return_id, rows), DEFAULT))
+    return list(check(StoredReturn(1, return_id, rows), DEFAULT, set()))
 
 
 @THOROUGH
