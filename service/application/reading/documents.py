@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from service.application.reading.connotes.listing import UnclaimedDelivery
 from service.application.reading.filters import PARKED, ExceptionState
 from service.application.reading.listing import ListedException, ListedReturn, ParkedEvent
 from service.domain.milestones import NAMES, Milestone, Reason, Route
 from service.domain.timeline import is_complete
 from service.wire.explanations import EXPLANATIONS, Explanation
+from service.wire.models import CONNOTE_DELIVERED
 from service.wire.rows.exception_ids import NamedWait, Waits, exception_id, waiting_id
 from service.wire.rows.letters import KeptLetter
 from service.wire.stored import to_micros
@@ -25,6 +27,11 @@ _PARKED: Final = Explanation(
     "An event concerns a return, and the creation of this one has not come yet.",
     "The event counts as soon as the creation arrives. If OmniReturns never sent it, it should now; a carrier's scan is "
     "found by the carrier and tracking number that the creation names.",
+)
+_WITHOUT_MEMBERS: Final = Explanation(
+    "A delivery brings home the returns that were exported under its connote, and no export names this one.",
+    "The delivery counts as soon as a hub's export under the connote arrives. If nothing travelled under it, whoever sent the "
+    "delivery should void it, and send it again with the right number.",
 )
 
 
@@ -49,10 +56,12 @@ def return_item(due: Mapping[str, datetime]) -> Callable[[ListedReturn], dict[st
     return item
 
 
-def exception_item(row: ListedException | ParkedEvent) -> dict[str, Any]:
-    """The document of an exception or a parked event."""
+def exception_item(row: ListedException | ParkedEvent | UnclaimedDelivery) -> dict[str, Any]:
+    """The document of an exception, of a parked event, or of a delivery that waits for the members of its connote."""
     if isinstance(row, ParkedEvent):
         return _parked_item(row)
+    if isinstance(row, UnclaimedDelivery):
+        return _unclaimed_item(row)
     named = exception_id(row.return_id, row.reason)
     return _standing(row._asdict(), named, _explained(EXPLANATIONS[Reason(row.reason)]))
 
@@ -91,6 +100,18 @@ def _parked_item(row: ParkedEvent) -> dict[str, Any]:
         why = EXPLANATIONS[Reason(row.reason)]
         more = {"expected": why.expected, "resolution": f"{why.resolution} {_PARKED.resolution}"}
     return _standing(members, waiting_id(NamedWait(Waits(row.kind), row.subject)), more)
+
+
+def _unclaimed_item(row: UnclaimedDelivery) -> dict[str, Any]:
+    """The same members; it is nobody's yet."""
+    known = row._asdict() | {
+        "verdict": PARKED,
+        "milestone": Milestone.RDBTC.value,
+        "type": CONNOTE_DELIVERED,
+        "occurred_at": row.delivered_at,
+    }
+    members = {name: known.get(name) for name in ListedException._fields}
+    return _standing(members, waiting_id(NamedWait(Waits.CONNOTE, row.connote)), _explained(_WITHOUT_MEMBERS))
 
 
 def _standing(row: Mapping[str, Any], named: str, explained: Mapping[str, str]) -> dict[str, Any]:

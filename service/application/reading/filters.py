@@ -106,14 +106,25 @@ class ExceptionFilter(Filter):
         return frozenset(state for state in older if self.state in (None, state))
 
     @property
+    def acknowledged(self) -> bool | None:
+        """Of those that nothing has resolved: whether such as somebody has seen are wanted, or others; None: all."""
+        found = {state is ExceptionState.ACKNOWLEDGED for state in self.states - {ExceptionState.RESOLVED}}
+        return found.pop() if len(found) == 1 else None
+
+    @property
     def wants_parked(self) -> bool:
         """Parked events are never resolved, and have few reasons: no table knows a scan's code, a void names nothing."""
         is_open = bool(self.states - {ExceptionState.RESOLVED})
         return self.verdict in (None, PARKED) and self.reason in _OF_PARKED and is_open
 
     @property
+    def wants_unclaimed(self) -> bool:
+        """Deliveries of connotes without members wait like parked events, and have nothing else to go by than their state."""
+        return self.wants_parked and not any((self.reason, self.carrier, self.code, self.return_id))
+
+    @property
     def wants_recorded(self) -> bool:
-        """Whether others than parked events are wanted."""
+        """Whether others than those that wait are wanted."""
         return self.verdict != PARKED and bool(self.states)
 
 

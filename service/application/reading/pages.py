@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple, TypeVar
 
 from service.application.access.bounds import Bounds
+from service.application.reading.connotes.listing import WITHOUT_MEMBERS, ConnoteReading
 from service.application.reading.documents import exception_item, letter_item, return_item
-from service.application.reading.filters import ExceptionFilter, LetterFilter, ReturnFilter
+from service.application.reading.filters import ConnoteFilter, ExceptionFilter, LetterFilter, ReturnFilter
 from service.application.reading.listing import (
     EXCEPTIONS,
     LETTERS,
@@ -17,10 +18,8 @@ from service.application.reading.listing import (
     RETURNS,
     STUCK_RETURNS,
     KeyType,
-    ListedException,
     Listing,
     ListSpec,
-    ParkedEvent,
     Window,
 )
 from service.domain.milestones import Milestone
@@ -35,6 +34,8 @@ _LARGEST: Final[dict[KeyType, int]] = {"int4": 2**31 - 1, "int8": 2**63 - 1, "ti
 # Where a page ends: the mark of its list, and the key of its last row, as JSON has it. Moments are microseconds since
 # 1970-01-01 UTC.
 PageKey = tuple[int | str, ...]
+_OF_EXCEPTIONS: Final[tuple[ListSpec[Any], ...]] = (EXCEPTIONS, PARKED_EVENTS, WITHOUT_MEMBERS)
+_LAST: Final = "~"  # behind every kind of parked event, and every connote
 _EMPTY_PAGES: Final = 20  # in a row; a person waits no longer
 _Row = TypeVar("_Row")
 
@@ -73,29 +74,40 @@ def list_returns(
 
 
 def list_exceptions(
-    listing: Listing, bounds: Bounds, wanted: ExceptionFilter, limit: int, after: PageKey | None
+    listing: Listing,
+    bounds: Bounds,
+    wanted: ExceptionFilter,
+    limit: int,
+    after: PageKey | None,
+    *,
+    connotes: ConnoteReading | None = None,
 ) -> Page:
-    """Exceptions and parked events, the newest first; of one moment the parked ones last.
+    """Exceptions and what waits, the newest first; of one moment the parked events come last, and behind them the deliveries of
+    connotes without members, which are listed where `connotes` reads them and nobody is bound.
 
     Raises WrongPageKey and Retryable, as `list_returns` does.
     """
-    recorded_key, parked_key = _exception_keys(after)
-    recorded = listing.exceptions(bounds, wanted, recorded_key, limit + 1) if wanted.wants_recorded else Window([])
-    parked = listing.parked(bounds, wanted, parked_key, limit + 1) if wanted.wants_parked else Window([])
-    # Of the one that was looked through further, what is behind the other's end has to wait for another page.
-    ends = [
-        (upto[0], is_recorded, _page_key(spec, upto))
-        for spec, is_recorded, upto in ((EXCEPTIONS, True, recorded.upto), (PARKED_EVENTS, False, parked.upto))
-        if upto is not None
-    ]
+    recorded_key, parked_key, unclaimed_key = _exception_keys(after)
+    none, everything = Window[Any]([]), bounds.everything
+    recorded = listing.exceptions(bounds, wanted, recorded_key, limit + 1) if wanted.wants_recorded else none
+    parked = listing.parked(bounds, wanted, parked_key, limit + 1) if wanted.wants_parked else none
+    unclaimed = none
+    if connotes is not None and everything is not None and wanted.wants_unclaimed:
+        state = ConnoteFilter(acknowledged=wanted.acknowledged)
+        unclaimed = connotes.without_members(everything, state, unclaimed_key, limit + 1)
+    windows = list(enumerate(zip(_OF_EXCEPTIONS, (recorded, parked, unclaimed), strict=True)))
+    # Of those that were looked through further, what is behind the end of another has to wait for another page.
+    ends = [(at.upto[0], -place, _page_key(spec, at.upto)) for place, (spec, at) in windows if at.upto is not None]
     end = max(ends, key=lambda each: each[:2], default=None)
-    rows: list[ListedException | ParkedEvent] = [*recorded.rows, *parked.rows]
+    rows = [(row.recorded_at, -place, spec, row) for place, (spec, found) in windows for row in found.rows]
     if end is not None:
-        rows = [row for row in rows if (row.recorded_at, isinstance(row, ListedException)) >= end[:2]]
-    rows.sort(key=lambda row: row.recorded_at, reverse=True)  # stable: each keeps its own order within a moment
+        rows = [row for row in rows if row[:2] >= end[:2]]
+    rows.sort(key=lambda row: row[0], reverse=True)  # stable: each keeps its own order within a moment
+    items = [exception_item(row) for *_, row in rows[:limit]]
     if len(rows) > limit:
-        return Page([exception_item(row) for row in rows[:limit]], _exception_key(rows[limit - 1]))
-    return Page([exception_item(row) for row in rows], None if end is None else end[2])
+        _, _, spec, last = rows[limit - 1]
+        return Page(items, _page_key(spec, spec.key_of(last)))
+    return Page(items, None if end is None else end[2])
 
 
 def list_letters(
@@ -150,23 +162,24 @@ def _page_key(spec: ListSpec[Any], key: tuple[Any, ...]) -> PageKey:
     return (spec.mark, *(to_micros(value) if isinstance(value, datetime) else value for value in key))
 
 
-def _exception_key(row: ListedException | ParkedEvent) -> PageKey:
-    if isinstance(row, ParkedEvent):
-        return _page_key(PARKED_EVENTS, PARKED_EVENTS.key_of(row))
-    return _page_key(EXCEPTIONS, EXCEPTIONS.key_of(row))
-
-
 def _exception_keys(
     after: PageKey | None,
-) -> tuple[tuple[datetime, int, int] | None, tuple[datetime, str, str, str, str] | None]:
-    """Where the recorded and where the parked ones go on: of one moment the parked ones come last."""
+) -> tuple[
+    tuple[datetime, int, int] | None,
+    tuple[datetime, str, str, str, str] | None,
+    tuple[datetime, str, str, str] | None,
+]:
+    """Where the recorded ones, the parked ones and the deliveries go on: of one moment they come in this order."""
     if after is None:
-        return None, None
+        return None, None, None
     if after[:1] == (EXCEPTIONS.mark,):
         at, return_no, seq = key_of(after, EXCEPTIONS)
-        return (at, return_no, seq), (at, "~", "", "", "")  # all of that moment
+        return (at, return_no, seq), (at, _LAST, "", "", ""), (at, _LAST, "", "")  # all of that moment
+    if after[:1] == (WITHOUT_MEMBERS.mark,):
+        at, connote, source, id_ = key_of(after, WITHOUT_MEMBERS)
+        return (at, 0, 0), (at, "", "", "", ""), (at, connote, source, id_)  # none of that moment
     at, kind, subject, source, id_ = key_of(after, PARKED_EVENTS)
-    return (at, 0, 0), (at, kind, subject, source, id_)  # none of that moment
+    return (at, 0, 0), (at, kind, subject, source, id_), (at, _LAST, "", "")
 
 
 def key_of(after: PageKey, spec: ListSpec[Any]) -> tuple[Any, ...]:

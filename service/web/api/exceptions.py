@@ -57,19 +57,21 @@ LetterId = Annotated[int, Path(ge=1, le=_LARGEST, description="The letter's `id`
 
 @router.get(
     "/exceptions",
-    summary="Events that were held, refused, unmapped or parked",
+    summary="Events that were held, refused, unmapped or parked, and connotes without members",
     response_model=ExceptionsPage,
     responses=LIST_RESPONSES,
 )
 def get_exceptions(
     query: Annotated[ExceptionsQuery, Query()], services: Wired, caller: Operator, if_none_match: IfNoneMatch = None
 ) -> Response:
-    """The newest first. Also events that count with a reason to look at them: a tracking number in use twice.
+    """The newest first. Also events that count with a reason to look at them: a tracking number in use twice; and, for who is
+    not bound, connotes that were delivered and that no export names, with their last delivery.
 
     With `state=open` those that somebody should look at: what was acknowledged is left out until it changes, and listed with
-    `state=acknowledged`. All but parked ones are made from tables that follow what is recorded, a moment later.
+    `state=acknowledged`. All but those that wait (`parked`) are made from tables that follow what is recorded, a moment later.
     """
-    read = partial(list_exceptions, services.listing, caller.bounds, query, query.limit)
+    connotes = services.connotes
+    read = partial(list_exceptions, services.listing, caller.bounds, query, query.limit, connotes=connotes)
     return list_page(read, query.cursor, if_none_match)
 
 

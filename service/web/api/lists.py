@@ -110,7 +110,9 @@ _EXAMPLE_EXCEPTION: Final[JsonValue] = {
 class Exceptional(Answer):
     """An event that was held, refused or unmapped, that counts with a reason to look at it, or that waits (parked)."""
 
-    return_id: str | None = Field(description="null: parked, and known only by its carrier and tracking number.")
+    return_id: str | None = Field(
+        description="null: parked, and known only by its carrier and tracking number, or by its connote."
+    )
     retailer: str | None
     verdict: Verdict | Literal["parked"]
     reason: Reason | None = Field(description="null: parked, and nothing more is wrong with it.")
@@ -132,7 +134,8 @@ class Exceptional(Answer):
     offset: int | None
     exception_id: str = Field(
         description="The exception that it belongs to, `return/{return_id}/{reason}`, as on the topic; what is acknowledged. "
-        "Parked events are together, by their return, `return/{return_id}/parked`, or label, `label/{carrier}/{tracking_number}/parked`."
+        "Parked events are together, by their return, `return/{return_id}/parked`, or label, `label/{carrier}/{tracking_number}/parked`; "
+        "a connote without members is `connote/{connote}/without_members`."
     )
     state: ExceptionState
     acknowledged: Seen | None = Field(description="null where the exception is open or resolved.")

@@ -17,9 +17,6 @@ from typing import Final
 
 from service.application.reading.filters import ExceptionFilter, ExceptionState
 
-_UNRESOLVED: Final = (ExceptionState.OPEN, ExceptionState.ACKNOWLEDGED)
-_HIDDEN: Final = (ExceptionState.ACKNOWLEDGED,)
-
 
 def _of(return_no: str, reason: str) -> str:
     return (
@@ -82,9 +79,5 @@ probe of waiting_acknowledgements_pkey, and where there is one, of batches and p
 
 def states(wanted: ExceptionFilter) -> dict[str, bool | None]:
     """Parameters: whether unresolved or resolved ones are wanted, and of the former those that somebody has seen or nobody."""
-    is_open, is_hidden = ({state in names for state in wanted.states} for names in (_UNRESOLVED, _HIDDEN))
-    return {"open": _only(is_open), "hidden": _only(is_hidden) if is_open == {True} else None}
-
-
-def _only(found: set[bool]) -> bool | None:
-    return next(iter(found)) if len(found) == 1 else None
+    is_open = {state is not ExceptionState.RESOLVED for state in wanted.states}
+    return {"open": is_open.pop() if len(is_open) == 1 else None, "hidden": wanted.acknowledged}

@@ -39,6 +39,9 @@ class UnclaimedDelivery(NamedTuple):
     recorded_at: datetime
     source: str
     id: str
+    topic: str
+    partition: int
+    offset: int
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
     acknowledged_note: str | None = None

@@ -109,6 +109,44 @@ def test_what_commits_late_beside_what_was_seen_is_not_hidden_with_it(client: Cl
     assert [each for each, _ in listed(client, state="open")] == ["R-1-DELIVERED-12:00"]
 
 
+def test_a_connote_without_members_is_listed_with_what_waits_until_it_has_some(client: Client, database: str) -> None:
+    ingest(database, [delivered("d-1"), delivered("d-2"), delivered("d-3", "CN-2"), scan("COLLECTED", "10:00", "R-1")])
+
+    items = client.get("/v1/exceptions", params={"limit": 2}).json()
+    rest = client.get("/v1/exceptions", params={"limit": 2, "cursor": items["next_cursor"]}).json()
+
+    every = [*items["items"], *rest["items"]]
+    assert [each["exception_id"] for each in every] == [LABEL, "connote/CN-2/without_members", CONNOTE]
+    assert rest["next_cursor"] is None
+    last = every[-1]
+    assert last["expected"].startswith("A delivery brings home")
+    assert (
+        last
+        | {
+            "verdict": "parked",
+            "milestone": "RDBTC",
+            "type": DELIVERED,
+            "id": "d-2",
+            "connote": "CN-1",
+            "occurred_at": "2026-11-20T12:00:00Z",
+            "state": "open",
+        }
+        == last
+    )
+    assert {last[name] for name in ("return_id", "retailer", "reason", "carrier", "tracking_number", "code")} == {None}
+    assert None not in {last[name] for name in ("source", "topic", "partition", "offset", "recorded_at")}
+
+    see(client, CONNOTE)
+    acknowledged = client.get("/v1/exceptions", params={"state": "acknowledged"}).json()["items"]
+    assert [(each["exception_id"], each["acknowledged"]["note"]) for each in acknowledged] == [(CONNOTE, NOTE)]
+    assert CONNOTE not in {each["exception_id"] for each in client.get("/v1/exceptions?state=open").json()["items"]}
+
+    ingest(database, [creation("R-5"), event(RP, "rp", "11:00", return_id="R-5", hub="akl1")])
+    ingest(database, [event(RE, "re", "11:30", return_id="R-5", hub="akl1", connote="CN-2")])
+    waiting = client.get("/v1/exceptions", params={"verdict": "parked"}).json()["items"]
+    assert {each["exception_id"] for each in waiting} == {LABEL, CONNOTE}
+
+
 def test_what_found_its_return_leaves_for_it_acknowledged_or_not(client: Client, database: str) -> None:
     ingest(database, [scan("COLLECTED", "10:00", "R-1")])
     see(client, LABEL)

@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.application.access.bounds import UNBOUND, Bounds, Everything
-from service.application.reading.filters import ExceptionFilter, LetterFilter, ReturnFilter
+from service.application.reading.connotes.listing import WITHOUT_MEMBERS, UnclaimedDelivery
+from service.application.reading.filters import (
+    ConnoteFilter,
+    ExceptionFilter,
+    ExceptionState,
+    LetterFilter,
+    ReturnFilter,
+)
 from service.application.reading.listing import (
     EXCEPTIONS,
     LETTERS,
@@ -35,13 +42,18 @@ from service.application.reading.pages import (
     list_letters,
     list_returns,
 )
-from service.domain.milestones import Milestone
+from service.domain.milestones import Milestone, Reason
 from service.wire.rows.letters import KeptLetter
 from service.wire.stored import to_micros
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HIDDEN = "hidden"  # a row that no filter of these tests lets through
-Row = TypeVar("Row", ListedReturn, ListedException, ParkedEvent, KeptLetter)
+Row = TypeVar("Row", ListedReturn, ListedException, ParkedEvent, UnclaimedDelivery, KeptLetter)
+OF_EXCEPTIONS: dict[type, ListSpec[Any]] = {  # of one moment in this order
+    ListedException: EXCEPTIONS,
+    ParkedEvent: PARKED_EVENTS,
+    UnclaimedDelivery: WITHOUT_MEMBERS,
+}
 
 
 def moment(minute: int) -> datetime:
@@ -65,9 +77,14 @@ def exceptional(number: int, minute: int, code: str | None = None) -> ListedExce
 
 
 def parked(number: int, minute: int, code: str | None = None) -> ParkedEvent:
-    kind = ("return", "label", "connote")[number % 3]
+    kind = ("return", "label")[number % 2]
     at = moment(minute)
     return ParkedEvent(kind, f"s-{number % 2}", "RT", None, "t", "/s", f"p-{number}", code, at, at, "topic", 0, number)
+
+
+def unclaimed(number: int, minute: int, id_: str | None = None) -> UnclaimedDelivery:
+    at = moment(minute)
+    return UnclaimedDelivery(f"CN-{number % 3}", at, at, "/s", id_ or f"c-{number}", "topic", 0, number)
 
 
 def letter(number: int, minute: int) -> KeptLetter:
@@ -90,7 +107,7 @@ class Lists:
         ]
         assert limit > 0
         looked = ahead[: self.look]
-        found = [row for row in looked if getattr(row, "code", None) != HIDDEN][:limit]
+        found = [row for row in looked if HIDDEN not in row][:limit]
         is_all = len(found) == limit or len(looked) == len(ahead)
         return Window(found, None if is_all else spec.key_of(looked[-1]))
 
@@ -127,6 +144,17 @@ class Lists:
         self.asked.append(("parked", wanted))
         return self._window(PARKED_EVENTS, after, limit)
 
+    def without_members(
+        self, _: Everything, wanted: ConnoteFilter, after: tuple[datetime, str, str, str] | None, limit: int
+    ) -> Window[UnclaimedDelivery]:
+        self.asked.append(("unclaimed", wanted))
+        return self._window(WITHOUT_MEMBERS, after, limit)
+
+    def under_way(self, *_: Any) -> Any:
+        raise NotImplementedError
+
+    delivered = connote = under_way
+
     def letters(
         self, _: Everything, wanted: LetterFilter, after: tuple[datetime, int] | None, limit: int, most: int
     ) -> Window[KeptLetter]:
@@ -135,6 +163,16 @@ class Lists:
 
     def letter(self, _: Everything, letter_no: int) -> KeptLetter | None:
         raise NotImplementedError
+
+
+class _Unbounded(Lists):
+    """Of whoever is bound nothing is asked of these tests' rows."""
+
+    def exceptions(self, *_: Any) -> Window[ListedException]:
+        return Window([])
+
+    def parked(self, *_: Any) -> Window[ParkedEvent]:
+        return Window([])
 
 
 def pages(read: Callable[[PageKey | None], Page], limit: int) -> Iterator[Page]:
@@ -154,26 +192,27 @@ def ids(found: Iterable[Page], name: str = "id") -> list[Any]:
 
 
 minutes = st.integers(0, 3)
-rows = st.lists(st.tuples(st.sampled_from((exceptional, parked)), minutes, st.sampled_from((None, HIDDEN))), max_size=9)
+kinds = st.sampled_from((exceptional, parked, unclaimed))
+rows = st.lists(st.tuples(kinds, minutes, st.sampled_from((None, HIDDEN))), max_size=9)
 
 
 @given(rows, st.integers(1, 4), st.integers(1, 4))
-def test_exceptions_and_parked_events_come_as_one_list(
+def test_exceptions_parked_events_and_connotes_without_members_come_as_one_list(
     made: list[tuple[Any, int, str | None]], limit: int, look: int
 ) -> None:
     events = [make(number, minute, code) for number, (make, minute, code) in enumerate(made)]
-    lists: Listing = Lists(*events, look=look)
+    lists = Lists(*events, look=look)
+    as_listing: Listing = lists
 
-    found = list(pages(lambda after: list_exceptions(lists, UNBOUND, ExceptionFilter(), limit, after), limit))
+    def read(after: PageKey | None) -> Page:
+        return list_exceptions(as_listing, UNBOUND, ExceptionFilter(), limit, after, connotes=lists)
 
-    # The newest first, of one moment the recorded ones first, and each of the two in its own order.
+    found = list(pages(read, limit))
+
+    # The newest first, of one moment the recorded ones first and the connotes last, and each in its own order.
     newest = sorted(
-        (each for each in events if each.code != HIDDEN),
-        key=lambda e: (
-            e.recorded_at,
-            isinstance(e, ListedException),
-            (e.return_no, e.seq) if isinstance(e, ListedException) else (e.kind, e.subject, e.source, e.id),
-        ),
+        (each for each in events if HIDDEN not in each),
+        key=lambda e: (e.recorded_at, -[*OF_EXCEPTIONS].index(type(e)), OF_EXCEPTIONS[type(e)].key_of(e)),
         reverse=True,
     )
     assert ids(found) == [each.id for each in newest]
@@ -192,19 +231,46 @@ def test_a_page_is_as_long_as_asked_and_the_last_one_leads_nowhere(limit: int, l
 @pytest.mark.parametrize(
     ("wanted", "kinds"),
     (
-        (ExceptionFilter(), ["exceptions", "parked"]),
-        (ExceptionFilter(verdict="parked"), ["parked"]),
+        (ExceptionFilter(), ["exceptions", "parked", "unclaimed"]),
+        (ExceptionFilter(verdict="parked"), ["parked", "unclaimed"]),
         (ExceptionFilter(verdict="held"), ["exceptions"]),
         (ExceptionFilter(open=False), ["exceptions"]),
+        (ExceptionFilter(reason=Reason.UNKNOWN_CODE), ["exceptions", "parked"]),
+        (ExceptionFilter(carrier="generic"), ["exceptions", "parked"]),
+        (ExceptionFilter(code="X", verdict="parked"), ["parked"]),
+        (ExceptionFilter(return_id="R-1"), ["exceptions", "parked"]),
     ),
 )
 def test_only_what_is_wanted_is_looked_for(wanted: ExceptionFilter, kinds: list[str]) -> None:
-    lists = Lists(exceptional(1, 0), parked(2, 0))
+    lists = Lists(exceptional(1, 0), parked(2, 0), unclaimed(3, 0))
 
-    page = list_exceptions(lists, UNBOUND, wanted, 10, None)
+    page = list_exceptions(lists, UNBOUND, wanted, 10, None, connotes=lists)
 
-    assert lists.asked == [(kind, wanted) for kind in kinds]
+    assert [kind for kind, _ in lists.asked] == kinds
+    assert all(asked == wanted for kind, asked in lists.asked if kind != "unclaimed")
     assert len(page.items) == len(kinds)
+
+
+@pytest.mark.parametrize(
+    ("state", "acknowledged"), ((None, None), (ExceptionState.OPEN, False), (ExceptionState.ACKNOWLEDGED, True))
+)
+def test_connotes_are_asked_for_by_whether_somebody_has_seen_them(
+    state: ExceptionState | None, acknowledged: bool | None
+) -> None:
+    lists = Lists()
+
+    list_exceptions(lists, UNBOUND, ExceptionFilter(state=state), 10, None, connotes=lists)
+
+    assert ("unclaimed", ConnoteFilter(acknowledged=acknowledged)) in lists.asked
+
+
+def test_connotes_without_members_are_nobodys_who_is_bound() -> None:
+    connotes = Lists(unclaimed(1, 0))
+
+    bound = Bounds(carriers=frozenset({"generic"}))
+    page = list_exceptions(_Unbounded(), bound, ExceptionFilter(), 10, None, connotes=connotes)
+
+    assert (page, connotes.asked) == (Page([], None), [])
 
 
 @given(st.lists(minutes, max_size=7), st.integers(1, 4), st.integers(1, 4))
@@ -263,7 +329,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "exceptions": (
         (), ("e",), ("e", AT, 1), ("e", AT, 1, 2**31), ("e", AT, -1, 1), ("e", AT, 1, -(2**31)), ("p", AT, "label", "s", "/s"),
         ("p", AT, "label", "s", "/s", 5), ("p", AT, "label", "s", "/s", "a\0"), ("p", AT, "label", "s", "\ud800", "i"),
-        ("x", AT, 1, 1), ("d", AT, 1), ("r", 1),
+        ("x", AT, 1, 1), ("d", AT, 1), ("r", 1), ("cw",), ("cw", AT, "CN-1", "/s"), ("cw", AT, "CN-1", "/s", 1),
     ),
     "letters": (("d",), ("d", AT, 1, 1), ("d", 1.5, 1), ("d", AT, 2**63), ("r", 1), ("e", AT, 1, 1)),
 }  # fmt: skip
@@ -276,6 +342,8 @@ RIGHT: dict[str, tuple[PageKey, ...]] = {
         ("e", AT, 1, -126),
         ("p", AT, "", "", "", ""),
         ("p", AT, "x", "\n", "Ω", "~"),
+        ("cw", AT, "", "", ""),
+        ("cw", 0, "CN-1", "/s", "Ω"),
     ),
     "letters": (("d", AT, 2**63 - 1), ("d", 0, 0)),
 }
