@@ -20,6 +20,7 @@ from service.domain.labels import BEGINNING, FOREVER, MAX_CLAIMS, Claim, Label, 
 from service.domain.whole import Whole
 from service.wire.inbound import SubjectKind
 from service.wire.inbound import label as name_of
+from service.wire.rows.claimed import LABEL_CLAIMED
 from service.wire.times import rfc3339
 from tests.support.fakes import MemoryJournal, MemoryTransaction, Tables
 from tests.support.journals import CLOSED, RC, SCAN, event
@@ -150,6 +151,7 @@ class LabelTransaction(MemoryTransaction):
         return found
 
     def park(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
+        assert LABEL_CLAIMED not in {each.inbound.type for each in arrivals}  # it is settled whose it is
         before = set(self.tables.parked)
         known = super().park(arrivals)
         self.tables.parked_in |= dict.fromkeys(self.tables.parked.keys() - before, self._batch)

@@ -69,3 +69,16 @@ def test_what_waits_again_is_parked_in_pieces_and_once(monkeypatch: pytest.Monke
     before = journal.sweeps
     journal.sweep()
     assert journal.sweeps == before
+
+
+@pytest.mark.parametrize("number", ("TR-0", "TR-2"))
+def test_what_waits_again_is_of_a_batch_that_has_a_number_whatever_label_is_looked_at_beside(number: str) -> None:
+    journal = taken(
+        THEIRS, OURS, PLAIN, created("R-7", moment(8), number=number), created("R-8", moment(9), number=number)
+    )
+    journal.take(VOIDED, scan("beside", moment(9), number=number))
+
+    journal.sweep()
+
+    assert waiting(journal) == {"a"}
+    assert journal.tables.parked_in[next(iter(journal.tables.parked))] <= journal.tables.batches

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from unittest import mock
@@ -10,6 +11,7 @@ import msgspec
 import pytest
 
 from service.application.journal import sweep as sweeping
+from service.application.journal.labels import spreading
 from service.application.journal.sweep import sweep
 from service.application.label_ports import Claimed
 from service.application.ports import HistoryRow, WhileWaiting
@@ -196,18 +198,21 @@ def test_the_sweep_has_the_turn_before_it_writes_a_claim_and_takes_none_where_no
     assert "claims" not in order
 
 
+class Contested(Ordered):
+    """Somebody else appended to all of the returns, once."""
+
+    def append(self, rows: Sequence[HistoryRow]) -> bool:
+        del rows
+        return False
+
+    def append_contested(self, rows: Sequence[HistoryRow]) -> set[int]:
+        self.order.append("contested")
+        if self.order.count("contested") == 1:
+            return {row.return_no for row in rows}
+        return super().append_contested(rows)
+
+
 def test_where_others_append_to_a_return_whose_window_moves_it_is_done_again() -> None:
-    class Contested(Ordered):
-        def append(self, rows: Sequence[HistoryRow]) -> bool:
-            del rows
-            return False
-
-        def append_contested(self, rows: Sequence[HistoryRow]) -> set[int]:
-            self.order.append("contested")
-            if self.order.count("contested") == 1:
-                return {row.return_no for row in rows}
-            return super().append_contested(rows)
-
     journal = swept([created("R-1", moment(3))])
     journal.take(created("R-2", moment(40)))
     transact(journal, Contested)
@@ -216,21 +221,67 @@ def test_where_others_append_to_a_return_whose_window_moves_it_is_done_again() -
         sweep(journal)
 
 
+def test_where_they_append_to_one_whose_window_stays_the_scan_is_decided_on_what_they_left() -> None:
+    journal = swept([created("R-1", moment(3))], [created("R-2", moment(40))])
+    journal.take(scan("s", moment(41)))
+    transact(journal, Contested)
+
+    outcome = sweep(journal)
+
+    assert outcome is not None
+    assert (outcome.conflicts, outcome.recorded) == (1, 1)
+    assert journal.past("R-2")[-1].id == "s"
+
+
 def test_so_many_events_are_placed_at_a_time_and_the_rest_by_the_next_sweeps() -> None:
     journal = swept([created("R-1", moment(1))], [created("R-2", moment(2))])
     journal.take(*(scan(f"s{n}", moment(3, n)) for n in range(5)))
-    found = list[int]()
 
-    with mock.patch.object(sweeping, "EVENTS_A_SWEEP", 4):
-        while (outcome := sweep(journal)) is not None:
-            found.append(outcome.recorded)
-
-    assert found == [4, 4, 2, 0]
+    assert placed(journal, 4) == [4, 4, 2, 0]
     assert journal.tables.parked == {}
     assert [each.id for each in journal.past("R-1") if each.window is None][1:] == [f"s{n}" for n in range(5)]
 
 
-def test_many_labels_are_looked_at_some_at_a_time() -> None:
+@pytest.mark.parametrize(("limit", "found"), ((4, [4, 4, 4, 0]), (5, [6, 6, 0]), (6, [6, 6, 0]), (7, [8, 4, 0])))
+def test_so_many_are_placed_of_several_labels_together(limit: int, found: list[int]) -> None:
+    numbers = [f"TR-{n}" for n in range(3)]
+    journal = swept(*([created(f"{which}-{n}", moment(1), number=n) for n in numbers] for which in "AB"))
+    journal.take(*(scan(f"{n}-{each}", moment(3, each), number=n) for n in numbers for each in range(2)))
+
+    assert placed(journal, limit) == found
+    assert journal.tables.parked == {}
+    for which, number in itertools.product("AB", numbers):
+        its = [each.id for each in journal.past(f"{which}-{number}") if each.milestone is Milestone.RT]
+        assert its == [f"{number}-0", f"{number}-1"]
+
+
+def placed(journal: LabelJournal, limit: int) -> list[int]:
+    """How many events each of the sweeps recorded."""
+    found = list[int]()
+    with mock.patch.object(sweeping, "EVENTS_A_SWEEP", limit):
+        while (outcome := sweep(journal)) is not None:
+            found.append(outcome.recorded)
+    return found
+
+
+@pytest.mark.parametrize(("labels", "claims"), ((2, 1000), (100, 4), (100, 3)))
+def test_so_many_labels_and_claims_are_looked_at_and_the_turn_is_kept(labels: int, claims: int) -> None:
+    journal, turns = LabelJournal(), list[str | None]()
+    for which in "AB":
+        journal.take(*(created(f"{which}-{n}", moment(1), number=f"TR-{n}") for n in range(5)))
+
+    with mock.patch.multiple(spreading, LABELS_A_SWEEP=labels, CLAIMS_A_SWEEP=claims):
+        while sweep(journal) is not None:
+            turn = journal.tables.turn
+            turns.append(None if turn is None else turn[1][1])
+
+    # Of two labels at a time the windows are told, and then there is nothing left of them.
+    assert turns[:5] == [None, "TR-1", "TR-1", "TR-3", "TR-3"]
+    assert all(len(told(journal, f"{which}-{n}")) == 1 for which in "AB" for n in range(5))
+
+
+@pytest.mark.parametrize("limit", (3, 4))
+def test_many_labels_are_looked_at_some_at_a_time(limit: int) -> None:
     journal = LabelJournal()
     for n in range(3):
         journal.take(created(f"A-{n}", moment(1), number=f"TR-{n}"))
@@ -238,7 +289,7 @@ def test_many_labels_are_looked_at_some_at_a_time() -> None:
     journal.take(*(created(f"B-{n}", moment(2), number=f"TR-{n}") for n in range(3)))
     found = list[int]()
 
-    with mock.patch.object(sweeping, "EVENTS_A_SWEEP", 3):
+    with mock.patch.object(sweeping, "EVENTS_A_SWEEP", limit):
         for _ in range(6):
             sweep(journal)
             found.append(sum(len(told(journal, f"{which}-{n}")) for which in "AB" for n in range(3)))
