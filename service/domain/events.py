@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum, unique
 from hashlib import blake2b
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from service.domain.labels import Label, Retailers, Window
 from service.domain.milestones import Milestone, Reason, Route
@@ -151,6 +151,27 @@ class Event:
     def place(self) -> tuple[int, str, str, int, Words]:
         """The same order among all events: of those of one name and time the one that says most of its place is first."""
         return (self.at, self.source, self.id, -len(self.location or ()), self.words)
+
+
+def is_facility(location: Mapping[str, Any]) -> bool:
+    """Whether a place may be named to people whom it does not concern: it has a code. Without one it may be an address.
+
+    >>> is_facility({"name": "Jane Doe Cottage", "country": "NZ"}), is_facility({"name": "Auckland", "code": "AKL"})
+    (False, True)
+    """
+    code = location.get("code")
+    return isinstance(code, str) and bool(code.strip())
+
+
+def told_place(location: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    """What subscribers are told of a place, for ever: its name only where it is a facility.
+
+    >>> told_place({"name": "Jane Doe Cottage", "country": "NZ"})
+    {'country': 'NZ'}
+    """
+    if not location or "name" not in location or is_facility(location):
+        return location
+    return {member: said for member, said in location.items() if member != "name"} or None
 
 
 def key_digest(source: str, event_id: str) -> bytes:

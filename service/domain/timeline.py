@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from service.domain.events import Event, Published, Sense
+from service.domain.events import Event, Published, Sense, told_place
 from service.domain.evidence import (
     RC,
     RDBTC,
@@ -190,7 +190,7 @@ def believed(published: Published, truth: Timeline, evidence: Evidence) -> Timel
     sightings = dict[Milestone, Sighting]()
     for milestone, (at, source, location) in published.counts.items():
         known = truth.counts.get(milestone)
-        is_so = known is not None and (known.at, known.source, known.location or None) == (at, source, location or None)
+        is_so = known is not None and (known.at, known.source) == (at, source) and _is_told(known.location, location)
         if (milestone is RC and published.attributes != evidence.attributes) or (
             milestone is RE and published.connote != evidence.connote
         ):
@@ -200,6 +200,11 @@ def believed(published: Published, truth: Timeline, evidence: Evidence) -> Timel
     route = published.attributes.route if published.attributes else truth.route
     is_over = route is not None and is_complete(route, counts)
     return Timeline(route, counts, {}, status_of(counts), is_over, _believed_closed(published, truth))
+
+
+def _is_told(place: Mapping[str, str] | None, held: Mapping[str, str] | None) -> bool:
+    """Whether subscribers hold what they are told of a place; releases before told its name, whatever it was."""
+    return (told_place(place) or None) == (told_place(held) or None)
 
 
 def _believed_closed(published: Published, truth: Timeline) -> Closing | None:

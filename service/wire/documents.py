@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from service.domain.journey import State
@@ -24,8 +25,18 @@ def tracking_url(public_url: str | None, return_id: str) -> str | None:
     return None if public_url is None else f"{public_url.rstrip('/')}/track/{return_id}"
 
 
-def return_document(return_id: str, state: State, public_url: str | None = None) -> dict[str, Any]:
-    """The document of a return whose creation is known; every value is JSON."""
+Told = Callable[[Mapping[str, str] | None], Mapping[str, str] | None]
+"""What is told of a place."""
+
+
+def _as_said(location: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    return location
+
+
+def return_document(
+    return_id: str, state: State, public_url: str | None = None, *, place: Told = _as_said
+) -> dict[str, Any]:
+    """The document of a return whose creation is known; every value is JSON. `place` is what is told of places."""
     attributes = state.evidence.attributes
     if attributes is None:
         raise ValueError("a return without its creation has no document")
@@ -46,7 +57,7 @@ def return_document(return_id: str, state: State, public_url: str | None = None)
         "version": state.version,
         "complete": timeline.complete,
         "closed": closed(timeline),
-        "timeline": timeline_document(timeline),
+        "timeline": timeline_document(timeline, place),
     }
 
 
@@ -65,18 +76,19 @@ def closed(timeline: Timeline) -> dict[str, Any] | None:
     return None if closing is None else {"reason": closing.reason, "at": rfc3339(closing.at)}
 
 
-def timeline_document(timeline: Timeline) -> list[dict[str, Any]]:
+def timeline_document(timeline: Timeline, place: Told = _as_said) -> list[dict[str, Any]]:
     """The seven milestones in rank order, and the rejection where it counts."""
     shown = [*RANKED, Milestone.RR] if Milestone.RR in timeline.counts else RANKED
     furthest = max((RANKS[milestone] for milestone in timeline.counts if milestone is not Milestone.RR), default=0)
-    return [_step(milestone, timeline, furthest) for milestone in shown]
+    return [_step(milestone, timeline, furthest, place) for milestone in shown]
 
 
-def _step(milestone: Milestone, timeline: Timeline, furthest: int) -> dict[str, Any]:
+def _step(milestone: Milestone, timeline: Timeline, furthest: int, place: Told) -> dict[str, Any]:
     sighting = timeline.counts.get(milestone)
     step = {"code": milestone.value, "name": NAMES[milestone], "state": REACHED}
     if sighting is not None:
-        location = None if sighting.location is None else dict(sighting.location)
+        told = place(sighting.location)
+        location = None if told is None else dict(told)
         return {**step, "occurred_at": rfc3339(sighting.at), "location": location, "source": sighting.source}
     if timeline.route is Route.FIRST_MILE_ONLY and milestone not in FIRST_MILE:
         step["state"] = NOT_APPLICABLE

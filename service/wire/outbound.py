@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from service.domain.changes import Change
+from service.domain.events import told_place
 from service.domain.journey import State
 from service.domain.milestones import NAMES
 from service.wire.cloudevents import STRUCTURED_HEADERS, encode
@@ -59,7 +60,7 @@ def status_changed(
         "labels": labels(state),
         "connote": state.evidence.connote,
         "closed": closed(state.timeline),
-        "location": change.location,
+        "location": told_place(change.location),
         "cause": {"source": change.cause[0], "id": change.cause[1]},
         "recorded_at": recorded,
     }
@@ -71,7 +72,7 @@ def current_status(return_id: str, state: State, recorded_at: datetime, public_u
 
     The id goes by `state.seq`: what the document says may change (a connote becomes known) while the version stays.
     """
-    data = return_document(return_id, state, public_url)
+    data = return_document(return_id, state, public_url, place=told_place)
     return _message(CURRENT_STATUS, return_id, f"{return_id}/current/{state.seq}", _text(recorded_at), data)
 
 

@@ -39,7 +39,9 @@ Instant = Annotated[
 class KnownLocation(TypedDict):
     """Where it happened, as far as the publisher of the event knew."""
 
-    name: NotRequired[str]
+    name: NotRequired[
+        Annotated[str, Field(description="Of a facility, which has a code; any other place may be an address.")]
+    ]
     code: NotRequired[str]
     country: NotRequired[Country]
 

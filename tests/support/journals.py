@@ -24,6 +24,7 @@ SCAN = "com.omnirps.carrier.scanned.v1"
 DS, RP, RE, RR = (f"com.omnirps.hub.{name}.v1" for name in ("depot-scanned", "processed", "exported", "rejected"))
 VOID = "com.omnirps.event.voided.v1"
 CLOSED = "com.omnirps.return.closed.v1"
+REOPENED = "com.omnirps.return.reopened.v1"
 DELIVERED = "com.omnirps.connote.delivered.v1"
 TOPICS = {
     RC: "omnireturns.returns",

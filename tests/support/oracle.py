@@ -440,7 +440,8 @@ def of_names(events: Collection[Event]) -> set[str]:
         facts.setdefault((event.source, event.id), set()).add(fact(event))
         if event.is_ahead:
             found.add("clock_ahead")
-    if any(event.unheard and not called(event.unheard, named) for event in events):
+    unheard = (called(event.unheard, events) for event in events if event.unheard)
+    if any(all(each.window is not None for each in found_of_name) for found_of_name in unheard):
         found.add("void_without_event")
     if any(len(told) > 1 for told in facts.values()):
         found.add("id_reused")

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from service.application.access.bounds import Bounds
 from service.application.reading.tracking import RecordedEvent
+from service.domain.events import is_facility
 from service.domain.evidence import Sighting
 from service.domain.journey import State
 from service.domain.labels import Label
@@ -113,7 +114,7 @@ def _placed(sighting: Sighting) -> Sighting:
 
 def _impersonal_place(location: Mapping[str, str]) -> dict[str, str] | None:
     """A place by its name only if it is a facility, which has a code: it may be somebody's address."""
-    names = _PLACE if location.get("code") else ("country",)
+    names = _PLACE if is_facility(location) else ("country",)
     return {name: value for name in names if isinstance(value := location.get(name), str) and value} or None
 
 

@@ -19,6 +19,9 @@ from service.wire.inbound import Inbound, SubjectKind
 from service.wire.reasons import Invalid
 
 _HUBS: Final = frozenset({models.HUB_DEPOT_SCANNED, models.HUB_PROCESSED, models.HUB_EXPORTED, models.HUB_REJECTED})
+_OF_ENDS: Final = frozenset({models.RETURN_CLOSED, models.RETURN_REOPENED})
+# Of these the data does not tell for whom they speak: it is a return that has to be seen.
+_OF_OWN_RETURN: Final = _OF_ENDS | {models.EVENT_VOIDED}
 _decode: Final = Decoder().decode
 
 
@@ -47,6 +50,8 @@ def require_speaker(bounds: Bounds, event_type: str, data: Mapping[str, Any]) ->
         _named(data, "carrier", bounds.carriers)  # a hub may know as well that its connote arrived
     elif event_type in _HUBS:
         _named(data, "hub", bounds.hubs, bounds.carriers)
+    elif event_type in _OF_ENDS and not bounds.carriers and not bounds.retailers:
+        raise _refusal("type", "a hub closes no returns, and the token is bound", bounds.hubs)
 
 
 class Speaking:
@@ -66,7 +71,7 @@ class Speaking:
             return
         require_speaker(bounds, inbound.type, data)
         # A void names its publisher's own event by its `source`; the return has to be one that is seen.
-        if bounds.retailers or (bounds.carriers and inbound.type == models.EVENT_VOIDED):
+        if bounds.retailers or (bounds.carriers and inbound.type in _OF_OWN_RETURN):
             self._require_own(bounds, inbound)
 
     def _require_own(self, bounds: Bounds, inbound: Inbound) -> None:

@@ -17,7 +17,7 @@ import msgspec
 from service.application.journal.publish import Outgoing, OutputTopics, Sink, of_letter
 from service.application.journal.sides import Agreeing, Change, Held, Outputs, Sides, Standing, Stood
 from service.application.ports import Arrival, HistoryRow
-from service.domain.events import Event, Published, Sense, Words
+from service.domain.events import Event, Published, Sense, Words, told_place
 from service.domain.journey import State, record
 from service.domain.milestones import NAMES
 from service.wire import outbound
@@ -172,7 +172,7 @@ def _held(standing: Standing) -> Published:
 
 
 def _true(state: State) -> Published:
-    counts = {m: (s.at, s.source, s.location or None) for m, s in state.timeline.counts.items()}
+    counts = {m: (s.at, s.source, told_place(s.location) or None) for m, s in state.timeline.counts.items()}
     return Published(state.version, counts, state.evidence.attributes, state.evidence.connote)
 
 

@@ -1,7 +1,7 @@
 """What may be said of a return's events to anybody: places, clocks and reasons, but nothing that people wrote.
 
-Texts are not repeated, with one exception: the name of a place, and that only where it is no other thing that the
-events say of the return, and neither an address nor a code by its looks.
+Texts are not repeated, with one exception: the name of a place, and that only where it is a facility, which has a code, no
+other thing that the events say of the return, and neither an address nor a code by its looks.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from service.application.reading.local_time import LocalTime, local_time
 from service.application.reading.tracking import RecordedEvent
+from service.domain.events import is_facility
 from service.domain.evidence import UNCREATED, Sighting
 from service.domain.journey import State
 from service.domain.labels import bound_of
@@ -155,9 +156,12 @@ class RedactedReturn:
         return local_time(at, zone, location.get("country"), row and row.utc_offset)
 
     def place(self, location: Mapping[str, Any] | None) -> Place | None:
-        """The place without its code. A name that says anything else of the return is left out."""
-        name, country = (location or {}).get("name"), (location or {}).get("country")
-        if name is not None and not self._is_public(name):
+        """The place without its code: its name if it has one, which a facility does, and the name says nothing else of the
+        return; without one it may be anybody's address, and its country is told alone.
+        """
+        known = location or {}
+        name, country = known.get("name"), known.get("country")
+        if name is not None and not (is_facility(known) and self._is_public(name)):
             name = None
         return Place(name, country) if name or country else None
 

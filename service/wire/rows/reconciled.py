@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from service.domain.events import Attributes, Published
+from service.domain.events import Attributes, Published, told_place
 from service.domain.milestones import BESIDE, NAMES, RANKS, Milestone, Route
 from service.domain.timeline import status_of
 from service.wire.documents import REACHED
@@ -20,9 +20,16 @@ _ATTRIBUTES: Final = ("retailer", "route", "carrier", "tracking_number", "order_
 
 
 def published_of(document: Mapping[str, Any]) -> Published:
-    """What a document of a return says; raises KeyError, TypeError or ValueError where it is none of ours."""
+    """What a document of a return says; raises KeyError, TypeError or ValueError where it is none of ours.
+
+    Of a place what subscribers are told of it: documents of releases before said more.
+    """
     counts = {
-        Milestone(step["code"]): (micros(step["occurred_at"]), str(step["source"]), step["location"] or None)
+        Milestone(step["code"]): (
+            micros(step["occurred_at"]),
+            str(step["source"]),
+            told_place(step["location"]) or None,
+        )
         for step in document["timeline"]
         if step["state"] == REACHED
     }

@@ -18,6 +18,7 @@ from service.domain.labels import FOREVER, Label, Retailers, Window, bound_of
 from service.domain.milestones import Milestone, Reason, Route
 from service.domain.whole import Whole
 from service.wire.stored import decode_state, encode_state
+from tests.support import oracle
 
 # A busy machine is no reason to fail; the blob repeats a failure anywhere. 100 examples unless a profile says otherwise.
 THOROUGH: Final = settings(max_examples=2 * settings().max_examples, deadline=None, print_blob=True)
@@ -205,10 +206,11 @@ class _Player:
             self._decide(re_evaluate, self.to_remap.pop(key))
 
     def pass_hour(self) -> None:
-        """The service says of voids that named nothing that they still do."""
-        names = {key_of(event) for event in self.known.values()}
-        for name in sorted({event.voids for event in self.known.values() if event.voids is not None} - names):
-            self._record(unheard(name))
+        """The service says of voids that named nothing of the return that they still do."""
+        known = [*self.known.values()]
+        for name in sorted({event.voids for event in known if event.voids is not None}):
+            if not oracle.called(name, known):
+                self._record(unheard(name))
 
     def _record(self, event: Event) -> None:
         self._decide(record, event)

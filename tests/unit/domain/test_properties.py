@@ -14,7 +14,7 @@ from pydantic_core import from_json
 
 from service.domain import changes
 from service.domain.changes import Change
-from service.domain.events import Event, Sense, has_digest
+from service.domain.events import Event, Sense, has_digest, told_place
 from service.domain.exceptional import is_exceptional, reasons
 from service.domain.journey import Entry, State, re_evaluate, record, replay
 from service.domain.milestones import BESIDE, RANKED
@@ -115,7 +115,8 @@ def test_the_changes_tell_a_subscriber_the_timeline(data: st.DataObject, events:
 
         timeline = step.entry.state.timeline
         assert subscriber.timeline == {
-            code: (rfc3339(at), source, id_, location) for code, (at, source, id_, location) in seen(timeline).items()
+            code: (rfc3339(at), source, id_, told_place(location))
+            for code, (at, source, id_, location) in seen(timeline).items()
         }
         assert (subscriber.status, subscriber.complete) == (timeline.status, timeline.complete)
         if "RE" in subscriber.timeline:

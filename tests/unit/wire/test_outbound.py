@@ -82,7 +82,7 @@ def checked(message: Message) -> dict[str, Any]:
 
 
 def test_a_status_change_says_what_moved_and_what_the_status_is_then() -> None:
-    location = {"name": "Auckland", "country": "NZ"}
+    location = {"name": "Auckland", "code": "AKL", "country": "NZ"}
     last = entries(created(), asserting(Milestone.RT, 1, location=location))[-1]
 
     message = status_changed(RETURN, last.state, last.changes[0], RECORDED, "https://returns.example/")
@@ -120,6 +120,26 @@ def test_a_status_change_says_what_moved_and_what_the_status_is_then() -> None:
             "recorded_at": "2026-11-23T12:00:00.250000Z",
         },
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    (
+        ({"name": "Doe Cottage", "country": "NZ"}, {"country": "NZ"}),
+        ({"name": "Doe Cottage"}, None),
+        ({"name": "Doe Cottage", "code": " "}, {"code": " "}),
+        ({"name": "Auckland", "code": "AKL"}, {"name": "Auckland", "code": "AKL"}),
+        ({"country": "NZ"}, {"country": "NZ"}),
+    ),
+)
+def test_a_place_is_named_to_subscribers_only_where_it_is_a_facility(
+    said: dict[str, str], told: dict[str, str] | None
+) -> None:
+    last = entries(created(), asserting(Milestone.RT, 1, location=said))[-1]
+
+    assert checked(status_changed(RETURN, last.state, last.changes[0], RECORDED))["data"]["location"] == told
+    timeline = checked(current_status(RETURN, last.state, RECORDED))["data"]["timeline"]
+    assert [step["location"] for step in timeline if step["code"] == "RT"] == [told]
 
 
 def test_the_first_change_has_no_previous_status() -> None:

@@ -16,7 +16,7 @@ from service.errors import InvalidEvent
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser, SubjectKind
 from service.wire.judging.publishers import parse_publishers
-from tests.support.journals import DELIVERED, DS, RP, VOID, creation, event, scan
+from tests.support.journals import CLOSED, DELIVERED, DS, REOPENED, RP, VOID, creation, event, scan
 from tests.unit.application.access.test_bounds import bounds
 from tests.unit.wire.events import record
 
@@ -29,6 +29,8 @@ retailers = ["acme", "bravo"]
 """
 BOUND = Parser(CarrierTables.load(), publishers=parse_publishers(FILE, "f"))
 VOIDED = event(VOID, "v", "12:00", return_id="R-1001", source="/test", id="x", by="Ann", reason="r")
+ENDS = event(CLOSED, "e", "12:00", return_id="R-1001", by="Ann", reason="lost")
+GOES_ON = event(REOPENED, "o", "12:00", return_id="R-1001", by="Ann", reason="found")
 TWO = event(DS, "d", "11:00", return_id="R-1001", hub="akl1")
 
 
@@ -64,6 +66,8 @@ def refused(bound: Bounds, said: dict[str, Any]) -> list[tuple[str, str]]:
         (bounds(hubs="mel1"), event(DELIVERED, "c", "10:00", connote="CN-1")),
         (bounds(carriers="generic"), creation("R-2")),
         (bounds(carriers="generic"), VOIDED),
+        (bounds(carriers="generic"), ENDS),
+        (bounds(carriers="generic", hubs="akl1"), GOES_ON),
         (bounds(hubs="akl1"), TWO),
         (bounds(hubs="akl1"), event(RP, "p", "10:00", return_id="R-9", hub="akl1")),
         (bounds(hubs="akl1"), VOIDED),
@@ -72,6 +76,7 @@ def refused(bound: Bounds, said: dict[str, Any]) -> list[tuple[str, str]]:
         (bounds("acme"), scan("COLLECTED", "10:00")),
         (bounds("acme"), TWO),
         (bounds("acme"), VOIDED),
+        (bounds("acme"), ENDS),
         (bounds("acme", "generic"), scan("COLLECTED", "10:00")),
         (bounds(carriers="generic", hubs="akl1"), scan("COLLECTED", "10:00")),
         (bounds(carriers="generic", hubs="akl1"), TWO),
@@ -89,6 +94,11 @@ def test_what_is_its_own_a_token_may_say(bound: Bounds, said: dict[str, Any]) ->
         (bounds(carriers="nzpost"), creation("R-2"), "data.carrier", "bound to nzpost"),
         (bounds(carriers="nzpost"), TWO, "type", "said by a hub, and the token is bound to nzpost"),
         (bounds(carriers="nzpost"), VOIDED, "data.return_id", "bound to nzpost"),
+        (bounds(carriers="nzpost"), ENDS, "data.return_id", "bound to nzpost"),
+        (bounds(carriers="nzpost", hubs="akl1"), GOES_ON, "data.return_id", "bound to nzpost"),
+        (bounds(hubs="akl1"), ENDS, "type", "a hub closes no returns, and the token is bound to akl1"),
+        (bounds(hubs="akl1"), GOES_ON, "type", "a hub closes no returns"),
+        (bounds("bravo"), ENDS, "data.return_id", "bound to bravo"),
         (bounds(hubs="mel1"), TWO, "data.hub", "bound to mel1"),
         (bounds(hubs="mel1"), scan("COLLECTED", "10:00"), "type", "said by a carrier, and the token is bound to mel1"),
         (bounds(hubs="mel1"), creation("R-2"), "type", "a hub creates no returns"),

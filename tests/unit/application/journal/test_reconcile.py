@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import event as note
@@ -9,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import from_json
 
-from service.domain.events import Event, Published, Sense
+from service.domain.events import Event, Published, Sense, told_place
 from service.domain.journey import State, continued, record, replay
+from service.domain.milestones import Milestone
 from service.domain.whole import Whole
 from service.wire.documents import return_document
 from service.wire.outbound import status_changed
 from service.wire.rows.reconciled import NOTHING, folded, published_of
-from tests.unit.domain.histories import THOROUGH, arrivals, event_sets, in_order, orders, play
+from tests.unit.domain.histories import THOROUGH, arrivals, event_sets, in_order, orders, play, story
 from tests.unit.domain.test_properties import Subscriber, seen
 
 
@@ -31,7 +33,7 @@ def reconciled(published: Published) -> Event:
 def assert_holds(subscriber: Subscriber, state: State) -> None:
     """All that a document tells: which event stands behind a milestone it does not."""
     holds = {code: (at, source, location) for code, (at, source, _, location) in subscriber.timeline.items()}
-    document = return_document("TK1", state)
+    document = return_document("TK1", state, place=told_place)
     assert holds == {
         step["code"]: (step["occurred_at"], step["source"], step["location"])
         for step in document["timeline"]
@@ -137,3 +139,27 @@ def test_the_changes_folded_are_the_document(data: st.DataObject, events: list[E
     held, true = published_of(document), told(state.state)
     # A change tells no connote of an export that does not count.
     assert (held.version, held.counts, held.attributes) == (true.version, true.counts, true.attributes)
+
+
+def test_what_releases_before_told_of_a_place_is_not_told_again_for_the_name_s_sake() -> None:
+    cottage, depot = {"name": "Doe Cottage", "country": "NZ"}, {"name": "Auckland", "code": "AKL", "country": "NZ"}
+    (rc,) = story("RC@0")
+    scans = {Milestone.RT: cottage, Milestone.DS: depot}
+    events = [
+        Event("/t", code.value, at, Sense.ASSERTS, code, location)
+        for at, (code, location) in enumerate(scans.items(), 1)
+    ]
+    state = replay([rc, *events])
+    before = return_document("TK1", state)  # with every name
+
+    for document in (before, return_document("TK1", state, place=told_place)):
+        entry = record(state, reconciled(published_of(document)))
+        assert entry is not None
+        assert entry.changes == ()
+
+    elsewhere = published_of(
+        return_document("TK1", replay([rc, replace(events[0], location={"country": "AU"}), events[1]]))
+    )
+    moved = record(state, reconciled(elsewhere))
+    assert moved is not None
+    assert [(change.kind.value, change.milestone.value) for change in moved.changes] == [("retimed", "RT")]

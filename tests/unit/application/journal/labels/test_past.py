@@ -39,7 +39,7 @@ def test_so_many_rows_are_read_at_once_or_those_of_one_return(wanted: list[int],
     tx = Asked()
     states = {return_no: replace(NEW, seq=size) for return_no, size in SIZES.items() if size}
 
-    found = [*past_of(cast("Any", tx), wanted, states)]
+    found: list[tuple[int, Any]] = [*past_of(cast("Any", tx), wanted, states)]
 
     assert tx.asked == asked
     assert found == [(return_no, [return_no]) for return_no in wanted]
