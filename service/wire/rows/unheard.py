@@ -14,7 +14,8 @@ SOURCE: Final = "/returns-status/voids"
 class Unheard(NamedTuple):
     """A void by the name that it gives, and when that had been watched for an hour.
 
-    `has_event`: an event in the history has the name, be it the return's or not.
+    `has_event`: an event in the history has the name, be it the return's or not. `is_of_others`: it is of all members of a connote,
+    and names a delivery of it, which others may have.
     """
 
     return_no: int
@@ -23,6 +24,7 @@ class Unheard(NamedTuple):
     id: str
     at: datetime
     has_event: bool
+    is_of_others: bool = False
 
 
 def event_data(return_id: str, source: str, event_id: str) -> dict[str, Any]:

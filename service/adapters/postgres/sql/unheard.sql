@@ -17,10 +17,17 @@ ORDER BY return_no, name
 ON CONFLICT (return_no, name) DO UPDATE SET recorded_at = excluded.recorded_at
 
 -- name: due
--- unheard_voids_recorded_at, returns_pkey, history_pkey
+-- unheard_voids_recorded_at, returns_pkey, history_pkey, connote_deliveries_pkey. A void for all members of a connote may name
+-- a delivery that only some of them have: connotes are used again.
 SELECT due.return_no, known.return_id, due.source, due.id, due.recorded_at + interval '1 hour', EXISTS (
     SELECT FROM history
     WHERE history.return_no = due.return_no AND history.source = due.source AND history.id = due.id
+    OFFSET 0
+), EXISTS (
+    SELECT FROM history AS void
+    JOIN connote_deliveries AS d ON d.connote = void.data ->> 'connote' AND d.source = due.source AND d.id = due.id
+    WHERE void.return_no = due.return_no AND void.type = 'com.omnirps.event.voided.v1'
+        AND void.data ->> 'source' = due.source AND void.data ->> 'id' = due.id
     OFFSET 0
 )
 FROM (

@@ -45,10 +45,14 @@ def look(journal: Journal, while_waiting: WhileWaiting | None = None) -> int:
 def _look(tx: Transaction, due: Sequence[Unheard]) -> tuple[list[Unheard], list[Unheard]]:
     """Those that were looked at, and those of them that name nothing.
 
-    An event of the name in the history may be another return's, by the window of its label.
+    An event of the name in the history may be another return's, by the window of its label. A delivery that is void for all members
+    of its connote need not have concerned each of them.
     """
     looked, unnamed, wholes, left = list[Unheard](), list[Unheard](), dict[int, set[tuple[str, str]]](), PAST_A_LOOK
     for each in due:
+        if each.is_of_others:
+            looked.append(each)
+            continue
         if each.has_event and each.return_no not in wholes:
             if left <= 0:
                 continue

@@ -19,7 +19,7 @@ from tests.integration.application.journal.test_labels import scan as of_day
 from tests.integration.application.journal.test_labels import told as told_of_returns
 from tests.integration.application.journal.test_project import projector, the_exceptions
 from tests.integration.application.journal.test_rules import created, in_every_order, scan, told
-from tests.support.journals import VOID, differences, event, ingest
+from tests.support.journals import DELIVERED, RE, RP, VOID, creation, differences, event, ingest
 from tests.support.unheard import look_now, pass_an_hour
 
 MISSPELT = event(VOID, "v", "11:00", return_id="R-1001", source="/Test", id="c", by="me", reason="wrong parcel")
@@ -155,3 +155,30 @@ def test_a_void_that_is_watched_anew_while_somebody_looks_is_not_forgotten(datab
         1,
         True,
     )
+
+
+def test_a_void_for_all_members_of_a_connote_names_something_where_the_delivery_is_some_of_theirs(
+    database: str,
+) -> None:
+    """The number was used before, by a consignment that this delivery is none of."""
+    history = []
+    for return_id, month in (("R-1001", "01"), ("R-1002", "07")):
+        data = {"return_id": return_id, "hub": "akl1"}
+        history += [
+            creation(return_id) | {"time": f"2026-{month}-01T08:00:00Z"},
+            event(RP, f"{return_id}-rp", "09:00", **data) | {"time": f"2026-{month}-02T08:00:00Z"},
+            event(RE, f"{return_id}-re", "09:00", connote="CN-1", **data) | {"time": f"2026-{month}-03T08:00:00Z"},
+        ]
+    delivery = event(DELIVERED, "d-2", "09:00", connote="CN-1") | {"time": "2026-07-20T08:00:00Z"}
+    void = {"connote": "CN-1", "source": "/test", "by": "me", "reason": "never arrived"}
+    mistaken = event(VOID, "v", "10:00", **void, id="d-2") | {"time": "2026-07-21T08:00:00Z"}
+    ingest(database, [*history, delivery])
+    ingest(database, [mistaken])
+
+    assert pass_an_hour(database) == 1  # R-1002 has what is named
+    assert told_of_returns(database) == {"R": {("RE", "")}}  # of both
+
+    ingest(database, [event(VOID, "w", "10:00", **void, id="D-2") | {"time": "2026-07-22T08:00:00Z"}])
+    assert pass_an_hour(database) == 2
+    assert told_of_returns(database) == {"R": {("RE", "void_without_event")}}
+    assert differences(database) == []
