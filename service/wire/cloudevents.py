@@ -73,14 +73,25 @@ def decode(record: Record) -> dict[str, Any]:
 
 def source_of(record: Record, envelope: Mapping[str, Any] | None) -> str | None:
     """Whom a message that is no event says that it is of, so far as it can be read: the source of its envelope, if there is
-    one, or of its headers. None for one that is longer than a source may be.
+    one, of its headers, or of a value that is an object and no CloudEvent. None for one that is longer than a source may be.
     """
+    source: object = None
     if envelope is not None:
         source = envelope.get("source")
-    else:
-        raw = next((value for name, value in record.headers if name == f"{_PREFIX}source"), None)
-        source = None if raw is None else raw.decode(errors="replace")
+    elif (raw := next((value for name, value in record.headers if name == f"{_PREFIX}source"), None)) is not None:
+        source = raw.decode(errors="replace")
+    elif record.value and len(record.value) <= MAX_BYTES:
+        source = _source_within(record.value)
     return source if isinstance(source, str) and 0 < len(source) <= _LONGEST_SOURCE and "\0" not in source else None
+
+
+def _source_within(value: bytes) -> object:
+    """What stands there under `source`; None where it is no object, or none that can be read."""
+    try:
+        parsed = _decode(value) if value.count(b"{") + value.count(b"[") <= _SHALLOW else None
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return parsed.get("source") if isinstance(parsed, dict) else None
 
 
 def encode(attributes: Mapping[str, Any], data: Mapping[str, Any]) -> bytes:

@@ -283,3 +283,33 @@ def test_header_values_are_taken_as_they_stand() -> None:
 
 def test_every_reason_has_a_sentence() -> None:
     assert DESCRIPTIONS.keys() == set(Invalid)
+
+
+@pytest.mark.parametrize(
+    ("value", "source"),
+    (
+        (json.dumps({name: said for name, said in envelope(HUB).items() if name != "specversion"}), "/tests/publisher"),
+        (json.dumps(envelope(HUB) | {"data_base64": "e30="}), "/tests/publisher"),
+        (json.dumps(envelope(HUB) | {"subject": "a\0b"}), "/tests/publisher"),
+        (json.dumps(envelope(HUB) | {"type": "x"}), "/tests/publisher"),
+        ('{"source":"/a","source":"/b"}', "/b"),
+        ('{"source":7}', None),
+        ('{"source":""}', None),
+        ('{"source":"a\\u0000b"}', None),
+        (json.dumps({"source": "x" * 512}), "x" * 512),
+        (json.dumps({"source": "x" * 513}), None),
+        ('["source"]', None),
+        ('{"source":"/a"', None),
+        ('{"source":"/a","deep":' + "[" * 200 + "]" * 200 + "}", None),
+        ("{", None),
+    ),
+)
+def test_whom_an_invalid_message_is_of_is_read_wherever_it_can_be(value: str, source: str | None) -> None:
+    assert rejected(record(value.encode())).source == source
+
+
+def test_a_message_that_is_too_large_is_not_looked_through_for_whom_it_is_of() -> None:
+    value = json.dumps({"source": "/a", "more": "x" * 256 * 1024}).encode()
+
+    assert rejected(record(value)).source is None
+    assert rejected(record(value, (("ce_source", b"/h"),))).source == "/h"
