@@ -22,7 +22,10 @@ def check(
         Path, typer.Argument(help="Events: JSON lines, one JSON array, or one event; - for standard input.")
     ],
     *,
-    publisher: Annotated[str, typer.Option(help="In whose name they would be sent.")] = "check",
+    publisher: Annotated[
+        str | None,
+        typer.Option(help="In whose name they would be sent to the API. Without it: as they stand, straight to Kafka."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON object a line, as the API answers.")] = False,
 ) -> None:
     """Judge events before they are sent, as POST /v1/events/check does; nothing is sent.
@@ -33,6 +36,8 @@ def check(
     from service.application.commands.accepting import MAY_SEND, Sender, told_of_check
     from service.wiring.judging import judging
 
+    if str(file) != "-" and not file.exists():
+        raise typer.BadParameter(f"{file}: no such file")
     settings = load_settings("check", with_database=True)
     is_valid = True
     with judging(settings) as accepting:
@@ -64,7 +69,7 @@ def _events(file: Path) -> Any:
     except OSError as error:
         raise Fatal(f"{file}: {error.strerror}") from None
     try:
-        yield from read_events(BATCH_MEDIA_TYPE if text.lstrip().startswith(b"[") else None, (), text)
+        yield from read_events(BATCH_MEDIA_TYPE if text.lstrip().startswith(b"[") else None, (), text, most=None)
     except InvalidEvent as error:
         raise Fatal(f"{file}: {error.detail}") from None
 

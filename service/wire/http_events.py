@@ -25,15 +25,15 @@ _RAW: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def read_events(
-    content_type: str | None, headers: Iterable[tuple[str, str]], body: bytes
+    content_type: str | None, headers: Iterable[tuple[str, str]], body: bytes, *, most: int | None = MOST_EVENTS
 ) -> list[dict[str, Any] | InvalidEvent]:
     """The events of a request, in their order; in the place of one that is none, what is wrong with it.
 
-    Raises InvalidEvent where the request as a whole is not understood: no batch, or one of more than MOST_EVENTS.
+    Raises InvalidEvent where the request as a whole is not understood: no batch, or one of more than `most`.
     """
     media_type = (content_type or "").partition(";")[0].strip().lower()
     if media_type == BATCH_MEDIA_TYPE:
-        return [_structured(bytes(raw)) for raw in _batch(body)]
+        return [_structured(bytes(raw)) for raw in _batch(body, most)]
     if media_type.startswith("application/cloudevents"):
         return [_structured(body, content_type)]
     try:
@@ -50,13 +50,13 @@ def read_events(
     return [_decoded(body, (*kind, *attributes))]
 
 
-def _batch(body: bytes) -> list[msgspec.Raw]:
+def _batch(body: bytes, most: int | None) -> list[msgspec.Raw]:
     try:
         events = _RAW.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise InvalidEvent(Invalid.NOT_JSON, "the body: a JSON array of events is expected") from None
-    if len(events) > MOST_EVENTS:
-        raise InvalidEvent(Invalid.TOO_LARGE, f"the body: a batch has at most {MOST_EVENTS} events")
+    if most is not None and len(events) > most:
+        raise InvalidEvent(Invalid.TOO_LARGE, f"the body: a batch has at most {most} events")
     return events
 
 

@@ -55,9 +55,12 @@ class Status(StrEnum):
 
 
 class Sender(NamedTuple):
-    """Who sends: the name of the publisher, which its tokens share, and what this token allows and is bound to."""
+    """Who sends: the name of the publisher, which its tokens share, and what this token allows and is bound to.
 
-    publisher: str
+    Without a name an event stands as it is: it would go straight to Kafka, and is judged only.
+    """
+
+    publisher: str | None
     scopes: Collection[str]
     bounds: Bounds
 
@@ -144,7 +147,8 @@ class Accepting:
         try:
             _require(judged.type, sender.scopes)
             topic = self._topics.get(judged.type or "", "")
-            value = encode_event(_in_the_name_of(sender.publisher, event))
+            said = dict(event) if sender.publisher is None else _in_the_name_of(sender.publisher, event)
+            value = encode_event(said)
             at = to_micros(self._now()) // 1000
             inbound = self._parser.parse(Record(topic, 0, 0, at, None, value, STRUCTURED_HEADERS))
             self._speaking.require(sender.bounds, inbound)

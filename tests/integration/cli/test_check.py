@@ -44,11 +44,39 @@ def test_an_array_is_judged_as_a_whole_batch(database: str, tmp_path: Path, inde
     assert done.returncode == 0, done.stderr
     first, second = map(json.loads, done.stdout.splitlines())
     assert (first["status"], first["concerns"]) == ("accepted", [])
-    assert second["published_source"].startswith("/check/")
+    assert second["published_source"] == creation()["source"]
 
 
-def test_a_file_that_is_not_there_is_said_in_a_line(database: str, tmp_path: Path) -> None:
+def test_what_goes_straight_to_kafka_is_judged_as_it_stands_and_by_the_file_of_publishers(
+    database: str, tmp_path: Path
+) -> None:
+    ingest(database, [creation(), scan("COLLECTED", "10:00")])
+    file, publishers = tmp_path / "events.jsonl", tmp_path / "publishers.toml"
+    file.write_text(json.dumps(scan("COLLECTED", "10:00")) + "\n")
+    publishers.write_text('[us]\ntopics = ["first-mile.scans"]\nsources = ["/test"]\n')
+    environment = {"RETURNS_DATABASE_URL": database, "RETURNS_PUBLISHERS": str(publishers)}
+
+    done = run("check", str(file), **environment)
+    named = run("check", str(file), "--publisher", "nzpost", **environment)
+
+    assert done.returncode == 0, done.stdout
+    assert "R-1001: duplicate" in done.stdout
+    assert named.returncode == 1
+    assert "not_allowed" in named.stdout
+
+
+def test_a_file_has_no_more_of_a_bound_than_lines_have(database: str, tmp_path: Path) -> None:
+    file = tmp_path / "events.json"
+    file.write_text(json.dumps([scan("COLLECTED", "10:00", f"R-{n}") for n in range(1000, 1501)]))
+
+    done = run("check", str(file), RETURNS_DATABASE_URL=database)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("accepted, means RT") == 501
+
+
+def test_a_file_that_is_not_there_is_a_wrong_usage(database: str, tmp_path: Path) -> None:
     done = run("check", str(tmp_path / "none"), RETURNS_DATABASE_URL=database)
 
-    assert done.returncode == 1
-    assert "No such file" in done.stderr
+    assert done.returncode == 2
+    assert "no such file" in done.stderr
