@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from service.application.access.bounds import Bounds
 from service.domain.events import key_digest
+from service.domain.evidence import UNCREATED
 from service.domain.journey import State
 from service.domain.milestones import Milestone, Reason
 from service.wire.documents import return_document
@@ -119,7 +120,7 @@ _WRONG_PLACE: Final = (Reason.RETURNED_TO_SENDER, Reason.BEFORE_EXPORT, Reason.B
 def counts(row: RecordedEvent, state: State) -> bool:
     """Whether the event asserts a milestone that counts now, which its verdict of back then cannot tell.
 
-    A voided event asserts nothing; a creation cannot be voided. What is earlier than the one that counts was none of the
+    A voided event asserts nothing, nor does a creation that is void. What is earlier than the one that counts was none of the
     return's: a delivery from before its export, or back at its sender. A delivery is one of the connote that brought it.
     """
     sighting = None if row.milestone is None else state.timeline.counts.get(Milestone(row.milestone))
@@ -129,4 +130,6 @@ def counts(row: RecordedEvent, state: State) -> bool:
         return False
     if row.reason in _WRONG_PLACE:
         return False
-    return row.milestone == Milestone.RC or key_digest(row.source, row.id) not in state.voided
+    is_named = key_digest(row.source, row.id) in state.voided
+    # A void of a creation is heard where another one contradicts it.
+    return not is_named or (row.milestone == Milestone.RC and not state.evidence.flags & UNCREATED)

@@ -8,7 +8,7 @@ from typing import Final
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.reading.returns import Pool
-from service.adapters.postgres.reading.rows import read_rows
+from service.adapters.postgres.reading.rows import read_rows, with_voids
 from service.application.reading.numbers import Match, look
 from service.application.reading.public import Revision
 from service.application.reading.redaction import Found
@@ -36,7 +36,7 @@ class PostgresPublicReading:
                 return None
             return_no, number, seq, version, document = row
             rows, is_cut = read_rows(connection, "newest", return_no, seq + 1, _MOST_ROWS)
-        state = decode_state(document, seq, version, b"")
+            state = with_voids(connection, return_no, decode_state(document, seq, version, b""))
         told = [RecordedEvent(*each) for each in reversed(rows)]
         return Found(number, state, told, is_whole=not is_cut and len(told) < _MOST_ROWS)
 

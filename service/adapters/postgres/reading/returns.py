@@ -17,7 +17,7 @@ from service.adapters.postgres.access import tokens
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.reading.bounds import STANDING, rows_seen, state_of_retailers, state_seen
-from service.adapters.postgres.reading.rows import read_rows
+from service.adapters.postgres.reading.rows import read_rows, with_voids
 from service.adapters.postgres.session import SESSION, begin_session
 from service.adapters.postgres.working import WorkingConnection
 from service.application.access.bounds import Bounds
@@ -158,6 +158,7 @@ class PostgresReading:
             return_no, state = found
             rows, is_cut = read_rows(connection, "history", return_no, after, limit)
             seen = rows_seen(connection, bounds, return_no, [RecordedEvent(*row) for row in rows])
+            state = with_voids(connection, return_no, state)
         return HistoryPage(state, seen, is_cut)
 
     def caller_of(self, token: str) -> Caller | None:

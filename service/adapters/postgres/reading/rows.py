@@ -6,14 +6,19 @@ asks, and the size of the answer.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final, Literal, NamedTuple
 
 from psycopg import Connection
 
 from service.adapters.postgres.queries import load_queries
+from service.domain.events import key_digest
+from service.domain.evidence import VOIDS_UNLISTED
+from service.domain.journey import State
 
 MOST_BYTES: Final = 1 << 20  # of the data of a page's events, as JSON; an event by itself has less
 _QUERIES: Final = load_queries("reading.sql")
+_MOST_VOIDS_LOOKED_FOR: Final = 5000  # rows, the newest
 _FIRST: Final = 16  # rows; few returns have more, and no more than these are read in vain
 
 
@@ -44,3 +49,11 @@ def read_rows(
             break
         piece *= 2
     return Rows(rows, is_cut=False)
+
+
+def with_voids(connection: Connection[Any], return_no: int, state: State) -> State:
+    """The state with all that is void, where there is too much of that for it to be listed there."""
+    if not state.evidence.flags & VOIDS_UNLISTED:
+        return state
+    names = connection.execute(_QUERIES["voided"], (return_no, _MOST_VOIDS_LOOKED_FOR)).fetchall()
+    return replace(state, voided=frozenset(key_digest(source, id_) for source, id_ in names))

@@ -33,6 +33,12 @@ WHERE return_no = %s AND seq > %s
 ORDER BY seq
 LIMIT %s
 
+-- name: voided
+-- history_pkey backwards, one range. What voids of the newest rows name.
+SELECT DISTINCT data ->> 'source', data ->> 'id'
+FROM (SELECT type, data FROM history WHERE return_no = %s ORDER BY seq DESC LIMIT %s) AS newest
+WHERE type = 'com.omnirps.event.voided.v1'
+
 -- name: newest
 -- history_pkey backwards, one range.
 SELECT seq, source, id, type, code, milestone, occurred_at, recorded_at, verdict, reason, zone_source,

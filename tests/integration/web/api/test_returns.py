@@ -183,6 +183,29 @@ def test_a_voided_event_stays_in_the_history_and_does_not_count(client: Client, 
     ]
 
 
+def test_however_many_events_are_void_none_of_them_counts(client: Client, database: str) -> None:
+    """Of more than a few the state keeps no list."""
+    scans = [scan("COLLECTED", f"10:{n:02}") | {"id": f"s-{n}"} for n in range(20)]
+    by = {"return_id": "R-1001", "source": "/test", "by": "ops", "reason": "a batch of another day"}
+    voids = [event(journals.VOID, f"v-{n}", "20:00", **by, id=f"s-{n}") for n in range(18)]
+    ingest(database, [creation(), *scans])
+    ingest(database, voids)
+
+    items = client.get("/v1/returns/R-1001/history", params={"limit": 500}).json()["items"]
+
+    assert {item["id"] for item in items if item["counts"]} == {"R-1001-rc", "s-18", "s-19"}
+
+
+def test_a_creation_that_is_void_counts_no_more(client: Client, database: str) -> None:
+    other = creation(time="12:00", route="first_mile_only") | {"id": "rc-2"}
+    by = {"return_id": "R-1001", "source": "/test", "by": "ops", "reason": "the wrong route"}
+    ingest(database, [creation(), other, event(journals.VOID, "v", "20:00", id="rc-2", **by)])
+
+    items = client.get("/v1/returns/R-1001/history").json()["items"]
+
+    assert {item["id"]: item["counts"] for item in items} == {"R-1001-rc": True, "rc-2": False, "v": False}
+
+
 def test_a_delivery_counts_where_its_connote_brought_the_return_home(client: Client, database: str) -> None:
     ingest(
         database,
