@@ -64,7 +64,7 @@ def token_create(
     from service.adapters.postgres.database import connect
     from service.application.access.bounds import Bounds
     from service.application.access.scopes import parse_scopes
-    from service.application.commands.accepting import publisher_name
+    from service.application.commands.accepting import is_reserved, publisher_name
 
     try:
         wanted = parse_scopes(scopes)
@@ -73,6 +73,8 @@ def token_create(
     name = publisher_name(publisher or label)
     if publisher and name != publisher:
         raise typer.BadParameter("a name is 1 to 40 small letters, digits and dashes", param_hint="--publisher")
+    if is_reserved(name):
+        raise typer.BadParameter(f"{name} is a name that the service speaks under itself", param_hint="--publisher")
     bounds = Bounds(*(_slugs(option, names) for option, names in _bounds(retailer, carrier, hub)))
     new = tokens.NewToken(wanted, label, name, bounds, _duration(expires), rate)
     url = load_settings("token", libraries=False, with_database=True).database_url.get_secret_value()

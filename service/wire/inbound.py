@@ -226,13 +226,17 @@ class Parser:
             raise InvalidEvent(Invalid.BAD_TIME, "data.local_time: takes the place of time; both were sent")
         zone = self._tables.zone(data["carrier"])
         if zone is None:
-            raise InvalidEvent(
-                Invalid.NO_ZONE, "data.local_time: the carrier's table names no zone; send time with its offset"
-            )
+            raise InvalidEvent(Invalid.NO_ZONE, f"data.local_time: {self._no_zone(data['carrier'])}")
         try:
             return local_micros(local, zone)
         except ValueError:
             raise InvalidEvent(Invalid.BAD_TIME, "data.local_time: no such date or time") from None
+
+    def _no_zone(self, carrier: str) -> str:
+        remedy = "send time with its offset"
+        if self._tables.knows(carrier):
+            return f"the carrier's table names no zone; {remedy}"
+        return f"the carrier has no table; {remedy}, or name one that has: {', '.join(self._tables.carriers)}"
 
     def _event(
         self, event_type: str, envelope: dict[str, Any], at: int, words: Words

@@ -157,7 +157,7 @@ class ConnoteDeliveredData(TypedDict):
 class EventVoidedData(TypedDict):
     """The event `source`, `id` was a mistake: of the return, or, with `connote` in its place, of all members.
 
-    A return's creation cannot be voided.
+    A return's creation cannot be voided, unless another one contradicts it in retailer or route.
     """
 
     return_id: NotRequired[Number]
@@ -170,7 +170,9 @@ class EventVoidedData(TypedDict):
 
 class _Envelope(TypedDict):
     specversion: Literal["1.0"]
-    id: Annotated[EventId, Field(description="With `source`: names the event; the same pair again is a duplicate.")]
+    id: Annotated[
+        EventId, Field(description="With `source`: names the event. The same pair with the same words is a duplicate.")
+    ]
     source: Annotated[EventId, Field(description="The publisher; with `id`, names the event.")]
     datacontenttype: NotRequired[Annotated[str, Field(pattern=JSON_MEDIA_TYPE_PATTERN)] | None]
 

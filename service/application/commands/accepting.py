@@ -43,6 +43,8 @@ MAY_SEND: Final[dict[Scope, tuple[str, ...]]] = {
     ),
 }
 _NO_SLUG: Final = re.compile(r"[^a-z0-9]+")
+_OWN_NAMES: Final = frozenset({"omnireturns", "returns-status"})  # see creation.SOURCE, voiding.SOURCE
+_OF_TOKEN: Final = re.compile(r"token-[0-9]+")
 _LONGEST_NAME: Final = 40
 
 
@@ -164,6 +166,15 @@ def publisher_name(text: str) -> str:
     'nz-post-feed'
     """
     return _NO_SLUG.sub("-", text.lower()).strip("-")[:_LONGEST_NAME].strip("-")
+
+
+def is_reserved(name: str) -> bool:
+    """Whether the service speaks under this name itself, or gives it to a token without one.
+
+    >>> is_reserved("omnireturns"), is_reserved("token-7"), is_reserved("nzpost")
+    (True, True, False)
+    """
+    return name in _OWN_NAMES or _OF_TOKEN.fullmatch(name) is not None
 
 
 def _text(value: object) -> str | None:

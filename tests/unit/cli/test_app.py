@@ -66,6 +66,15 @@ def test_every_command_explains_itself(here: Here) -> None:
         (("token", "create"), "Missing option"),
         (("token", "create", "--scopes", "read,fly"), "no scope 'fly'; there are read, create, scan, hub, ops"),
         (("token", "create", "--scopes", ""), "there are read, create, scan, hub, ops"),
+        (
+            ("token", "create", "--scopes", "scan", "--publisher", "omnireturns"),
+            "omnireturns is a name that the service speaks under",
+        ),
+        (
+            ("token", "create", "--scopes", "scan", "--publisher", "token-2"),
+            "token-2 is a name that the service speaks under",
+        ),
+        (("token", "create", "--scopes", "scan", "--label", "Returns status"), "returns-status is a name that"),
     ),
 )
 def test_wrong_usage_is_said_in_a_line(here: Here, arguments: tuple[str, ...], says: str) -> None:

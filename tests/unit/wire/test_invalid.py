@@ -313,3 +313,18 @@ def test_a_message_that_is_too_large_is_not_looked_through_for_whom_it_is_of() -
 
     assert rejected(record(value)).source is None
     assert rejected(record(value, (("ce_source", b"/h"),))).source == "/h"
+
+
+def test_a_local_time_that_nobody_can_place_names_the_carriers_of_which_it_could_be() -> None:
+    tables = CarrierTables.load()
+    data = {"carrier": "acme-post", "tracking_number": "GX-1001", "code": "X", "local_time": "2026-11-20T09:00:00"}
+    said = {name: value for name, value in envelope(SCAN).items() if name != "time"} | {"data": data}
+
+    unknown = rejected(record(said))
+    assert unknown.reason is Invalid.NO_ZONE
+    assert unknown.detail.startswith(
+        "data.local_time: the carrier has no table; send time with its offset, or name one that has"
+    )
+    assert all(carrier in unknown.detail for carrier in tables.carriers)
+    known = rejected(record(said | {"data": data | {"carrier": "generic"}}))
+    assert known.detail == "data.local_time: the carrier's table names no zone; send time with its offset"

@@ -37,11 +37,11 @@ class UnclaimedDelivery(NamedTuple):
     connote: str
     delivered_at: datetime
     recorded_at: datetime
-    source: str
-    id: str
     topic: str
     partition: int
     offset: int
+    source: str
+    id: str
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
     acknowledged_note: str | None = None

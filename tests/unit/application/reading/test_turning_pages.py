@@ -84,7 +84,7 @@ def parked(number: int, minute: int, code: str | None = None) -> ParkedEvent:
 
 def unclaimed(number: int, minute: int, id_: str | None = None) -> UnclaimedDelivery:
     at = moment(minute)
-    return UnclaimedDelivery(f"CN-{number % 3}", at, at, "/s", id_ or f"c-{number}", "topic", 0, number)
+    return UnclaimedDelivery(f"CN-{number % 3}", at, at, "topic", 0, number, "/s", id_ or f"c-{number}")
 
 
 def letter(number: int, minute: int) -> KeptLetter:

@@ -32,7 +32,7 @@ def day(number: int) -> datetime:
 
 UNDER = [ListedConnote(f"U-{n}", 2, 1, day(n), None) for n in (1, 2, 3)]
 DONE = [ListedConnote(f"D-{n}", 0, 4, day(10 - n), day(20 - n)) for n in (1, 2)]
-LOST = [UnclaimedDelivery(f"W-{n}", day(5 - n), day(9 - n), "/s", f"i{n}", "t", 0, n) for n in (1, 2)]
+LOST = [UnclaimedDelivery(f"W-{n}", day(5 - n), day(9 - n), "t", 0, n, "/s", f"i{n}") for n in (1, 2)]
 EVERY = ["U-1", "U-2", "U-3", "D-1", "D-2", "W-1", "W-2"]
 
 
