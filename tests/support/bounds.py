@@ -56,6 +56,7 @@ QUERIES: Final = {
     "state": "delivered",
     "topic": "first-mile.scans",
     "since": "2026-01-01T00:00:00Z",
+    "updated_since": "2026-01-01T00:00:00Z",
     "until": "2099-01-01T00:00:00Z",
     "acknowledged": "false",
     "size": "a4",

@@ -86,7 +86,7 @@ def _found(
             yield parcel
             return
     for number in numbers:
-        window = listing.returns(bounds, ReturnFilter(tracking_number=number), {}, None, _MOST_ALIKE)
+        window = listing.returns(bounds, ReturnFilter(tracking_number=(number,)), {}, None, _MOST_ALIKE)
         parcels = [find_parcel(reading, bounds, row.return_id) for row in window.rows]
         if found := [parcel for parcel in parcels if parcel is not None]:
             yield from found

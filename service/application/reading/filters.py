@@ -31,6 +31,16 @@ Text = Annotated[str, Field(pattern=r"^[^\x00]*$", min_length=1, max_length=MOST
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 
 
+def _several(value: object) -> object:
+    """Texts as they are given, once or several times, with commas between or without."""
+    given = value if isinstance(value, list | tuple) else (value,)
+    return tuple(part for text in given for part in (text.split(",") if isinstance(text, str) else (text,)))
+
+
+MOST_NUMBERS: Final = 500  # in one question
+Numbers = Annotated[tuple[Number, ...], BeforeValidator(_several), Field(min_length=1, max_length=MOST_NUMBERS)]
+
+
 def _is_rfc3339(value: object) -> object:
     """By itself pydantic takes a number for seconds since 1970, which nobody was told."""
     if isinstance(value, datetime):
@@ -60,7 +70,13 @@ class ReturnFilter(Filter):
 
     status: Milestone | None = Field(default=None, description="The status, by its code.")
     retailer: Slug | None = None
-    tracking_number: Number | None = Field(default=None, description="The one on the label.")
+    return_id: Numbers | None = Field(
+        default=None, description="Any of these: given several times, or with commas between them."
+    )
+    tracking_number: Numbers | None = Field(
+        default=None,
+        description="The one on a label of it, any of these: given several times, or with commas between them.",
+    )
     order_number: Text | None = Field(default=None, description="The retailer's.")
     connote: Number | None = Field(default=None, description="Everything that was exported under it.")
     route: Route | None = None
@@ -70,6 +86,9 @@ class ReturnFilter(Filter):
         default=None,
         description="true: neither complete nor closed, and in its status for longer than is usual, by a threshold for each "
         "status. false: all others.",
+    )
+    updated_since: Moment | None = Field(
+        default=None, description="Something of it was recorded at this time or later: its `updated_at`."
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
-from fastapi import Header
+from fastapi import Header, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic_core import to_json
 
@@ -23,6 +25,21 @@ LIST_RESPONSES: Final = {**NOT_MODIFIED, **documented(HTTPStatus.UNPROCESSABLE_E
 ITEM_RESPONSES: Final = {**NOT_MODIFIED, **documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)}
 # Returns are somebody's: no cache keeps them. A client may keep an answer itself, and ask by its ETag.
 _HEADERS: Final = {"cache-control": "no-store", "vary": "authorization"}
+
+
+def given_once(*several: str) -> Callable[[Request], None]:
+    """Requires that no parameter but these is given more than once: of two values the first would be dropped, in silence."""
+
+    def check(request: Request) -> None:
+        counted = Counter(name for name, _ in request.query_params.multi_items())
+        repeated = [name for name, number in counted.items() if number > 1 and name not in several]
+        if repeated:
+            errors = [
+                {"loc": ("query", name), "msg": "given more than once; one value is expected"} for name in repeated
+            ]
+            raise RequestValidationError(errors)
+
+    return check
 
 
 def answer(

@@ -16,7 +16,7 @@ from service.application.reading.filters import ConnoteFilter, ConnoteState
 from service.application.reading.pages import Page, PageKey, WrongPageKey
 from service.domain.milestones import NAMES, Milestone
 from service.web.api.acknowledging import Seen
-from service.web.api.answers import ITEM_RESPONSES, LIST_RESPONSES, IfNoneMatch, answer, list_page
+from service.web.api.answers import ITEM_RESPONSES, LIST_RESPONSES, IfNoneMatch, answer, given_once, list_page
 from service.web.api.lists import NEXT_CURSOR, PageQuery
 from service.web.api.models import Answer, Location
 from service.web.http.cursors import decode_cursor, encode_cursor, wrong_cursor
@@ -144,7 +144,11 @@ class Connote(ListedConnote):
 
 
 @router.get(
-    "/connotes", summary="Connotes under way, and delivered", response_model=ConnotesPage, responses=LIST_RESPONSES
+    "/connotes",
+    summary="Connotes under way, and delivered",
+    response_model=ConnotesPage,
+    responses=LIST_RESPONSES,
+    dependencies=[Depends(given_once())],
 )
 def get_connotes(
     query: Annotated[ConnotesQuery, Query()], services: Wired, caller: Reader, if_none_match: IfNoneMatch = None

@@ -22,7 +22,7 @@ from service.application.reading.documents import letter_item, text_of
 from service.application.reading.pages import list_exceptions, list_letters
 from service.errors import InvalidEvent
 from service.web.api.acknowledging import Acknowledged, Note
-from service.web.api.answers import ITEM_RESPONSES, LIST_RESPONSES, IfNoneMatch, answer, list_page
+from service.web.api.answers import ITEM_RESPONSES, LIST_RESPONSES, IfNoneMatch, answer, given_once, list_page
 from service.web.api.lists import (
     DeadLetter,
     ExceptionsPage,
@@ -60,6 +60,7 @@ LetterId = Annotated[int, Path(ge=1, le=_LARGEST, description="The letter's `id`
     summary="Events that were held, refused, unmapped or parked, and connotes without members",
     response_model=ExceptionsPage,
     responses=LIST_RESPONSES,
+    dependencies=[Depends(given_once())],
 )
 def get_exceptions(
     query: Annotated[ExceptionsQuery, Query()], services: Wired, caller: Operator, if_none_match: IfNoneMatch = None
@@ -126,6 +127,7 @@ def _acknowledge(services: Services, caller: Caller, named: str, note: str) -> A
     summary="Messages that are no events",
     response_model=LettersPage,
     responses=LIST_RESPONSES,
+    dependencies=[Depends(given_once())],
 )
 def get_dead_letters(
     query: Annotated[LettersQuery, Query()], services: Wired, caller: Operator, if_none_match: IfNoneMatch = None

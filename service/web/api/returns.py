@@ -12,7 +12,16 @@ from service.application.access.callers import Caller
 from service.application.reading import tracking
 from service.application.reading.pages import Page, PageKey, list_returns
 from service.application.reading.tracking import ReturnReading
-from service.web.api.answers import ITEM_RESPONSES, LIST_RESPONSES, IfNoneMatch, answer, linked, list_page, page
+from service.web.api.answers import (
+    ITEM_RESPONSES,
+    LIST_RESPONSES,
+    IfNoneMatch,
+    answer,
+    given_once,
+    linked,
+    list_page,
+    page,
+)
 from service.web.api.lists import ReturnsPage, ReturnsQuery
 from service.web.api.models import HistoryPage, Return
 from service.web.http.cursors import decode_cursor, wrong_cursor
@@ -45,6 +54,7 @@ _LARGEST_SEQ: Final = 2**31 - 1
     summary="Returns by what they are now",
     response_model=ReturnsPage,
     responses=LIST_RESPONSES,
+    dependencies=[Depends(given_once("return_id", "tracking_number"))],
 )
 def get_returns(
     request: Request,

@@ -193,7 +193,7 @@ def _whereabouts(visit: Visit, event: Inbound) -> Whereabouts | None:
     if event.kind is SubjectKind.CONNOTE:
         return Whereabouts("connote", event.subject, f"/ops/connotes/{event.subject}")
     carrier, _, tracking_number = event.subject.partition("/")
-    wanted = ReturnFilter(carrier=carrier, tracking_number=tracking_number)
+    wanted = ReturnFilter(carrier=carrier, tracking_number=(tracking_number,))
     for row in visit.parts.services.listing.returns(visit.bounds, wanted, {}, None, 1).rows:
         return Whereabouts("return", row.return_id, f"/ops/returns/{row.return_id}")
     return None

@@ -20,7 +20,9 @@ _FIRST: Final = (
     Field("carrier", "field.carrier", suggestions="carriers"),
     Field("hub", "field.hub"),
 )
-_OTHERS: Final = ReturnFilter.model_fields.keys() - {field.name for field in _FIRST}
+# The desk finds a return by its number at once.
+_NOT_HERE: Final = {"return_id", "updated_since"}
+_OTHERS: Final = ReturnFilter.model_fields.keys() - {field.name for field in _FIRST} - _NOT_HERE
 FORM: Final = Form(
     ReturnFilter,
     (*_FIRST, *(Field(name, f"field.{name}") for name in ReturnFilter.model_fields if name in _OTHERS)),

@@ -7,7 +7,7 @@ stands which indexes serve it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from functools import cache
@@ -19,6 +19,7 @@ from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.reading.acknowledged import ACKNOWLEDGED, WAITING, states
 from service.adapters.postgres.reading.bounds import BOUNDS, bound
+from service.adapters.postgres.reading.filtered import BY_NUMBERS, filtered
 from service.adapters.postgres.reading.returns import Pool
 from service.application.access.bounds import UNBOUND, Bounds, Everything
 from service.application.access.within import may_ask
@@ -86,7 +87,7 @@ def _but(filters: type[Filter], *names: str) -> tuple[str, ...]:
     return tuple(name for name in filters.model_fields if name not in names)
 
 
-_NUMBERS: Final = ("tracking_number", "order_number", "connote")
+_NUMBERS: Final = ("return_id", "tracking_number", "order_number", "connote")
 _RETURNS: Final = _Plan(
     RETURNS,
     (
@@ -99,14 +100,15 @@ _RETURNS: Final = _Plan(
         _Range(("status",)),
     ),
     few=_NUMBERS,
-    compared=_but(ReturnFilter, *_NUMBERS, "stuck"),
-    special=("due",),
+    compared=_but(ReturnFilter, *_NUMBERS, "stuck", "updated_since"),
+    special=("due", "updated_since"),
 )
 # Of each status a range of its own; search_returns_stuck has the retailer, too.
 _STUCK: Final = _Plan(
     STUCK_RETURNS,
     few=("retailer", *_NUMBERS),
-    compared=_but(ReturnFilter, "retailer", *_NUMBERS, "stuck", "status"),
+    compared=_but(ReturnFilter, "retailer", *_NUMBERS, "stuck", "status", "updated_since"),
+    special=("updated_since",),
 )
 _EXCEPTIONS: Final = _Plan(
     EXCEPTIONS,
@@ -134,7 +136,8 @@ _LETTERS: Final = _Plan(
 
 
 def _values(wanted: Filter) -> dict[str, Any]:
-    return {name: getattr(wanted, name) for name in type(wanted).model_fields}
+    given = {name: getattr(wanted, name) for name in type(wanted).model_fields}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
 
 
 def _may_ask(bounds: Bounds, wanted: ReturnFilter) -> bool:
@@ -179,7 +182,9 @@ class PostgresListing:
         statuses = [status for status in due if wanted.status in (None, status)]
         at, return_no = after or (_NEVER, 0)
         parameters = _values(_narrowed(bounds, wanted)) | bound(bounds)
-        is_narrowed = parameters["is_bound"] or any(parameters[name] is not None for name in _STUCK.compared)
+        is_narrowed = parameters["is_bound"] or any(
+            parameters[name] is not None for name in (*_STUCK.compared, *_STUCK.special)
+        )
         most = MOST_LOOKED_AT // (len(statuses) or 1) if is_narrowed else limit
         parameters |= {"statuses": statuses, "due": [due[status] for status in statuses]}
         parameters |= {"after_at": at, "after": return_no, "limit": limit, "most": most}
@@ -274,8 +279,8 @@ def _composed(query: str, plan: _Plan, by: _Range = _Range()) -> sql.Composed:  
     return sql.SQL(_QUERIES[query]).format(
         columns=_COMMA.join(map(sql.Identifier, plan.spec.row._fields)),
         within=within,
-        few=_filtered(plan.few),
-        compared=_filtered(plan.compared),
+        few=filtered(plan.few, {} if plan.spec in (EXCEPTIONS, PARKED_EVENTS) else BY_NUMBERS),
+        compared=filtered(plan.compared),
         order=_COMMA.join(sql.SQL("{} DESC").format(name) for name in names),
         key=_COMMA.join(sql.Identifier(name) for name, _ in plan.spec.key),
     )
@@ -284,13 +289,3 @@ def _composed(query: str, plan: _Plan, by: _Range = _Range()) -> sql.Composed:  
 def _ordered(name: str, type_: str) -> sql.Composable:
     """A column of the order. Texts go by their bytes, as their index does."""
     return sql.SQL('{} COLLATE "C"').format(sql.Identifier(name)) if type_ == "text" else sql.Identifier(name)
-
-
-def _filtered(names: Iterable[str]) -> sql.Composed:
-    """Rows with the values of these parameters in the columns of their names; null lets every row through."""
-    return sql.SQL(" AND ").join(
-        sql.SQL("({value}::text IS NULL OR {column} = {value}::text)").format(
-            value=sql.Placeholder(name), column=sql.Identifier(name)
-        )
-        for name in names
-    )

@@ -11,12 +11,13 @@
 
 -- name: returns
 -- Backwards, one range of search_returns_pkey, or where the list is filtered by one of them, of
--- search_returns_retailer_status, _hub_status, _carrier_status, _retailer, _hub, _carrier or _status. A list by tracking
--- number, order number or connote goes by search_returns_tracking_number, _order_number or _connote, and sorts what little
--- there is. `due` is a JSON object where only those that are not stuck are wanted.
+-- search_returns_retailer_status, _hub_status, _carrier_status, _retailer, _hub, _carrier or _status. A list by order
+-- number or connote goes by search_returns_order_number or _connote, one by return or tracking number by search_returns_pkey,
+-- once returns_return_id_key, or labels_tracking_number and label_claims_tracking_number, have said which they are; each sorts
+-- what little there is. `due` is a JSON object where only those that are not stuck are wanted.
 SELECT {columns}
 FROM (SELECT * FROM search_returns WHERE {within} AND {few} ORDER BY {order} LIMIT %(most)s::int4) s
-WHERE {compared} AND {bounds}
+WHERE {compared} AND {bounds} AND (%(updated_since)s::timestamptz IS NULL OR updated_at >= %(updated_since)s::timestamptz)
     AND (%(due)s::json IS NULL OR complete OR status_recorded_at >= (%(due)s::json ->> status)::timestamptz)
 ORDER BY {order}
 LIMIT %(limit)s::int4
@@ -38,7 +39,7 @@ CROSS JOIN LATERAL (
         ORDER BY {key}
         LIMIT %(most)s::int4
     ) s
-    WHERE {compared} AND {bounds}
+    WHERE {compared} AND {bounds} AND (%(updated_since)s::timestamptz IS NULL OR updated_at >= %(updated_since)s::timestamptz)
     ORDER BY {key}
     LIMIT %(limit)s::int4
 ) stuck

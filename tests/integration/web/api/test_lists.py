@@ -107,6 +107,64 @@ def test_filters_narrow_the_list_together(client: Client, database: str) -> None
     assert ids(client, status="RR") == []
 
 
+def test_returns_are_found_by_several_numbers_at_once_and_by_each_label_that_they_claim(
+    client: Client, database: str
+) -> None:
+    again = creation("R-2", time="10:00", tracking_number="TR-2B", carrier="nzpost") | {"id": "again"}
+    shared = creation("R-4", time="11:00", tracking_number="TR-1")  # in one box
+    theirs = creation("R-5", time="08:00", retailer="zenith", tracking_number="TR-9") | {"id": "theirs"}
+    void = event(VOID, "v", "20:00", return_id="R-5", source="/test", id="theirs", by="ops", reason="not theirs")
+    ingest(database, [*(creation(f"R-{n}") for n in (1, 2, 3)), again, shared])
+    ingest(database, [theirs, creation("R-5"), void])
+    project(database)
+
+    assert ids(client, tracking_number="TR-2B") == ids(client, tracking_number="TR-2") == ["R-2"]
+    assert ids(client, tracking_number="TR-1") == ["R-4", "R-1"]
+    assert ids(client, tracking_number="TR-9") == []  # nobody who stands by it named it
+    assert ids(client, tracking_number=["TR-2B", "TR-3"]) == ids(client, tracking_number="TR-3,TR-2B") == ["R-3", "R-2"]
+    assert ids(client, return_id=["R-3", "R-1,R-77"], retailer="acme") == ["R-3", "R-1"]
+    assert ids(client, return_id="R-1", tracking_number="TR-3") == []
+    many = [f"R-{n}" for n in range(500)]
+    assert ids(client, return_id=",".join(many)) == ["R-5", "R-4", "R-3", "R-2", "R-1"]
+    for wrong in ({"return_id": ",".join([*many, "R-500"])}, {"return_id": ""}, {"tracking_number": "TR-1,,TR-2"}):
+        assert client.get("/v1/returns", params=wrong).status_code == 422, wrong
+
+
+def test_of_what_is_updated_since_the_rest_is_left_out(client: Client, database: str) -> None:
+    for number in (100, 101, 102):
+        ingest(database, [creation(f"R-{number}")])
+    ingest(database, [hub(RR, "10:00", "R-102", reason="damaged")])
+    project(database)
+    listed = {item["return_id"]: item["updated_at"] for item in client.get("/v1/returns").json()["items"]}
+
+    assert ids(client, updated_since=listed["R-101"]) == ["R-102", "R-101"]
+    assert ids(client, updated_since=listed["R-102"], status="RR") == ["R-102"]
+    assert ids(client, updated_since=listed["R-102"], status="RC") == []
+    assert ids(client, updated_since="2126-01-01T00:00:00Z") == []
+    assert client.get("/v1/returns", params={"updated_since": "yesterday"}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "value"),
+    (
+        ("/v1/returns", "status", "RC"),
+        ("/v1/returns", "limit", "7"),
+        ("/v1/exceptions", "return_id", "R-1"),
+        ("/v1/dead-letters", "topic", "t"),
+        ("/v1/connotes", "retailer", "acme"),
+    ),
+)
+def test_a_parameter_that_is_given_twice_is_an_error_where_one_value_is_meant(
+    client: Client, path: str, name: str, value: str
+) -> None:
+    answer = client.get(path, params=[(name, value), (name, value)])
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [
+        {"field": f"query.{name}", "detail": "given more than once; one value is expected"}
+    ]
+
+
 def test_pages_hold_each_return_once_while_others_come_and_go(client: Client, database: str) -> None:
     ingest(database, [creation(f"R-{number}") for number in range(100, 107)])
     project(database)

@@ -14,7 +14,7 @@ CODES = Form(ExceptionFilter, (Field("carrier", "list.carrier"), Field("code", "
 
 
 def test_every_filter_of_returns_is_in_the_form_of_their_list() -> None:
-    assert {field.name for field in FORM.fields} == ReturnFilter.model_fields.keys()
+    assert {field.name for field in FORM.fields} == ReturnFilter.model_fields.keys() - {"return_id", "updated_since"}
 
 
 def test_what_was_typed_becomes_a_filter() -> None:

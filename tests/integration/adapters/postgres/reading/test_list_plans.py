@@ -92,7 +92,10 @@ RETURN_LISTS: dict[str, tuple[ReturnFilter, set[str]]] = {
     "hub and status": (ReturnFilter(hub="hub-4", status=Milestone.RR), {"search_returns_hub_status"}),
     "carrier and status": (ReturnFilter(carrier="carrier-3", status=Milestone.RR), {"search_returns_carrier_status"}),
     "hub and carrier": (ReturnFilter(hub="hub-4", carrier="carrier-3"), {"search_returns_hub"}),
-    "tracking number": (ReturnFilter(tracking_number="T-77"), {"search_returns_tracking_number"}),
+    "tracking number": (
+        ReturnFilter(tracking_number=("T-77",)),
+        {"search_returns_pkey", "labels_tracking_number", "label_claims_tracking_number"},
+    ),
     "order number": (ReturnFilter(order_number="O-77"), {"search_returns_order_number"}),
     "connote": (ReturnFilter(connote="CN-7"), {"search_returns_connote"}),
     "route": (ReturnFilter(route=Route.FIRST_MILE_ONLY), {"search_returns_pkey"}),
