@@ -34,9 +34,17 @@ def _as_said(location: Mapping[str, str] | None) -> Mapping[str, str] | None:
 
 
 def return_document(
-    return_id: str, state: State, public_url: str | None = None, *, place: Told = _as_said
+    return_id: str,
+    state: State,
+    public_url: str | None = None,
+    *,
+    place: Told = _as_said,
+    updated_at: str | None = None,
 ) -> dict[str, Any]:
-    """The document of a return whose creation is known; every value is JSON. `place` is what is told of places."""
+    """The document of a return whose creation is known; every value is JSON.
+
+    `place` is what is told of places; `updated_at` when the last row of its history was recorded, None: it has none yet.
+    """
     attributes = state.evidence.attributes
     if attributes is None:
         raise ValueError("a return without its creation has no document")
@@ -57,6 +65,7 @@ def return_document(
         "version": state.version,
         "complete": timeline.complete,
         "closed": closed(timeline),
+        "updated_at": updated_at,
         "timeline": timeline_document(timeline, place),
     }
 

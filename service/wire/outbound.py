@@ -72,8 +72,9 @@ def current_status(return_id: str, state: State, recorded_at: datetime, public_u
 
     The id goes by `state.seq`: what the document says may change (a connote becomes known) while the version stays.
     """
-    data = return_document(return_id, state, public_url, place=told_place)
-    return _message(CURRENT_STATUS, return_id, f"{return_id}/current/{state.seq}", _text(recorded_at), data)
+    recorded = _text(recorded_at)
+    data = return_document(return_id, state, public_url, place=told_place, updated_at=recorded)
+    return _message(CURRENT_STATUS, return_id, f"{return_id}/current/{state.seq}", recorded, data)
 
 
 def exceptions(row: LogRow, state: State) -> Iterator[Message]:

@@ -162,6 +162,7 @@ class CurrentStatusData(TypedDict):
     version: Annotated[int, Field(ge=1, description="Of the newest status change that is in it.")]
     complete: bool
     closed: NotRequired[Annotated[Closed | None, Field(description="Null: it is open.")]]
+    updated_at: NotRequired[Annotated[Instant, Field(description="When the last event of it was recorded.")]]
     timeline: Annotated[
         list[TimelineStep],
         Field(

@@ -51,6 +51,9 @@ class Shelf:
         known = self._now.get(return_id)
         return state_within(bounds, known.state) if known is not None and not _is_contested(bounds, known) else None
 
+    def latest(self, bounds: Bounds, return_id: str) -> tuple[State, datetime] | None:
+        raise NotImplementedError
+
     def states(self, bounds: Bounds, return_ids: Sequence[str]) -> dict[str, State]:
         return {each: state for each in return_ids if (state := self.state(bounds, each)) is not None}
 
@@ -115,7 +118,7 @@ class Shelf:
                 continue
             row = _listed(return_no, known)
             is_stuck = not row.complete and row.status in due and row.status_recorded_at < due[row.status]
-            is_wanted = all(getattr(row, name) == value for name, value in filters.items())
+            is_wanted = all(_is(getattr(row, name), value) for name, value in filters.items())
             if is_wanted and wanted.stuck in {None, is_stuck}:
                 yield row
 
@@ -131,6 +134,10 @@ class Shelf:
         """Whether an export names it."""
         exports = (row for row in self._listed[return_id].rows if row.type == HUB_EXPORTED)
         return any(row.data["connote"] == connote for row in exports)
+
+
+def _is(said: object, wanted: object) -> bool:
+    return said in wanted if isinstance(wanted, tuple) else said == wanted
 
 
 def _is_contested(bounds: Bounds, known: Found) -> bool:

@@ -58,6 +58,9 @@ class ReturnReading(Protocol):
     def state(self, bounds: Bounds, return_id: str) -> State | None:
         """The return's state within the bounds; None for a return whose creation has not come, or that is outside of them."""
 
+    def latest(self, bounds: Bounds, return_id: str) -> tuple[State, datetime] | None:
+        """The same, and when its last row was recorded."""
+
     def states(self, bounds: Bounds, return_ids: Sequence[str]) -> Mapping[str, State]:
         """Of several returns at one moment, by their numbers, those that `state` would find."""
 
@@ -70,8 +73,11 @@ class ReturnReading(Protocol):
 
 def find_return(reading: ReturnReading, bounds: Bounds, return_id: str) -> dict[str, Any] | None:
     """The return's document, or None."""
-    state = reading.state(bounds, return_id)
-    return None if state is None else return_document(return_id, state)
+    found = reading.latest(bounds, return_id)
+    if found is None:
+        return None
+    state, updated_at = found
+    return return_document(return_id, state, updated_at=rfc3339(to_micros(updated_at)))
 
 
 def find_history(

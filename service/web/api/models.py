@@ -129,10 +129,17 @@ class Return(ReturnHead):
     """A return and its timeline."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{**EXAMPLE_HEAD, "labels": _LABELS, "timeline": _TIMELINE}]}
+        json_schema_extra={
+            "examples": [
+                {**EXAMPLE_HEAD, "labels": _LABELS, "updated_at": "2026-11-21T14:02:12.5Z", "timeline": _TIMELINE}
+            ]
+        }
     )
 
     labels: list[Label] = Field(description="Those that creations named, that of the earliest first.")
+    updated_at: AwareDatetime | None = Field(
+        description="When the last event of it was recorded; null: its creation was accepted, and is not recorded yet."
+    )
     timeline: list[Step] = Field(description="The seven milestones in order, and RR where it counts.")
 
 

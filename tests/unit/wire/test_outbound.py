@@ -195,6 +195,7 @@ def test_the_current_status_is_the_document_with_the_seven_milestones() -> None:
         "version": 2,
         "complete": False,
         "closed": None,
+        "updated_at": "2026-11-23T12:00:00.250000Z",
     }
     states = ("reached", "skipped", "skipped", "skipped", "reached", "upcoming", "upcoming")
     assert [(step["code"], step["name"], step["state"]) for step in timeline] == [

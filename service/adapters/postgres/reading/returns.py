@@ -6,6 +6,7 @@ import select
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from math import inf
 from typing import Any, Final
 
@@ -140,6 +141,11 @@ class PostgresReading:
             found = _state(connection, bounds, return_id)
         return None if found is None else found[1]
 
+    def latest(self, bounds: Bounds, return_id: str) -> tuple[State, datetime] | None:
+        with translated(), self._pool.connection() as connection:
+            found = _state(connection, bounds, return_id)
+        return None if found is None else found[1:]
+
     def states(self, bounds: Bounds, return_ids: Sequence[str]) -> dict[str, State]:
         wanted = {"return_ids": list(return_ids), "created": RETURN_CREATED, "is_bound": bounds.everything is None}
         with translated(), self._pool.connection() as connection:
@@ -155,7 +161,7 @@ class PostgresReading:
             found = _state(connection, bounds, return_id)
             if found is None:
                 return None
-            return_no, state = found
+            return_no, state, _ = found
             rows, is_cut = read_rows(connection, "history", return_no, after, limit)
             seen = rows_seen(connection, bounds, return_no, [RecordedEvent(*row) for row in rows])
             state = with_voids(connection, return_no, state)
@@ -179,11 +185,11 @@ class PostgresReading:
         return [] if lacking is None else [lacking]
 
 
-def _state(connection: Connection[Any], bounds: Bounds, return_id: str) -> tuple[int, State] | None:
+def _state(connection: Connection[Any], bounds: Bounds, return_id: str) -> tuple[int, State, datetime] | None:
     row = connection.execute(_QUERIES["state"], (return_id,)).fetchone()
     if row is None:
         return None
-    return_no, seq, version, document = row
+    return_no, seq, version, document, recorded_at = row
     # The keys seen matter to ingestion alone.
     state = state_seen(connection, bounds, return_no, decode_state(document, seq, version, b""))
-    return None if state is None else (return_no, state)
+    return None if state is None else (return_no, state, recorded_at)

@@ -2,10 +2,11 @@
 
 -- name: state
 -- returns_return_id_key, then history_pkey backwards, one row.
-SELECT r.return_no, h.seq, h.version, h.state
+SELECT r.return_no, h.seq, h.version, h.state, h.recorded_at
 FROM returns r
 CROSS JOIN LATERAL (
-    SELECT seq, version, state FROM history WHERE history.return_no = r.return_no ORDER BY seq DESC LIMIT 1
+    SELECT seq, version, state, recorded_at FROM history
+    WHERE history.return_no = r.return_no ORDER BY seq DESC LIMIT 1
 ) h
 WHERE r.return_id = %s
 

@@ -67,7 +67,9 @@ def test_a_new_return_is_in_kafka_when_it_is_answered_and_is_then_as_the_answer_
     filler.write([_record(record)])
     filler.close()
 
-    assert client.get(answer.headers["location"]).json() == answer.json()
+    recorded = client.get(answer.headers["location"]).json()
+    assert recorded["updated_at"] is not None
+    assert recorded | {"updated_at": None} == answer.json()
 
 
 def _record(record: Any) -> Record:

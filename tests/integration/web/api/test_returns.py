@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -55,7 +55,9 @@ def test_a_return_is_answered_with_its_status_and_timeline(client: Client, datab
 
     assert answer.status_code == 200
     document = answer.json()
-    assert {key: value for key, value in document.items() if key != "timeline"} == {
+    (recorded,) = [row["recorded_at"] for row in client.get("/v1/returns/R-1001/history").json()["items"][-1:]]
+    assert document["updated_at"] == recorded
+    assert {key: value for key, value in document.items() if key not in ("timeline", "updated_at")} == {
         "return_id": "R-1001",
         "retailer": "acme",
         "order_number": "A-1",
@@ -378,7 +380,7 @@ def test_without_a_database_the_answer_is_to_come_back() -> None:
 class Broken(PostgresReading):
     """A store with a bug."""
 
-    def state(self, bounds: Bounds, return_id: str) -> State | None:
+    def latest(self, bounds: Bounds, return_id: str) -> tuple[State, datetime] | None:
         raise RuntimeError(f"hush: {return_id} {bounds}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -26,6 +27,9 @@ EVENTS = [
 ]
 
 
+RECORDED = datetime(2026, 11, 20, 16, tzinfo=UTC)
+
+
 class OneReturn:
     """`ReturnReading` of one return."""
 
@@ -35,6 +39,10 @@ class OneReturn:
 
     def state(self, bounds: Bounds, return_id: str) -> State | None:
         return self.known.state if bounds == UNBOUND and return_id == self.known.number else None
+
+    def latest(self, bounds: Bounds, return_id: str) -> tuple[State, datetime] | None:
+        state = self.state(bounds, return_id)
+        return None if state is None else (state, RECORDED)
 
     def states(self, bounds: Bounds, return_ids: Sequence[str]) -> dict[str, State]:
         return {each: state for each in return_ids if (state := self.state(bounds, each)) is not None}
@@ -48,7 +56,8 @@ class OneReturn:
 def test_a_return_is_found_by_its_id_and_another_one_is_not() -> None:
     reading = OneReturn(found("R-1001", EVENTS))
 
-    assert find_return(reading, UNBOUND, "R-1001") == return_document("R-1001", reading.known.state)
+    document = return_document("R-1001", reading.known.state, updated_at="2026-11-20T16:00:00Z")
+    assert find_return(reading, UNBOUND, "R-1001") == document
     assert find_return(reading, UNBOUND, "R-1002") is None
     assert find_history(reading, UNBOUND, "R-1002", 0, 10) is None
 
