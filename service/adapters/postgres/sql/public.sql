@@ -1,4 +1,5 @@
--- What the public pages ask. A number is a return_id or a tracking number, in the forms that a person may have meant.
+-- What the public pages ask. A number is a return_id or a tracking number, in the forms that a person may have meant. Of
+-- several returns the newest claim is meant: of one that nobody contests, and so is not written down, the earliest creation.
 
 -- name: find
 -- returns_return_id_key and labels_tracking_number; then history_pkey backwards, one row for each that is found.
@@ -19,7 +20,9 @@ FROM (
 CROSS JOIN LATERAL (
     SELECT seq, version, state FROM history WHERE history.return_no = found.return_no ORDER BY seq DESC LIMIT 1
 ) h
-ORDER BY found.kind, array_position(%(numbers)s, found.number), found.claimed_at DESC NULLS LAST, found.return_no DESC
+ORDER BY found.kind, array_position(%(numbers)s, found.number),
+    coalesce(found.claimed_at, timestamptz 'epoch' + (h.state -> 'm' -> 'RC' ->> 0)::int8 * interval '1 microsecond') DESC NULLS LAST,
+    found.return_no DESC
 LIMIT 1
 
 -- name: sharing
@@ -70,7 +73,9 @@ CROSS JOIN LATERAL (
     CROSS JOIN LATERAL (
         SELECT seq, version, state FROM history WHERE history.return_no = found.return_no ORDER BY seq DESC LIMIT 1
     ) h
-    ORDER BY found.kind, found.claimed_at DESC NULLS LAST, found.return_no DESC
+    ORDER BY found.kind,
+        coalesce(found.claimed_at, timestamptz 'epoch' + (h.state -> 'm' -> 'RC' ->> 0)::int8 * interval '1 microsecond') DESC NULLS LAST,
+        found.return_no DESC
     LIMIT 1
 ) state
 
@@ -94,9 +99,11 @@ CROSS JOIN LATERAL (
         WHERE tracking_number IN (asked.first, asked.second) AND NOT is_void ORDER BY claimed_at DESC LIMIT 100)
     ) found
     CROSS JOIN LATERAL (
-        SELECT seq, version FROM history WHERE history.return_no = found.return_no ORDER BY seq DESC LIMIT 1
+        SELECT seq, version, state FROM history WHERE history.return_no = found.return_no ORDER BY seq DESC LIMIT 1
     ) h
-    ORDER BY found.kind, found.number = asked.first DESC, found.claimed_at DESC NULLS LAST, found.return_no DESC
+    ORDER BY found.kind, found.number = asked.first DESC,
+        coalesce(found.claimed_at, timestamptz 'epoch' + (h.state -> 'm' -> 'RC' ->> 0)::int8 * interval '1 microsecond') DESC NULLS LAST,
+        found.return_no DESC
     LIMIT 1
 ) revision
 

@@ -57,6 +57,24 @@ def test_a_number_that_was_given_again_shows_who_has_it_now(client: Client, data
     assert ("COLLECTED" in scans, "DELIVERED" in scans) == (True, False)
 
 
+@pytest.mark.parametrize("order", ((0, 1, 2), (1, 0, 2), (2, 1, 0), (1, 2, 0)))
+def test_of_carriers_with_one_number_the_newest_claim_is_shown_whatever_was_known_last(
+    client: Client, database: str, order: tuple[int, ...]
+) -> None:
+    returns = [
+        created("R-1", "2026-06-01"),
+        created("R-2", "2026-01-10", carrier="nzpost"),
+        created("R-3", "2026-03-20", carrier="nzpost"),  # its label is contested, and so its claims are written down
+    ]
+    for place in order:
+        ingest(database, [returns[place]])
+
+    assert "Jun 1" in texts(client.get("/track/T-1"))
+
+    ingest(database, [created("R-4", "2026-08-02", carrier="omniparcel")])
+    assert "Aug 2" in texts(client.get("/track/T-1"))
+
+
 def test_of_two_retailers_in_one_label_the_later_one_s_page_knows_nothing_of_the_other(
     client: Client, database: str
 ) -> None:
