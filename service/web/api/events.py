@@ -165,13 +165,13 @@ async def check_events(
     """The same judgement as of `POST /v1/events`, with what each event would be to its return; nothing is sent. Of returns
     that the token does not see nothing is told.
 
-    Of a body in which there is no event at all the answer is 422.
+    Of a body with nothing in it that is an event the answer is 422; an empty batch is none of those.
     """
     events = await _read(request)
 
     def check() -> list[dict[str, Any]]:
         judged = services.accepting.judge(events, _sender(caller))
-        if all(isinstance(event, InvalidEvent) for event in events):
+        if events and all(isinstance(event, InvalidEvent) for event in events):
             raise _all_invalid(judged, [told_of_check(index, each, None) for index, each in enumerate(judged)])
         items = []
         for index, each in enumerate(judged):

@@ -128,6 +128,13 @@ def test_of_a_batch_each_event_is_answered(client: Client, settings: Settings, t
     assert topics.end(settings.topic_returns) == 0
 
 
+@pytest.mark.parametrize("path", ("/v1/events", "/v1/events/check"))
+def test_of_an_empty_batch_there_is_nothing_to_say(client: Client, settings: Settings, path: str) -> None:
+    answer = client.post(path, content="[]", headers=BATCH | bearer(settings, "scan"))
+
+    assert (answer.status_code, answer.json()) == (200, {"items": []})
+
+
 def test_a_publisher_that_looks_at_the_status_alone_sees_that_nothing_was_taken(
     client: Client, settings: Settings
 ) -> None:
