@@ -4,22 +4,41 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Final
 
 from service.config import Settings
 from service.runtime.lifecycle import Stop
 from service.runtime.supervisor import supervise
 from service.settings.environment import variable
+from service.wire.feeds.enabled import load_enabled
+from service.wire.numbering.ranges import load_ranges
+from service.wire.omnireturns.portals import load_portals
+from service.wiring.feeds import definitions
+from service.wiring.parts import carrier_tables, parser
 
 # What `run` starts. They get RETURNS_METRICS_PORT and the ports after it, in this order.
 PROCESSES: Final = ("ingest", "relay", "project", "serve")
 
 
 def run_all(settings: Settings, stop: Stop) -> bool:
-    """Run every process as a child until asked to stop; answers whether all ended well."""
+    """Run every process as a child until asked to stop; answers whether all ended well.
+
+    Raises SettingsError for files that the children would not start with: whoever started this one is told so at once.
+    """
+    _require_files(settings)
     commands = {name: [sys.executable, "-m", "service", name] for name in PROCESSES}
     environments = {name: dict(os.environ) for name in PROCESSES}
     if settings.metrics_port:
         for number, name in enumerate(PROCESSES):
             environments[name][variable("metrics_port")] = str(settings.metrics_port + number)
     return supervise(commands, stop, environments=environments)
+
+
+def _require_files(settings: Settings) -> None:
+    parser(settings, carrier_tables(settings))
+    ranges = load_ranges(Path(settings.numbers_file) if settings.numbers_file else None)
+    load_portals(Path(settings.portal_file) if settings.portal_file else None, ranges)
+    defined = definitions(settings)
+    if settings.feeds_file is not None:
+        load_enabled(Path(settings.feeds_file), defined)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from service.config import Settings
+from service.errors import SettingsError
 from service.runtime.lifecycle import Stop
 from service.wiring.supervising import PROCESSES, run_all
 
@@ -39,3 +41,15 @@ def test_without_a_port_for_metrics_nobody_gets_one(started: dict[str, Any]) -> 
     run_all(Settings(metrics_port=0), Stop())
 
     assert not any("RETURNS_METRICS_PORT" in environment for environment in started["environments"].values())
+
+
+@pytest.mark.parametrize("setting", ("publishers", "numbers_file", "portal_file", "feeds_file", "carrier_tables"))
+def test_a_file_that_a_child_would_not_start_with_is_said_before_any_is_started(
+    started: dict[str, Any], tmp_path: Path, setting: str
+) -> None:
+    wrong: dict[str, Any] = {setting: str(tmp_path / "none")}
+
+    with pytest.raises(SettingsError, match="none"):
+        run_all(Settings(metrics_port=0, **wrong), Stop())
+
+    assert started == {}
