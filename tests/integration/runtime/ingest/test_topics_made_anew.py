@@ -47,6 +47,8 @@ def make_anew(service: Service, topic: str, partitions: int = 3) -> None:
         return True
 
     eventually(made, 20)
+    # The broker may take messages for the old one still, for a moment, and they go with it.
+    eventually(lambda: service.topics.end(topic) == 0, 20)
 
 
 def many(first: int, count: int) -> list[dict[str, Any]]:
