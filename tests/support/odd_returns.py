@@ -14,7 +14,8 @@ _PORTAL, _CARRIER, _HUB, _FINAL, _DESK = "/omnireturns", "/carriers/generic", "/
 _START: Final = datetime(2023, 1, 1, tzinfo=UTC)
 _LAST_REUSE: Final = _START + timedelta(days=700)
 _SLOT: Final = timedelta(days=4)  # returns exported within one of these travel under few connotes
-_PLACES: Final = ({"code": "NZAKL1", "country": "NZ"}, {"name": "Auckland"}, None)
+# Subscribers hold what is true of each: a place without a code they would be told without its name.
+_PLACES: Final = ({"code": "NZAKL1", "country": "NZ"}, {"name": "Auckland", "code": "NZAKL2", "country": "NZ"}, None)
 
 SHARE: Final = 0.05
 """How likely each oddity is to happen to a return."""
