@@ -252,6 +252,7 @@ class _Return:
     ) -> None:
         self._received, self._is_shared = received, is_shared
         self._voids = [event for event in about if event.type == _VOIDED]
+        self._consigned = {(event.data["connote"], *event.name) for event in about if event.type == _DELIVERED}
         voided = {(void.data["source"], void.data["id"]) for void in self._voids}
         creations = [event for event in about if event.type == _CREATED]
         left = [event for event in creations if event.name not in voided]
@@ -387,9 +388,12 @@ class _Return:
         if any(event.at > self._received + _AHEAD for event in self._standing):
             found.add("clock_ahead")
         for void in self._voids:
-            named = [event for event in self._own if event.name == (void.data["source"], void.data["id"])]
-            if not named:
+            name = void.data["source"], void.data["id"]
+            named = [event for event in self._own if event.name == name]
+            if not named and (void.data.get("connote"), *name) not in self._consigned:
                 found.add("void_without_event")
+            elif not named:  # for all members of a connote, of a delivery that some of them have
+                continue
             elif all(event in self._standing for event in named):
                 found.add("not_voidable")
         return found
