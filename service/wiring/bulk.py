@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.adapters.kafka.publishing.producing import Publishing
@@ -14,8 +13,7 @@ from service.application.access.bounds import UNBOUND
 from service.application.commands.bulk import Bulk
 from service.application.commands.creation import Creating
 from service.wire.cloudevents import STRUCTURED_HEADERS
-from service.wire.numbering.ranges import load_ranges
-from service.wiring.parts import carrier_tables, parser
+from service.wiring.parts import carrier_tables, number_ranges, parser
 
 if TYPE_CHECKING:
     from service.config import Settings
@@ -26,7 +24,7 @@ _CONNECTIONS = 8
 @contextmanager
 def bulk(settings: Settings) -> Iterator[Bulk]:
     """What checks and creates; no server is asked before something is created. Raises SettingsError."""
-    ranges = load_ranges(Path(settings.numbers_file) if settings.numbers_file else None)
+    ranges = number_ranges(settings)
     topic, headers = settings.sent_to("topic_returns"), list(STRUCTURED_HEADERS)
     publishing = Publishing(settings, "returns-create")
     with open_pool(settings.database_url.get_secret_value(), _CONNECTIONS) as pool:

@@ -13,7 +13,7 @@ from service.application.commands.speaking import Speaking
 from service.errors import SettingsError
 from service.wire.cloudevents import STRUCTURED_HEADERS
 from service.wire.feeds.definition import Feed, load_feeds
-from service.wire.feeds.enabled import load_enabled
+from service.wire.feeds.enabled import Enabled, load_enabled
 from service.wire.feeds.files import Line, kind_of, lines
 from service.wire.feeds.reading import Onto, Reader, Scan, Source
 from service.wiring.parts import carrier_tables, parser
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 def definitions(settings: Settings) -> Mapping[str, Feed]:
     """The feeds that ship with the service, and those of the folder in the settings. Raises SettingsError."""
     return load_feeds(*([Path(settings.feed_definitions)] if settings.feed_definitions else []))
+
+
+def opened(settings: Settings, defined: Mapping[str, Feed]) -> Mapping[str, Enabled]:
+    """The feeds that the file in the settings opens, by name; none without one. Raises SettingsError."""
+    return {} if settings.feeds_file is None else load_enabled(Path(settings.feeds_file), defined)
 
 
 def reader(settings: Settings, parser: Parser) -> Reader:
@@ -45,14 +50,13 @@ def feeding(
 ) -> Feeding:
     """What takes in requests: signed ones of the feeds that are open, and with a token of any. Raises SettingsError."""
     defined = definitions(settings)
-    enabled = {} if settings.feeds_file is None else load_enabled(Path(settings.feeds_file), defined)
-    return Feeding(enabled, defined, reader(settings, parser), publish, speaking)
+    return Feeding(opened(settings, defined), defined, reader(settings, parser), publish, speaking)
 
 
 def source_named(settings: Settings, name: str) -> Source:
     """The feed as it is open, else as it is defined. Raises SettingsError, which names those that there are."""
     known = definitions(settings)
-    enabled = {} if settings.feeds_file is None else load_enabled(Path(settings.feeds_file), known)
+    enabled = opened(settings, known)
     if name in enabled:
         return enabled[name].source
     if name not in known:

@@ -11,6 +11,7 @@ from service.wire import models
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import MICROS_A_DAY, Parser
 from service.wire.judging.publishers import Publishers, load_publishers
+from service.wire.numbering.ranges import NumberRanges, load_ranges
 
 
 def database(settings: Settings) -> str:
@@ -36,6 +37,11 @@ def topics_by_type(settings: Settings) -> dict[str, str]:
         for setting, event_types in models.TYPES_BY_TOPIC_SETTING.items()
         for event_type in event_types
     }
+
+
+def number_ranges(settings: Settings) -> NumberRanges:
+    """The ranges that tracking numbers are taken from; none without a file of them. Raises SettingsError."""
+    return load_ranges(Path(settings.numbers_file) if settings.numbers_file else None)
 
 
 def publishers(settings: Settings) -> Publishers | None:

@@ -59,12 +59,11 @@ from service.web.public.pages import Public, PublicLimits
 from service.web.server.serving import server_config
 from service.web.services import Services
 from service.wire.cloudevents import STRUCTURED_HEADERS
-from service.wire.numbering.ranges import load_ranges
 from service.wire.omnireturns.portals import load_portals
 from service.wiring import feeds
 from service.wiring.door import connection_limits
 from service.wiring.monitors import processes
-from service.wiring.parts import carrier_tables, database, parser, rules, topics_by_type
+from service.wiring.parts import carrier_tables, database, number_ranges, parser, rules, topics_by_type
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -147,7 +146,7 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
             sent = [(onto_topics[scan.onto], scan.key.encode(), scan.value) for scan in found]
             publishing.publish_all_now(sent, list(STRUCTURED_HEADERS))
 
-        ranges = load_ranges(Path(settings.numbers_file) if settings.numbers_file else None)
+        ranges = number_ranges(settings)
         creating = Creating(PostgresCreations(pool, ranges), understood, returns, onto(returns), ranges=ranges)
         subjects = PostgresSubjects(pool)
         accepting = Accepting(

@@ -11,11 +11,9 @@ from service.config import Settings
 from service.runtime.lifecycle import Stop
 from service.runtime.supervisor import supervise
 from service.settings.environment import variable
-from service.wire.feeds.enabled import load_enabled
-from service.wire.numbering.ranges import load_ranges
 from service.wire.omnireturns.portals import load_portals
-from service.wiring.feeds import definitions
-from service.wiring.parts import carrier_tables, parser
+from service.wiring.feeds import definitions, opened
+from service.wiring.parts import carrier_tables, number_ranges, parser
 
 # What `run` starts. They get RETURNS_METRICS_PORT and the ports after it, in this order.
 PROCESSES: Final = ("ingest", "relay", "project", "serve")
@@ -37,8 +35,5 @@ def run_all(settings: Settings, stop: Stop) -> bool:
 
 def _require_files(settings: Settings) -> None:
     parser(settings, carrier_tables(settings))
-    ranges = load_ranges(Path(settings.numbers_file) if settings.numbers_file else None)
-    load_portals(Path(settings.portal_file) if settings.portal_file else None, ranges)
-    defined = definitions(settings)
-    if settings.feeds_file is not None:
-        load_enabled(Path(settings.feeds_file), defined)
+    load_portals(Path(settings.portal_file) if settings.portal_file else None, number_ranges(settings))
+    opened(settings, definitions(settings))

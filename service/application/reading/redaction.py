@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from service.application.reading.local_time import LocalTime, local_time
 from service.application.reading.tracking import RecordedEvent
-from service.domain.events import is_facility
+from service.domain.events import told_place
 from service.domain.evidence import UNCREATED, Sighting
 from service.domain.journey import State
 from service.domain.labels import bound_of
@@ -159,9 +159,9 @@ class RedactedReturn:
         """The place without its code: its name if it has one, which a facility does, and the name says nothing else of the
         return; without one it may be anybody's address, and its country is told alone.
         """
-        known = location or {}
+        known = told_place(location) or {}
         name, country = known.get("name"), known.get("country")
-        if name is not None and not (is_facility(known) and self._is_public(name)):
+        if name is not None and not self._is_public(name):
             name = None
         return Place(name, country) if name or country else None
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from service.adapters.kafka.publishing.producing import Publishing
@@ -26,8 +25,7 @@ from service.simulator.public.playing import play_publicly
 from service.simulator.public.publishers import Publisher, everybody
 from service.simulator.public.sending import Sending
 from service.simulator.report import Tally
-from service.wire.feeds.enabled import load_enabled
-from service.wiring.feeds import definitions
+from service.wiring.feeds import definitions, opened
 from service.wiring.parts import database
 from service.wiring.simulating.minting import Minting
 
@@ -85,11 +83,10 @@ def open_feeds(settings: Settings) -> Mapping[str, OpenFeed]:
     """By carrier the feed that takes its own words: signed where it is open here, else with a token. Raises SettingsError."""
     defined = definitions(settings)
     feeds = {name: OpenFeed(name) for name in CARRIERS if name in defined and defined[name].carrier == name}
-    if settings.feeds_file is not None:
-        for name, enabled in load_enabled(Path(settings.feeds_file), defined).items():
-            feed = enabled.source.feed
-            if feed.carrier in CARRIERS and not feed.of_connotes and feed.signature.scheme in SHOWN:
-                feeds[feed.carrier] = OpenFeed(name, feed.signature, enabled.secrets[0])
+    for name, enabled in opened(settings, defined).items():
+        feed = enabled.source.feed
+        if feed.carrier in CARRIERS and not feed.of_connotes and feed.signature.scheme in SHOWN:
+            feeds[feed.carrier] = OpenFeed(name, feed.signature, enabled.secrets[0])
     return feeds
 
 
