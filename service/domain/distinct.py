@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from hashlib import blake2b
 from typing import Final
 
-from service.domain.events import KEY_DIGEST_BYTES, Event, Sense, key_digest
+from service.domain.events import KEY_DIGEST_BYTES, WHITE_SPACE, Event, Sense, key_digest
 from service.domain.lines import Line
 from service.domain.milestones import RANKED
 
@@ -40,7 +40,9 @@ def fact_of(event: Event) -> bytes:
     said = json.loads(words.data) if words.data else {}
     members = FACTS.get(words.type)
     if members is not None:
-        said = {member: said[member] for member in members if member in said}
+        said = {member: said[member] for member in members if said.get(member) not in (None, "")}
+        if isinstance(code := said.get("code"), str):
+            said["code"] = code.strip(WHITE_SPACE)
     what = [words.type, event.at if words.is_timed else None, said]
     return blake2b(json.dumps(what, sort_keys=True).encode(), digest_size=KEY_DIGEST_BYTES).digest()
 

@@ -12,6 +12,7 @@ from service.domain.milestones import Milestone, Reason, Route
 from service.domain.values import value
 
 KEY_DIGEST_BYTES: Final = 8
+WHITE_SPACE: Final = " \t\n\v\f\r\u00a0\u202f\ufeff"  # means nothing around a carrier's code
 
 
 @unique

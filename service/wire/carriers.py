@@ -33,13 +33,11 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from service.domain.events import Effect, Sense
+from service.domain.events import WHITE_SPACE, Effect, Sense
 from service.domain.milestones import Milestone, Reason
 from service.errors import SettingsError
 from service.wire.models import SLUG_PATTERN, compiled
 from service.wire.toml_files import parse_toml, read_file
-
-WHITE_SPACE: Final = " \t\n\v\f\r\u00a0\u202f\ufeff"  # means nothing around a code
 
 
 @unique

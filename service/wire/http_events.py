@@ -14,6 +14,7 @@ import msgspec
 
 from service.errors import InvalidEvent
 from service.wire import cloudevents
+from service.wire.judging.legible import legible, split
 from service.wire.reasons import Invalid
 from service.wire.record import Record
 
@@ -21,7 +22,12 @@ BATCH_MEDIA_TYPE: Final = "application/cloudevents-batch+json"
 MOST_EVENTS: Final = 500  # of a batch
 
 _PREFIX: Final = "ce-"
-_RAW: Final = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class Mended(dict[str, Any]):
+    """An event without what nobody can read in it (see `legible`); `ignored` are the members of its data of which that is so."""
+
+    ignored: tuple[str, ...] = ()
 
 
 def read_events(
@@ -33,7 +39,7 @@ def read_events(
     """
     media_type = (content_type or "").partition(";")[0].strip().lower()
     if media_type == BATCH_MEDIA_TYPE:
-        return [_structured(bytes(raw)) for raw in _batch(body, most)]
+        return [_structured(value) for value in _batch(body, most)]
     if media_type.startswith("application/cloudevents"):
         return [_structured(body, content_type)]
     try:
@@ -50,9 +56,9 @@ def read_events(
     return [_decoded(body, (*kind, *attributes))]
 
 
-def _batch(body: bytes, most: int | None) -> list[msgspec.Raw]:
+def _batch(body: bytes, most: int | None) -> list[bytes]:
     try:
-        events = _RAW.decode(body)
+        events = split(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise InvalidEvent(Invalid.NOT_JSON, "the body: a JSON array of events is expected") from None
     if most is not None and len(events) > most:
@@ -65,7 +71,18 @@ def _structured(value: bytes, content_type: str | None = None) -> dict[str, Any]
 
 
 def _decoded(value: bytes, headers: tuple[tuple[str, bytes | None], ...]) -> dict[str, Any] | InvalidEvent:
+    record = Record("", 0, 0, 0, None, value, headers)
     try:
-        return cloudevents.decode(Record("", 0, 0, 0, None, value, headers))
+        return cloudevents.decode(record)
     except InvalidEvent as error:
-        return error
+        return _legible(record, error)
+
+
+def _legible(record: Record, error: InvalidEvent) -> Mended | InvalidEvent:
+    try:
+        event, ignored = legible(record, error)
+    except InvalidEvent as refused:
+        return refused
+    mended = Mended(event)
+    mended.ignored = ignored
+    return mended

@@ -12,17 +12,17 @@ import msgspec
 import pydantic_core
 from pydantic import TypeAdapter
 
-from service.domain.events import Attributes, Event, Sense, Words
+from service.domain.events import WHITE_SPACE, Attributes, Event, Sense, Words
 from service.domain.milestones import Milestone, Route
 from service.errors import InvalidEvent
 from service.topic_names import covers
 from service.wire import cloudevents, models
-from service.wire.carriers import WHITE_SPACE, CarrierTables
+from service.wire.carriers import CarrierTables
 from service.wire.judging.descriptions import forgiven, location_of, order_number
+from service.wire.judging.legible import legible
 from service.wire.judging.publishers import Publishers
 from service.wire.reasons import Invalid
 from service.wire.record import Record
-from service.wire.rows.unheard import UNHEARD
 from service.wire.times import instant, local_micros
 
 FUTURE_LIMIT_HOURS: Final = 48
@@ -70,6 +70,10 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
     utc_offset: int | None = None
     extensions: bytes | None = None
     not_understood: tuple[str, ...] = ()
+
+    def without(self, ignored: tuple[str, ...]) -> Inbound:
+        """The same where these members of `data` are not understood either."""
+        return msgspec.structs.replace(self, not_understood=tuple(dict.fromkeys((*self.not_understood, *ignored))))
 
 
 _ROUTES: Final[dict[str, Route]] = {route.value: route for route in Route}
@@ -127,7 +131,11 @@ class Parser:
         """The record's event. Raises InvalidEvent, and nothing else, whatever the record holds."""
         envelope: dict[str, Any] | None = None
         try:
-            envelope = cloudevents.decode(record)
+            try:
+                envelope = cloudevents.decode(record)
+            except InvalidEvent as error:
+                envelope, ignored = legible(record, error)
+                return self._understand(record, envelope).without(ignored)
             return self._understand(record, envelope)
         except InvalidEvent as error:
             error.source = cloudevents.source_of(record, envelope)
@@ -278,12 +286,6 @@ class Parser:
 def _shared(text: str) -> str:
     """The same text as one object, of texts that come with event after event."""
     return text
-
-
-def words_of(event_type: str, data: Mapping[str, Any], said: bytes) -> Words:
-    """What an event says; `said` is its data as JSON with sorted members."""
-    is_timed = event_type != UNHEARD and not (event_type == _SCANNED and data.get("local_time"))
-    return Words(event_type, said, is_timed)
 
 
 def attributes_of(data: Mapping[str, Any]) -> Attributes:

@@ -23,7 +23,7 @@ from service.domain.milestones import BESIDE, Kind, Milestone, Reason, Verdict
 from service.domain.rules import EARLIEST
 from service.domain.timeline import decide
 from service.wire.carriers import CarrierTables
-from service.wire.inbound import Inbound, SubjectKind, attributes_of, words_of
+from service.wire.inbound import Inbound, SubjectKind, attributes_of
 from service.wire.judging.descriptions import location_of
 from service.wire.models import (
     CARRIER_SCANNED,
@@ -39,6 +39,7 @@ from service.wire.models import (
 )
 from service.wire.record import Record
 from service.wire.rows.claimed import LABEL_CLAIMED, bound_in, label_of, retailers_of, window_of
+from service.wire.rows.own import words_of
 from service.wire.rows.reassessed import REASSESSED, reasons_of
 from service.wire.rows.reconciled import RECONCILED, of_event
 from service.wire.rows.unheard import UNHEARD

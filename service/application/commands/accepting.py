@@ -24,6 +24,7 @@ from service.domain.milestones import Milestone
 from service.errors import InvalidEvent
 from service.wire import models
 from service.wire.cloudevents import STRUCTURED_HEADERS, encode_event
+from service.wire.http_events import Mended
 from service.wire.inbound import Inbound, SubjectKind
 from service.wire.reasons import Invalid
 from service.wire.record import Record
@@ -153,6 +154,8 @@ class Accepting:
             value = encode_event(said)
             at = to_micros(self._now()) // 1000
             inbound = self._parser.parse(Record(topic, 0, 0, at, None, value, STRUCTURED_HEADERS))
+            if isinstance(event, Mended):
+                inbound = inbound.without(event.ignored)
             self._speaking.require(sender.bounds, inbound)
         except InvalidEvent as error:
             return judged._replace(error=error)

@@ -17,7 +17,7 @@ from service.application.commands.speaking import require_creation
 from service.application.journal.ingest import Parser
 from service.domain.journey import NEW, record
 from service.errors import InvalidEvent, Retryable, ServiceError
-from service.wire.cloudevents import STRUCTURED_HEADERS, encode
+from service.wire.cloudevents import STRUCTURED_HEADERS, decode, encode
 from service.wire.documents import return_document
 from service.wire.inbound import Inbound
 from service.wire.judging.descriptions import require_understood
@@ -246,11 +246,13 @@ class Creating:
         return return_document(creation.return_id, entry.state)
 
     def _parsed(self, creation: Creation) -> Inbound:
-        """What ingestion makes of the event: whatever it would refuse is refused here, with its words."""
+        """What ingestion makes of the event: whatever it would refuse is refused here, with its words, and what nobody can
+        read, which costs others' events the description alone.
+        """
         at = to_micros(self._now()) // 1000
-        return self._parser.parse(
-            Record(self._topic, 0, 0, at, creation.return_id.encode(), creation.event, STRUCTURED_HEADERS)
-        )
+        record = Record(self._topic, 0, 0, at, creation.return_id.encode(), creation.event, STRUCTURED_HEADERS)
+        decode(record)
+        return self._parser.parse(record)
 
 
 def _under(key: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Final, NotRequired, get_origin, get_type_hints
 import pydantic_core
 from pydantic import TypeAdapter
 
+from service.errors import InvalidEvent
 from service.wire import models
 from service.wire.judging.countries import is_country
 from service.wire.judging.faults import invalid
@@ -31,6 +32,9 @@ _DESCRIPTIVE: Final[dict[str, frozenset[str]]] = {
         if get_origin(hint) is NotRequired and member not in _NO_DESCRIPTION | _OF_WHAT
     )
     for event_type, data in _DATA.items()
+}
+_FACTS: Final = {
+    event_type: frozenset(get_type_hints(data)) - _DESCRIPTIVE[event_type] for event_type, data in _DATA.items()
 }
 _VALIDATORS: Final = {event_type: TypeAdapter(data).validator.validate_python for event_type, data in _DATA.items()}
 _LONGEST_NAME: Final = 256
@@ -51,6 +55,18 @@ def forgiven(event_type: str, data: object, error: pydantic_core.ValidationError
     if costly:
         raise invalid(costly)
     return _not_understood(data, (each["loc"][1:] for each in complaints))
+
+
+def illegible(event_type: object, paths: Sequence[Sequence[int | str]], error: InvalidEvent) -> tuple[str, ...]:
+    """The members of `data` that describe, of the places in an event that nobody can read; members that are not known are
+    ignored. Raises the error where one of them is in the envelope, or in a part of the fact.
+    """
+    descriptive = _DESCRIPTIVE.get(str(event_type), frozenset())
+    facts = _FACTS.get(str(event_type), frozenset())
+    if any(len(path) < 2 or path[0] != "data" or path[1] in facts for path in paths):
+        raise error
+    # No further than that: what stands within may be the publisher's own word.
+    return tuple(dict.fromkeys(str(path[1]) for path in paths if path[1] in descriptive))
 
 
 def not_understood(event_type: str, data: Mapping[str, Any]) -> tuple[str, ...]:

@@ -36,6 +36,9 @@ def test_what_describes_and_what_nobody_knows_is_no_fact() -> None:
 
     assert said(b'{"carrier":"c","code":"X","new":1}') == said(b'{"carrier":"c","code":"X","location":{"name":"A"}}')
     assert said(b'{"carrier":"c","code":"X"}') != said(b'{"carrier":"c","code":"Y"}')
+    assert said(b'{"carrier":"c","code":" X\\n","local_time":""}') == said(
+        b'{"carrier":"c","code":"X","local_time":null}'
+    )
     assert fact_of(replace(event, at=2)) != fact_of(event)
     untimed = replace(event, words=Words(SCANNED, b"{}", is_timed=False))
     assert fact_of(replace(untimed, at=2)) == fact_of(untimed)  # its time is told in its data, if at all

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import InvalidEvent
-from service.wire.http_events import BATCH_MEDIA_TYPE, MOST_EVENTS, read_events
+from service.wire.http_events import BATCH_MEDIA_TYPE, MOST_EVENTS, Mended, read_events
 
 EVENT: dict[str, Any] = {
     "specversion": "1.0",
@@ -41,7 +41,7 @@ def test_an_event_without_a_media_type_is_taken_by_what_it_is() -> None:
 
 
 def test_what_is_wrong_with_one_event_of_a_batch_costs_no_other() -> None:
-    body = json.dumps([EVENT, {"a": 1}, 5, {**EVENT, "data": {"text": "\0"}}]).encode()
+    body = json.dumps([EVENT, {"a": 1}, 5, {**EVENT, "id": "\0"}]).encode()
 
     first, *others = read_events(BATCH_MEDIA_TYPE, (), body)
 
@@ -51,6 +51,16 @@ def test_what_is_wrong_with_one_event_of_a_batch_costs_no_other() -> None:
         "not_cloudevent",
         "nul_character",
     ]
+
+
+def test_what_nobody_can_read_of_a_description_costs_the_description_alone() -> None:
+    event = {**EVENT, "data": {**EVENT["data"], "description": "a van \ud83d", "further": "\0"}}
+
+    (found,) = read_events(BATCH_MEDIA_TYPE, (), json.dumps([event]).encode())
+
+    assert isinstance(found, Mended)
+    assert found == {**EVENT, "data": {**EVENT["data"], "description": "a van \ufffd", "further": "\ufffd"}}
+    assert found.ignored == ("description",)
 
 
 def test_a_header_that_is_no_text_is_said_and_breaks_nothing() -> None:

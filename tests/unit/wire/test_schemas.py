@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import TypeAdapter, ValidationError
 
+from service.domain.events import WHITE_SPACE
 from service.errors import InvalidEvent
 from service.wire import models, published
-from service.wire.carriers import WHITE_SPACE, CarrierTables
+from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser
 from service.wire.reasons import Invalid
 from tests.unit.wire.events import envelope, record

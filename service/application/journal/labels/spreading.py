@@ -36,10 +36,11 @@ from service.domain.labels import (
 )
 from service.domain.rules import Rules
 from service.domain.whole import Whole
-from service.wire.inbound import Inbound, SubjectKind, words_of
+from service.wire.inbound import Inbound, SubjectKind
 from service.wire.inbound import label as name_of
 from service.wire.record import Record
 from service.wire.rows import claimed
+from service.wire.rows.own import words_of
 
 # A sweep is one transaction, for which workers wait that want the same returns: each label costs some ten queries, each of
 # its claims one more or several.

@@ -1,0 +1,146 @@
+"""What JSON can say and nobody can keep costs a description that description, and a fact the event."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.errors import InvalidEvent
+from service.wire import models
+from service.wire.carriers import CarrierTables
+from service.wire.cloudevents import MAX_BYTES
+from service.wire.inbound import Inbound, Parser
+from service.wire.judging.legible import split
+from service.wire.reasons import Invalid
+from tests.unit.wire.events import DATA, envelope, record, with_data
+
+PARSER = Parser(CarrierTables.load())
+SCAN, PROCESSED, CREATED = models.CARRIER_SCANNED, models.HUB_PROCESSED, models.RETURN_CREATED
+# A value as JSON has it, and what is kept of it.
+ILLEGIBLE = (
+    (r'"an emoji cut in two \ud83d"', "an emoji cut in two \ufffd"),
+    (r'"\udc00 and \ud83d\ude00 whole"', "\ufffd and \U0001f600 whole"),
+    (r'"\ud800\u0041"', "\ufffdA"),
+    (r'"\\\u0000 \\u0000"', "\\\ufffd \\u0000"),
+    ("1e400", None),
+    ("-1E+999", None),
+    ("9" * 5000, None),
+)
+
+
+def parsed(event_type: str, member: str, fragment: str) -> Inbound:
+    """An event with the member's value written as it stands."""
+    text = json.dumps(with_data(event_type, **{member: "HERE"}))
+    return PARSER.parse(record(text.replace('"HERE"', fragment).encode()))
+
+
+@pytest.mark.parametrize(("fragment", "kept"), ILLEGIBLE, ids=range(len(ILLEGIBLE)))
+@pytest.mark.parametrize("event_type", (SCAN, PROCESSED))
+def test_of_a_member_that_nobody_knows_it_costs_nothing(event_type: str, fragment: str, kept: str | None) -> None:
+    inbound = parsed(event_type, "further", fragment)
+
+    assert json.loads(inbound.data) == DATA[event_type] | {"further": kept}
+    assert inbound.not_understood == ()
+
+
+@pytest.mark.parametrize(("fragment", "kept"), ILLEGIBLE, ids=range(len(ILLEGIBLE)))
+def test_of_a_description_it_costs_the_description_and_is_said(fragment: str, kept: str | None) -> None:
+    inbound = parsed(SCAN, "description", fragment)
+
+    assert json.loads(inbound.data) == DATA[SCAN] | {"description": kept}
+    assert inbound.not_understood == ("description",)
+
+
+@pytest.mark.parametrize("fragment", (r'{"name": "Auck\ud83d"}', r'{"\u0000": 1}', '{"code": 1e400}', r'"\u0000"'))
+def test_of_a_place_the_member_is_named_and_not_what_the_publisher_wrote_within(fragment: str) -> None:
+    assert parsed(SCAN, "location", fragment).not_understood[-1:] == ("location",)
+
+
+@pytest.mark.parametrize(("fragment", "_kept"), ILLEGIBLE, ids=range(len(ILLEGIBLE)))
+@pytest.mark.parametrize(("event_type", "member"), ((SCAN, "code"), (PROCESSED, "hub"), (CREATED, "retailer")))
+def test_of_a_fact_it_costs_the_event(event_type: str, member: str, fragment: str, _kept: str | None) -> None:
+    with pytest.raises(InvalidEvent) as refused:
+        parsed(event_type, member, fragment)
+
+    assert refused.value.reason in (Invalid.NUL_CHARACTER, Invalid.LONE_SURROGATE, Invalid.NUMBER_OUT_OF_RANGE)
+
+
+@pytest.mark.parametrize("attribute", ("id", "source", "type", "time", "subject", "more"))
+def test_of_the_envelope_it_costs_the_event(attribute: str) -> None:
+    text = json.dumps(envelope(SCAN) | {attribute: "HERE"}).replace('"HERE"', r'"a\u0000"').encode()
+
+    with pytest.raises(InvalidEvent) as refused:
+        PARSER.parse(record(text))
+
+    assert refused.value.reason == Invalid.NUL_CHARACTER
+
+
+def test_what_is_wrong_behind_it_is_still_found() -> None:
+    with pytest.raises(InvalidEvent) as refused:
+        PARSER.parse(record(rb'{"specversion":"1.0","data":{"note":"\ud800"},,}'))
+
+    assert refused.value.reason == Invalid.NOT_JSON
+
+
+TEXTS = st.text(st.sampled_from('a\0\\"\ud83d\ude00\udc00\ufffd\ufffe{[:,1e'), max_size=8)
+VALUES = st.recursive(
+    TEXTS | st.integers() | st.just(float("inf")) | st.booleans() | st.none(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(VALUES)
+def test_whatever_a_description_is_the_fact_is_taken(value: Any) -> None:
+    said = json.dumps(value).replace("Infinity", "1e999")
+
+    inbound = parsed(SCAN, "further", said)
+
+    assert inbound.event == parsed(SCAN, "further", inbound_member(inbound)).event, "what is kept is the same event"
+
+
+def inbound_member(inbound: Inbound) -> str:
+    return json.dumps(json.loads(inbound.data)["further"])
+
+
+@pytest.mark.parametrize(
+    "tail",
+    (
+        lambda room: b'"' + rb"\"" * (room // 2),
+        lambda room: b'"' + b"a" * room,
+        lambda room: b"[" * room,
+        lambda room: b'"' + rb"\u0000" * (room // 6) + b'"}}',
+        lambda room: b"9" * room,
+        lambda room: b"1." * (room // 2),
+        lambda room: b'""' * (room // 2),
+    ),
+    ids=range(7),
+)
+def test_no_message_makes_it_work_for_more_than_its_size(tail: Any) -> None:
+    head = rb'{"specversion":"1.0","type":"t","data":{"a":"\ud800","b":'
+    message = record(head + tail(MAX_BYTES - len(head) - 8))
+
+    began = time.process_time()
+    with pytest.raises(InvalidEvent):
+        PARSER.parse(message)
+
+    assert time.process_time() - began < 5, "what is not linear takes minutes"
+
+
+@given(st.lists(VALUES, max_size=5), st.sampled_from(((",", ":"), (" ,\n", ": "))))
+def test_a_batch_is_split_into_its_values_as_they_stand(values: list[Any], separators: tuple[str, str]) -> None:
+    pieces = [json.dumps(value, separators=separators).replace("Infinity", "1e999") for value in values]
+
+    assert split(f"[ {separators[0].join(pieces)} ]".encode()) == [piece.encode() for piece in pieces]
+
+
+@pytest.mark.parametrize("body", (b"", b"{}", b"[", b"\xff", b"[{]", rb'["\ud800"', rb'["\ud800",]', rb'"\ud800"'))
+def test_what_is_no_batch_is_none(body: bytes) -> None:
+    with pytest.raises((msgspec.MsgspecError, UnicodeDecodeError)):
+        split(body)
