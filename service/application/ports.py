@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from service.application.label_ports import KeepsClaims, LabelQueries
 from service.application.void_ports import WatchesVoids
+from service.application.wait_ports import TellsWaits
 from service.domain.events import Event
 from service.domain.journey import Entry, State
 from service.domain.labels import Label
@@ -123,7 +124,7 @@ class SweepProgress(NamedTuple):
     newest: int
 
 
-class Transaction(KeepsClaims, WatchesVoids, Protocol):
+class Transaction(KeepsClaims, WatchesVoids, TellsWaits, Protocol):
     """One atomic append to the journal. Every method may raise Retryable, RejectedValue or Fatal.
 
     What writes is called in this order, since all workers write in one order and could else wait for each other:

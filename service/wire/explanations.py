@@ -124,3 +124,14 @@ EXPLANATIONS: Final[dict[Reason, Explanation]] = {
         "Add a table for the carrier and run `remap`, or have the integration send the codes of carrier `generic`.",
     ),
 }
+
+WAITS_FOR_CREATION: Final = Explanation(
+    "An event concerns a return, and the creation of this one has not come yet.",
+    "The event counts as soon as the creation arrives. If OmniReturns never sent it, it should now; a carrier's scan is "
+    "found by the carrier and tracking number that the creation names.",
+)
+WAITS_FOR_EXPORT: Final = Explanation(
+    "A delivery brings home the returns that were exported under its connote, and no export names this one.",
+    "The delivery counts as soon as a hub's export under the connote arrives. If nothing travelled under it, whoever sent the "
+    "delivery should void it, and send it again with the right number.",
+)

@@ -13,11 +13,12 @@ from service.domain.journey import State
 from service.domain.milestones import NAMES
 from service.wire.cloudevents import STRUCTURED_HEADERS, encode
 from service.wire.documents import closed, labels, return_document, tracking_url
-from service.wire.explanations import EXPLANATIONS
+from service.wire.explanations import EXPLANATIONS, WAITS_FOR_CREATION, WAITS_FOR_EXPORT
 from service.wire.published import CURRENT_STATUS, EXCEPTION, STATUS_CHANGED
 from service.wire.record import Record
-from service.wire.rows.exception_ids import exception_id
+from service.wire.rows.exception_ids import Waits, exception_id, waiting_id
 from service.wire.rows.logged import Given, LogRow
+from service.wire.rows.waits import WaitMove
 from service.wire.times import rfc3339
 
 SOURCE: Final = "/returns-status"
@@ -113,6 +114,29 @@ def _exception(row: LogRow, state: State, given: Given, moved: str) -> Message:
     is_own = moved == "open" and given.number == row.seq
     id_ = f"{row.return_id}/exception/{row.seq}" if is_own else f"{row.return_id}/exception/{row.seq}/{reason}"
     return _message(EXCEPTION, row.return_id, id_, recorded, data)
+
+
+def waiting(wait: WaitMove) -> Message:
+    """What waits and is no return's: that it does, or does not any more. Who folds these holds what waits, as of exceptions."""
+    named, recorded = wait.named, _text(wait.recorded_at)
+    explanation = WAITS_FOR_EXPORT if named.kind is Waits.CONNOTE else WAITS_FOR_CREATION
+    carrier, _, number = named.subject.partition("/")
+    is_label = named.kind is Waits.LABEL
+    data = {
+        "exception_id": waiting_id(named),
+        "state": wait.state,
+        "reason": named.reason,
+        "expected": explanation.expected,
+        "resolution": explanation.resolution,
+        "return_id": named.subject if named.kind is Waits.RETURN else None,
+        "carrier": carrier if is_label else None,
+        "tracking_number": number if is_label else None,
+        "connote": named.subject if named.kind is Waits.CONNOTE else None,
+        "since": _text(wait.since),
+        "recorded_at": recorded,
+    }
+    # Of a wait that ends and begins again each message has an id of its own, and of one that is published again the same.
+    return _message(EXCEPTION, named.subject, f"{waiting_id(named)}/{wait.batch_id}", recorded, data)
 
 
 def dead_letter(record: Record, reason: str, error: str) -> Message:

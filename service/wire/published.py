@@ -212,13 +212,45 @@ class ExceptionData(TypedDict):
     recorded_at: Instant
 
 
-class _Envelope(TypedDict):
+@_published
+class WaitingData(TypedDict):
+    """Something has waited for an hour for a return that is not known: what, what was expected, and what would resolve it.
+
+    Of `return_id`, the pair of `carrier` and `tracking_number`, and `connote` the one that is known is given, and is the key.
+    """
+
+    exception_id: Annotated[
+        Text,
+        Field(
+            description="What is open or resolved: return/{return_id}/parked, label/{carrier}/{tracking_number}/parked or "
+            "connote/{connote}/without_members."
+        ),
+    ]
+    state: Annotated[
+        Literal["open", "resolved"],
+        Field(description="open: it waits; it may be told again. resolved: nothing waits there any more."),
+    ]
+    reason: Literal["parked", "without_members"]
+    expected: Annotated[Text, Field(description="In plain words, what was expected.")]
+    resolution: Annotated[Text, Field(description="In plain words, what would resolve it.")]
+    return_id: Number | None
+    carrier: Slug | None
+    tracking_number: Number | None
+    connote: Number | None
+    since: Annotated[Instant, Field(description="When the first of it was recorded.")]
+    recorded_at: Instant
+
+
+class _Message(TypedDict):
     specversion: Literal["1.0"]
     id: Text
     source: Literal["/returns-status"]
-    subject: Annotated[Number, Field(description="The return_id.")]
     time: Annotated[Instant, Field(description="When the service recorded it.")]
     datacontenttype: Literal["application/json"]
+
+
+class _Envelope(_Message):
+    subject: Annotated[Number, Field(description="The return_id.")]
 
 
 @_published
@@ -238,11 +270,16 @@ class CurrentStatus(_Envelope):
 
 
 @_published
-class ReturnException(_Envelope):
-    """An event was held, refused or unmapped, or counts under circumstances that a person should see."""
+class ReturnException(_Message):
+    """An event was held, refused or unmapped, or counts under circumstances that a person should see; or something waits for
+    a return that is not known.
+    """
 
+    subject: Annotated[
+        Text, Field(description="The return_id, or carrier/tracking_number, or the connote: as the key.")
+    ]
     type: Literal["com.omnirps.return.exception.v1"]
-    data: ExceptionData
+    data: ExceptionData | WaitingData
 
 
 MODELS: Final[dict[str, Any]] = {

@@ -20,7 +20,7 @@ from service.application.journal import sweep as sweeping
 from service.application.journal.ingest import decode, write
 from service.application.journal.publish import OutputTopics
 from service.application.journal.slices import SliceLimits
-from service.application.journal.voids.unheard import look
+from service.application.journal.watches.unheard import look
 from service.application.ports import Arrival
 from service.errors import Retryable
 from service.metrics import Metrics

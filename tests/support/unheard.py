@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 
 from service.adapters.postgres.journal.journal import PostgresJournal
-from service.application.journal.voids.unheard import look
+from service.application.journal.watches.unheard import look
 from service.wire.carriers import CarrierTables
 
 

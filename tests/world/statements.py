@@ -19,7 +19,7 @@ from tests.world.postgres import ModelConnection, Row, Tx
 _PG_EPOCH: Final = 946_684_800_000_000
 _FILES: Final = (
     *("journal.sql", "labels.sql", "batch_log.sql", "search.sql", "letters.sql", "verify.sql", "fuses.sql"),
-    "unheard.sql",
+    *("unheard.sql", "waits.sql"),
 )
 _LISTED: Final = ("journal.sql", "labels.sql", "batch_log.sql", "letters.sql")
 _TEXTS: Final = {file: load_queries(file, LISTS) if file in _LISTED else load_queries(file) for file in _FILES}
@@ -319,6 +319,18 @@ def _mend_fuses(tx: Tx, params: Any) -> Iterable[Any]:
 def _hear(tx: Tx, params: Any) -> Iterable[Any]:
     del tx, params
     return ()  # no history lasts for an hour
+
+
+@_does("waits.sql", "try_look")
+def _look(tx: Tx, params: Any) -> Iterator[Any]:
+    del tx, params
+    yield (False,)  # nothing waits for an hour
+
+
+@_does("batch_log.sql", "waits")
+def _log_waits(tx: Tx, params: Any) -> Iterable[Any]:
+    del tx, params
+    return ()
 
 
 @_does("journal.sql", "lock", writes=True)

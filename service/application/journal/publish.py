@@ -145,6 +145,7 @@ def messages_of(piece: Slice, topics: OutputTopics, public_url: str | None = Non
     for row, state in latest.values():
         current = outbound.current_status(row.return_id, state, row.recorded_at, public_url)
         outgoing.append(Outgoing(topics.current_status, current))
+    outgoing += (Outgoing(topics.exceptions, outbound.waiting(wait)) for wait in piece.waits)
     outgoing += (of_letter(letter, topics) for letter in piece.letters)
     return outgoing
 

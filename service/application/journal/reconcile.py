@@ -102,6 +102,7 @@ def reconcile(
     with sides.transaction(alone=True) as tx:
         upto = tx.end()
         done = _agree(tx, now, say)
+        tx.tell_waits_again()
         tx.note(upto, outputs.ends())
     tell("looking for exceptions and dead letters that were not published")
     since = outputs.kept_since(letters=False)

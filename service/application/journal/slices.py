@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, Self
 
 from service.wire.rows.letters import KeptLetter
 from service.wire.rows.logged import LogRow
+from service.wire.rows.waits import WaitMove
 
 _ALL: Final = 2**63 - 1  # PostgreSQL's largest bigint; no return and no letter has this number
 
@@ -66,12 +67,13 @@ class Position(NamedTuple):
 class Slice(NamedTuple):
     """A piece of the log. `position` is where it ends and the next one begins; `batches` counts those it touches.
 
-    `recorded_at` is when its first batch was written, None for a slice without batches.
+    `waits` are of those batches that it ends. `recorded_at` is when its first batch was written, None for a slice without batches.
     """
 
     position: Position
     rows: Sequence[LogRow] = ()
     letters: Sequence[KeptLetter] = ()
+    waits: Sequence[WaitMove] = ()
     batches: int = 0
     recorded_at: datetime | None = None
 
@@ -79,10 +81,11 @@ class Slice(NamedTuple):
 class SliceLimits(NamedTuple):
     """What one slice holds at most. A letter may be large, a row is not (about 1 KiB).
 
-    The first letter of a slice may be larger than `letter_bytes`; its value is not read then.
+    One batch may have more `waits`, as many as its own limit allows. The first letter of a slice may be larger than `letter_bytes`; its value is not read then.
     """
 
     rows: int = 1500
     letters: int = 100
     batches: int = 200
+    waits: int = 2000
     letter_bytes: int = 8 * 1024 * 1024

@@ -15,7 +15,7 @@ from service.application.reading.filters import PARKED, ExceptionState
 from service.application.reading.listing import ListedException, ListedReturn, ParkedEvent
 from service.domain.milestones import NAMES, Milestone, Reason, Route
 from service.domain.timeline import is_complete
-from service.wire.explanations import EXPLANATIONS, Explanation
+from service.wire.explanations import EXPLANATIONS, WAITS_FOR_CREATION, WAITS_FOR_EXPORT, Explanation
 from service.wire.models import CONNOTE_DELIVERED
 from service.wire.rows.exception_ids import NamedWait, Waits, exception_id, waiting_id
 from service.wire.rows.letters import KeptLetter
@@ -23,16 +23,6 @@ from service.wire.stored import to_micros
 from service.wire.times import rfc3339
 
 _KEYS: Final = frozenset({"return_no", "seq"})  # the store's own
-_PARKED: Final = Explanation(
-    "An event concerns a return, and the creation of this one has not come yet.",
-    "The event counts as soon as the creation arrives. If OmniReturns never sent it, it should now; a carrier's scan is "
-    "found by the carrier and tracking number that the creation names.",
-)
-_WITHOUT_MEMBERS: Final = Explanation(
-    "A delivery brings home the returns that were exported under its connote, and no export names this one.",
-    "The delivery counts as soon as a hub's export under the connote arrives. If nothing travelled under it, whoever sent the "
-    "delivery should void it, and send it again with the right number.",
-)
 
 
 def return_item(due: Mapping[str, datetime]) -> Callable[[ListedReturn], dict[str, Any]]:
@@ -95,10 +85,10 @@ def _parked_item(row: ParkedEvent) -> dict[str, Any]:
         "tracking_number": tracking_number or None,
     }
     members = {name: known.get(name) for name in ListedException._fields}
-    more = _explained(_PARKED)
+    more = _explained(WAITS_FOR_CREATION)
     if row.reason is not None:  # to be mended whether its return comes or not
         why = EXPLANATIONS[Reason(row.reason)]
-        more = {"expected": why.expected, "resolution": f"{why.resolution} {_PARKED.resolution}"}
+        more = {"expected": why.expected, "resolution": f"{why.resolution} {WAITS_FOR_CREATION.resolution}"}
     return _standing(members, waiting_id(NamedWait(Waits(row.kind), row.subject)), more)
 
 
@@ -111,7 +101,7 @@ def _unclaimed_item(row: UnclaimedDelivery) -> dict[str, Any]:
         "occurred_at": row.delivered_at,
     }
     members = {name: known.get(name) for name in ListedException._fields}
-    return _standing(members, waiting_id(NamedWait(Waits.CONNOTE, row.connote)), _explained(_WITHOUT_MEMBERS))
+    return _standing(members, waiting_id(NamedWait(Waits.CONNOTE, row.connote)), _explained(WAITS_FOR_EXPORT))
 
 
 def _standing(row: Mapping[str, Any], named: str, explained: Mapping[str, str]) -> dict[str, Any]:

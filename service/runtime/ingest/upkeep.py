@@ -8,7 +8,7 @@ from math import inf
 from typing import Final
 
 from service.application.journal import sweep
-from service.application.journal.voids import unheard
+from service.application.journal.watches import unheard, waits
 from service.application.ports import Journal, Partition, Source, WhileWaiting
 from service.errors import Fatal
 from service.runtime.ingest.assignment import Assignment
@@ -81,6 +81,7 @@ class Upkeep:
             self._last["tidy"] = self._clock()
             self._journal.extend()
             unheard.look(self._journal)
+            waits.look(self._journal)
             self._tidy()
         if not self.is_due:
             return

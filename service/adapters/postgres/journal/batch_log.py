@@ -20,6 +20,7 @@ from service.wire.models import EVENT_VOIDED
 from service.wire.rows.letters import KeptLetter
 from service.wire.rows.logged import LogRow
 from service.wire.rows.reconciled import RECONCILED
+from service.wire.rows.waits import WaitMove
 
 _QUERIES: Final = load_queries("batch_log.sql", LISTS)
 RELAY_LOCK: Final = 0x72656C6179  # "relay"; all relays of a database share it
@@ -35,11 +36,13 @@ class SliceReader:
     are read in pieces that are too small or thrown away.
     """
 
-    def __init__(self, connection: psycopg.Connection[TupleRow], limits: SliceLimits) -> None:
+    def __init__(
+        self, connection: psycopg.Connection[TupleRow], limits: SliceLimits, *, with_waits: bool = False
+    ) -> None:
         set_json_loads(from_json, connection)  # a cursor takes over what it finds, so first
         self._cursor = connection.cursor(binary=True)
         self._letter_cursor = connection.cursor(binary=True, row_factory=class_row(KeptLetter))
-        self._limits = limits
+        self._limits, self._with_waits = limits, with_waits
         self._batches = 8
 
     def end(self) -> int:
@@ -52,6 +55,7 @@ class SliceReader:
         batches = self._cursor.execute(_QUERIES["batches"], {"first": first, "limit": self._batches}).fetchall()
         if not batches:
             return Slice(position)
+        batches, waits = self._waits(batches)
         ids = {n: batch_id for n, batch_id, _ in batches}
         asked = {"numbers": list(ids), "ids": list(ids.values())} | position._asdict()
         # One more than fits tells whether there is more.
@@ -63,7 +67,24 @@ class SliceReader:
         self._adapt(len(batches), len(rows) + len(letters), found)
         touched = sum(n <= found.position.n for n, _, _ in batches)
         ends = found.position._replace(batch_id=ids[found.position.n])
-        return found._replace(position=ends, batches=touched, recorded_at=batches[0][2])
+        ended = found.position.n if found.position.is_whole else found.position.n - 1
+        told = [wait for wait in waits if wait.n <= ended]
+        return found._replace(position=ends, waits=told, batches=touched, recorded_at=batches[0][2])
+
+    def _waits(self, batches: list[TupleRow]) -> tuple[list[TupleRow], list[WaitMove]]:
+        """What began or ceased to wait in these batches, or in as many of them as are within the limits; and these."""
+        if not self._with_waits:
+            return batches, []
+        limit = self._limits.waits
+        waits = self._waits_of(batches, limit + 1)
+        if len(waits) > limit:
+            batches = [batch for batch in batches if batch[0] < waits[-1].n] or batches[:1]
+            waits = self._waits_of(batches, None)
+        return batches, waits
+
+    def _waits_of(self, batches: list[TupleRow], limit: int | None) -> list[WaitMove]:
+        asked = {"numbers": [n for n, *_ in batches], "ids": [batch_id for _, batch_id, _ in batches], "limit": limit}
+        return [WaitMove._make(row) for row in self._cursor.execute(_QUERIES["waits"], asked)]
 
     def _rows(self, parameters: Mapping[str, Any]) -> list[LogRow]:
         return [LogRow._make(row) for row in self._cursor.execute(_QUERIES["rows"], parameters)]
@@ -109,7 +130,7 @@ class RelayLog:
         """Connects; every method raises Retryable when the server is away, or the session has ended."""
         self._connection = connect(database_url, "returns-relay")
         probe_indexes(self._connection)
-        self._reader = SliceReader(self._connection, limits)
+        self._reader = SliceReader(self._connection, limits, with_waits=True)
         self._hints = Hints(self._connection)
 
     def lead(self) -> bool:

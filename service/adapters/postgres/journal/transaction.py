@@ -17,6 +17,7 @@ from service.adapters.postgres.journal.memory import Memory
 from service.adapters.postgres.journal.parts.claims import LabelQueries
 from service.adapters.postgres.journal.parts.sweeping import Sweeping
 from service.adapters.postgres.journal.parts.unheard import UnheardVoids
+from service.adapters.postgres.journal.parts.waits import TellsWaits
 from service.adapters.postgres.journal.rows import (
     carriers_and_numbers,
     coordinates,
@@ -58,7 +59,7 @@ _IMPATIENT: Final = "50ms"
 _Q: Final = load_queries("journal.sql", LISTS)
 
 
-class PostgresTransaction(UnheardVoids, LabelQueries, Sweeping):
+class PostgresTransaction(UnheardVoids, TellsWaits, LabelQueries, Sweeping):
     """`ports.SweepTransaction`.
 
     One that `is_contended` expects other workers on the same returns: it trusts no state in memory, and takes turns.

@@ -46,6 +46,14 @@ SELECT n, letter_no, topic, topic_id, partition, "offset", published_at, CASE WH
        CASE WHEN fits THEN headers ELSE '[]'::json END AS headers, reason, error, attempts, size, recorded_at, resolved_at, fits
 FROM weighed ORDER BY n, letter_no
 
+-- name: waits
+-- What began to wait, or is over, in these batches. wait_moves_pkey.
+SELECT b.n, b.id, w.kind, w.subject, w.state, w.since, w.recorded_at
+FROM unnest(%(numbers)s::bigint[], %(ids)s::text[]) AS b (n, id)
+JOIN wait_moves w ON w.batch_id = b.id::xid8
+ORDER BY b.n, w.kind, w.subject
+LIMIT %(limit)s
+
 -- name: lead
 -- One relay works at a time; the lock goes with the session.
 SELECT pg_try_advisory_lock(%(lock)s)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from service.application.journal.voids.unheard import VOIDS_A_LOOK, look
+from service.application.journal.watches.unheard import VOIDS_A_LOOK, look
 from service.wire.inbound import SubjectKind
 from service.wire.record import Record
 from service.wire.rows.unheard import SOURCE, UNHEARD, Unheard

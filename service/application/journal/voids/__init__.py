@@ -1,1 +1,0 @@
-"""What becomes of voids after they were recorded."""

@@ -1,0 +1,1 @@
+"""What an hour that passes brings to light."""
