@@ -122,16 +122,24 @@ def waiting(wait: WaitMove) -> Message:
     explanation = WAITS_FOR_EXPORT if named.kind is Waits.CONNOTE else WAITS_FOR_CREATION
     carrier, _, number = named.subject.partition("/")
     is_label = named.kind is Waits.LABEL
+    event = wait.event
     data = {
+        "return_id": named.subject if named.kind is Waits.RETURN else None,
         "exception_id": waiting_id(named),
         "state": wait.state,
+        "verdict": "parked",
         "reason": named.reason,
         "expected": explanation.expected,
         "resolution": explanation.resolution,
-        "return_id": named.subject if named.kind is Waits.RETURN else None,
+        "milestone": event["milestone"],
+        "event_type": event["type"],
+        "code": event["code"],
         "carrier": carrier if is_label else None,
         "tracking_number": number if is_label else None,
         "connote": named.subject if named.kind is Waits.CONNOTE else None,
+        "occurred_at": _text(datetime.fromisoformat(event["occurred_at"])),
+        "cause": {"source": event["source"], "id": event["id"]},
+        "origin": event["origin"],
         "since": _text(wait.since),
         "recorded_at": recorded,
     }

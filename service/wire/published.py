@@ -175,11 +175,22 @@ class CurrentStatusData(TypedDict):
 
 @_published
 class ExceptionData(TypedDict):
-    """An event did not simply count: why, what was expected, and what would resolve it."""
+    """An event did not simply count: why, what was expected, and what would resolve it.
 
-    return_id: Number
+    With the verdict `parked` it has waited for an hour for what is not known yet, its return or the members of its connote. Of
+    `return_id`, the pair of `carrier` and `tracking_number`, and `connote` the one that it waits by is given then, and the
+    event is the first that waits there.
+    """
+
+    return_id: Annotated[Number | None, Field(description="null: parked, and known by its label or connote alone.")]
     exception_id: NotRequired[
-        Annotated[Text, Field(description="return/{return_id}/{reason}: what is open or resolved.")]
+        Annotated[
+            Text,
+            Field(
+                description="What is open or resolved: return/{return_id}/{reason}; of what is parked, "
+                "label/{carrier}/{tracking_number}/parked and connote/{connote}/without_members too."
+            ),
+        ]
     ]
     state: NotRequired[
         Annotated[
@@ -191,10 +202,10 @@ class ExceptionData(TypedDict):
         ]
     ]
     verdict: Annotated[
-        Literal["advanced", "backfilled", "repeated", "held", "refused", "unmapped"],
+        Literal["advanced", "backfilled", "repeated", "held", "refused", "unmapped", "parked"],
         Field(
             description="held: waits for another event; refused: contradicts what is known; unmapped: a carrier code "
-            "that no table knows. With any other the event counts and only the reason is exceptional."
+            "that no table knows; parked: waits for what is not known. With any other the event counts and only the reason is exceptional."
         ),
     ]
     reason: Annotated[Text, Field(description="A stable word; more may come.")]
@@ -203,41 +214,13 @@ class ExceptionData(TypedDict):
     milestone: Annotated[Code | None, Field(description="What the event asserts.")]
     event_type: Text
     code: Annotated[str | None, Field(description="The carrier's own code, of a scan.")]
-    carrier: Slug
-    tracking_number: Number
+    carrier: Slug | None
+    tracking_number: Number | None
     connote: Number | None
     occurred_at: Instant
     cause: Annotated[EventName, Field(description="The event.")]
     origin: Origin
-    recorded_at: Instant
-
-
-@_published
-class WaitingData(TypedDict):
-    """Something has waited for an hour for a return that is not known: what, what was expected, and what would resolve it.
-
-    Of `return_id`, the pair of `carrier` and `tracking_number`, and `connote` the one that is known is given, and is the key.
-    """
-
-    exception_id: Annotated[
-        Text,
-        Field(
-            description="What is open or resolved: return/{return_id}/parked, label/{carrier}/{tracking_number}/parked or "
-            "connote/{connote}/without_members."
-        ),
-    ]
-    state: Annotated[
-        Literal["open", "resolved"],
-        Field(description="open: it waits; it may be told again. resolved: nothing waits there any more."),
-    ]
-    reason: Literal["parked", "without_members"]
-    expected: Annotated[Text, Field(description="In plain words, what was expected.")]
-    resolution: Annotated[Text, Field(description="In plain words, what would resolve it.")]
-    return_id: Number | None
-    carrier: Slug | None
-    tracking_number: Number | None
-    connote: Number | None
-    since: Annotated[Instant, Field(description="When the first of it was recorded.")]
+    since: NotRequired[Annotated[Instant, Field(description="Of what is parked: when the first of it was recorded.")]]
     recorded_at: Instant
 
 
@@ -279,7 +262,7 @@ class ReturnException(_Message):
         Text, Field(description="The return_id, or carrier/tracking_number, or the connote: as the key.")
     ]
     type: Literal["com.omnirps.return.exception.v1"]
-    data: ExceptionData | WaitingData
+    data: ExceptionData
 
 
 MODELS: Final[dict[str, Any]] = {

@@ -48,7 +48,7 @@ FROM weighed ORDER BY n, letter_no
 
 -- name: waits
 -- What began to wait, or is over, in these batches. wait_moves_pkey.
-SELECT b.n, b.id, w.kind, w.subject, w.state, w.since, w.recorded_at
+SELECT b.n, b.id, w.kind, w.subject, w.state, w.since, w.event, w.recorded_at
 FROM unnest(%(numbers)s::bigint[], %(ids)s::text[]) AS b (n, id)
 JOIN wait_moves w ON w.batch_id = b.id::xid8
 ORDER BY b.n, w.kind, w.subject

@@ -17,19 +17,17 @@ SELECT coalesce((
 ), greatest(now() - interval '1 hour', %(after)s::timestamptz))
 
 -- name: parked
--- parked_recorded_at, one range; told_waits_pkey, wait_moves_pkey
-WITH begun AS (
-    INSERT INTO told_waits (kind, subject, since)
-    SELECT kind, subject, min(recorded_at) FROM parked
-    WHERE recorded_at > %(after)s::timestamptz AND recorded_at <= %(upto)s::timestamptz
-    GROUP BY kind, subject
-    ON CONFLICT DO NOTHING
-    RETURNING kind, subject, since
+-- parked_recorded_at, one range; told_waits_pkey
+INSERT INTO told_waits (kind, subject, since, event)
+SELECT DISTINCT ON (kind, subject) kind, subject, recorded_at, json_build_object(
+    'type', type, 'source', source, 'id', id, 'milestone', milestone, 'code', code, 'occurred_at', occurred_at,
+    'origin', json_build_object('topic', topic, 'partition', partition, 'offset', "offset")
 )
-INSERT INTO wait_moves (batch_id, kind, subject, state, since)
-SELECT %(batch_id)s::text::xid8, kind, subject, 'open', since FROM begun
-ON CONFLICT (batch_id, kind, subject) DO UPDATE SET state = excluded.state, since = excluded.since
-RETURNING 1
+FROM parked
+WHERE recorded_at > %(after)s::timestamptz AND recorded_at <= %(upto)s::timestamptz
+ORDER BY kind, subject, recorded_at, source, id
+ON CONFLICT DO NOTHING
+RETURNING kind, subject, since, event::text
 
 -- name: deliveries_upto
 -- connote_deliveries_recorded_at, likewise
@@ -40,31 +38,28 @@ SELECT coalesce((
 ), greatest(now() - interval '1 hour', %(after)s::timestamptz))
 
 -- name: deliveries
--- connote_deliveries_recorded_at, one range; connote_members_pkey and connote_deliveries_pkey, probes; told_waits_pkey,
--- wait_moves_pkey
-WITH begun AS (
-    INSERT INTO told_waits (kind, subject, since)
-    SELECT 'connote', connote, min(recorded_at) FROM connote_deliveries AS d
-    WHERE recorded_at > %(after)s::timestamptz AND recorded_at <= %(upto)s::timestamptz
-        AND type <> 'com.omnirps.event.voided.v1'
-        AND NOT EXISTS (SELECT FROM connote_members AS m WHERE m.connote = d.connote OFFSET 0)
-        AND NOT EXISTS (
-            SELECT FROM connote_deliveries AS void WHERE void.connote = d.connote AND void.type = 'com.omnirps.event.voided.v1'
-                AND void.data ->> 'source' = d.source AND void.data ->> 'id' = d.id OFFSET 0
-        )
-    GROUP BY connote
-    ON CONFLICT DO NOTHING
-    RETURNING kind, subject, since
+-- connote_deliveries_recorded_at, one range; connote_members_pkey and connote_deliveries_pkey, probes; told_waits_pkey
+INSERT INTO told_waits (kind, subject, since, event)
+SELECT DISTINCT ON (connote) 'connote', connote, recorded_at, json_build_object(
+    'type', type, 'source', source, 'id', id, 'milestone', 'RDBTC', 'code', NULL, 'occurred_at', occurred_at,
+    'origin', json_build_object('topic', topic, 'partition', partition, 'offset', "offset")
 )
-INSERT INTO wait_moves (batch_id, kind, subject, state, since)
-SELECT %(batch_id)s::text::xid8, kind, subject, 'open', since FROM begun
-ON CONFLICT (batch_id, kind, subject) DO UPDATE SET state = excluded.state, since = excluded.since
-RETURNING 1
+FROM connote_deliveries AS d
+WHERE recorded_at > %(after)s::timestamptz AND recorded_at <= %(upto)s::timestamptz
+    AND type <> 'com.omnirps.event.voided.v1'
+    AND NOT EXISTS (SELECT FROM connote_members AS m WHERE m.connote = d.connote OFFSET 0)
+    AND NOT EXISTS (
+        SELECT FROM connote_deliveries AS void WHERE void.connote = d.connote AND void.type = 'com.omnirps.event.voided.v1'
+            AND void.data ->> 'source' = d.source AND void.data ->> 'id' = d.id OFFSET 0
+    )
+ORDER BY connote, recorded_at, source, id
+ON CONFLICT DO NOTHING
+RETURNING kind, subject, since, event::text
 
 -- name: open
 -- told_waits_pkey, so many from the place on; parked_newest, or connote_members_pkey and connote_deliveries_pkey, probes a wait.
 -- Those that are over, and those that are to be told again.
-SELECT kind, subject, since, told, CASE kind
+SELECT kind, subject, since, event::text, told, CASE kind
     WHEN 'connote' THEN NOT EXISTS (SELECT FROM connote_members AS m WHERE m.connote = subject OFFSET 0) AND EXISTS (
         SELECT FROM connote_deliveries AS d WHERE d.connote = subject AND d.type <> 'com.omnirps.event.voided.v1'
             AND NOT EXISTS (
@@ -92,9 +87,9 @@ WHERE told_waits.kind = open.kind AND told_waits.subject = open.subject
 
 -- name: moved
 -- wait_moves_pkey
-INSERT INTO wait_moves (batch_id, kind, subject, state, since)
-SELECT %s::text::xid8, kind, subject, state, since
-FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[]) AS new (kind, subject, state, since)
+INSERT INTO wait_moves (batch_id, kind, subject, state, since, event)
+SELECT %s::text::xid8, kind, subject, state, since, event::json
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[]) AS new (kind, subject, state, since, event)
 
 -- name: go_on
 -- wait_looks_pkey

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 import psycopg
@@ -115,3 +116,23 @@ def test_the_relay_tells_of_each_once_however_its_slices_are_cut(database: str) 
     for rows, waits, batches in ((1500, 2000, 200), (1500, 1, 200), (1500, 4, 200), (1, 4, 3), (2, 3, 1), (1, 1, 200)):
         found = told_of_waits(published(database, SliceLimits(rows=rows, waits=waits, batches=batches)))
         assert found == expected, (rows, waits, batches)
+
+
+def test_the_message_names_what_waits_and_the_first_event_of_it(database: str) -> None:
+    ingest(database, [scanned("1"), event(DELIVERED, "d", "12:00", connote="CN-1")])
+    pass_an_hour(database)
+
+    messages = [json.loads(each.message.value or b"") for piece in published(database) for each in piece]
+    of_connote, of_label = (each for each in messages if each["data"].get("verdict") == "parked")
+    assert (of_label["subject"], of_label["data"]["reason"]) == ("generic/T-1001", "parked")
+    assert [of_label["data"][name] for name in ("return_id", "carrier", "tracking_number", "connote")] == [
+        *(None, "generic", "T-1001", None)
+    ]
+    assert [of_label["data"][name] for name in ("milestone", "code", "event_type")] == ["RT", "COLLECTED", SCAN]
+    assert of_label["data"]["cause"]["id"] == "1"
+    assert of_label["data"]["occurred_at"].endswith("T10:00:00Z")
+    assert set(of_label["data"]["origin"]) == {"topic", "partition", "offset"}
+    assert [of_connote["data"][name] for name in ("return_id", "carrier", "connote", "milestone")] == [
+        *(None, None, "CN-1", "RDBTC")
+    ]
+    assert len({each["id"] for each in messages}) == len(messages)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 from psycopg import Connection
@@ -11,6 +12,9 @@ from service.adapters.postgres.queries import load_queries
 LOOK_LOCK: Final = 0x72_74_73_04  # any number that nothing else in this database locks
 
 _Q: Final = load_queries("waits.sql")
+
+_Move = tuple[str, str, str, datetime, str]
+"""Kind, subject, state, since when, and the first event as JSON."""
 
 
 class TellsWaits:
@@ -24,38 +28,40 @@ class TellsWaits:
         if not is_alone:
             return 0
         ((parked, deliveries, *place),) = self._ask("place", ())
-        place, moved = self._go_round(place, known)
+        place, moves = self._go_round(place, known)
         parked, of_parked = self._open("parked", parked, new)
         deliveries, of_connotes = self._open("deliveries", deliveries, new)
-        moved += of_parked + of_connotes
-        if not moved:  # to look at the same again after a crash finds the same: no need to wait for the disk
+        # What was over may wait again since.
+        moved = {move[:2]: move for move in (*moves, *of_parked, *of_connotes)}
+        if moved:
+            columns = [list(column) for column in zip(*moved.values(), strict=True)]
+            self._connection.execute(_Q["moved"], (str(self._batch_id), *columns))
+        else:  # to look at the same again after a crash finds the same: no need to wait for the disk
             self._connection.execute("SET LOCAL synchronous_commit = off")
         self._connection.execute(_Q["go_on"], (parked, deliveries, *place))
-        return moved
+        return len(moved)
 
     def tell_waits_again(self) -> None:
         self._connection.execute(_Q["tell_again"])
 
-    def _open(self, name: str, after: Any, most: int) -> tuple[Any, int]:
-        """What came after that time and waits still after an hour: up to when it was looked at, and how much it was."""
+    def _open(self, name: str, after: Any, most: int) -> tuple[Any, list[_Move]]:
+        """What came after that time and waits still after an hour; and up to when it was looked at."""
         ((upto,),) = self._ask(f"{name}_upto", {"after": after, "most": most})
-        return upto, len(self._ask(name, {"after": after, "upto": upto, "batch_id": str(self._batch_id)}))
+        begun = self._ask(name, {"after": after, "upto": upto})
+        return upto, [(kind, subject, "open", since, event) for kind, subject, since, event in begun]
 
-    def _go_round(self, place: list[str], most: int) -> tuple[list[str], int]:
-        """The next of those that are open: the place up to which they were looked at, and how many are told of."""
+    def _go_round(self, place: list[str], most: int) -> tuple[list[str], list[_Move]]:
+        """The next of those that are open: which are over, or told of again; and the place up to which they were looked at."""
         kind, subject = place
         found = self._ask("open", {"kind": kind, "subject": subject, "most": most})
-        over = [row for row in found if not row[4]]
-        again = [row for row in found if row[4] and not row[3]]
-        moved = [(*row[:2], "resolved", row[2]) for row in over] + [(*row[:2], "open", row[2]) for row in again]
-        if over:
-            self._connection.execute(_Q["ended"], ([row[0] for row in over], [row[1] for row in over]))
-        if again:
-            self._connection.execute(_Q["told_again"], ([row[0] for row in again], [row[1] for row in again]))
-        if moved:
-            columns = [list(column) for column in zip(*moved, strict=True)]
-            self._connection.execute(_Q["moved"], (str(self._batch_id), *columns))
-        return ["", ""] if len(found) < most else [found[-1][0], found[-1][1]], len(moved)
+        over = [row for row in found if not row[5]]
+        again = [row for row in found if row[5] and not row[4]]
+        for statement, rows in (("ended", over), ("told_again", again)):
+            if rows:
+                self._connection.execute(_Q[statement], ([row[0] for row in rows], [row[1] for row in rows]))
+        states = [("resolved", row) for row in over] + [("open", row) for row in again]
+        moves = [(kind, subject, state, since, event) for state, (kind, subject, since, event, *_) in states]
+        return ["", ""] if len(found) < most else [found[-1][0], found[-1][1]], moves
 
     def _ask(self, name: str, parameters: Any) -> list[Any]:
         return self._connection.execute(_Q[name], parameters).fetchall()

@@ -4,6 +4,7 @@ CREATE TABLE told_waits (
     kind    text NOT NULL,               -- return, label or connote
     subject text NOT NULL,
     since   timestamptz NOT NULL,        -- when the first event of it was recorded that was looked at
+    event   json NOT NULL,               -- that event, as messages name it
     told    boolean NOT NULL DEFAULT true,  -- false: it is to be told again, though it is open already
     CONSTRAINT told_waits_pkey PRIMARY KEY (kind, subject)
 );
@@ -15,6 +16,7 @@ CREATE TABLE wait_moves (
     subject     text NOT NULL,
     state       text NOT NULL,           -- open or resolved
     since       timestamptz NOT NULL,
+    event       json NOT NULL,
     recorded_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT wait_moves_pkey PRIMARY KEY (batch_id, kind, subject)
 );
@@ -36,7 +38,7 @@ BEGIN
     PERFORM grant_api_before_waits();
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'returns_ingest') THEN
         GRANT SELECT, INSERT, UPDATE, DELETE ON told_waits TO returns_ingest;
-        GRANT SELECT, INSERT, UPDATE ON wait_moves TO returns_ingest;
+        GRANT SELECT, INSERT ON wait_moves TO returns_ingest;
         GRANT SELECT, UPDATE ON wait_looks TO returns_ingest;
     END IF;
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'returns_relay') THEN
