@@ -14,16 +14,15 @@ from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from service.application.reading.local_time import LocalTime, local_time
-from service.application.reading.tracking import RecordedEvent
+from service.application.reading.tracking import RecordedEvent, is_anothers
 from service.domain.events import told_place
 from service.domain.evidence import UNCREATED, Sighting
 from service.domain.journey import State
-from service.domain.labels import bound_of
 from service.domain.milestones import RANKED, Milestone
 from service.wire.carriers import CarrierTables
 from service.wire.judging.descriptions import country
 from service.wire.models import CARRIER_SCANNED
-from service.wire.rows.claimed import LABEL_CLAIMED, bound_in, label_of, retailers_of, window_of
+from service.wire.rows.claimed import LABEL_CLAIMED, bound_in, label_of, window_of
 from service.wire.rows.reconciled import RECONCILED
 from service.wire.stored import to_micros
 
@@ -112,11 +111,7 @@ class RedactedReturn:
         first = evidence.attributes and evidence.attributes.label
         if evidence.flags & UNCREATED and label not in (first, *evidence.labels):
             return False  # who named it may have been another retailer, whose creation is void
-        retailers, attributes = retailers_of(scan.retailers), evidence.attributes
-        if retailers and (attributes is None or attributes.retailer not in retailers):
-            return False
-        window = self._windows.get((label, bound_of(retailers)))
-        return window is None or window.takes(to_micros(scan.occurred_at))
+        return not is_anothers(scan, self._windows, self.state)
 
     def _zones_of_places(self) -> Mapping[tuple[Any, ...], ZoneInfo]:
         """What the clocks of a place show is known for all events there, once one of them came with a known zone."""

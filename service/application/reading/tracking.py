@@ -10,9 +10,12 @@ from service.application.access.bounds import Bounds
 from service.domain.events import key_digest
 from service.domain.evidence import UNCREATED
 from service.domain.journey import State
+from service.domain.labels import ALONE, Label, Window, bound_of
 from service.domain.milestones import Milestone, Reason
 from service.wire.documents import return_document
 from service.wire.judging.descriptions import location_of
+from service.wire.models import CARRIER_SCANNED
+from service.wire.rows.claimed import label_of, retailers_of
 from service.wire.stored import to_micros
 from service.wire.times import rfc3339
 
@@ -36,7 +39,8 @@ class RecordedEvent(NamedTuple):
     offset: int
     data: Mapping[str, Any]
     utc_offset: int | None = None  # minutes east of UTC that `time` came with; read where clocks are told
-    retailers: str | None = None  # of a scan, for whose claims alone it counts; read where that matters
+    retailers: str | None = None  # of a scan, for whose claims alone it counts
+    is_anothers: bool = False  # a scan that another return's claim of its label has taken away since
 
     @property
     def location(self) -> Mapping[str, str] | None:
@@ -120,6 +124,19 @@ def history_item(row: RecordedEvent, state: State) -> dict[str, Any]:
     }
 
 
+def is_anothers(row: RecordedEvent, windows: Mapping[tuple[Label, str], Window], state: State) -> bool:
+    """Whether a scan in a return's history is another return's by now, by the windows of its labels (and of what a scan is
+    bound to), as the history says them. From when on a label is the return's is not asked: see `counts`.
+    """
+    if row.type != CARRIER_SCANNED:
+        return False
+    retailers, attributes = retailers_of(row.retailers), state.evidence.attributes
+    if retailers and (attributes is None or attributes.retailer not in retailers):
+        return True
+    window = windows.get((label_of(row.data), bound_of(retailers)), ALONE)
+    return not window.takes(to_micros(row.occurred_at))
+
+
 _WRONG_PLACE: Final = (Reason.RETURNED_TO_SENDER, Reason.BEFORE_EXPORT, Reason.BEFORE_LABEL)
 
 
@@ -127,10 +144,13 @@ def counts(row: RecordedEvent, state: State) -> bool:
     """Whether the event asserts a milestone that counts now, which its verdict of back then cannot tell.
 
     A voided event asserts nothing, nor does a creation that is void. What is earlier than the one that counts was none of the
-    return's: a delivery from before its export, or back at its sender. A delivery is one of the connote that brought it.
+    return's: a delivery from before its export, or back at its sender. A delivery is one of the connote that brought it. A scan
+    that is another return's since counts there.
     """
     sighting = None if row.milestone is None else state.timeline.counts.get(Milestone(row.milestone))
     if sighting is None or to_micros(row.occurred_at) < sighting.at:
+        return False
+    if row.is_anothers:
         return False
     if row.milestone == Milestone.RDBTC and row.data.get("connote") != state.evidence.connote:
         return False

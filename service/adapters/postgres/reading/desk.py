@@ -11,7 +11,7 @@ from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.reading.bounds import BOUNDS, bound, rows_seen, state_seen
 from service.adapters.postgres.reading.returns import Pool
-from service.adapters.postgres.reading.rows import read_rows, with_voids
+from service.adapters.postgres.reading.rows import read_rows, with_others, with_voids
 from service.application.access.bounds import Bounds
 from service.application.reading.desk import Match, ReturnDetail, SearchTerms, Standing
 from service.application.reading.tracking import RecordedEvent
@@ -53,6 +53,7 @@ class PostgresDeskReading:
             return_no, state, standing = head
             rows, is_cut = read_rows(connection, "newest", return_no, _LAST_SEQ if before is None else before, limit)
             shown = rows_seen(connection, bounds, return_no, [RecordedEvent(*each) for each in rows])
+            shown = with_others(connection, return_no, state, shown)
             state = with_voids(connection, return_no, state)
         return ReturnDetail(return_id, state, standing, shown, is_cut)
 

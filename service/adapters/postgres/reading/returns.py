@@ -18,7 +18,7 @@ from service.adapters.postgres.access import tokens
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.reading.bounds import STANDING, rows_seen, state_of_retailers, state_seen
-from service.adapters.postgres.reading.rows import read_rows, with_voids
+from service.adapters.postgres.reading.rows import read_rows, with_others, with_voids
 from service.adapters.postgres.session import SESSION, begin_session
 from service.adapters.postgres.working import WorkingConnection
 from service.application.access.bounds import Bounds
@@ -164,6 +164,7 @@ class PostgresReading:
             return_no, state, _ = found
             rows, is_cut = read_rows(connection, "history", return_no, after, limit)
             seen = rows_seen(connection, bounds, return_no, [RecordedEvent(*row) for row in rows])
+            seen = with_others(connection, return_no, state, seen)
             state = with_voids(connection, return_no, state)
         return HistoryPage(state, seen, is_cut)
 

@@ -12,13 +12,15 @@ from typing import Any, Final, Literal, NamedTuple
 from psycopg import Connection
 
 from service.adapters.postgres.queries import load_queries
+from service.application.reading.tracking import RecordedEvent, is_anothers
 from service.domain.events import key_digest
-from service.domain.evidence import VOIDS_UNLISTED
+from service.domain.evidence import VOIDS_UNLISTED, WINDOWED
 from service.domain.journey import State
+from service.wire.rows.claimed import bound_in, label_of, window_of
 
 MOST_BYTES: Final = 1 << 20  # of the data of a page's events, as JSON; an event by itself has less
 _QUERIES: Final = load_queries("reading.sql")
-_MOST_VOIDS_LOOKED_FOR: Final = 5000  # rows, the newest
+_MOST_LOOKED_AT: Final = 5000  # rows, the newest
 _FIRST: Final = 16  # rows; few returns have more, and no more than these are read in vain
 
 
@@ -51,9 +53,20 @@ def read_rows(
     return Rows(rows, is_cut=False)
 
 
+def with_others(
+    connection: Connection[Any], return_no: int, state: State, rows: list[RecordedEvent]
+) -> list[RecordedEvent]:
+    """The rows, with the scans marked that are another return's by now."""
+    if not state.evidence.flags & WINDOWED:
+        return rows
+    said = [data for (data,) in connection.execute(_QUERIES["windows"], (return_no, _MOST_LOOKED_AT)).fetchall()]
+    windows = {(label_of(data), bound_in(data)): window_of(data) for data in said}
+    return [row._replace(is_anothers=is_anothers(row, windows, state)) for row in rows]
+
+
 def with_voids(connection: Connection[Any], return_no: int, state: State) -> State:
     """The state with all that is void, where there is too much of that for it to be listed there."""
     if not state.evidence.flags & VOIDS_UNLISTED:
         return state
-    names = connection.execute(_QUERIES["voided"], (return_no, _MOST_VOIDS_LOOKED_FOR)).fetchall()
+    names = connection.execute(_QUERIES["voided"], (return_no, _MOST_LOOKED_AT)).fetchall()
     return replace(state, voided=frozenset(key_digest(source, id_) for source, id_ in names))

@@ -28,7 +28,7 @@ WHERE r.return_id = ANY (%(return_ids)s::text[])
 -- name: history
 -- history_pkey, one range.
 SELECT seq, source, id, type, code, milestone, occurred_at, recorded_at, verdict, reason, zone_source,
-       topic, partition, "offset", data, octet_length(data::text)
+       topic, partition, "offset", data, utc_offset, retailers, octet_length(data::text)
 FROM history
 WHERE return_no = %s AND seq > %s
 ORDER BY seq
@@ -39,6 +39,13 @@ LIMIT %s
 SELECT DISTINCT data ->> 'source', data ->> 'id'
 FROM (SELECT type, data FROM history WHERE return_no = %s ORDER BY seq DESC LIMIT %s) AS newest
 WHERE type = 'com.omnirps.event.voided.v1'
+
+-- name: windows
+-- history_pkey backwards, one range. What the newest rows say of the windows of labels, of each the last one.
+SELECT DISTINCT ON (data ->> 'carrier', data ->> 'tracking_number', data ->> 'bound') data
+FROM (SELECT seq, type, data FROM history WHERE return_no = %s ORDER BY seq DESC LIMIT %s) AS newest
+WHERE type = 'com.omnirps.label.claimed.v1'
+ORDER BY data ->> 'carrier', data ->> 'tracking_number', data ->> 'bound', seq DESC
 
 -- name: newest
 -- history_pkey backwards, one range.

@@ -235,6 +235,22 @@ def test_a_delivery_counts_where_its_connote_brought_the_return_home(client: Cli
     }
 
 
+def test_a_scan_that_another_return_claims_since_counts_there_alone(client: Client, database: str) -> None:
+    """A number that is used again: what came before its new return was known went to the old one."""
+    own, later = scan("COLLECTED", "10:00"), scan("IN_TRANSIT", "20:00")
+    old = creation() | {"time": "2026-09-01T09:00:00Z"}
+    ingest(database, [old, own | {"time": "2026-09-02T10:00:00Z"}, later])
+
+    def counting(return_id: str) -> dict[str, bool]:
+        items = client.get(f"/v1/returns/{return_id}/history").json()["items"]
+        return {item["id"]: item["counts"] for item in items if item["code"]}
+
+    assert counting("R-1001") == {own["id"]: True, later["id"]: True}
+    ingest(database, [creation("R-1002", tracking_number=later["data"]["tracking_number"])])
+    assert counting("R-1001") == {own["id"]: True, later["id"]: False}
+    assert counting("R-1002") == {later["id"]: True}
+
+
 def test_the_history_comes_in_pages_without_gap_or_repeat(client: Client, database: str) -> None:
     ingest(database, [creation(), *(scan("IN_TRANSIT", f"10:{minute:02}") for minute in range(10))])
     whole = client.get("/v1/returns/R-1001/history").json()
