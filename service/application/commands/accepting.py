@@ -18,9 +18,12 @@ from service.application.access.scopes import Scope
 from service.application.clocks import SYSTEM
 from service.application.commands.speaking import Speaking, Subjects, narrowed
 from service.application.journal.ingest import Parser
-from service.domain.evidence import PastNeeded
+from service.domain.events import Event
+from service.domain.evidence import RC, WINDOWED, PastNeeded
 from service.domain.journey import State, record
+from service.domain.labels import ALONE, Label, Window, bound_of
 from service.domain.milestones import Milestone
+from service.domain.rules import DEFAULT
 from service.errors import InvalidEvent
 from service.wire import models
 from service.wire.cloudevents import STRUCTURED_HEADERS, encode_event
@@ -143,6 +146,10 @@ class Accepting:
         """
         own = narrowed(bounds, inbound)
         found = [] if own is None else self._subjects.states(own, inbound.kind, inbound.subject, limit)
+        if inbound.event.label is not None:
+            claimed = [return_id for return_id, state in found if state.evidence.flags & WINDOWED]
+            windows = self._subjects.windows(claimed) if claimed else {}
+            found = [each for each in found if _is_within(inbound.event, each[1], windows.get(each[0], {}))]
         return [_concerned(return_id, state, inbound) for return_id, state in found]
 
     def _judge(self, event: Mapping[str, Any], sender: Sender) -> Judged:
@@ -208,6 +215,17 @@ def _require(event_type: str | None, scopes: Collection[str]) -> None:
     if able and not any(scope in scopes for scope in able):
         which = " or ".join(able)
         raise InvalidEvent(Invalid.NOT_ALLOWED, f"type: the token may not send it, it lacks the scope {which}")
+
+
+def _is_within(scan: Event, state: State, windows: Mapping[tuple[Label, str], Window]) -> bool:
+    """Whether the scan falls into what its label's window is at this return, as its history says it."""
+    if scan.label is None:
+        return True
+    window = windows.get((scan.label, bound_of(scan.retailers)), ALONE)
+    created = state.evidence.earliest.get(RC)
+    if not window.is_first and created is not None and scan.at < created.at - DEFAULT.label_lead:
+        return False  # an earlier claimant's to be told of, if anybody's
+    return window.takes(scan.at)
 
 
 def _concerned(return_id: str, state: State, inbound: Inbound) -> Concerned:

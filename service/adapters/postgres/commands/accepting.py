@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from service.adapters.postgres.database import translated
@@ -10,10 +11,13 @@ from service.adapters.postgres.reading.bounds import BOUNDS, bound, state_seen
 from service.adapters.postgres.reading.returns import Pool
 from service.application.access.bounds import Bounds
 from service.domain.journey import State
+from service.domain.labels import Label, Window
 from service.wire.inbound import SubjectKind
+from service.wire.rows.claimed import bound_in, label_of, window_of
 from service.wire.stored import decode_state
 
 _QUERIES: Final = load_queries("accepting.sql", BOUNDS)
+_MOST_LOOKED_AT: Final = 5000  # rows of a return, the newest
 
 
 class PostgresSubjects:
@@ -31,3 +35,12 @@ class PostgresSubjects:
                 for return_no, return_id, seq, version, seen, document in rows
             ]
         return [(return_id, state) for return_id, state in found if state is not None]
+
+    def windows(self, return_ids: Sequence[str]) -> dict[str, dict[tuple[Label, str], Window]]:
+        asked = {"return_ids": list(return_ids), "most": _MOST_LOOKED_AT}
+        with translated(), self._pool.connection() as connection:
+            rows = connection.execute(_QUERIES["windows"], asked).fetchall()
+        found: dict[str, dict[tuple[Label, str], Window]] = {return_id: {} for return_id in return_ids}
+        for return_id, data in rows:
+            found[return_id][label_of(data), bound_in(data)] = window_of(data)
+        return found

@@ -206,5 +206,15 @@ def test_a_check_says_what_the_event_would_be_and_sends_nothing(
     assert (strange["means"], strange["concerns"][0]["verdict"]) == ("unmapped", "unmapped")
     assert early["concerns"] == []
     assert topics.end(settings.topic_scans) == 0
+    # A number that is used again is its new return's.
+    again = scan("DELIVERED", "12:00", return_id="R-1001") | {"time": "2026-08-02T12:00:00Z"}
+    ingest(
+        database,
+        [creation("R-0999", tracking_number=again["data"]["tracking_number"]) | {"time": "2026-08-01T09:00:00Z"}],
+    )
+    told = client.post(
+        "/v1/events/check", content=json.dumps([event, sent(again)]), headers=BATCH | bearer(settings, "scan", "read")
+    ).json()["items"]
+    assert [[each["return_id"] for each in item["concerns"]] for item in told] == [["R-1001"], ["R-0999"]]
     hidden = client.post("/v1/events/check", content=json.dumps([event]), headers=BATCH | bearer(settings, "scan"))
     assert hidden.json()["items"][0]["concerns"] is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import pytest
 
@@ -12,6 +13,7 @@ from service.application.commands.feeding import Feeding, NoSuchFeed, NotAuthent
 from service.application.commands.importing import MOST_FAULTS, Tally
 from service.application.commands.speaking import Speaking
 from service.domain.journey import State
+from service.domain.labels import Label, Window
 from service.errors import Retryable
 from service.wire.feeds.files import Line
 from service.wire.feeds.reading import Fault, Scan, Unreadable
@@ -38,6 +40,9 @@ class Kafka:
 
 class Nothing:
     """No return is known."""
+
+    def windows(self, return_ids: Sequence[str]) -> dict[str, dict[tuple[Label, str], Window]]:
+        raise NotImplementedError("no label is claimed by several returns")
 
     def states(self, *_: object) -> list[tuple[str, State]]:
         return []
