@@ -191,12 +191,14 @@ class SourceContract:
             everything = self.gained(one, broker.topic)
             two = broker.source()
             lost, gained, others = set[Partition](), set[Partition](), set[Partition]()
-            for _ in range(300):
+            # Polled in turn, they may keep each other from joining at once for a good while.
+            for _ in range(1500):
                 one.poll(50, 10)
                 two.poll(50, 10)
-                lost |= one.take_lost()
-                gained |= one.take_gained()
-                others |= two.take_gained()
+                gone = one.take_lost()
+                lost |= gone
+                gained = (gained - gone) | one.take_gained()
+                others = (others - two.take_lost()) | two.take_gained()
                 if others and gained | others == everything:
                     break
             assert lost == everything  # eager: all is taken away, and some given back
@@ -204,7 +206,7 @@ class SourceContract:
             assert not gained & others
             two.close()
             back = set[Partition]()
-            for _ in range(300):
+            for _ in range(1500):
                 one.poll(50, 10)
                 back |= one.take_gained()
                 if back == everything:
