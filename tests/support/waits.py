@@ -29,13 +29,17 @@ def look_now(database: str) -> int:
 
 def pass_an_hour(database: str) -> int:
     """For all that waits, which is looked at then."""
+    let_an_hour_pass(database)
+    return look_now(database)
+
+
+def let_an_hour_pass(database: str) -> None:
     with psycopg.connect(database) as connection:
         for table in ("parked", "connote_deliveries"):
             connection.execute(f"UPDATE {table} SET recorded_at = recorded_at - interval '1 hour'".encode())
         connection.execute(
             "UPDATE wait_looks SET parked = parked - interval '1 hour', deliveries = deliveries - interval '1 hour'"
         )
-    return look_now(database)
 
 
 def published(database: str, limits: SliceLimits = SliceLimits()) -> list[list[Outgoing]]:  # noqa: B008

@@ -15,6 +15,7 @@ from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
 from service.wire.record import Record
 from service.wiring import serving
+from tests.support import waits
 from tests.support.api import settings_for, token
 from tests.support.commands import run, settings_of
 from tests.support.filling import Filler
@@ -38,6 +39,17 @@ def test_ingestion_and_the_api_work_with_roles_that_can_do_no_more(database: str
     assert document is not None
     assert document["status"] == "RT"
     assert problems == []
+
+
+def test_what_waits_is_looked_at_and_told_with_the_roles_of_ingestion_and_relay(database: str) -> None:
+    with user(database, "returns_ingest") as url:
+        ingest(url, [scan("COLLECTED", "10:00")])
+        waits.let_an_hour_pass(database)
+        assert waits.look_now(url) == 1
+        ingest(url, [creation()])
+        assert waits.look_now(url) == 1
+    with user(database, "returns_relay") as url:
+        assert [state for _, state in waits.told_of_waits(waits.published(url))] == ["open", "resolved"]
 
 
 def test_the_api_creates_and_replays_with_its_role(database: str, topics: Topics) -> None:
