@@ -21,7 +21,7 @@ NAMED: Final[dict[str, Plan]] = {
     # A worker whose database went back read on from the offset that was stored there before the log was cut: in today's log
     # another place, and what stood before it was read by nobody.
     "a database that goes back to before a log was cut": Plan(
-        207,
+        931,
         {
             ("log_cut", 10): 1.0,
             ("log_cut", 1): 0.0,
@@ -45,7 +45,7 @@ NAMED: Final[dict[str, Plan]] = {
     # Of the place at which a log was cut the worker kept no epoch: when it was cut again and had grown to that place, that was the
     # same place as far as anybody knew.
     "a log that is cut twice, with nothing written between": Plan(
-        19,
+        128,
         {
             ("log_cut", 16): 2,
             ("log_cut", 5): 0,

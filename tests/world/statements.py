@@ -711,7 +711,7 @@ def _end(tx: Tx, params: Any) -> Iterator[Any]:
 @_does("batch_log.sql", "batches")
 def _batches(tx: Tx, params: Any) -> list[Any]:
     rows = sorted(tx.rows("batches"), key=lambda item: item[0])
-    found = [(n, str(row["batch_id"]), row["recorded_at"]) for n, row in rows if n >= params["first"]]
+    found = [(n, str(row["batch_id"]), row["recorded_at"], row["events"]) for n, row in rows if n >= params["first"]]
     return found[: params["limit"]]
 
 

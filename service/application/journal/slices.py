@@ -81,7 +81,8 @@ class Slice(NamedTuple):
 class SliceLimits(NamedTuple):
     """What one slice holds at most. A letter may be large, a row is not (about 1 KiB).
 
-    One batch may have more `waits`, as many as its own limit allows. The first letter of a slice may be larger than `letter_bytes`; its value is not read then.
+    One batch may have more `waits`, as many as its own limit allows. The first letter of a slice may be larger than
+    `letter_bytes`; its value is not read then.
     """
 
     rows: int = 1500

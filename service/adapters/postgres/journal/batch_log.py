@@ -56,7 +56,7 @@ class SliceReader:
         if not batches:
             return Slice(position)
         batches, waits = self._waits(batches)
-        ids = {n: batch_id for n, batch_id, _ in batches}
+        ids = {n: batch_id for n, batch_id, *_ in batches}
         asked = {"numbers": list(ids), "ids": list(ids.values())} | position._asdict()
         # One more than fits tells whether there is more.
         rows = self._rows(asked | {"limit": self._limits.rows + 1, "always": [EVENT_VOIDED, RECONCILED]})
@@ -65,7 +65,7 @@ class SliceReader:
         limits = self._limits._replace(letters=min(self._limits.letters, fitting)) if letters else self._limits
         found = cut(position, batches[-1][0], rows, letters, limits)
         self._adapt(len(batches), len(rows) + len(letters), found)
-        touched = sum(n <= found.position.n for n, _, _ in batches)
+        touched = sum(n <= found.position.n for n, *_ in batches)
         ends = found.position._replace(batch_id=ids[found.position.n])
         ended = found.position.n if found.position.is_whole else found.position.n - 1
         told = [wait for wait in waits if wait.n <= ended]
@@ -73,7 +73,8 @@ class SliceReader:
 
     def _waits(self, batches: list[TupleRow]) -> tuple[list[TupleRow], list[WaitMove]]:
         """What began or ceased to wait in these batches, or in as many of them as are within the limits; and these."""
-        if not self._with_waits:
+        # They are in batches without events, which are few: nearly always there is nothing to ask for.
+        if not self._with_waits or all(events for *_, events in batches):
             return batches, []
         limit = self._limits.waits
         waits = self._waits_of(batches, limit + 1)
@@ -83,7 +84,7 @@ class SliceReader:
         return batches, waits
 
     def _waits_of(self, batches: list[TupleRow], limit: int | None) -> list[WaitMove]:
-        asked = {"numbers": [n for n, *_ in batches], "ids": [batch_id for _, batch_id, _ in batches], "limit": limit}
+        asked = {"numbers": [n for n, *_ in batches], "ids": [batch_id for _, batch_id, *_ in batches], "limit": limit}
         return [WaitMove._make(row) for row in self._cursor.execute(_QUERIES["waits"], asked)]
 
     def _rows(self, parameters: Mapping[str, Any]) -> list[LogRow]:

@@ -7,7 +7,7 @@ SELECT coalesce(max(n), 0) FROM batches
 
 -- name: batches
 -- The next batches, the one that was left in the middle among them. batches_pkey.
-SELECT n, batch_id::text, recorded_at FROM batches WHERE n >= %(first)s ORDER BY n LIMIT %(limit)s
+SELECT n, batch_id::text, recorded_at, events FROM batches WHERE n >= %(first)s ORDER BY n LIMIT %(limit)s
 
 -- name: rows
 -- What somebody is told of these batches: changes, exceptions, and events that alter the current status's attributes

@@ -22,5 +22,5 @@ def look(journal: Journal, while_waiting: WhileWaiting | None = None) -> int:
     with journal.transaction(while_waiting) as tx:
         moved = tx.tell_waits(NEW_A_LOOK, OPEN_A_LOOK)
         if moved:
-            tx.number_batch(0)
+            tx.number_batch(0)  # no events: by this the relay knows that there is something to look for
     return moved
