@@ -7,7 +7,7 @@ A return claims each label that a creation of it names, from the earliest of tho
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, NamedTuple
@@ -61,6 +61,18 @@ class Window(NamedTuple):
 
 ALONE: Final = Window()
 """The window of a label that nobody else claims."""
+
+Windows = Mapping[tuple[Label, str], Window]
+"""What a return's history says of its labels: by label, and by what a scan is bound to (see `bound_of`)."""
+
+
+def window_for(windows: Windows, label: Label, retailers: Retailers, retailer: str | None) -> Window | None:
+    """The window for scans of a label that count for claims of these retailers, at a return of `retailer`; None: there is
+    none, for they are of others.
+    """
+    if retailers and retailer not in retailers:
+        return None
+    return windows.get((label, bound_of(retailers)), ALONE)
 
 
 @lru_cache(1024)

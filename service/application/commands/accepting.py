@@ -21,7 +21,7 @@ from service.application.journal.ingest import Parser
 from service.domain.events import Event
 from service.domain.evidence import RC, WINDOWED, PastNeeded
 from service.domain.journey import State, record
-from service.domain.labels import ALONE, Label, Window, bound_of
+from service.domain.labels import Label, Windows, window_for
 from service.domain.milestones import Milestone
 from service.domain.rules import DEFAULT
 from service.errors import InvalidEvent
@@ -146,10 +146,10 @@ class Accepting:
         """
         own = narrowed(bounds, inbound)
         found = [] if own is None else self._subjects.states(own, inbound.kind, inbound.subject, limit)
-        if inbound.event.label is not None:
+        if (label := inbound.event.label) is not None:
             claimed = [return_id for return_id, state in found if state.evidence.flags & WINDOWED]
             windows = self._subjects.windows(claimed) if claimed else {}
-            found = [each for each in found if _is_within(inbound.event, each[1], windows.get(each[0], {}))]
+            found = [each for each in found if _is_within(inbound.event, label, each[1], windows.get(each[0], {}))]
         return [_concerned(return_id, state, inbound) for return_id, state in found]
 
     def _judge(self, event: Mapping[str, Any], sender: Sender) -> Judged:
@@ -217,12 +217,12 @@ def _require(event_type: str | None, scopes: Collection[str]) -> None:
         raise InvalidEvent(Invalid.NOT_ALLOWED, f"type: the token may not send it, it lacks the scope {which}")
 
 
-def _is_within(scan: Event, state: State, windows: Mapping[tuple[Label, str], Window]) -> bool:
+def _is_within(scan: Event, label: Label, state: State, windows: Windows) -> bool:
     """Whether the scan falls into what its label's window is at this return, as its history says it."""
-    if scan.label is None:
-        return True
-    window = windows.get((scan.label, bound_of(scan.retailers)), ALONE)
-    created = state.evidence.earliest.get(RC)
+    attributes, created = state.evidence.attributes, state.evidence.earliest.get(RC)
+    window = window_for(windows, label, scan.retailers, None if attributes is None else attributes.retailer)
+    if window is None:
+        return False
     if not window.is_first and created is not None and scan.at < created.at - DEFAULT.label_lead:
         return False  # an earlier claimant's to be told of, if anybody's
     return window.takes(scan.at)

@@ -211,8 +211,10 @@ class Creating:
         """The creation to be, and whose range its number comes from: checked, before a number is taken for it."""
         carrier = self._numbered_by(data)
         draft = _Draft(data, data.get("return_id") or new_return_id(), rfc3339(to_micros(self._now())))
+        made = draft.made(None if carrier is None else self._ranges.sample(carrier))
+        decode(self._record(made))  # what nobody can read costs others' events the description alone
         try:
-            inbound = self._parsed(draft.made(None if carrier is None else self._ranges.sample(carrier)))
+            inbound = self._parsed(made)
         except InvalidEvent as error:
             if error.reason in (Invalid.MISSING_FIELD, Invalid.WRONG_TYPE, Invalid.BAD_VALUE):
                 self._understood(data, draft)  # tells all that is wrong, descriptions too
@@ -246,13 +248,12 @@ class Creating:
         return return_document(creation.return_id, entry.state)
 
     def _parsed(self, creation: Creation) -> Inbound:
-        """What ingestion makes of the event: whatever it would refuse is refused here, with its words, and what nobody can
-        read, which costs others' events the description alone.
-        """
+        """What ingestion makes of the event: whatever it would refuse is refused here, with its words."""
+        return self._parser.parse(self._record(creation))
+
+    def _record(self, creation: Creation) -> Record:
         at = to_micros(self._now()) // 1000
-        record = Record(self._topic, 0, 0, at, creation.return_id.encode(), creation.event, STRUCTURED_HEADERS)
-        decode(record)
-        return self._parser.parse(record)
+        return Record(self._topic, 0, 0, at, creation.return_id.encode(), creation.event, STRUCTURED_HEADERS)
 
 
 def _under(key: str) -> str:

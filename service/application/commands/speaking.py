@@ -13,7 +13,7 @@ from msgspec.json import Decoder
 
 from service.application.access.bounds import UNBOUND, Bounds
 from service.domain.journey import State
-from service.domain.labels import Label, Window
+from service.domain.labels import Windows
 from service.errors import InvalidEvent
 from service.wire import models
 from service.wire.inbound import Inbound, SubjectKind
@@ -32,8 +32,8 @@ class Subjects(Protocol):
     def states(self, bounds: Bounds, kind: SubjectKind, subject: str, limit: int) -> Sequence[tuple[str, State]]:
         """The returns within bounds, by return_id, and their states; of a connote so many members and no more."""
 
-    def windows(self, return_ids: Sequence[str]) -> Mapping[str, Mapping[tuple[Label, str], Window]]:
-        """What the histories of these returns say of the windows of their labels, by label and what a scan is bound to."""
+    def windows(self, return_ids: Sequence[str]) -> Mapping[str, Windows]:
+        """What the histories of these returns say of the windows of their labels; nothing of those that say nothing."""
 
 
 def require_creation(bounds: Bounds, data: Mapping[str, Any]) -> None:

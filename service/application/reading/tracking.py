@@ -10,7 +10,7 @@ from service.application.access.bounds import Bounds
 from service.domain.events import key_digest
 from service.domain.evidence import UNCREATED
 from service.domain.journey import State
-from service.domain.labels import ALONE, Label, Window, bound_of
+from service.domain.labels import Windows, window_for
 from service.domain.milestones import Milestone, Reason
 from service.wire.documents import return_document
 from service.wire.judging.descriptions import location_of
@@ -124,17 +124,16 @@ def history_item(row: RecordedEvent, state: State) -> dict[str, Any]:
     }
 
 
-def is_anothers(row: RecordedEvent, windows: Mapping[tuple[Label, str], Window], state: State) -> bool:
+def is_anothers(row: RecordedEvent, windows: Windows, state: State) -> bool:
     """Whether a scan in a return's history is another return's by now, by the windows of its labels (and of what a scan is
     bound to), as the history says them. From when on a label is the return's is not asked: see `counts`.
     """
     if row.type != CARRIER_SCANNED:
         return False
-    retailers, attributes = retailers_of(row.retailers), state.evidence.attributes
-    if retailers and (attributes is None or attributes.retailer not in retailers):
-        return True
-    window = windows.get((label_of(row.data), bound_of(retailers)), ALONE)
-    return not window.takes(to_micros(row.occurred_at))
+    attributes = state.evidence.attributes
+    retailer = None if attributes is None else attributes.retailer
+    window = window_for(windows, label_of(row.data), retailers_of(row.retailers), retailer)
+    return window is None or not window.takes(to_micros(row.occurred_at))
 
 
 _WRONG_PLACE: Final = (Reason.RETURNED_TO_SENDER, Reason.BEFORE_EXPORT, Reason.BEFORE_LABEL)

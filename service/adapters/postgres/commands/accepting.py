@@ -9,15 +9,14 @@ from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.reading.bounds import BOUNDS, bound, state_seen
 from service.adapters.postgres.reading.returns import Pool
+from service.adapters.postgres.reading.rows import windows_of
 from service.application.access.bounds import Bounds
 from service.domain.journey import State
-from service.domain.labels import Label, Window
+from service.domain.labels import Windows
 from service.wire.inbound import SubjectKind
-from service.wire.rows.claimed import bound_in, label_of, window_of
 from service.wire.stored import decode_state
 
 _QUERIES: Final = load_queries("accepting.sql", BOUNDS)
-_MOST_LOOKED_AT: Final = 5000  # rows of a return, the newest
 
 
 class PostgresSubjects:
@@ -36,11 +35,6 @@ class PostgresSubjects:
             ]
         return [(return_id, state) for return_id, state in found if state is not None]
 
-    def windows(self, return_ids: Sequence[str]) -> dict[str, dict[tuple[Label, str], Window]]:
-        asked = {"return_ids": list(return_ids), "most": _MOST_LOOKED_AT}
+    def windows(self, return_ids: Sequence[str]) -> dict[str, Windows]:
         with translated(), self._pool.connection() as connection:
-            rows = connection.execute(_QUERIES["windows"], asked).fetchall()
-        found: dict[str, dict[tuple[Label, str], Window]] = {return_id: {} for return_id in return_ids}
-        for return_id, data in rows:
-            found[return_id][label_of(data), bound_in(data)] = window_of(data)
-        return found
+            return windows_of(connection, return_ids)

@@ -53,7 +53,7 @@ class PostgresDeskReading:
             return_no, state, standing = head
             rows, is_cut = read_rows(connection, "newest", return_no, _LAST_SEQ if before is None else before, limit)
             shown = rows_seen(connection, bounds, return_no, [RecordedEvent(*each) for each in rows])
-            shown = with_others(connection, return_no, state, shown)
+            shown = with_others(connection, return_id, state, shown)
             state = with_voids(connection, return_no, state)
         return ReturnDetail(return_id, state, standing, shown, is_cut)
 

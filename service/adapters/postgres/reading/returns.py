@@ -164,7 +164,7 @@ class PostgresReading:
             return_no, state, _ = found
             rows, is_cut = read_rows(connection, "history", return_no, after, limit)
             seen = rows_seen(connection, bounds, return_no, [RecordedEvent(*row) for row in rows])
-            seen = with_others(connection, return_no, state, seen)
+            seen = with_others(connection, return_id, state, seen)
             state = with_voids(connection, return_no, state)
         return HistoryPage(state, seen, is_cut)
 

@@ -6,6 +6,7 @@ asks, and the size of the answer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal, NamedTuple
 
@@ -16,6 +17,7 @@ from service.application.reading.tracking import RecordedEvent, is_anothers
 from service.domain.events import key_digest
 from service.domain.evidence import VOIDS_UNLISTED, WINDOWED
 from service.domain.journey import State
+from service.domain.labels import Label, Window, Windows
 from service.wire.rows.claimed import bound_in, label_of, window_of
 
 MOST_BYTES: Final = 1 << 20  # of the data of a page's events, as JSON; an event by itself has less
@@ -53,14 +55,22 @@ def read_rows(
     return Rows(rows, is_cut=False)
 
 
+def windows_of(connection: Connection[Any], return_ids: Sequence[str]) -> dict[str, Windows]:
+    """What the histories of these returns say of the windows of their labels."""
+    asked = {"return_ids": list(return_ids), "most": _MOST_LOOKED_AT}
+    found = dict[str, dict[tuple[Label, str], Window]]()
+    for return_id, data in connection.execute(_QUERIES["windows"], asked).fetchall():
+        found.setdefault(return_id, {})[label_of(data), bound_in(data)] = window_of(data)
+    return dict(found)
+
+
 def with_others(
-    connection: Connection[Any], return_no: int, state: State, rows: list[RecordedEvent]
+    connection: Connection[Any], return_id: str, state: State, rows: list[RecordedEvent]
 ) -> list[RecordedEvent]:
     """The rows, with the scans marked that are another return's by now."""
     if not state.evidence.flags & WINDOWED:
         return rows
-    said = [data for (data,) in connection.execute(_QUERIES["windows"], (return_no, _MOST_LOOKED_AT)).fetchall()]
-    windows = {(label_of(data), bound_in(data)): window_of(data) for data in said}
+    windows = windows_of(connection, [return_id]).get(return_id, {})
     return [row._replace(is_anothers=is_anothers(row, windows, state)) for row in rows]
 
 

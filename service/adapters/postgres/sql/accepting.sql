@@ -33,17 +33,6 @@ CROSS JOIN LATERAL (
 ) AS last
 LIMIT %(limit)s
 
--- name: windows
--- returns_return_id_key; history_pkey backwards, one range a return. What the newest rows say of labels' windows, of each the
--- last one.
-SELECT DISTINCT ON (return_id, data ->> 'carrier', data ->> 'tracking_number', data ->> 'bound') return_id, data
-FROM returns
-CROSS JOIN LATERAL (
-    SELECT seq, type, data FROM history WHERE history.return_no = returns.return_no ORDER BY seq DESC LIMIT %(most)s
-) AS newest
-WHERE return_id = ANY (%(return_ids)s::text[]) AND type = 'com.omnirps.label.claimed.v1'
-ORDER BY return_id, data ->> 'carrier', data ->> 'tracking_number', data ->> 'bound', seq DESC
-
 -- name: of_connote
 -- connote_members_pkey, returns_pkey, history_pkey backwards; so many members and no more.
 SELECT returns.return_no, returns.return_id, last.seq, last.version, last.seen, last.state::text

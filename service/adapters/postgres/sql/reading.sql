@@ -41,11 +41,15 @@ FROM (SELECT type, data FROM history WHERE return_no = %s ORDER BY seq DESC LIMI
 WHERE type = 'com.omnirps.event.voided.v1'
 
 -- name: windows
--- history_pkey backwards, one range. What the newest rows say of the windows of labels, of each the last one.
-SELECT DISTINCT ON (data ->> 'carrier', data ->> 'tracking_number', data ->> 'bound') data
-FROM (SELECT seq, type, data FROM history WHERE return_no = %s ORDER BY seq DESC LIMIT %s) AS newest
-WHERE type = 'com.omnirps.label.claimed.v1'
-ORDER BY data ->> 'carrier', data ->> 'tracking_number', data ->> 'bound', seq DESC
+-- returns_return_id_key; history_pkey backwards, one range a return. What the newest rows say of the windows of labels, of each
+-- the last one.
+SELECT DISTINCT ON (return_id, data ->> 'carrier', data ->> 'tracking_number', data ->> 'bound') return_id, data
+FROM returns
+CROSS JOIN LATERAL (
+    SELECT seq, type, data FROM history WHERE history.return_no = returns.return_no ORDER BY seq DESC LIMIT %(most)s
+) AS newest
+WHERE return_id = ANY (%(return_ids)s::text[]) AND type = 'com.omnirps.label.claimed.v1'
+ORDER BY return_id, data ->> 'carrier', data ->> 'tracking_number', data ->> 'bound', seq DESC
 
 -- name: newest
 -- history_pkey backwards, one range.

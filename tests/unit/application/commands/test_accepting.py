@@ -22,7 +22,7 @@ from service.application.commands.accepting import (
     told_of_check,
 )
 from service.domain.journey import State, replay
-from service.domain.labels import Label, Window
+from service.domain.labels import Windows
 from service.domain.milestones import Milestone
 from service.errors import InvalidEvent
 from service.wire import models
@@ -43,7 +43,7 @@ class Returns:
     def __init__(self) -> None:
         self.limits: list[int] = []
 
-    def windows(self, return_ids: Sequence[str]) -> dict[str, dict[tuple[Label, str], Window]]:
+    def windows(self, return_ids: Sequence[str]) -> dict[str, Windows]:
         raise NotImplementedError("no label is claimed by several returns")
 
     def states(self, bounds: Bounds, kind: SubjectKind, subject: str, limit: int) -> Sequence[tuple[str, State]]:

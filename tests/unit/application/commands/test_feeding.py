@@ -13,7 +13,7 @@ from service.application.commands.feeding import Feeding, NoSuchFeed, NotAuthent
 from service.application.commands.importing import MOST_FAULTS, Tally
 from service.application.commands.speaking import Speaking
 from service.domain.journey import State
-from service.domain.labels import Label, Window
+from service.domain.labels import Windows
 from service.errors import Retryable
 from service.wire.feeds.files import Line
 from service.wire.feeds.reading import Fault, Scan, Unreadable
@@ -41,7 +41,7 @@ class Kafka:
 class Nothing:
     """No return is known."""
 
-    def windows(self, return_ids: Sequence[str]) -> dict[str, dict[tuple[Label, str], Window]]:
+    def windows(self, return_ids: Sequence[str]) -> dict[str, Windows]:
         raise NotImplementedError("no label is claimed by several returns")
 
     def states(self, *_: object) -> list[tuple[str, State]]:

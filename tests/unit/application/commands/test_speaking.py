@@ -12,7 +12,7 @@ from service.application.access.bounds import UNBOUND, Bounds
 from service.application.access.within import state_within
 from service.application.commands.speaking import Speaking, narrowed, require_creation
 from service.domain.journey import State, replay
-from service.domain.labels import Label, Window
+from service.domain.labels import Windows
 from service.errors import InvalidEvent
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser, SubjectKind
@@ -41,7 +41,7 @@ class Returns:
     def __init__(self) -> None:
         self.asked = 0
 
-    def windows(self, return_ids: Sequence[str]) -> dict[str, dict[tuple[Label, str], Window]]:
+    def windows(self, return_ids: Sequence[str]) -> dict[str, Windows]:
         raise NotImplementedError("no label is claimed by several returns")
 
     def states(self, bounds: Bounds, kind: SubjectKind, subject: str, limit: int) -> Sequence[tuple[str, State]]:
