@@ -19,18 +19,12 @@ from service.topic_names import covers
 from service.wire import cloudevents, models
 from service.wire.carriers import CarrierTables
 from service.wire.judging.descriptions import forgiven, location_of, order_number
+from service.wire.judging.faults import Faults
 from service.wire.judging.legible import legible
+from service.wire.judging.moments import AHEAD, BY_EVENT, Moments
 from service.wire.judging.publishers import Publishers
 from service.wire.reasons import Invalid
 from service.wire.record import Record
-from service.wire.times import instant, local_micros
-
-FUTURE_LIMIT_HOURS: Final = 48
-_FUTURE_LIMIT: Final = FUTURE_LIMIT_HOURS * 3_600_000_000  # microseconds
-# So far ahead of the worker's clock a publisher's timestamp is believed, in case it is that clock which is slow.
-_TRUST: Final = _FUTURE_LIMIT
-MICROS_A_DAY: Final = 86_400_000_000
-_YEAR_2000: Final = 946_684_800_000_000  # microseconds
 
 
 @unique
@@ -93,7 +87,6 @@ _ASSERTS: Final = Sense.ASSERTS
 _SCANNED: Final = models.CARRIER_SCANNED
 _new: Final = tuple.__new__  # half the time of a named tuple's own
 _compact: Final = msgspec.json.Encoder(order="sorted").encode  # what is the same in another order is the same
-_AHEAD: Final = 900_000_000  # microseconds; clocks that are set by hand differ by less
 _CORE_ATTRIBUTES: Final = frozenset(
     {"specversion", "id", "source", "type", "time", "datacontenttype", "data", "data_base64"}
 )
@@ -118,9 +111,8 @@ class Parser:
         oldest_creation: int | None = None,
     ) -> None:
         self._tables = tables
-        self._now = now
+        self._moments = Moments(tables, now, oldest_creation)
         self._publishers = publishers
-        self._oldest_creation = oldest_creation
         self._validators: dict[str, Mapping[str, Callable[..., Any]]] = {
             topic: {event_type: _VALIDATORS[event_type] for event_type in types}
             for topic, types in (types_by_topic or {}).items()
@@ -137,9 +129,10 @@ class Parser:
                 envelope, ignored = legible(record, error)
                 return self._understand(record, envelope).without(ignored)
             return self._understand(record, envelope)
-        except InvalidEvent as error:
-            error.source = cloudevents.source_of(record, envelope)
-            raise
+        except InvalidEvent as first:
+            whole = first if envelope is None else self._every_fault(record, envelope) or first
+            whole.source = cloudevents.source_of(record, envelope)
+            raise whole from None
 
     def _understand(self, record: Record, envelope: dict[str, Any]) -> Inbound:
         event_type, validate = self._type(envelope, record.topic)
@@ -150,27 +143,12 @@ class Parser:
         except pydantic_core.ValidationError as error:
             ignored = forgiven(event_type, envelope.get("data"), error)
         data: dict[str, Any] = envelope["data"]
-        zone_source, utc_offset = "event", None
-        text = envelope.get("time")
-        if event_type == _SCANNED and (text is None or data.get("local_time")):
-            zone_source = "carrier_table"
-            at = self._local_time(text, data)
-        else:
-            try:
-                at, utc_offset = instant(text)  # type: ignore[arg-type] # the model has seen to it
-            except ValueError:
-                raise InvalidEvent(Invalid.BAD_TIME, "time: no such date or time") from None
-        if (self._now is None or at > self._now() + _FUTURE_LIMIT) and at > self._received(record) + _FUTURE_LIMIT:
-            raise InvalidEvent(Invalid.TIME_OUT_OF_RANGE, f"time: over {FUTURE_LIMIT_HOURS} h after its receipt")
-        if at < _YEAR_2000:
-            raise InvalidEvent(Invalid.TIME_OUT_OF_RANGE, "time: before the year 2000")
-        if event_type == models.RETURN_CREATED:
-            self._require_recent(at, record)
+        at, zone_source, utc_offset = self._moments.of(event_type, envelope, record)
         said = _compact(data)
-        words = _new(Words, (event_type, said, zone_source == "event"))
+        words = _new(Words, (event_type, said, zone_source is BY_EVENT))
         kind, subject, event = self._event(event_type, envelope, at, words)
         # Kafka's timestamp is later than most events, which is seen at once.
-        if at > record.timestamp * 1000 + _AHEAD and at > self._received(record) + _AHEAD:
+        if at > record.timestamp * 1000 + AHEAD and self._moments.is_ahead(at, record):
             event = replace(event, is_ahead=True)
         if self._publishers is not None:
             retailers = self._publishers.require(record, event_type, event.source, data, subject)
@@ -180,27 +158,30 @@ class Parser:
         if not _CORE_ATTRIBUTES.issuperset(envelope):
             kept = {k: v for k, v in envelope.items() if k not in _CORE_ATTRIBUTES and v is not None}
             extensions = _compact(kept) if kept else None
-        code = None
-        if kind is _LABEL and not (code := data["code"].strip(WHITE_SPACE)):
-            raise InvalidEvent(Invalid.BAD_VALUE, "data.code: more than white space is expected")
+        code = _code(data) if kind is _LABEL else None
         return Inbound(kind, subject, event, event_type, said, code, zone_source, utc_offset, extensions, ignored)
 
-    def _require_recent(self, at: int, record: Record) -> None:
-        oldest = self._oldest_creation
-        if oldest is not None and at < self._received(record) - oldest:
-            days = oldest // MICROS_A_DAY
-            raise InvalidEvent(Invalid.TIME_OUT_OF_RANGE, f"time: of a creation, over {days} days before its receipt")
-
-    def _received(self, record: Record) -> int:
-        """When the message came: the later of Kafka's timestamp and the clock, as far as the first is to be believed.
-
-        A publisher sets it to anything, seconds or the year 3000; the broker's own is believed without a bound.
-        """
-        at = record.timestamp * 1000
-        if self._now is None:
-            return at
-        now = self._now()
-        return max(now, at) if record.broker_time or at <= now + _TRUST else now
+    def _every_fault(self, record: Record, came: dict[str, Any]) -> InvalidEvent | None:
+        """What `_understand` refuses an event for, all of it: it stops at the first judgement that does."""
+        found = Faults()
+        found.judge(self._type, came, record.topic)
+        envelope = {**came, "specversion": "1.0"}
+        found.judge(self._type, envelope, record.topic)
+        event_type, data, source = envelope.get("type"), envelope.get("data"), envelope.get("source")
+        if type(event_type) is not str or event_type not in _VALIDATORS:
+            return found.error()
+        found.judge(_require_members, event_type, envelope)
+        if found.are_sound("time", *(("data.local_time", "data.carrier") if event_type == _SCANNED else ())):
+            found.judge(self._moments.of, event_type, envelope, record)
+        subject = None
+        if found.are_sound("id", "source", "data"):
+            made = found.judge(self._event, event_type, envelope, 0, Words())
+            subject = None if made is None else made[1]
+        if event_type == _SCANNED and found.are_sound("data.code"):
+            found.judge(_code, envelope["data"])
+        if self._publishers is not None and isinstance(data, dict) and isinstance(source, str):
+            found.judge(self._publishers.require, record, event_type, source, data, subject)
+        return found.error()
 
     def _type(self, envelope: dict[str, Any], topic: str) -> tuple[str, Callable[..., Any]]:
         """The event's type and what validates it."""
@@ -225,26 +206,6 @@ class Parser:
                 Invalid.WRONG_TOPIC, f"type: {event_type} does not belong on this topic but on {right or 'none'}"
             )
         return event_type, validate
-
-    def _local_time(self, time: str | None, data: dict[str, Any]) -> int:
-        local = data.get("local_time")
-        if not local:
-            raise InvalidEvent(Invalid.MISSING_FIELD, "time: missing, and so is data.local_time: one is required")
-        if time is not None:
-            raise InvalidEvent(Invalid.BAD_TIME, "data.local_time: takes the place of time; both were sent")
-        zone = self._tables.zone(data["carrier"])
-        if zone is None:
-            raise InvalidEvent(Invalid.NO_ZONE, f"data.local_time: {self._no_zone(data['carrier'])}")
-        try:
-            return local_micros(local, zone)
-        except ValueError:
-            raise InvalidEvent(Invalid.BAD_TIME, "data.local_time: no such date or time") from None
-
-    def _no_zone(self, carrier: str) -> str:
-        remedy = "send time with its offset"
-        if self._tables.knows(carrier):
-            return f"the carrier's table names no zone; {remedy}"
-        return f"the carrier has no table; {remedy}, or name one that has: {', '.join(self._tables.carriers)}"
 
     def _event(
         self, event_type: str, envelope: dict[str, Any], at: int, words: Words
@@ -280,6 +241,22 @@ class Parser:
             connote = data["connote"] if milestone is Milestone.RE else None
             event = Event(source, event_id, at, _ASSERTS, milestone, location, attributes, connote, words=words)
         return _RETURN, data["return_id"], event
+
+
+def _require_members(event_type: str, envelope: Mapping[str, Any]) -> None:
+    """Raises InvalidEvent for what the model of its type has against its envelope and the facts in its data."""
+    try:
+        _VALIDATORS[event_type](envelope, extra="ignore")
+    except pydantic_core.ValidationError as error:
+        forgiven(event_type, envelope.get("data"), error)
+
+
+def _code(data: Mapping[str, Any]) -> str:
+    """A scan's code. Raises InvalidEvent where it says nothing."""
+    code: str = data["code"].strip(WHITE_SPACE)
+    if not code:
+        raise InvalidEvent(Invalid.BAD_VALUE, "data.code: more than white space is expected")
+    return code
 
 
 @lru_cache(4096)

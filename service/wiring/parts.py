@@ -9,7 +9,8 @@ from service.config import Settings
 from service.domain.rules import DEFAULT, Rules
 from service.wire import models
 from service.wire.carriers import CarrierTables
-from service.wire.inbound import MICROS_A_DAY, Parser
+from service.wire.inbound import Parser
+from service.wire.judging.moments import MICROS_A_DAY
 from service.wire.judging.publishers import Publishers, load_publishers
 from service.wire.numbering.ranges import NumberRanges, load_ranges
 

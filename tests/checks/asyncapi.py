@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from service.config import Settings
 from service.wire import models, published
 from service.wire.cloudevents import MEDIA_TYPE
-from service.wire.inbound import FUTURE_LIMIT_HOURS
+from service.wire.judging.moments import FUTURE_LIMIT_HOURS
 from service.wire.reasons import DESCRIPTIONS, Invalid
 
 BINDING_VERSION: Final = "0.5.0"

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from service.application.access.bounds import Bounds
 from service.application.access.scopes import Scope
 from service.application.clocks import SYSTEM
-from service.application.commands.speaking import Speaking, Subjects, narrowed
+from service.application.commands.speaking import Speaking, Subjects, narrowed, require_said
 from service.application.journal.ingest import Parser
 from service.domain.events import Event
 from service.domain.evidence import RC, WINDOWED, PastNeeded
@@ -29,6 +29,7 @@ from service.wire import models
 from service.wire.cloudevents import STRUCTURED_HEADERS, encode_event
 from service.wire.http_events import Mended
 from service.wire.inbound import Inbound, SubjectKind
+from service.wire.judging.faults import Faults
 from service.wire.reasons import Invalid
 from service.wire.record import Record
 from service.wire.stored import to_micros
@@ -154,19 +155,27 @@ class Accepting:
 
     def _judge(self, event: Mapping[str, Any], sender: Sender) -> Judged:
         judged = Judged(_text(event.get("id")), _text(event.get("source")), _text(event.get("type")))
-        try:
-            _require(judged.type, sender.scopes)
-            topic = self._topics.get(judged.type or "", "")
-            said = dict(event) if sender.publisher is None else _in_the_name_of(sender.publisher, event)
-            value = encode_event(said)
-            at = to_micros(self._now()) // 1000
-            inbound = self._parser.parse(Record(topic, 0, 0, at, None, value, STRUCTURED_HEADERS))
-            if isinstance(event, Mended):
-                inbound = inbound.without(event.ignored)
-            self._speaking.require(sender.bounds, inbound)
-        except InvalidEvent as error:
+        found = Faults()
+        found.judge(_require, judged.type, sender.scopes)
+        made = found.judge(self._made, event, judged.type, sender)
+        if found.error() is None and made is not None:
+            found.judge(self._speaking.require, sender.bounds, made[0])
+        else:
+            found.judge(require_said, sender.bounds, judged.type, event.get("data"))
+        if (error := found.error()) is not None or made is None:
             return judged._replace(error=error)
-        return judged._replace(inbound=inbound, message=InputMessage(topic, inbound.subject.encode(), value))
+        return judged._replace(inbound=made[0], message=made[1])
+
+    def _made(self, event: Mapping[str, Any], event_type: str | None, sender: Sender) -> tuple[Inbound, InputMessage]:
+        """The event as ingestion will read it, and the message that it reads. Raises InvalidEvent."""
+        topic = self._topics.get(event_type or "", "")
+        said = dict(event) if sender.publisher is None else _in_the_name_of(sender.publisher, event)
+        value = encode_event(said)
+        at = to_micros(self._now()) // 1000
+        inbound = self._parser.parse(Record(topic, 0, 0, at, None, value, STRUCTURED_HEADERS))
+        if isinstance(event, Mended):
+            inbound = inbound.without(event.ignored)
+        return inbound, InputMessage(topic, inbound.subject.encode(), value)
 
 
 def publisher_name(text: str) -> str:

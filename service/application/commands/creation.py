@@ -21,6 +21,7 @@ from service.wire.cloudevents import STRUCTURED_HEADERS, decode, encode
 from service.wire.documents import return_document
 from service.wire.inbound import Inbound
 from service.wire.judging.descriptions import require_understood
+from service.wire.judging.faults import Faults
 from service.wire.models import RETURN_CREATED
 from service.wire.numbering.ranges import NumberRanges
 from service.wire.reasons import Invalid
@@ -146,9 +147,8 @@ class Creating:
         NumbersExhausted, and Retryable: it may or may not have been created then, and the same request with the same key
         does it once.
         """
-        require_creation(request.bounds, request.data)
         given = request.data.get("return_id")
-        draft, carrier = self._drafted(request.data)
+        draft, carrier = self._judged(request.bounds, request.data)
         key = _under(request.key) if request.key is not None else f"return:{given}" if given is not None else None
         if key is None:
             new = draft.made(None if carrier is None else self._creations.take_number(carrier))
@@ -204,8 +204,16 @@ class Creating:
 
     def check(self, bounds: Bounds, data: Mapping[str, Any]) -> None:
         """Raises InvalidEvent for what `create` would refuse by its data alone, or by the token's bounds."""
-        require_creation(bounds, data)
-        self._drafted(data)
+        self._judged(bounds, data)
+
+    def _judged(self, bounds: Bounds, data: Mapping[str, Any]) -> tuple[_Draft, str | None]:
+        """The creation to be, within bounds. Raises InvalidEvent with all that is against it."""
+        found = Faults()
+        found.judge(require_creation, bounds, data)
+        drafted = found.judge(self._drafted, data)
+        if (error := found.error()) is not None or drafted is None:
+            raise error or AssertionError
+        return drafted
 
     def _drafted(self, data: Mapping[str, Any]) -> tuple[_Draft, str | None]:
         """The creation to be, and whose range its number comes from: checked, before a number is taken for it."""

@@ -58,6 +58,16 @@ def require_speaker(bounds: Bounds, event_type: str, data: Mapping[str, Any]) ->
         raise _refusal("type", "a hub closes no returns, and the token is bound", bounds.hubs)
 
 
+def require_said(bounds: Bounds, event_type: str | None, data: object) -> None:
+    """Raises InvalidEvent for what is outside of the bounds by its words alone, however wrong they are beside that."""
+    if not isinstance(data, dict):
+        return
+    if event_type == models.RETURN_CREATED:
+        require_creation(bounds, data)
+    elif event_type is not None:
+        require_speaker(bounds, event_type, data)
+
+
 class Speaking:
     """Whether an event may be said within bounds. `subjects` says whose the return is that an event names."""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, ParamSpec, TypeVar
 
 import pydantic_core
 
@@ -26,6 +26,42 @@ _EXPECTED: Final[dict[str, str]] = {
     models.LOCAL_TIME_PATTERN: "an ISO 8601 date and time without an offset is expected",
     COUNTRY_PATTERN: "an ISO 3166-1 alpha-2 country code is expected",
 }
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class Faults:
+    """What several judgements have against one event. Of each place the first is told."""
+
+    def __init__(self) -> None:
+        self._errors: list[InvalidEvent] = []
+        self._found: dict[str, str] = {}
+
+    def judge(self, judgement: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T | None:
+        """What it finds; None where it raises InvalidEvent, which is kept."""
+        try:
+            return judgement(*args, **kwargs)
+        except InvalidEvent as error:
+            self._errors.append(error)
+            for path, what in error.faults:
+                self._found.setdefault(path, what)
+            return None
+
+    def are_sound(self, *paths: str) -> bool:
+        """Whether nothing was found there, within, or in what holds them."""
+        return not any(_holds(path, found) or _holds(found, path) for path in paths for found in self._found)
+
+    def error(self) -> InvalidEvent | None:
+        """All of it; the reason is that of the first. None where nothing was found."""
+        if len(self._errors) < 2:
+            return next(iter(self._errors), None)
+        faults = list(self._found.items())
+        told = faults[:_MOST_FAULTS]
+        return InvalidEvent(self._errors[0].reason, _sentence(told, len(faults)), told)
+
+
+def _holds(path: str, other: str) -> bool:
+    return other == path or other.startswith((f"{path}.", f"{path}["))
 
 
 def invalid(complaints: Sequence[pydantic_core.ErrorDetails]) -> InvalidEvent:

@@ -93,7 +93,7 @@ class Publisher:
             value = data.get("return_id")
             if isinstance(value, str) and not value.startswith(self.return_ids):
                 faults.append(("data.return_id", f"of {self.name} it begins with {_told(self.return_ids)}"))
-        if event_type == models.EVENT_VOIDED and self.voids == "own" and not self.owns(data["source"]):
+        if event_type == models.EVENT_VOIDED and self.voids == "own" and not self.owns(data.get("source")):
             faults.append(("data.source", f"{self.name} may void events of its own sources: {_told(self.sources)}"))
         return faults
 
@@ -111,9 +111,12 @@ class Publishers:
         written = [entry for each in self._publishers for entry in each.topics]
         return [topic for topic in topics if not any(overlap(entry, topic) for entry in written)]
 
-    def require(self, record: Record, event_type: str, source: str, data: Mapping[str, Any], subject: str) -> Retailers:
+    def require(
+        self, record: Record, event_type: str, source: str, data: Mapping[str, Any], subject: str | None
+    ) -> Retailers:
         """For whose claims it counts, where it is a scan. Raises InvalidEvent for what is outside of what the topic's
-        publishers may say, and for a key that contradicts the data. A message without a key contradicts nothing.
+        publishers may say, and for a key that contradicts the data. A message without a key contradicts nothing, nor is
+        one contradicted by data without a `subject`.
         """
         found: list[_Fault] | None = None
         bound: Retailers | None = None
@@ -125,10 +128,12 @@ class Publishers:
                     break
             else:
                 found = faults if found is None or len(faults) < len(found) else found
+        is_other_key = record.key and subject is not None and record.key != subject.encode()
+        other_key = [("key", f"that of the data is expected: {_KEYS[event_type]}")] if is_other_key else ()
         if bound is None:
-            raise _refused(Invalid.NOT_ALLOWED, found or [_stranger(self._writing(record.topic))])
-        if record.key and record.key != subject.encode():
-            raise _refused(Invalid.KEY_MISMATCH, [("key", f"that of the data is expected: {_KEYS[event_type]}")])
+            raise _refused(Invalid.NOT_ALLOWED, [*(found or [_stranger(self._writing(record.topic))]), *other_key])
+        if other_key:
+            raise _refused(Invalid.KEY_MISMATCH, other_key)
         return bound if event_type == models.CARRIER_SCANNED else ()
 
     def _writing(self, topic: str) -> list[Publisher]:

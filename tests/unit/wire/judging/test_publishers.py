@@ -11,7 +11,8 @@ from service.domain.events import Event
 from service.errors import InvalidEvent, SettingsError
 from service.wire import models
 from service.wire.carriers import CarrierTables
-from service.wire.inbound import MICROS_A_DAY, Parser
+from service.wire.inbound import Parser
+from service.wire.judging.moments import MICROS_A_DAY
 from service.wire.judging.publishers import load_publishers, parse_publishers
 from service.wire.record import Record
 from tests.unit.wire.events import envelope, record, with_data
@@ -109,6 +110,7 @@ def test_everything_that_is_outside_is_told_with_what_would_be_within() -> None:
     assert list(caught.value.faults) == [
         ("data.hub", "akl-1 may name akl-1"),
         ("data.return_id", "of akl-1 it begins with TK1, TK2"),
+        ("key", "that of the data is expected: return_id"),
     ]
     assert "R-1001" not in str(caught.value)
 
