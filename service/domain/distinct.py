@@ -86,6 +86,14 @@ class Names:
         """Whether a name tells of more than one fact; voided creations tell of theirs or not."""
         return bool(self._reused[are_creations_out])
 
+    def is_reused(self, event: Event, *, are_creations_out: bool) -> bool:
+        """Whether its name is one of those."""
+        return event.key in self._reused[are_creations_out]
+
+    def every(self) -> list[Event]:
+        """Each event, as it is understood now."""
+        return list(self._known.values())
+
     def is_repeated(self, event: Event) -> bool:
         """Whether it was taken in more than once."""
         return event.identity in self._again

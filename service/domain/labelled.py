@@ -167,6 +167,11 @@ class Labels:
                 flags |= SHARED if labelled.window.is_shared else 0
         return flags
 
+    def is_shared_by(self, label: Label, creation: Event) -> bool:
+        """Whether the label is another return's at the same time, and this creation is by which it is this return's."""
+        labelled = self._labels[label]
+        return labelled.window.is_shared and labelled.claim is creation
+
     def claims(self) -> list[tuple[Label, Event]]:
         """Those that creations name which stand, each with the earliest of those, in the order of these."""
         claims = [(label, each.claim) for label, each in self._labels.items() if each.claim is not None]
