@@ -21,6 +21,7 @@ from service.application.commands.voiding import Voiding
 from service.application.commands.waiting import Waiting
 from service.application.journal.replay import Replayed
 from service.application.reading.connotes.listing import ConnoteReading
+from service.application.reading.exceptions.given import Giving
 from service.application.reading.listing import STUCK_HOURS, Listing
 from service.application.reading.pages import due_times
 from service.domain.milestones import Milestone
@@ -30,7 +31,8 @@ class Services(NamedTuple):
     """The use cases of the API and the desk, wired by `service.wiring.serving`.
 
     `listing` reads the lists, `connotes` those of connotes; `creating` and `voiding` publish events and answer once Kafka has them,
-    `accepting` those that publishers send as they are. `audit` keeps who did what, `acknowledging` and `waiting` what they have seen. `replay` tries the dead letter of a number again, with
+    `accepting` those that publishers send as they are. `audit` keeps who did what, `acknowledging` and `waiting` what they have seen,
+    `giving` says which events give an exception. `replay` tries the dead letter of a number again, with
     these members set, for who is not bound, and answers with what became of it; None: there is no such letter; it may raise Retryable.
     `feeding` takes in what carriers send in words of their own, `labelling` prints labels. `stuck_hours` is for how many hours a return may stay in a
     status before it counts as stuck, `now` the clock that this is judged by.
@@ -47,6 +49,7 @@ class Services(NamedTuple):
     audit: Audit
     acknowledging: Acknowledging
     waiting: Waiting
+    giving: Giving
     stuck_hours: Mapping[Milestone, float] = STUCK_HOURS
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     feeding: Feeding | None = None  # None: no feed is open

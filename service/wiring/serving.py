@@ -29,6 +29,7 @@ from service.adapters.postgres.reading.carriers import PostgresCarriers
 from service.adapters.postgres.reading.connotes import PostgresConnotes
 from service.adapters.postgres.reading.desk import PostgresDeskReading
 from service.adapters.postgres.reading.listing import PostgresListing
+from service.adapters.postgres.reading.pasts import PostgresPasts
 from service.adapters.postgres.reading.public import PostgresPublicReading
 from service.adapters.postgres.reading.queues import PostgresQueues
 from service.adapters.postgres.reading.returns import PostgresReading, open_pool
@@ -47,6 +48,7 @@ from service.application.commands.voiding import Voiding
 from service.application.commands.waiting import Waiting
 from service.application.journal.replay import Replayed, replay_letter
 from service.application.reading.durations import DurationKeeper
+from service.application.reading.exceptions.given import Giving
 from service.application.reading.tracking import find_return
 from service.errors import Fatal
 from service.runtime.monitoring.board import Board
@@ -146,9 +148,8 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
             sent = [(onto_topics[scan.onto], scan.key.encode(), scan.value) for scan in found]
             publishing.publish_all_now(sent, list(STRUCTURED_HEADERS))
 
-        ranges = number_ranges(settings)
+        ranges, subjects = number_ranges(settings), PostgresSubjects(pool)
         creating = Creating(PostgresCreations(pool, ranges), understood, returns, onto(returns), ranges=ranges)
-        subjects = PostgresSubjects(pool)
         accepting = Accepting(
             understood,
             topics_by_type(settings),
@@ -165,6 +166,7 @@ def wire_services(settings: Settings, pool: Pool, tables: CarrierTables) -> Iter
             PostgresAudit(pool),
             Acknowledging(PostgresReturnExceptions(pool)),
             Waiting(PostgresWaitingExceptions(pool)),
+            Giving(PostgresPasts(pool), rules(settings)),
             settings.stuck_hours,
             feeding=feeds.feeding(settings, understood, scans, Speaking(subjects)),
             portals=_portals(settings, creating, Closing(understood, returns, onto(returns)), pool, ranges),

@@ -84,7 +84,7 @@ class DeskReading(Protocol):
 
     def past(self, bounds: Bounds, return_id: str, limit: int) -> Sequence[Event] | None:
         """All events of the return in the order of recording; None where there are more than `limit`, or
-        it is outside of the bounds.
+        more than a page may read of them, or it is outside of the bounds.
         """
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from service.application.access.bounds import Bounds
 from service.application.reading.connotes.listing import WITHOUT_MEMBERS, ConnoteReading
 from service.application.reading.documents import exception_item, letter_item, return_item
+from service.application.reading.exceptions.given import NOT_TOLD, Giving
 from service.application.reading.filters import ConnoteFilter, ExceptionFilter, LetterFilter, ReturnFilter
 from service.application.reading.listing import (
     EXCEPTIONS,
@@ -18,6 +19,7 @@ from service.application.reading.listing import (
     RETURNS,
     STUCK_RETURNS,
     KeyType,
+    ListedException,
     Listing,
     ListSpec,
     Window,
@@ -81,9 +83,11 @@ def list_exceptions(
     after: PageKey | None,
     *,
     connotes: ConnoteReading | None = None,
+    giving: Giving | None = None,
 ) -> Page:
     """Exceptions and what waits, the newest first; of one moment the parked events come last, and behind them the deliveries of
-    connotes without members, which are listed where `connotes` reads them and nobody is bound.
+    connotes without members, which are listed where `connotes` reads them and nobody is bound. With `giving` each says which
+    events give it.
 
     Raises WrongPageKey and Retryable, as `list_returns` does.
     """
@@ -104,6 +108,13 @@ def list_exceptions(
         rows = [row for row in rows if row[:2] >= end[:2]]
     rows.sort(key=lambda row: row[0], reverse=True)  # stable: each keeps its own order within a moment
     items = [exception_item(row) for *_, row in rows[:limit]]
+    if giving is not None:
+        shown = [row for *_, row in rows[:limit]]
+        told = giving.of([row for row in shown if isinstance(row, ListedException)])
+        items = [
+            item | (told(row) if isinstance(row, ListedException) else NOT_TOLD)
+            for item, row in zip(items, shown, strict=True)
+        ]
     if len(rows) > limit:
         _, _, spec, last = rows[limit - 1]
         return Page(items, _page_key(spec, spec.key_of(last)))

@@ -102,8 +102,25 @@ def find_history(
     return items, shown[-1].seq if found.is_cut or len(found.rows) > limit else 0
 
 
-def history_item(row: RecordedEvent, state: State) -> dict[str, Any]:
-    """One event as the API shows it; every value is JSON."""
+class _Recorded(Protocol):
+    @property
+    def source(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def code(self) -> str | None: ...
+    @property
+    def milestone(self) -> str | None: ...
+    @property
+    def occurred_at(self) -> datetime: ...
+    @property
+    def recorded_at(self) -> datetime: ...
+
+
+def event_head(row: _Recorded) -> dict[str, Any]:
+    """What an event of a history is known by, as JSON."""
     return {
         "source": row.source,
         "id": row.id,
@@ -112,6 +129,13 @@ def history_item(row: RecordedEvent, state: State) -> dict[str, Any]:
         "milestone": row.milestone,
         "occurred_at": rfc3339(to_micros(row.occurred_at)),
         "recorded_at": rfc3339(to_micros(row.recorded_at)),
+    }
+
+
+def history_item(row: RecordedEvent, state: State) -> dict[str, Any]:
+    """One event as the API shows it; every value is JSON."""
+    return {
+        **event_head(row),
         "verdict": row.verdict,
         "reason": row.reason,
         "counts": counts(row, state),

@@ -72,7 +72,9 @@ def get_exceptions(
     `state=acknowledged`. All but those that wait (`parked`) are made from tables that follow what is recorded, a moment later.
     """
     connotes = services.connotes
-    read = partial(list_exceptions, services.listing, caller.bounds, query, query.limit, connotes=connotes)
+    read = partial(
+        list_exceptions, services.listing, caller.bounds, query, query.limit, connotes=connotes, giving=services.giving
+    )
     return list_page(read, query.cursor, if_none_match)
 
 

@@ -11,10 +11,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.config import JsonValue
 
 from service.application.commands.resending import LONGEST_NAME, LONGEST_PATH, MOST_CHANGES, PATH_PATTERN
+from service.application.reading.exceptions.given import MOST_EVENTS
 from service.application.reading.filters import ExceptionFilter, ExceptionState, LetterFilter, ReturnFilter
 from service.domain.milestones import NAMES, Milestone, Reason, Verdict
 from service.web.api.acknowledging import Seen
-from service.web.api.models import EXAMPLE_HEAD, Answer, ReturnHead
+from service.web.api.models import EXAMPLE_HEAD, Answer, EventHead, ReturnHead
 from service.wire.reasons import Invalid
 
 NEXT_CURSOR: Final = (
@@ -104,6 +105,18 @@ _EXAMPLE_EXCEPTION: Final[JsonValue] = {
     "exception_id": "return/R-1001/unknown_code",
     "state": "open",
     "acknowledged": None,
+    "events": [
+        {
+            "source": "/carriers/omniparcel",
+            "id": "7f3a",
+            "type": "com.omnirps.carrier.scanned.v1",
+            "code": "OP-99",
+            "milestone": None,
+            "occurred_at": "2026-11-20T09:15:00Z",
+            "recorded_at": "2026-11-20T09:15:02Z",
+        }
+    ],
+    "events_cut": False,
 }
 
 
@@ -139,6 +152,12 @@ class Exceptional(Answer):
     )
     state: ExceptionState
     acknowledged: Seen | None = Field(description="null where the exception is open or resolved.")
+    events: list[EventHead] | None = Field(
+        max_length=MOST_EVENTS,
+        description="All events of the return that give the exception now, the earliest first, whatever became of the one above; "
+        "none of a resolved one. null: it waits, and each event that does is listed itself.",
+    )
+    events_cut: bool = Field(description="There are more, or the history is too long to say which: it has all of them.")
 
 
 class ExceptionsPage(Answer):

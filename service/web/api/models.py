@@ -143,8 +143,8 @@ class Return(ReturnHead):
     timeline: list[Step] = Field(description="The seven milestones in order, and RR where it counts.")
 
 
-class HistoryItem(Answer):
-    """An event, the verdict it got when it was recorded, and whether it counts now."""
+class EventHead(Answer):
+    """An event in the history of a return."""
 
     source: str
     id: str
@@ -153,6 +153,11 @@ class HistoryItem(Answer):
     milestone: Milestone | None = Field(description="What it asserts.")
     occurred_at: AwareDatetime
     recorded_at: AwareDatetime
+
+
+class HistoryItem(EventHead):
+    """An event, the verdict it got when it was recorded, and whether it counts now."""
+
     verdict: Verdict
     reason: Reason | None = Field(description="Why it was held, refused or unmapped, or what is exceptional about it.")
     counts: bool = Field(description="Whether it asserts a milestone that counts now.")

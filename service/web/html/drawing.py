@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from service.application.lag import Lag
 from service.application.reading.durations import LegDurations
-from service.application.reading.queues import DayCount
+from service.application.reading.exceptions.queues import DayCount
 from service.domain.milestones import FIRST_MILE, RANKED, Milestone, Route
 from service.web.html.charts import Label, Scale, Series, Span, labels, series, spans, spread
 

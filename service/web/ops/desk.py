@@ -34,7 +34,7 @@ from service.application.lag import Ends
 from service.application.reading.carriers import CarrierReading
 from service.application.reading.desk import DeskReading
 from service.application.reading.durations import DurationKeeper
-from service.application.reading.queues import Queues
+from service.application.reading.exceptions.queues import Queues
 from service.errors import Retryable, ServiceError
 from service.web.html.assets import Assets
 from service.web.html.catalogue import Catalogue, PageLanguage, page_language

@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from service.application.access.bounds import Everything
 from service.application.lag import lag_by_topic, own
-from service.application.reading.queues import ProjectionLag
+from service.application.reading.exceptions.queues import ProjectionLag
 from service.web.html import drawing
 from service.web.ops.desk import Desk, Visit
 

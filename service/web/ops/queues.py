@@ -8,10 +8,10 @@ from typing import Any, Final, NamedTuple
 
 from fastapi.responses import Response
 
+from service.application.reading.exceptions.queues import CODE_COLUMNS, EMPTY, Size, Sizes, UnmappedCode
 from service.application.reading.filters import PARKED, ExceptionFilter, ExceptionState, ReturnFilter
 from service.application.reading.listing import EXCEPTIONS, RETURNS
 from service.application.reading.pages import Page, PageKey, list_exceptions, list_returns
-from service.application.reading.queues import CODE_COLUMNS, EMPTY, Size, Sizes, UnmappedCode
 from service.domain.exceptional import HELD_REASONS, QUEUED
 from service.domain.milestones import Milestone, Reason, Verdict
 from service.web.ops.desk import Desk, Visit

@@ -73,14 +73,17 @@ class ReturnDetailPage:
         more = rows[-1].seq if found.is_cut or len(found.rows) > _ROWS else None
         shown = view_of(visit, found._replace(rows=rows))
         exceptions = visit.parts.services.acknowledging.of_return(visit.bounds, return_id)
+        given = visit.parts.services.giving.of_returns({each.return_no for each in exceptions})
         done = visit.request.query_params.get("acknowledged")
         return visit.show(
             "ops/return_detail.html",
             view=shown,
             types=TYPES,
+            on_page={row.seq for row in rows},
             before=before,
             more=more,
             exceptions=exceptions,
+            given=given.get(exceptions[0].return_no, {}) if exceptions else {},
             acknowledged=next((each.reason for each in exceptions if each.reason == done and each.acknowledged), None),
             **_sent(visit, found),
         )

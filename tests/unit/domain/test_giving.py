@@ -9,8 +9,7 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 
 from service.domain.events import Effect, Event, Sense
-from service.domain.exceptional import reasons
-from service.domain.giving import giving
+from service.domain.exceptional import giving, reasons
 from service.domain.labels import Window
 from service.domain.milestones import Milestone, Reason
 from service.domain.timeline import decide

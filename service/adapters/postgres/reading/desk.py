@@ -10,6 +10,7 @@ from psycopg import Connection
 from service.adapters.postgres.database import translated
 from service.adapters.postgres.queries import load_queries
 from service.adapters.postgres.reading.bounds import BOUNDS, bound, rows_seen, state_seen
+from service.adapters.postgres.reading.pasts import read_pasts
 from service.adapters.postgres.reading.returns import Pool
 from service.adapters.postgres.reading.rows import read_rows, with_others, with_voids
 from service.application.access.bounds import Bounds
@@ -17,7 +18,7 @@ from service.application.reading.desk import Match, ReturnDetail, SearchTerms, S
 from service.application.reading.tracking import RecordedEvent
 from service.domain.events import Event
 from service.domain.journey import State
-from service.wire.stored import decode_state, stored_event
+from service.wire.stored import decode_state
 
 _QUERIES: Final = load_queries("desk.sql", BOUNDS)
 _LAST_SEQ: Final = 2**31 - 1
@@ -62,8 +63,8 @@ class PostgresDeskReading:
             head = _head(connection, bounds, return_id)
             if head is None:
                 return None
-            rows = connection.execute(_QUERIES["past"], (head[0], limit + 1)).fetchall()
-        return [stored_event(*each) for each in rows] if len(rows) <= limit else None
+            found = read_pasts(connection, [head[0]], limit).get(head[0])
+        return None if found is None else [each.event for each in found]
 
 
 def _head(connection: Connection[Any], bounds: Bounds, return_id: str) -> tuple[int, State, Standing | None] | None:

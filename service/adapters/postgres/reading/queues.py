@@ -14,7 +14,7 @@ from service.adapters.postgres.reading.bounds import BOUNDS, bound
 from service.adapters.postgres.reading.returns import Pool
 from service.application.access.bounds import Bounds, Everything
 from service.application.ports import Partition, Stored
-from service.application.reading.queues import (
+from service.application.reading.exceptions.queues import (
     MOST_COUNTED,
     MOST_FUSES,
     MOST_GROUPS,
@@ -37,7 +37,7 @@ _MOST: Final = {"most": MOST_COUNTED + 1}
 
 
 class PostgresQueues:
-    """`service.application.reading.queues.Queues` on PostgreSQL."""
+    """`service.application.reading.exceptions.queues.Queues` on PostgreSQL."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

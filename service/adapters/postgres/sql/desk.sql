@@ -67,11 +67,3 @@ CROSS JOIN LATERAL (
 ) h
 LEFT JOIN search_returns s ON s.return_no = r.return_no
 WHERE r.return_id = %s
-
--- name: past
--- history_pkey, one range.
-SELECT source, id, type, occurred_at, milestone, data, verdict, reason, effect, is_ahead, retailers
-FROM history
-WHERE return_no = %s
-ORDER BY seq
-LIMIT %s

@@ -59,3 +59,32 @@ FROM history
 WHERE return_no = %s AND seq < %s
 ORDER BY seq DESC
 LIMIT %s
+
+-- name: pasts
+-- history_pkey, one range a return and its end. Whole histories: of one that is longer than `most_each`, of the first that do
+-- not fit any more, and of all behind it, rows are missing, as `last` tells. Sizes as they are stored come first, to read
+-- little in vain; `data` is read of those that are left.
+SELECT return_no, seq, last, code, recorded_at, source, id, type, occurred_at, milestone, data, verdict, reason, effect, is_ahead,
+    retailers
+FROM (
+    SELECT *, sum(octet_length(data::text)) OVER (ORDER BY place, seq) AS upto
+    FROM (
+        SELECT *, sum(stored) OVER (ORDER BY place, seq) AS stored_upto, row_number() OVER (ORDER BY place, seq) AS rows_upto
+        FROM (
+            SELECT asked.place, last.last, h.*
+            FROM unnest(%(return_nos)s::int8[]) WITH ORDINALITY AS asked (return_no, place)
+            CROSS JOIN LATERAL (
+                SELECT seq AS last FROM history WHERE history.return_no = asked.return_no ORDER BY seq DESC LIMIT 1
+            ) last
+            CROSS JOIN LATERAL (
+                SELECT return_no, seq, code, recorded_at, source, id, type, occurred_at, milestone, data, verdict, reason, effect,
+                    is_ahead, retailers, pg_column_size(data) AS stored
+                FROM history WHERE history.return_no = asked.return_no AND last.last <= %(most_each)s::int4
+                ORDER BY seq LIMIT %(most_each)s::int4
+            ) h
+        ) every
+    ) sized
+    WHERE stored_upto <= %(most_bytes)s::int8 AND rows_upto <= %(most_rows)s::int4
+) read
+WHERE upto <= %(most_bytes)s::int8
+ORDER BY place, seq

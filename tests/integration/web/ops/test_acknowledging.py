@@ -113,6 +113,30 @@ def test_the_page_of_a_return_has_its_exceptions_and_tells_what_was_said_of_them
     assert "It is acknowledged already. Another note takes the place of this one." in texts(again)
 
 
+def test_each_exception_of_a_return_leads_to_all_events_that_give_it(agent: Client, database: str) -> None:
+    second = export() | {"id": "re-2", "time": "2026-11-20T14:30:00Z"}
+    let(
+        database,
+        creation(),
+        export(),
+        second,
+        *(scan("IN_TRANSIT", f"{h:02}:{m:02}") for h in (10, 11) for m in range(30)),
+    )
+
+    shown = agent.get("/ops/returns/R-1001")
+
+    assert "Events: 2. Open for" in texts(shown)
+    links = shown.text.split('class="givers"')[1].split("</ol>")[0]
+    assert re.findall(r'href="([^"]+)"', links) == [
+        "/ops/returns/R-1001?before=3#event-2",  # on another page of the history
+        "/ops/returns/R-1001?before=4#event-3",
+    ]
+    older = agent.get("/ops/returns/R-1001?before=4")
+    links = older.text.split('class="givers"')[1].split("</ol>")[0]
+    assert re.findall(r'href="([^"]+)"', links) == ["#event-2", "#event-3"]
+    assert 'id="event-2"' in older.text
+
+
 def test_figures_count_what_waits_and_say_how_much_is_hidden_beside_it(agent: Client, database: str) -> None:
     let(
         database,

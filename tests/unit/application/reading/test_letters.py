@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
+from service.application.reading.exceptions.queues import EMPTY, MOST_COUNTED, Size
 from service.application.reading.letters import read_letter
-from service.application.reading.queues import EMPTY, MOST_COUNTED, Size
 from service.wire import models
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser

@@ -10,8 +10,8 @@ import pytest
 from service.application.journal.replay import Fate
 from service.application.lag import Lag
 from service.application.reading.durations import LegDurations
+from service.application.reading.exceptions.queues import MOST_COUNTED, DayCount, Size
 from service.application.reading.listing import STUCK_HOURS
-from service.application.reading.queues import MOST_COUNTED, DayCount, Size
 from service.domain.milestones import Milestone, Reason, Route
 from service.web.html import drawing
 from service.web.html.assets import Assets

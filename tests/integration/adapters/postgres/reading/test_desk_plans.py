@@ -54,7 +54,6 @@ ASKED: dict[str, tuple[str, Any, set[str]]] = {
     "connotes": ("desk.sql", {"numbers": ["CN-7"]}, {"connote_members_pkey", "connote_deliveries_pkey"}),
     "head": ("desk.sql", ("R-7",), {"returns_return_id_key", "history_pkey", "search_returns_pkey"}),
     "newest": ("reading.sql", (7, 100, 50), {"history_pkey"}),
-    "past": ("desk.sql", (7, 1001), {"history_pkey"}),
     "members": ("connotes.sql", {"connote": "CN-7", "after": 0, "limit": 51, "most": 10_000}, {"connote_members_pkey", "returns_pkey", "search_returns_pkey"}),
     "statuses": ("connotes.sql", {"connote": "CN-7"}, {"connote_members_pkey", "search_returns_pkey"}),
     "deliveries": ("connotes.sql", {"connote": "CN-7", "few": 50}, {"connote_deliveries_pkey"}),
@@ -87,9 +86,25 @@ def test_each_query_goes_by_the_indexes_that_it_names(connection: Connection[Any
         assert indexes <= allowed, f"{name}: {indexes - allowed}\n{plan}"
 
 
-def test_for_who_is_bound_indexes_serve_too(connection: Connection[Any]) -> None:
+def as_web(connection: Connection[Any]) -> None:
+    """Settings as the sessions of the web have them."""
     for setting in ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"):
-        connection.execute(f"SET {setting} = off".encode())  # as the sessions of the web have it
+        connection.execute(f"SET {setting} = off".encode())
+
+
+def test_whole_histories_are_read_by_their_returns(connection: Connection[Any]) -> None:
+    as_web(connection)
+    asked = {"return_nos": [7, 9], "most_each": 200, "most_rows": 5000, "most_bytes": 1 << 22}
+    query = f"EXPLAIN (COSTS OFF) {load_queries('reading.sql')['pasts']}".encode()
+
+    plan = "\n".join(row[0] for row in connection.execute(query, asked).fetchall())
+
+    assert {re.sub(r"^history_\d+_", "history_", each) for each in re.findall(r"using (\w+)", plan)} == {"history_pkey"}
+    assert "Seq Scan" not in plan, plan
+
+
+def test_for_who_is_bound_indexes_serve_too(connection: Connection[Any]) -> None:
+    as_web(connection)
     acme = bound(Bounds(frozenset({"retailer-7"})))
     for name, (file, asked, allowed) in ASKED.items():
         if file not in ("desk.sql", "connotes.sql") or not isinstance(asked, dict):

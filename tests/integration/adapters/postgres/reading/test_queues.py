@@ -16,9 +16,9 @@ from service.adapters.postgres.reading.bounds import BOUNDS, bound
 from service.adapters.postgres.reading.queues import PostgresQueues
 from service.adapters.postgres.reading.returns import open_pool
 from service.application.access.bounds import EVERYTHING, UNBOUND
+from service.application.reading.exceptions.queues import MOST_COUNTED, Size
 from service.application.reading.listing import STUCK_HOURS
 from service.application.reading.pages import due_times
-from service.application.reading.queues import MOST_COUNTED, Size
 from service.wire.record import Record
 from tests.support.any_batch import ANY_BATCH
 from tests.support.api import project

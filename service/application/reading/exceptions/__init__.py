@@ -1,0 +1,1 @@
+"""Exceptions: which wait in queues, and which events give each."""
