@@ -7,6 +7,8 @@ nowhere else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import reduce
+from operator import or_
 from typing import Final
 
 from service.domain.events import Effect, Event, key_digest
@@ -74,7 +76,10 @@ _BY_FLAG: Final = (
     (BEFORE_LABEL, Reason.BEFORE_LABEL),
     (SHARED, Reason.TRACKING_NUMBER_IN_USE),
 )
+_OF_DELIVERIES: Final = ((EARLY, Reason.BEFORE_EXPORT), (UNCLAIMED, Reason.AWAITING_EXPORTED))
+_OF_FLAGS: Final = reduce(or_, (flag for flag, _ in (*_BY_FLAG, *_OF_DELIVERIES)))
 
+_PLACES: Final = {reason: place for place, reason in enumerate(Reason)}
 
 UNTOLD: Final = frozenset(
     {
@@ -102,13 +107,17 @@ def reasons(evidence: Evidence, timeline: Timeline) -> tuple[Reason, ...]:
         found.add(Reason.EVENTS_AFTER_CLOSED)
     if evidence.flags & TWO_CONNOTES and RE in timeline.counts:
         found.add(Reason.OTHER_CONNOTE)
-    for flag, reason in _BY_FLAG:
-        if evidence.flags & flag:
-            found.add(reason)
-    for flag, reason in ((EARLY, Reason.BEFORE_EXPORT), (UNCLAIMED, Reason.AWAITING_EXPORTED)):
-        if evidence.flags & flag:
+    if evidence.flags & _OF_FLAGS:
+        found |= _by_flags(evidence.flags, timeline)
+    return tuple(found) if len(found) < 2 else tuple(sorted(found, key=_PLACES.__getitem__))
+
+
+def _by_flags(flags: int, timeline: Timeline) -> set[Reason]:
+    found = {reason for flag, reason in _BY_FLAG if flags & flag}
+    for flag, reason in _OF_DELIVERIES:
+        if flags & flag:
             found.add(against_delivery_back(reason, timeline))
-    return tuple(reason for reason in Reason if reason in found)
+    return found
 
 
 def moved_reasons(

@@ -26,7 +26,11 @@ class Line:
         return iter(self._events)
 
     def put(self, event: Event) -> None:
-        insort(self._events, event, key=_place)
+        events = self._events
+        if events and event.place < events[-1].place:
+            insort(events, event, key=_place)
+        else:
+            events.append(event)  # as most come
 
     def drop(self, event: Event) -> None:
         at = bisect_left(self._events, event.place, key=_place)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from service.domain.events import Event, Published, Sense, told_place
+from service.domain.events import Attributes, Event, Published, Sense, told_place
 from service.domain.evidence import (
     RC,
     RDBTC,
@@ -90,7 +90,9 @@ def usual(before: Evidence, then: Timeline, event: Event, rules: Rules) -> tuple
     if attributes is None:
         if milestone is not RC or then is not UNKNOWN:
             return None
-    elif milestone is RC or (milestone is RE and RE in earliest):
+    elif milestone is RC:
+        return (before, then) if _says_the_same(before, attributes, event) else None
+    elif milestone is RE and RE in earliest:
         return None
     elif event.label is not None:
         carrier, number = event.label
@@ -118,6 +120,12 @@ def usual(before: Evidence, then: Timeline, event: Event, rules: Rules) -> tuple
 def _only_tells(scan: Event) -> bool:
     own = scan.window or scan.effect or scan.over or scan.found
     return scan.sense is Sense.INFORMS and scan.label is not None and not own
+
+
+def _says_the_same(before: Evidence, known: Attributes, creation: Event) -> bool:
+    """Whether a creation says nothing that matters: one that is earlier has the same label, retailer and route."""
+    said, first = creation.attributes, before.earliest[RC]
+    return said is not None and said[:4] == known[:4] and creation.at > first.at
 
 
 def _comes_home(before: Evidence, delivery: Event, rules: Rules) -> bool:

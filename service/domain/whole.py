@@ -81,7 +81,7 @@ class Whole:
         if event.window is not None and event.label is not None:
             self._labels.of(event.label).look(event.window, event.bound)
             return
-        key, identity = event.key, event.identity
+        key, identity = event.digests
         before = self._names.take(event, key, identity)
         if before is event:
             return

@@ -7,8 +7,8 @@ The event is kept as it came, so that nothing of it is lost.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, lru_cache
 from typing import Any, Final, NotRequired, get_origin, get_type_hints
 
 import pydantic_core
@@ -36,7 +36,6 @@ _DESCRIPTIVE: Final[dict[str, frozenset[str]]] = {
 _FACTS: Final = {
     event_type: frozenset(get_type_hints(data)) - _DESCRIPTIVE[event_type] for event_type, data in _DATA.items()
 }
-_VALIDATORS: Final = {event_type: TypeAdapter(data).validator.validate_python for event_type, data in _DATA.items()}
 _LONGEST_NAME: Final = 256
 _LONGEST_CODE: Final = 64
 _LONGEST_ORDER_NUMBER: Final = 128
@@ -71,11 +70,10 @@ def illegible(event_type: object, paths: Sequence[Sequence[int | str]], error: I
 
 def not_understood(event_type: str, data: Mapping[str, Any]) -> tuple[str, ...]:
     """The same for an event that was taken in."""
-    validate = _VALIDATORS.get(event_type)
-    if validate is None:
+    if event_type not in _DATA:
         return ()
     try:
-        validate(data)
+        _validator(event_type)(data)
     except pydantic_core.ValidationError as error:
         return _not_understood(data, (each["loc"] for each in error.errors(include_url=False, include_input=False)))
     return ()
@@ -84,10 +82,16 @@ def not_understood(event_type: str, data: Mapping[str, Any]) -> tuple[str, ...]:
 def require_understood(event_type: str, data: Mapping[str, Any]) -> None:
     """For data that nobody has sent yet: raises InvalidEvent where anything of it is wrong, a description too."""
     try:
-        _VALIDATORS[event_type](data)
+        _validator(event_type)(data)
     except pydantic_core.ValidationError as error:
         complaints = error.errors(include_url=False, include_input=False)
         raise invalid([{**each, "loc": ("data", *each["loc"])} for each in complaints]) from None
+
+
+@cache
+def _validator(event_type: str) -> Callable[[object], object]:
+    """Of data alone; made when it is asked for, which a worker never does."""
+    return TypeAdapter(_DATA[event_type]).validator.validate_python
 
 
 def text(value: object, longest: int) -> str | None:

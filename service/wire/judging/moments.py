@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from service.errors import InvalidEvent
 from service.wire import models
@@ -25,15 +25,9 @@ _TRUST: Final = _FUTURE_LIMIT
 _YEAR_2000: Final = 946_684_800_000_000  # microseconds
 _SCANNED: Final = models.CARRIER_SCANNED
 _CREATED: Final = models.RETURN_CREATED
-_new: Final = tuple.__new__  # half the time of a named tuple's own
 
-
-class Moment(NamedTuple):
-    """`at` in microseconds since 1970-01-01 UTC; what gave its zone, and the offset in minutes east of UTC where it was sent."""
-
-    at: int
-    zone_source: str
-    utc_offset: int | None
+Moment = tuple[int, str, int | None]
+"""When, in microseconds since 1970-01-01 UTC; what gave its zone; and the offset in minutes east of UTC where it was sent."""
 
 
 class Moments:
@@ -48,21 +42,19 @@ class Moments:
         """When it happened. Raises InvalidEvent where that is not to be known, or cannot be."""
         text = envelope.get("time")
         if event_type == _SCANNED and (text is None or envelope["data"].get("local_time")):
-            moment = Moment(self._local_time(text, envelope["data"]), BY_TABLE, None)
+            at, source, utc_offset = self._local_time(text, envelope["data"]), BY_TABLE, None
         else:
             try:
-                at, utc_offset = instant(text)  # type: ignore[arg-type] # the model has seen to it
+                (at, utc_offset), source = instant(text), BY_EVENT  # type: ignore[arg-type] # the model has seen to it
             except ValueError:
                 raise InvalidEvent(Invalid.BAD_TIME, "time: no such date or time") from None
-            moment = _new(Moment, (at, BY_EVENT, utc_offset))
-        at = moment.at
         if (self._now is None or at > self._now() + _FUTURE_LIMIT) and at > self._received(record) + _FUTURE_LIMIT:
             raise InvalidEvent(Invalid.TIME_OUT_OF_RANGE, f"time: over {FUTURE_LIMIT_HOURS} h after its receipt")
         if at < _YEAR_2000:
             raise InvalidEvent(Invalid.TIME_OUT_OF_RANGE, "time: before the year 2000")
         if event_type == _CREATED:
             self._require_recent(at, record)
-        return moment
+        return at, source, utc_offset
 
     def is_ahead(self, at: int, record: Record) -> bool:
         """Whether it lies further after the receipt of its message than clocks differ."""
