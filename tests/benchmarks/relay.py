@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,18 +27,25 @@ class Run(NamedTuple):
 
 
 def run(bed: Bed, returns: int, repeats: int, against: Path | None = None) -> dict[str, list[Run]]:
-    """The relay, that of another checkout, then its own messages again by the two bare producers, `repeats` times."""
+    """The relay, that of another checkout, then its own messages again by the two bare producers, `repeats` times.
+
+    Each checkout has a database of its own, which its worker filled from the same topics: it may know other tables.
+    """
     relays = {"relay": ROOT} if against is None else {"before": against, "relay": ROOT}
     results: dict[str, list[Run]] = {"bare producer": [], "bare transactional": [], **{name: [] for name in relays}}
-    with bed.topics() as topics, bed.database() as database, bed.service(database, topics) as service:
-        meant = fill(service, returns)
-        service.done("ingest", "--drain", timeout=900)
-        require(meant, held(database))
+    with ExitStack() as kept:
+        topics, databases, meant = kept.enter_context(bed.topics()), dict[str, str](), None
+        for name, code in relays.items():
+            databases[name] = kept.enter_context(bed.database(code))
+            with bed.service(databases[name], topics) as service:
+                meant, service.code = meant or fill(service, returns), code
+                service.done("ingest", "--drain", timeout=900)
+                require(meant, held(databases[name]))
         for repeat in range(repeats):
             messages: list[Any] = []
             for name, code in relays.items():
                 # Topics and a position of its own each time, so that each publishes everything.
-                with bed.topics() as outputs, bed.service(database, outputs) as publishing:
+                with bed.topics() as outputs, bed.service(databases[name], outputs) as publishing:
                     publishing.code = code
                     sample = relay(bed, publishing)
                     messages = published(publishing)

@@ -65,7 +65,7 @@ class Service:
             return forking.run(command, environment, timeout * PATIENCE)
         return subprocess.run(
             [sys.executable, "-m", "service", *command],
-            cwd=ROOT,
+            cwd=self.code,
             env=environment,
             capture_output=True,
             text=True,
