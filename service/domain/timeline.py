@@ -90,10 +90,8 @@ def usual(before: Evidence, then: Timeline, event: Event, rules: Rules) -> tuple
     if attributes is None:
         if milestone is not RC or then is not UNKNOWN:
             return None
-    elif milestone is RC:
+    elif milestone is RC or (milestone is RE and RE in earliest):
         return (before, then) if _says_the_same(before, attributes, event) else None
-    elif milestone is RE and RE in earliest:
-        return None
     elif event.label is not None:
         carrier, number = event.label
         if number != attributes.tracking_number or carrier != attributes.carrier:
@@ -123,7 +121,7 @@ def _only_tells(scan: Event) -> bool:
 
 
 def _says_the_same(before: Evidence, known: Attributes, creation: Event) -> bool:
-    """Whether a creation says nothing that matters: one that is earlier has the same label, retailer and route."""
+    """Whether it is a creation that says nothing that matters: one that is earlier has the same label, retailer and route."""
     said, first = creation.attributes, before.earliest[RC]
     return said is not None and said[:4] == known[:4] and creation.at > first.at
 
