@@ -15,9 +15,10 @@ from service.domain.milestones import NAMES, Milestone, Reason, Route
 from service.domain.whole import Whole
 from service.wire import models, published
 from service.wire.explanations import EXPLANATIONS
-from service.wire.outbound import Message, current_status, dead_letter, exceptions, status_changed
+from service.wire.outbound import Message, current_status, dead_letter, exceptions, status_changed, waiting
 from service.wire.record import Record
 from service.wire.rows.logged import LogRow
+from service.wire.rows.waits import WaitMove
 
 RETURN = "TK100342334NZ"
 RECORDED = datetime(2026, 11, 23, 13, 0, 0, 250_000, tzinfo=timezone(timedelta(hours=1)))
@@ -359,3 +360,52 @@ def test_a_dead_letter_of_a_message_without_key_and_value_has_none() -> None:
     message = dead_letter(Record("t", 1, 2, 3, None, None), "empty", "the message has no value")
 
     assert (message.key, message.value) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject", "named", "reason"),
+    (
+        ("return", "R-1", {"return_id": "R-1"}, "parked"),
+        ("label", "gls/T-1", {"carrier": "gls", "tracking_number": "T-1"}, "parked"),
+        ("connote", "C-1", {"connote": "C-1"}, "without_members"),
+    ),
+)
+def test_what_waits_is_told_by_what_it_waits_for(kind: str, subject: str, named: dict[str, str], reason: str) -> None:
+    event = {
+        "type": models.CARRIER_SCANNED,
+        "source": "/tests",
+        "id": "1",
+        "milestone": "RT",
+        "code": "X",
+        "occurred_at": "2026-11-23T13:00:00+01:00",
+        "origin": {"topic": "scans", "partition": 2, "offset": 7},
+    }
+
+    message = waiting(WaitMove(5, "77", kind, subject, "open", RECORDED, event, RECORDED))
+
+    assert message.value is not None
+    told = json.loads(message.value)
+    assert (message.key, told["subject"], told["id"]) == (
+        subject.encode(),
+        subject,
+        f"{kind}/{subject}/{reason}/77",
+    )
+    data = told["data"]
+    TypeAdapter(published.ExceptionData).validate_python(data)
+    assert (data.pop("expected"), data.pop("resolution")) != (None, None)
+    assert data == {
+        **dict.fromkeys(("return_id", "carrier", "tracking_number", "connote")),
+        **named,
+        "exception_id": f"{kind}/{subject}/{reason}",
+        "state": "open",
+        "verdict": "parked",
+        "reason": reason,
+        "milestone": "RT",
+        "event_type": models.CARRIER_SCANNED,
+        "code": "X",
+        "occurred_at": "2026-11-23T12:00:00Z",
+        "cause": {"source": "/tests", "id": "1"},
+        "origin": {"topic": "scans", "partition": 2, "offset": 7},
+        "since": "2026-11-23T12:00:00.250000Z",
+        "recorded_at": "2026-11-23T12:00:00.250000Z",
+    }

@@ -140,6 +140,10 @@ def test_a_batch_is_split_into_its_values_as_they_stand(values: list[Any], separ
     assert split(f"[ {separators[0].join(pieces)} ]".encode()) == [piece.encode() for piece in pieces]
 
 
+def test_values_that_are_mended_alike_are_told_apart() -> None:
+    assert split(rb'["\ud800",1,"\u0000",2,"\ud801"]') == [rb'"\ud800"', b"1", rb'"\u0000"', b"2", rb'"\ud801"']
+
+
 @pytest.mark.parametrize("body", (b"", b"{}", b"[", b"\xff", b"[{]", rb'["\ud800"', rb'["\ud800",]', rb'"\ud800"'))
 def test_what_is_no_batch_is_none(body: bytes) -> None:
     with pytest.raises((msgspec.MsgspecError, UnicodeDecodeError)):
