@@ -210,10 +210,7 @@ class Creating:
         """The creation to be, within bounds. Raises InvalidEvent with all that is against it."""
         found = Faults()
         found.judge(require_creation, bounds, data)
-        drafted = found.judge(self._drafted, data)
-        if (error := found.error()) is not None or drafted is None:
-            raise error or AssertionError
-        return drafted
+        return found.require(found.judge(self._drafted, data))
 
     def _drafted(self, data: Mapping[str, Any]) -> tuple[_Draft, str | None]:
         """The creation to be, and whose range its number comes from: checked, before a number is taken for it."""

@@ -36,6 +36,8 @@ _DESCRIPTIVE: Final[dict[str, frozenset[str]]] = {
 _FACTS: Final = {
     event_type: frozenset(get_type_hints(data)) - _DESCRIPTIVE[event_type] for event_type, data in _DATA.items()
 }
+_ATTRIBUTES: Final = ("specversion", "id", "source", "type", "time", "subject", "datacontenttype", "dataschema", "data")
+_ILLEGIBLE: Final = "holds U+0000, half of a character, or a number beyond any double, which nobody can read"
 _LONGEST_NAME: Final = 256
 _LONGEST_CODE: Final = 64
 _LONGEST_ORDER_NUMBER: Final = 128
@@ -58,14 +60,25 @@ def forgiven(event_type: str, data: object, error: pydantic_core.ValidationError
 
 def illegible(event_type: object, paths: Sequence[Sequence[int | str]], error: InvalidEvent) -> tuple[str, ...]:
     """The members of `data` that describe, of the places in an event that nobody can read; members that are not known are
-    ignored. Raises the error where one of them is in the envelope, or in a part of the fact.
+    ignored. Raises InvalidEvent with the error's reason where some of them are in the envelope, or in parts of the fact, and
+    says which.
     """
     descriptive = _DESCRIPTIVE.get(str(event_type), frozenset())
     facts = _FACTS.get(str(event_type), frozenset())
-    if any(len(path) < 2 or path[0] != "data" or path[1] in facts for path in paths):
-        raise error
+    costly = [path for path in paths if len(path) < 2 or path[0] != "data" or path[1] in facts]
+    if costly:
+        named = dict.fromkeys(_named(path) for path in costly)
+        faults = [(where, _ILLEGIBLE) for where in named]
+        raise InvalidEvent(error.reason, "; ".join(f"{where}: {what}" for where, what in faults), faults)
     # No further than that: what stands within may be the publisher's own word.
     return tuple(dict.fromkeys(str(path[1]) for path in paths if path[1] in descriptive))
+
+
+def _named(path: Sequence[int | str]) -> str:
+    """Where in an event it is; an attribute that CloudEvents does not define is the publisher's own word."""
+    if len(path) > 1 and path[0] == "data":
+        return f"data.{path[1]}"
+    return str(path[0]) if path and path[0] in _ATTRIBUTES else "the event"
 
 
 def not_understood(event_type: str, data: Mapping[str, Any]) -> tuple[str, ...]:

@@ -51,6 +51,15 @@ class Faults:
         """Whether nothing was found there, within, or in what holds them."""
         return not any(_holds(path, found) or _holds(found, path) for path in paths for found in self._found)
 
+    def require(self, judged: _T | None) -> _T:
+        """What a judgement found, where none found a fault. Raises InvalidEvent with all of them."""
+        error = self.error()
+        if error is not None:
+            raise error
+        if judged is None:
+            raise ValueError("a judgement without a fault finds something")
+        return judged
+
     def error(self) -> InvalidEvent | None:
         """All of it; the reason is that of the first. None where nothing was found."""
         if len(self._errors) < 2:

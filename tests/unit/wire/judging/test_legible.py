@@ -69,6 +69,18 @@ def test_of_a_fact_it_costs_the_event(event_type: str, member: str, fragment: st
         parsed(event_type, member, fragment)
 
     assert refused.value.reason in (Invalid.NUL_CHARACTER, Invalid.LONE_SURROGATE, Invalid.NUMBER_OUT_OF_RANGE)
+    assert [path for path, _ in refused.value.faults] == [f"data.{member}"]
+    assert refused.value.detail.startswith(f"data.{member}: holds U+0000, half of a character, or a number")
+
+
+def test_all_of_them_are_named() -> None:
+    text = json.dumps(envelope(SCAN)).replace('"COLLECTED"', r'"\ud800"').replace('"/tests/publisher"', r'"a\u0000"')
+    text = text if r"\ud800" in text else text.replace('"code": "', r'"code": "\ud800')
+
+    with pytest.raises(InvalidEvent) as refused:
+        PARSER.parse(record(text.encode()))
+
+    assert [path for path, _ in refused.value.faults] == ["source", "data.code"]
 
 
 @pytest.mark.parametrize("attribute", ("id", "source", "type", "time", "subject", "more"))
@@ -79,6 +91,8 @@ def test_of_the_envelope_it_costs_the_event(attribute: str) -> None:
         PARSER.parse(record(text))
 
     assert refused.value.reason == Invalid.NUL_CHARACTER
+    # One that CloudEvents does not define is the publisher's own word.
+    assert [path for path, _ in refused.value.faults] == ["the event" if attribute == "more" else attribute]
 
 
 def test_what_is_wrong_behind_it_is_still_found() -> None:
