@@ -45,7 +45,7 @@ _COMMANDS: Final = (
 # Python keeps the word for itself.
 _NAMES: Final[dict[Callable[..., object], str]] = {import_file: "import"}
 
-# Objects that live, before Python looks for cycles among them: with its 700 it does so all through the imports, for a ninth
+# Objects that live, before Python looks for cycles among them: with its 700 it does so all through the imports, for a tenth
 # of the start.
 _YOUNG: Final = 50_000
 
