@@ -11,12 +11,13 @@ from dataclasses import replace
 import pytest
 
 from service.domain.events import Attributes, Event, Sense
-from service.domain.evidence import PastNeeded
+from service.domain.evidence import ClaimsNeeded, PastNeeded
 from service.domain.journey import NEW, Entry, State, re_evaluate, record, replay
 from service.domain.milestones import ASSERTED_BY, NAMES, RANKED, Milestone, Reason
 from service.domain.whole import Whole
 from tests.unit.domain.histories import (
     ACME,
+    DAY,
     DOMESTIC,
     OTHER,
     happened,
@@ -473,3 +474,44 @@ def test_two_sources_may_use_one_id_for_what_is_understood_later() -> None:
     assert second is not None
     assert counting(second.state) == "RC@1 RT@2 DS@3"
     assert re_evaluate(second.state, one) is None
+
+
+@pytest.mark.parametrize(("late", "verdict"), ((0, "advanced"), (1, "informational")))
+def test_a_delivery_counts_to_the_very_end_of_its_connotes_window(late: int, verdict: str) -> None:
+    state = replay(story("RC@1 RP@2 RE@5"))
+
+    entry = record(state, happened("RDBTC", 5 + 120 * DAY + late))
+
+    assert entry is not None
+    assert entry.verdict == verdict
+
+
+@pytest.mark.parametrize(("early", "is_doubtful"), ((-1, False), (0, False), (1, False), (DAY, False), (DAY + 1, True)))
+def test_whose_a_scan_is_is_in_doubt_only_before_its_labels_window(early: int, is_doubtful: bool) -> None:
+    created = replay([happened("RC", 9 * DAY)])
+    # One whose clock was ahead takes the long way.
+    scan = replace(happened("RT", 9 * DAY - early), label=ACME.label, is_ahead=True)
+
+    if is_doubtful:
+        with pytest.raises(ClaimsNeeded):
+            record(created, scan, is_open=True)
+    else:
+        entry = record(created, scan, is_open=True)
+        assert entry is not None
+        assert entry.verdict == "advanced"
+
+
+def test_what_an_event_waited_for_settles_its_reason_whatever_else_there_is() -> None:
+    entry = record(replay(story("RC@1 RE@3")), happened("RP", 2))
+
+    assert entry is not None
+    assert (entry.raised, entry.settled) == ((), (Reason.AWAITING_PROCESSED,))
+
+
+def test_a_second_export_asks_the_past_whatever_else_is_known_of_the_return() -> None:
+    exported = story("RC@1 RP@2 RE@5")
+    ahead = replace(happened("RT", 3), is_ahead=True)
+
+    for state in (replay(exported), replay([*exported, ahead])):
+        with pytest.raises(PastNeeded):
+            record(state, happened("RE", 7, connote="CN-B"))
