@@ -438,3 +438,7 @@ def test_a_family_of_one_level_is_no_member_of_itself() -> None:
     assert {code: found_ and found_.description for code, found_ in found.items()} == {
         "A/": "a", "A/B": "a", "A/B/C": "a", "A/B/C/D/E": "b", "A": None, "B/A/C": None, "/A/": None,
     }  # fmt: skip
+
+
+def test_a_carrier_is_called_as_its_table_says_and_one_without_as_it_is_called_here(shipped: CarrierTables) -> None:
+    assert (shipped.name_of("gls"), shipped.name_of("acme-post")) == ("GLS", "acme-post")

@@ -390,6 +390,7 @@ def test_what_waits_is_told_by_what_it_waits_for(kind: str, subject: str, named:
         subject,
         f"{kind}/{subject}/{reason}/77",
     )
+    assert (told["type"], told["time"]) == (published.EXCEPTION, "2026-11-23T12:00:00.250000Z")
     data = told["data"]
     TypeAdapter(published.ExceptionData).validate_python(data)
     assert (data.pop("expected"), data.pop("resolution")) != (None, None)

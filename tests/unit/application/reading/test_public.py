@@ -18,6 +18,7 @@ from service.domain.milestones import RANKED, Milestone
 from service.web.html.assets import Assets
 from service.web.html.rendering import Renderer
 from service.wire.documents import return_document
+from service.wire.models import RETURN_CLOSED, RETURN_REOPENED
 from service.wire.rows.reconciled import RECONCILED, event_data
 from tests.support import journals
 from tests.support.found import TABLES, found
@@ -61,6 +62,15 @@ def test_what_is_behind_is_done_and_what_is_ahead_is_to_come(reached: int) -> No
     expected = [StepState.DONE] * (reached - 1) + [StepState.CURRENT] + [StepState.TO_COME] * (7 - reached)
     assert [step.state for step in shown.steps] == expected
     assert shown.complete is (reached == 7)
+
+
+def test_both_pages_say_why_a_return_was_closed_until_it_is_opened_again() -> None:
+    closed = event(RETURN_CLOSED, "c", "10:00", return_id="R-1001", by="shop", reason="lost")
+    opened = event(RETURN_REOPENED, "o", "11:00", return_id="R-1001", by="shop", reason="found")
+
+    for events, reason in (((creation(),), None), ((creation(), closed), "lost"), ((creation(), closed, opened), None)):
+        seen = found("R-1001", events)
+        assert (view_return(seen, TABLES).closed, view_first_mile(seen, TABLES).closed) == (reason, reason)
 
 
 def test_a_milestone_that_nobody_scanned_is_skipped() -> None:
