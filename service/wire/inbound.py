@@ -60,7 +60,7 @@ class Inbound(msgspec.Struct, frozen=True, gc=False):
     type: str
     data: bytes
     code: str | None = None
-    zone_source: str = "event"
+    zone_source: str = BY_EVENT
     utc_offset: int | None = None
     extensions: bytes | None = None
     not_understood: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from service.application.access.bounds import Bounds
 from service.application.reading.connotes.listing import WITHOUT_MEMBERS, ConnoteReading
 from service.application.reading.documents import exception_item, letter_item, return_item
-from service.application.reading.exceptions.given import NOT_TOLD, Giving
+from service.application.reading.exceptions.given import Giving
 from service.application.reading.filters import ConnoteFilter, ExceptionFilter, LetterFilter, ReturnFilter
 from service.application.reading.listing import (
     EXCEPTIONS,
@@ -19,7 +19,6 @@ from service.application.reading.listing import (
     RETURNS,
     STUCK_RETURNS,
     KeyType,
-    ListedException,
     Listing,
     ListSpec,
     Window,
@@ -107,14 +106,10 @@ def list_exceptions(
     if end is not None:
         rows = [row for row in rows if row[:2] >= end[:2]]
     rows.sort(key=lambda row: row[0], reverse=True)  # stable: each keeps its own order within a moment
-    items = [exception_item(row) for *_, row in rows[:limit]]
+    shown = [row for *_, row in rows[:limit]]
+    items = [exception_item(row) for row in shown]
     if giving is not None:
-        shown = [row for *_, row in rows[:limit]]
-        told = giving.of([row for row in shown if isinstance(row, ListedException)])
-        items = [
-            item | (told(row) if isinstance(row, ListedException) else NOT_TOLD)
-            for item, row in zip(items, shown, strict=True)
-        ]
+        items = [item | told for item, told in zip(items, giving.of(shown), strict=True)]
     if len(rows) > limit:
         _, _, spec, last = rows[limit - 1]
         return Page(items, _page_key(spec, spec.key_of(last)))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
 
-from service.application.reading.listing import ListedException
+from service.application.reading.connotes.listing import UnclaimedDelivery
+from service.application.reading.listing import ListedException, ParkedEvent
 from service.application.reading.tracking import event_head
 from service.domain.events import Event
 from service.domain.exceptional import giving
@@ -87,19 +88,20 @@ class Giving:
         pasts = self._pasts.pasts(list(return_nos)) if return_nos else {}
         return {return_no: given_by(past, self._rules) for return_no, past in pasts.items()}
 
-    def of(self, rows: Sequence[ListedException]) -> Callable[[ListedException], dict[str, Any]]:
-        """What is told of each of these rows beside itself. Raises Retryable."""
-        found = self.of_returns(dict.fromkeys(row.return_no for row in rows if row.resolved_at is None))
+    def of(self, rows: Sequence[ListedException | ParkedEvent | UnclaimedDelivery]) -> list[dict[str, Any]]:
+        """What is told of each of these rows beside itself, in their order. Raises Retryable."""
+        open_ = (row.return_no for row in rows if isinstance(row, ListedException) and row.resolved_at is None)
+        found = self.of_returns(dict.fromkeys(open_))
+        return [_told(row, found) if isinstance(row, ListedException) else NOT_TOLD for row in rows]
 
-        def told(row: ListedException) -> dict[str, Any]:
-            if row.resolved_at is not None:
-                return {"events": [], "events_cut": False}
-            given = found.get(row.return_no, {}).get(Reason(row.reason))
-            if given is None:  # nobody looked, or it was given by rules of before
-                return {"events": [event_head(row)], "events_cut": row.return_no not in found}
-            return {"events": [event_head(each) for each in given.events], "events_cut": given.is_cut}
 
-        return told
+def _told(row: ListedException, found: Mapping[int, Mapping[Reason, GivenBy]]) -> dict[str, Any]:
+    if row.resolved_at is not None:
+        return {"events": [], "events_cut": False}
+    given = found.get(row.return_no, {}).get(Reason(row.reason))
+    if given is None:  # nobody looked, or it was given by rules of before
+        return {"events": [event_head(row)], "events_cut": row.return_no not in found}
+    return {"events": [event_head(each) for each in given.events], "events_cut": given.is_cut}
 
 
 def given_by(past: Sequence[PastEvent], rules: Rules = DEFAULT, most: int = MOST_EVENTS) -> dict[Reason, GivenBy]:

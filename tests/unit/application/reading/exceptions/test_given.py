@@ -40,7 +40,7 @@ def row(return_no: int, reason: str = "awaiting_processed", *, is_open: bool = T
 
 
 def told(histories: Histories, *rows: ListedException) -> list[dict[str, Any]]:
-    return [*map(Giving(histories).of(rows), rows)]
+    return Giving(histories).of(rows)
 
 
 def test_each_row_of_an_exception_tells_all_events_that_give_it_and_a_history_is_read_once() -> None:
