@@ -3,7 +3,8 @@
 `python -m tests.checks.mutants [PACKAGE]... [--full] [--sample 80] [--seed 1] [--match PATTERN]` has mutmut turn a comparison, an operator, a
 value or an argument round, one at a time, and runs the tests that reach it. It prints how many were noticed, each that was
 not, and how to look at one; exit status 1 when fewer than nine of ten were. Those in `mutants.toml` change nothing that
-anybody could notice, each for the reason given there: they count as noticed, and one that is noticed after all is named.
+anybody could notice, or what only tests with a server notice, each for the reason given there: they count as noticed, and one
+that is noticed after all is named. They stand there by their function and by the lines that are other ones in the mutant.
 
 mutmut makes them in a copy below .local/mutants, a folder a package: what did not change is not made again. It knows by one
 run of the tests which of them reach which function. It mutates bodies of functions, not the constants and classes around
@@ -14,6 +15,7 @@ mutmut takes, which starts pytest anew for each.
 from __future__ import annotations
 
 import argparse
+import ast
 import filecmp
 import json
 import random
@@ -207,7 +209,8 @@ def ends_of(package: str, folder: Path, names: Collection[str]) -> dict[str, int
 def report(package: str, folder: Path, ends: Mapping[str, int | None], accepted: dict[str, str]) -> bool:
     """Print what was noticed and what was not; whether it was enough."""
     noticed = {name for name, end in ends.items() if end not in {_PASSED, _UNREACHED}}
-    known = {name for name in ends if name not in noticed and name in accepted}
+    named = dict(_named(folder))
+    known = {name for name in ends if name not in noticed and named[name] in accepted}
     missed = sorted(ends.keys() - noticed - known)
     share = (len(noticed) + len(known)) / len(ends) if ends else 1.0
     print(f"\n{package}: {share:.1%} of {len(ends)} mutants noticed, {len(known)} of them not for a known reason")
@@ -215,16 +218,37 @@ def report(package: str, folder: Path, ends: Mapping[str, int | None], accepted:
         of_it = Counter(_module(name) for name in missed)[module]
         print(f"  {module}: {number - of_it} of {number}")
     for name in missed:
-        print(f"    {name}{' (no test reaches it)' if ends[name] == _UNREACHED else ''}")
-    every = set(mutants(folder))
-    for name in sorted(accepted.keys() - every):
-        if name.replace(".", "/").startswith(f"service/{package}/") and not _is_of_another(package, name):
-            print(f"  is none any more, take it out of {ACCEPTED.name}: {name}")
-    for name in sorted(noticed & accepted.keys()):
-        print(f"  noticed after all, take it out of {ACCEPTED.name}: {name}")
+        print(f"    {named[name]}{' (no test reaches it)' if ends[name] == _UNREACHED else ''}  # {name}")
+    for key in sorted(accepted.keys() - set(named.values())):
+        if key.replace(".", "/").startswith(f"service/{package}/") and not _is_of_another(package, key):
+            print(f"  is none any more, take it out of {ACCEPTED.name}: {key}")
+    for key in sorted({named[name] for name in noticed} & accepted.keys() - {named[name] for name in known}):
+        print(f"  noticed after all, take it out of {ACCEPTED.name}: {key}")
     if missed:
         print(f"  to look at one: cd {folder.relative_to(ROOT)}; {sys.executable} -m mutmut show NAME")
     return share >= LEAST
+
+
+def _named(folder: Path) -> Iterator[tuple[str, str]]:
+    """mutmut's name of each mutant, which counts those of a function, and one that stays: what is other there, and where."""
+    for path in (folder / "mutants" / "service").rglob("*.meta"):
+        names = json.loads(path.read_text())["exit_code_by_key"]
+        texts = dict(_functions(path.with_suffix("").read_text()))
+        for name in names:
+            module, _, of = name.rpartition(".")
+            function = of.rpartition("__mutmut_")[0]
+            before = Counter(texts[f"{function}__mutmut_orig"])
+            lines = [line for line in texts[of] if not before[line] or before.subtract([line])]  # those that were there not
+            where = function.removeprefix("xǁ").removeprefix("x_").replace("ǁ", ".")
+            yield name, f"{module}.{where}: {' '.join(lines) or 'a line less'}"
+
+
+def _functions(text: str) -> Iterator[tuple[str, list[str]]]:
+    """The functions of a module that has been mutated, by their names: the lines of their bodies."""
+    lines = text.splitlines()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and "__mutmut_" in node.name:
+            yield node.name, [line.strip() for line in lines[node.lineno : node.end_lineno]]
 
 
 def _is_of_another(package: str, name: str) -> bool:
