@@ -7,6 +7,7 @@ whole set is looked at, in `whole`. The same set gives the same evidence by eith
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final, Literal, NamedTuple
 
 from service.domain.events import Attributes, Effect, Event, Sense
@@ -34,6 +35,9 @@ CONFLICT: Final = 2048  # creations that differ in retailer or route
 AHEAD: Final = 4096  # an event that lay in the future when it came
 UNHEARD: Final = 8192  # a void of a name that no event had an hour later, nor has now
 UNCREATED: Final = 1 << 14  # a creation that is void
+BACK: Final = (
+    1 << 15
+)  # of the scans that say it goes back, and those that say it was collected, one of the first is the last
 BEFORE_LABEL: Final = 1 << 16  # a scan from before its label was this return's
 WINDOWED: Final = 1 << 17  # other returns claim a label of this one
 SHARED: Final = 1 << 18  # the window of one of them overlaps
@@ -102,6 +106,8 @@ class Evidence:
     delivery within the window of an export. `connote` is the one that delivered the return, else its latest export's.
     `moved` is the latest time at which a carrier had it under way, in microseconds since 1970-01-01 UTC; 0: never. `labels`
     are those that creations named beside that of the first, so many at most. `closing` is what was said last of its end.
+    `turned` is the latest time of what matters to its direction once a scan said that it goes back (such scans, collections,
+    and deliveries at the first-mile destination); 0: none did. What comes later than that needs nothing of the past.
     """
 
     earliest: Mapping[Milestone, Sighting]
@@ -111,10 +117,11 @@ class Evidence:
     moved: int = 0
     labels: tuple[Label, ...] = ()
     closing: Closing | None = None
+    turned: int = 0
 
-    def but(self, earliest: Mapping[Milestone, Sighting], flags: int, moved: int) -> Evidence:
+    def but(self, earliest: Mapping[Milestone, Sighting], flags: int, moved: int, turned: int) -> Evidence:
         """The same of its creations and exports, and of its end."""
-        return Evidence(earliest, self.attributes, self.connote, flags, moved, self.labels, self.closing)
+        return Evidence(earliest, self.attributes, self.connote, flags, moved, self.labels, self.closing, turned)
 
 
 MAX_LABELS: Final = 8
@@ -145,21 +152,23 @@ def needs_past(evidence: Evidence, event: Event) -> bool:
             return True
         if flags & WINDOWED or evidence.labels or (event.retailers and attributes.retailer not in event.retailers):
             return True
-    if event.window is not None:
+    if event.window is not None or flags & VOIDS_UNLISTED:
         return True
-    if flags == 0:
-        if milestone is RE:  # a second export may give the return another connote, and make a delivery its own
-            return RE in evidence.earliest or RDBTC in evidence.earliest
-        return event.effect is Effect.RETURNING and RDTPF in evidence.earliest
-    if flags & VOIDS_UNLISTED:
-        return True
-    if milestone is RE:
+    if milestone is RE:  # a second export may give the return another connote, and make a delivery its own
         return bool(flags & _STRAY) or RE in evidence.earliest or RDBTC in evidence.earliest
     if milestone is RDBTC:
         return bool(flags & MANY_EXPORTS)
-    if milestone is RDTPF or event.effect is Effect.COLLECTED:
-        return bool(flags & RETURNING)
-    return event.effect is Effect.RETURNING and (RDTPF in evidence.earliest or bool(flags & SENT_BACK))
+    if milestone is RDTPF or event.effect is not None:
+        return _turn_needs_past(evidence, event)
+    return False
+
+
+def _turn_needs_past(evidence: Evidence, scan: Event) -> bool:
+    """Of one that matters to the parcel's direction: whether another such was later, or may have been."""
+    if evidence.flags & RETURNING:
+        return scan.at <= evidence.turned
+    # Every collection is one of the scans that had it under way.
+    return scan.effect is Effect.RETURNING and (RDTPF in evidence.earliest or scan.at <= evidence.moved)
 
 
 def is_doubtful(evidence: Evidence, scan: Event, rules: Rules) -> bool:
@@ -195,28 +204,35 @@ def with_flag(evidence: Evidence, flag: int) -> Evidence:
     """The evidence with one more flag; the same object where it has it."""
     if evidence.flags & flag:
         return evidence
-    return evidence.but(evidence.earliest, evidence.flags | flag, evidence.moved)
+    return evidence.but(evidence.earliest, evidence.flags | flag, evidence.moved, evidence.turned)
 
 
 def add(evidence: Evidence, event: Event, rules: Rules) -> tuple[Evidence, Against]:
     """The evidence with one more event of a new name, the same object if it changes nothing; and what its own time has against it."""
-    milestone = event.milestone
+    milestone, flags, moved, turned = event.milestone, evidence.flags, evidence.moved, evidence.turned
     is_early = event.label is not None and event.at < evidence.earliest[RC].at - rules.label_lead
     if is_early and event.sense is not Sense.UNMAPPED:
-        return _with(evidence, evidence.flags | BEFORE_LABEL, evidence.moved), Reason.BEFORE_LABEL
+        return _with(evidence, flags | BEFORE_LABEL, moved, turned), Reason.BEFORE_LABEL
     if milestone is None:
         if event.sense is Sense.CLOSES or event.sense is Sense.REOPENS:
             return _add_closing(evidence, event), None
-        flags, moved = evidence.flags | UNMAPPED[event.unmapped_because], evidence.moved
+        flags |= UNMAPPED[event.unmapped_because]
         if event.effect is Effect.RETURNING:
-            flags, moved = flags | RETURNING, max(moved, event.at)
-        return _with(evidence, flags, moved), None
+            flags, moved, turned = flags | RETURNING | BACK, max(moved, event.at), event.at
+        return _with(evidence, flags, moved, turned), None
     if milestone is RDBTC:
         return _add_delivery(evidence, event, rules)
-    moved = event.at if milestone is RT and event.at > evidence.moved else evidence.moved
+    if milestone is RT and event.at > moved:
+        moved = event.at
+    if flags & RETURNING and (milestone is RDTPF or event.effect is Effect.COLLECTED):
+        turned = event.at
+        if milestone is not RDTPF:
+            flags &= ~BACK
+        elif flags & BACK:
+            return _with(evidence, flags | SENT_BACK, moved, turned), Reason.RETURNED_TO_SENDER
     known = evidence.earliest.get(milestone)
     if known is not None and (known.at < event.at or known.order <= event.order):
-        return _with(evidence, evidence.flags, moved), None
+        return _with(evidence, flags, moved, turned), None
     earliest = with_sighting(evidence.earliest, milestone, sighting_of(event))
     attributes, connote = evidence.attributes, evidence.connote
     if milestone is RC:
@@ -224,22 +240,19 @@ def add(evidence: Evidence, event: Event, rules: Rules) -> tuple[Evidence, Again
     elif milestone is RE:
         connote = event.connote
     labels, closing = evidence.labels, evidence.closing
-    return Evidence(earliest, attributes, connote, evidence.flags, moved, labels, closing), None
+    return Evidence(earliest, attributes, connote, flags, moved, labels, closing, turned), None
 
 
-def _with(evidence: Evidence, flags: int, moved: int) -> Evidence:
-    if flags == evidence.flags and moved == evidence.moved:
+def _with(evidence: Evidence, flags: int, moved: int, turned: int) -> Evidence:
+    if flags == evidence.flags and moved == evidence.moved and turned == evidence.turned:
         return evidence
-    return evidence.but(evidence.earliest, flags, moved)
+    return evidence.but(evidence.earliest, flags, moved, turned)
 
 
 def _add_closing(evidence: Evidence, event: Event) -> Evidence:
     if evidence.closing is not None and event.order <= evidence.closing.order:
         return evidence
-    known = evidence
-    return Evidence(
-        known.earliest, known.attributes, known.connote, known.flags, known.moved, known.labels, closing_of(event)
-    )
+    return replace(evidence, closing=closing_of(event))
 
 
 def closing_of(event: Event) -> Closing:
@@ -274,7 +287,7 @@ def _add_delivery(evidence: Evidence, event: Event, rules: Rules) -> tuple[Evide
             earliest = with_sighting(earliest, RDBTC, sighting_of(event))
     if earliest is evidence.earliest and flags == evidence.flags:
         return evidence, against
-    return evidence.but(earliest, flags, evidence.moved), against
+    return evidence.but(earliest, flags, evidence.moved, evidence.turned), against
 
 
 def against_delivery(delivered: int, exported: int, rules: Rules) -> Against:

@@ -47,8 +47,7 @@ class State:
 
     `seen` holds the digests of the names and of the identities of the recorded events, end to end (of those recorded before
     2026-11 of the names alone); `voided` those of names that a void names, come or not, unless there are too many of them
-    (VOIDS_UNLISTED). `timeline` follows from `evidence`, and that from the events by
-    the `rules` of this mark.
+    (VOIDS_UNLISTED). `timeline` follows from `evidence`, and that from the events by the `rules` of this mark.
     """
 
     seq: int
@@ -125,8 +124,8 @@ def record(
 def re_evaluate(state: State, event: Event, whole: Whole | None = None, rules: Rules = DEFAULT) -> Entry | None:
     """The entry for an event that was recorded as unmapped and is understood now; None if there is nothing to add.
 
-    `event` is the one that was recorded (same source and id) as today's tables understand it. None where they do not
-    know its code either, and where it was re-evaluated before. Raises PastNeeded as `record` does.
+    `event` is the one that was recorded, as today's tables understand it. None where they do not know its code either, and
+    where it was re-evaluated before. Raises PastNeeded as `record` does.
     """
     name, marker = replace(event, id=event.id + _RE_EVALUATED).digests
     if event.sense is Sense.UNMAPPED or has_digest(state.seen, marker):
@@ -147,8 +146,7 @@ def replay(events: Iterable[Event], rules: Rules = DEFAULT) -> State:
 
 def continued(published: Published) -> State:
     """The state that a return begins with which subscribers know and this journal does not, before its first row."""
-    held = believed(published, UNKNOWN, NO_EVIDENCE)
-    return State(0, published.version, NO_EVIDENCE, b"", frozenset(), held)
+    return replace(NEW, version=published.version, timeline=believed(published, UNKNOWN, NO_EVIDENCE))
 
 
 def _record(state: State, event: Event, key: bytes, seen: bytes, whole: Whole | None, rules: Rules) -> Entry:
@@ -166,12 +164,11 @@ def _record(state: State, event: Event, key: bytes, seen: bytes, whole: Whole | 
     ):
         return _record_whole(state, event, seen, _needed(whole), mark)
     voided, evidence = state.voided, before
-    if event.voids is not None:
-        voided, evidence = _with_void(state, event.voids)
-    else:
+    if event.voids is None:
         evidence, against = add(before, event, rules)
-    if event.is_ahead:
-        evidence = with_flag(evidence, AHEAD)
+    else:
+        voided, evidence = _with_void(state, event.voids)
+    evidence = with_flag(evidence, AHEAD) if event.is_ahead else evidence
     is_same = evidence.earliest is before.earliest and evidence.closing is before.closing
     after = state.timeline if is_same else decide(evidence)
     return _entry(state, event, _Decided(evidence, after, voided, seen, mark, against, False, True))
@@ -181,12 +178,16 @@ def _usual_entry(state: State, event: Event, found: tuple[Evidence, Timeline], s
     (evidence, after), then, milestone, version = found, state.timeline, event.milestone, state.version
     moved: tuple[Change, ...] = ()
     verdict = Verdict.REPEATED if milestone is not None else Verdict.INFORMATIONAL
-    if after is not then and milestone is not None:
+    reason = None if milestone is None or after is then else after.denied.get(milestone)
+    if reason is not None:
+        verdict = Verdict.HELD
+    elif after is not then and milestone is not None:
         status, previous, cause = after.status, then.status, (event.source, event.id)
         verdict, kind = _FURTHER if status is not previous else _AGAIN if milestone in then.counts else _BEHIND
         version += 1
         moved = (Change(version, kind, milestone, event.at, event.location, cause, status, previous, after.complete),)
-    return Entry(event, verdict, None, moved, State(state.seq + 1, version, evidence, seen, state.voided, after, mark))
+    new = State(state.seq + 1, version, evidence, seen, state.voided, after, mark)
+    return Entry(event, verdict, reason, moved, new)
 
 
 def _record_whole(state: State, event: Event, seen: bytes, whole: Whole, mark: int) -> Entry:
@@ -214,12 +215,11 @@ def _needed(whole: Whole | None) -> Whole:
 def _with_void(state: State, voids: tuple[str, str]) -> tuple[frozenset[bytes], Evidence]:
     """The names of voided events with one more, which no event has yet."""
     evidence, voided = state.evidence, state.voided
-    if evidence.flags & VOIDS_UNLISTED:
-        return voided, evidence
-    voided = voided | {key_digest(*voids)}
+    if not evidence.flags & VOIDS_UNLISTED:
+        voided = voided | {key_digest(*voids)}
     if len(voided) <= MAX_VOIDS:
         return voided, evidence
-    return frozenset(), evidence.but(evidence.earliest, evidence.flags | VOIDS_UNLISTED, evidence.moved)
+    return frozenset(), with_flag(evidence, VOIDS_UNLISTED)
 
 
 def _record_published(state: State, event: Event, published: Published, seen: bytes) -> Entry:

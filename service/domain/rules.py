@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from zlib import crc32
 
-VERSION: Final = 4
-"""Of the rules as the code has them: 4 since events of one name that say something else are events of their own, 3 since labels
+VERSION: Final = 5
+"""Of the rules as the code has them: 5 since a state knows which way the parcel went last, 4 since events of one name that say something else are events of their own, 3 since labels
 have windows; a row without one is of before connotes had any (1)."""
 
 EARLIEST: Final = 1  # the rules of rows that do not name theirs

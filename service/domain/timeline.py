@@ -45,6 +45,8 @@ class Timeline:
 
 
 _NOTHING: Final[Mapping[Milestone, Reason]] = {}
+_HELD: Final[Mapping[Milestone, Reason]] = {RE: Reason.AWAITING_PROCESSED}
+_HANGING: Final = frozenset({RP, RE, RDBTC, RR})  # that may hang on what is denied, or that on them
 UNKNOWN: Final = Timeline(None, {}, {}, None, complete=False)
 
 
@@ -83,7 +85,7 @@ def usual(before: Evidence, then: Timeline, event: Event, rules: Rules) -> tuple
         or before.flags
         or before.labels
         or before.closing is not None
-        or then.denied
+        or (then.denied and (milestone in _HANGING or milestone in then.denied))
     ):
         return None
     earliest, at, moved, attributes = before.earliest, event.at, before.moved, before.attributes
@@ -112,7 +114,7 @@ def usual(before: Evidence, then: Timeline, event: Event, rules: Rules) -> tuple
         return _with_first(before, then, event, milestone, moved)
     if at == known.at:
         return None
-    return before if moved == before.moved else before.but(earliest, 0, moved), then
+    return before if moved == before.moved else before.but(earliest, 0, moved, 0), then
 
 
 def _only_tells(scan: Event) -> bool:
@@ -142,16 +144,23 @@ def _with_first(
     # What follows from a rejection, or from a delivery before the parcel moved on, hangs on when either happened.
     if attributes is None or milestone is RR or status is RR or (milestone is RDTPF and moved > event.at):
         return None
-    route = attributes.route
-    if milestone not in FIRST_MILE if route is Route.FIRST_MILE_ONLY else milestone is RE and RP not in earliest:
+    route, denied = attributes.route, then.denied
+    if route is Route.FIRST_MILE_ONLY and milestone not in FIRST_MILE:
         return None
     sightings: dict[Milestone, Sighting] = {**earliest, milestone: sighting_of(event)}
+    if milestone is RE and RP not in earliest:
+        after = Timeline(route, then.counts, _HELD, status, then.complete)
+        return Evidence(sightings, attributes, event.connote, 0, moved), after
     if status is None or RANKS[milestone] > RANKS[status]:
         status = milestone
     elif milestone not in earliest:
         sightings = in_rank_order(sightings)
+    counts = sightings
+    if denied:
+        sightings = in_rank_order(sightings)
+        counts = {milestone: sighting for milestone, sighting in sightings.items() if milestone not in denied}
     connote = event.connote if milestone is RE else before.connote
-    after = Timeline(route, sightings, _NOTHING, status, then.complete or milestone is LAST[route])
+    after = Timeline(route, counts, denied, status, then.complete or milestone is LAST[route])
     return Evidence(sightings, attributes, connote, 0, moved), after
 
 

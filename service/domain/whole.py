@@ -13,6 +13,7 @@ from service.domain.distinct import Creations, Names, is_firm
 from service.domain.events import Effect, Event, Sense, key_digest
 from service.domain.evidence import (
     AHEAD,
+    BACK,
     CONFLICT,
     MANY_EXPORTS,
     MAX_LABELS,
@@ -160,6 +161,7 @@ class Whole:
             earliest[RDBTC], connote = sighting_of(brought), brought.connote
         attributes = created.attributes if created is not None else None
         moving = [line.last.at for line in (self._seen.get(RT), self._returning) if line]
+        turns = [line.last.at for line in (self._returning, self._collected, self._seen.get(RDTPF)) if line]
         closing = closing_of(self._closings.last) if self._closings else None
         labels = tuple(label for label, _ in self.claims() if attributes is None or label != attributes.label)
         return Evidence(
@@ -170,6 +172,7 @@ class Whole:
             max(moving, default=0),
             labels[: MAX_LABELS - 1],
             closing,
+            max(turns) if self._returning else 0,
         )
 
     def claims(self) -> list[tuple[Label, Event]]:
@@ -215,7 +218,8 @@ class Whole:
         """Put the delivery at the first-mile destination in its place; flags of those at the sender's."""
         if not self._returning:
             return 0
-        delivered, flags = self._seen.get(RDTPF), RETURNING
+        is_back = not self._collected or self._collected.last.place < self._returning.last.place
+        delivered, flags = self._seen.get(RDTPF), RETURNING | (BACK if is_back else 0)
         if not delivered:
             return flags
         first: Event | None = delivered.first

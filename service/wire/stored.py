@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
-from uuid import UUID
 
 from msgspec import Struct, convert
 from msgspec.json import Decoder, Encoder
@@ -86,6 +85,7 @@ class _Stored(Struct, omit_defaults=True, frozen=True, gc=False):
     t: int = 0  # when a carrier had it under way last
     n: Sequence[tuple[str, str]] = ()  # labels beside the first
     z: Closing | None = None  # what was said last of its end
+    u: int = 0  # when something told its direction last
 
 
 _decode: Final = Decoder(_Stored).decode
@@ -97,7 +97,7 @@ def encode_state(state: State) -> bytes:
     evidence, voided = state.evidence, state.voided
     keys = sorted(key.hex() for key in voided) if voided else ()
     m, a, c, f, t = evidence.earliest, evidence.attributes, evidence.connote, evidence.flags, evidence.moved
-    return _encode(_Stored(m, a, c, {}, keys, state.rules, f, t, evidence.labels, evidence.closing))
+    return _encode(_Stored(m, a, c, {}, keys, state.rules, f, t, evidence.labels, evidence.closing, evidence.turned))
 
 
 def decode_state(document: str | dict[str, Any], seq: int, version: int, seen: bytes) -> State:
@@ -107,7 +107,7 @@ def decode_state(document: str | dict[str, Any], seq: int, version: int, seen: b
     if stored.c is not None and stored.c in stored.d:
         earliest = {**earliest, Milestone.RDBTC: stored.d[stored.c]}
     labels = tuple(stored.n) if stored.n else ()
-    evidence = Evidence(in_rank_order(earliest), stored.a, stored.c, stored.f, stored.t, labels, stored.z)
+    evidence = Evidence(in_rank_order(earliest), stored.a, stored.c, stored.f, stored.t, labels, stored.z, stored.u)
     voided = frozenset(map(bytes.fromhex, stored.v))
     return State(seq, version, evidence, seen, voided, decide(evidence), stored.r)
 
@@ -244,7 +244,7 @@ class KeptEvent(NamedTuple):
     data: str
     extensions: str | None
     topic: str
-    topic_id: UUID | None
+    topic_id: bytes | None
     partition: int
     offset: int
     published_at: datetime
@@ -276,5 +276,19 @@ class KeptEvent(NamedTuple):
     def record(self) -> Record:
         """Where the event stood in Kafka; its bytes are not kept."""
         at = to_micros(self.published_at) // 1000
-        topic_id = None if self.topic_id is None else self.topic_id.bytes
-        return Record(self.topic, self.partition, self.offset, at, None, None, topic_id=topic_id)
+        return Record(self.topic, self.partition, self.offset, at, None, None, topic_id=self.topic_id)
+
+    @property
+    def coordinates(self) -> tuple[str, int, int]:
+        """Where it stood in Kafka, of the topic that had the name then."""
+        return self.topic, self.partition, self.offset
+
+    def is_of(self, inbound: Inbound, record: Record) -> bool:
+        """Whether it is this event, which stood there in the same topic."""
+        event = inbound.event
+        return (
+            self.topic_id is not None
+            and record.topic_id == self.topic_id
+            and event.id == self.id
+            and event.source == self.source
+        )

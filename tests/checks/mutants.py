@@ -238,7 +238,9 @@ def _named(folder: Path) -> Iterator[tuple[str, str]]:
             module, _, of = name.rpartition(".")
             function = of.rpartition("__mutmut_")[0]
             before = Counter(texts[f"{function}__mutmut_orig"])
-            lines = [line for line in texts[of] if not before[line] or before.subtract([line])]  # those that were there not
+            lines = [
+                line for line in texts[of] if not before[line] or before.subtract([line])
+            ]  # those that were there not
             where = function.removeprefix("xǁ").removeprefix("x_").replace("ǁ", ".")
             yield name, f"{module}.{where}: {' '.join(lines) or 'a line less'}"
 

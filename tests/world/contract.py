@@ -294,16 +294,19 @@ class JournalContract:
             delivered = event("com.omnirps.connote.delivered.v1", "d", "15:00", connote="CN-1")
             write(one, items(scan("COLLECTED", "10:00"), delivered), {})
             assert len(write(one, items(scan("COLLECTED", "10:00"), first=5), {}).duplicates) == 1
+            on_its_way = scan("IN_TRANSIT", "11:00")
+            again = items(on_its_way, scan("COLLECTED", "10:00"), on_its_way, first=20)  # beside one that waits already
+            assert write(one, again, {}).duplicates.total() == 2
             write(one, items(creation(), first=6), {})
             write(one, items(event(RP, "rp", "12:00", return_id="R-1001", hub="akl1"), first=7), {})
             write(one, items(event(RE, "re", "13:00", return_id="R-1001", hub="akl1", connote="CN-1"), first=8), {})
             assert self.differences(stage) != []
             outcome = sweep(one)
             assert outcome is not None
-            assert outcome.recorded == 2
+            assert outcome.recorded == 3
             while sweep(one) is not None:
                 pass
-            assert one.swept().upto == one.swept().newest == 6
+            assert one.swept().upto == one.swept().newest == 7
             one.close()
 
         stage.together(part)

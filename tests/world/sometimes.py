@@ -72,6 +72,7 @@ SOMETIMES: Final = frozenset(
         "settled returned_to_sender",
         "buried",
         "parked",
+        "parked again",
         *(
             f"a change: {kind}"
             for kind in ("reached", "backfilled", "retimed", "revoked", "closed", "reopened", "detailed")

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
+from uuid import UUID
 
 import psycopg
 from pydantic_core import from_json
@@ -223,7 +224,7 @@ def _refuse(tx: Tx, row: Row) -> None:
 
 
 def copied(tx: Tx, query: str, rows: Iterable[Sequence[Any]]) -> None:
-    """COPY into the history, or into a table beside it."""
+    """COPY into the history, into a table beside it, or of what waits."""
     found = _COPIED.search(query)
     assert found is not None
     table, names = found[1], _names(found[2])
@@ -232,6 +233,11 @@ def copied(tx: Tx, query: str, rows: Iterable[Sequence[Any]]) -> None:
         _refuse(tx, row)
         if table == "contested":
             tx.written.setdefault("contested", {})[row["return_no"]] = row
+        elif table == "parked":
+            if not tx.insert("parked", _place_of_parked(row), row):
+                tx.server.world.saw("parked again")
+                tx.session.fail(psycopg.errors.UniqueViolation("parked_pkey"))
+            tx.server.world.saw("parked")
         elif not tx.insert("history", (row["return_no"], row["seq"]), row):
             tx.server.world.saw("two workers appended to one return")
             tx.session.fail(psycopg.errors.UniqueViolation("history_pkey"))
@@ -261,12 +267,15 @@ def _append_first(tx: Tx, params: Any) -> Iterator[Any]:
 def _park(tx: Tx, params: Any) -> Iterator[Any]:
     batch_id, *columns = params
     rows = _new_rows("journal.sql", "park", columns)
-    for row in sorted(rows, key=lambda row: (row["kind"], row["subject"], row["source"], row["id"], row["words"])):
-        key = row["kind"], row["subject"], row["retailers"], row["source"], row["id"], row["words"]
+    for row in sorted(rows, key=lambda row: row["words"]):
         _refuse(tx, row)
         tx.server.world.saw("parked")
-        if tx.insert("parked", key, row | {"batch_id": int(batch_id)}):
+        if tx.insert("parked", _place_of_parked(row), row | {"batch_id": int(batch_id)}):
             yield row["topic"], row["topic_id"], row["partition"], row["offset"]
+
+
+def _place_of_parked(row: Row) -> tuple[Any, ...]:
+    return row["kind"], row["subject"], row["retailers"], row["source"], row["id"], row["words"]
 
 
 @_does("journal.sql", "keep_deliveries", writes=True)
@@ -447,7 +456,7 @@ def _rest(row: Row) -> tuple[Any, ...]:
         data,
         extensions,
         row["topic"],
-        _uuid(row["topic_id"]),
+        _bytes(row["topic_id"]),
         row["partition"],
         row["offset"],
         published,
@@ -456,10 +465,8 @@ def _rest(row: Row) -> tuple[Any, ...]:
     )
 
 
-def _uuid(value: Any) -> Any:
-    from service.adapters.postgres.journal.rows import as_uuid
-
-    return as_uuid(value) if isinstance(value, bytes) else value
+def _bytes(topic_id: Any) -> Any:
+    return topic_id.bytes if isinstance(topic_id, UUID) else topic_id
 
 
 def _is_delivered(tx: Tx, return_no: int, source: str, id_: str, words: bytes) -> bool:

@@ -68,6 +68,8 @@ def _plain_stories(draw: st.DrawFn) -> list[Arrival]:
     """A creation, and events of which each has a name of its own: many of them are usual."""
     created = happened("RC", 0, id="rc", attributes=draw(st.sampled_from((ACME, ACME, ACME, DOMESTIC))))
     codes = [code for code in _WAY if draw(st.integers(0, 4))]
+    if draw(st.booleans()):
+        codes = list(draw(st.permutations(codes)))
     for code in draw(st.lists(st.sampled_from(("RC", "RT", *_WAY, "RR", *_BESIDE)), max_size=4)):
         codes.insert(draw(st.integers(0, len(codes))), code)
     others = [draw(_one(f"{place}", code)) for place, code in enumerate(codes)]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import itemgetter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service.domain.events import Effect, Event, Sense
-from service.domain.evidence import MAX_LABELS, UNKNOWN_CARRIER, UNKNOWN_CODE, VOIDS_UNLISTED
+from service.domain.evidence import MAX_LABELS, UNKNOWN_CARRIER, UNKNOWN_CODE, VOIDS_UNLISTED, PastNeeded
 from service.domain.exceptional import reasons
-from service.domain.journey import replay
+from service.domain.journey import NEW, record, replay
 from service.domain.milestones import Milestone, Reason
-from service.domain.whole import MAX_VOIDS, gather
-from tests.unit.domain.histories import ACME, DAY, happened, in_order, not_understood, play, void
+from service.domain.whole import MAX_VOIDS, Whole, gather
+from tests.unit.domain.histories import ACME, DAY, THOROUGH, happened, in_order, not_understood, play, void
 
 
 def returning(at: int) -> Event:
@@ -54,6 +57,51 @@ def test_that_it_was_at_the_sender_s_is_seen_whichever_way_it_was() -> None:
     on = (happened("RDTPF", 3), returning(5), collected(6))
     assert told(*on) == ("returning_after_delivered",)
     assert told(*on, returning(7), happened("RDTPF", 8)) == ("returned_to_sender", "returning_after_delivered")
+
+
+_TURNS = st.tuples(st.sampled_from(("back", "collected", "RT", "RDTPF")), st.integers(2, 9))
+
+
+def turn(kind: str, at: int) -> Event:
+    if kind == "back":
+        return returning(at)
+    return collected(at) if kind == "collected" else happened(kind, at, id=f"{kind}@{at}")
+
+
+@THOROUGH
+@given(st.lists(_TURNS, max_size=8, unique=True))
+def test_which_way_a_parcel_goes_is_known_step_by_step_as_from_all_its_scans(turns: list[tuple[str, int]]) -> None:
+    events = [happened("RC", 1), *(turn(*each) for each in turns)]
+    state, before = NEW, list[Event]()
+    for event in events:
+        before.append(event)
+        try:
+            entry = record(state, event)
+        except PastNeeded:
+            entry = record(state, event, Whole(before))
+        assert entry is not None
+        state = entry.state
+        assert state.evidence == gather(before)
+
+
+@given(st.lists(_TURNS, max_size=8, unique_by=lambda each: each[1]))
+def test_scans_of_one_way_and_another_in_their_order_need_the_past_for_a_way_back_after_a_delivery_alone(
+    turns: list[tuple[str, int]],
+) -> None:
+    state, asked = NEW, list[str]()
+    kinds = [kind for kind, _ in sorted(turns, key=itemgetter(1))]
+    events = [happened("RC", 1), *(turn(kind, at) for kind, at in sorted(turns, key=itemgetter(1)))]
+    for number, event in enumerate(events):
+        try:
+            entry = record(state, event)
+        except PastNeeded:
+            asked.append(kinds[number - 1])
+            entry = record(state, event, Whole(events[: number + 1]))
+        assert entry is not None
+        state = entry.state
+
+    first = kinds.index("back") if "back" in kinds else len(kinds)
+    assert asked == (["back"] if "RDTPF" in kinds[:first] and first < len(kinds) else [])
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, Final, NamedTuple, cast
 
-from service.adapters.postgres.journal.rows import as_uuid, published_at
+from service.adapters.postgres.journal.rows import FIRST_MS, LAST_MS, as_uuid, clamped
 from service.application.ports import Arrival, HistoryRow
 from service.domain.events import KEY_DIGEST_BYTES
 from service.domain.milestones import Milestone
-from service.wire.record import Record
 from service.wire.rows.claimed import said_retailers
 from service.wire.rows.logged import LogRow
 from service.wire.stored import encode_changes, encode_moves, encode_state
@@ -45,10 +44,6 @@ class Column(NamedTuple):
     wire: str | None = None
     made: str = "{}"
     read: str = "{}"
-
-
-def _published_since_2000(record: Record) -> int:
-    return published_at(record) * 1000 - _PG_EPOCH
 
 
 def _code(milestone: Milestone | None) -> str | None:
@@ -86,10 +81,16 @@ EVENT_COLUMNS: Final = (
     _json("data", "inbound.data"),
     _json("extensions", "inbound.extensions"),
     Column("topic", "text", "record.topic"),
-    Column("topic_id", "uuid", "record.topic_id", sent=as_uuid, wire="bytea"),
+    Column("topic_id", "uuid", "record.topic_id", sent=as_uuid, wire="bytea", read="uuid_send({})"),
     Column("partition", "int4", "record.partition"),
     Column("offset", "int8", "record.offset"),
-    _time("published_at", "record", _published_since_2000, published_at, "millisecond"),
+    _time(
+        "published_at",
+        "record.timestamp",
+        f"({{0}} if {FIRST_MS} <= {{0}} <= {LAST_MS} else clamped({{0}})) * 1000 - {_PG_EPOCH}",
+        clamped,
+        "millisecond",
+    ),
     Column("is_ahead", "bool", "event.is_ahead", "{0} or None", _true),
     # What waits has a text always, which is a part of its key.
     Column("retailers", "text", "event.retailers", "said_retailers({0}) if {0} else None", said_retailers),
@@ -115,12 +116,32 @@ HISTORY_COLUMNS: Final = (
 )
 """All that the history has of a row; `recorded_at` is PostgreSQL's."""
 
-COPY_TYPES: Final = tuple(column.wire or column.type for column in HISTORY_COLUMNS)
+# In the order of the columns of the statement `copy_parked`.
+_PARKED_COLUMNS: Final = (
+    Column("batch_id", "int8", "batch_id"),
+    Column("words", "bytea", "identity"),
+    Column("kind", "text", "inbound.kind"),
+    Column("subject", "text", "inbound.subject"),
+    Column("unmapped", "text", "event.unmapped_because"),
+    *(
+        column._replace(copied="said_retailers({0}) if {0} else ''") if column.name == "retailers" else column
+        for column in EVENT_COLUMNS
+    ),
+)
+
+HISTORY_TYPES: Final = tuple(column.wire or column.type for column in HISTORY_COLUMNS)
+PARKED_TYPES: Final = tuple(column.wire or column.type for column in _PARKED_COLUMNS)
 
 _COPIED: Final = """
 def copied(row, batch_id):
     entry, arrival = row.entry, row.arrival
     event, state, inbound, record = entry.event, entry.state, arrival.inbound, arrival.record
+    return ({values},)
+"""
+_PARKED: Final = """
+def copied(arrival, batch_id, identity):
+    inbound, record = arrival.inbound, arrival.record
+    event = inbound.event
     return ({values},)
 """
 
@@ -131,17 +152,20 @@ def _copied_value(column: Column) -> str:
     return column.copied.format(column.at) if isinstance(column.copied, str) else f"_{column.name}({column.at})"
 
 
-def _compiled(columns: Sequence[Column]) -> Callable[[HistoryRow, int], tuple[Any, ...]]:
+def _compiled(text: str, columns: Sequence[Column]) -> Callable[..., tuple[Any, ...]]:
     """A function as it would be written by hand: to fetch column by column takes twice its time, for each event."""
-    made: dict[str, Any] = {name.__name__: name for name in (said_retailers, encode_changes, encode_moves)}
+    made: dict[str, Any] = {name.__name__: name for name in (said_retailers, encode_changes, encode_moves, clamped)}
     made |= {f"_{column.name}": column.copied for column in columns}
     values = ", ".join(map(_copied_value, columns))
-    exec(_COPIED.format(values=values), made)  # noqa: S102 - the text is the table's above
-    return cast("Callable[[HistoryRow, int], tuple[Any, ...]]", made["copied"])
+    exec(text.format(values=values), made)  # noqa: S102 - the text is the table's above
+    return cast("Callable[..., tuple[Any, ...]]", made["copied"])
 
 
-copied: Final = _compiled(HISTORY_COLUMNS)
-"""The values of a row of the history, as `{history}` names its columns and `COPY_TYPES` their types."""
+copied: Final[Callable[[HistoryRow, int], tuple[Any, ...]]] = _compiled(_COPIED, HISTORY_COLUMNS)
+"""The values of a row of the history, as `{history}` names its columns and `HISTORY_TYPES` their types."""
+
+copied_parked: Final[Callable[[Arrival, int, bytes], tuple[Any, ...]]] = _compiled(_PARKED, _PARKED_COLUMNS)
+"""The values of a parked event, as the statement `copy_parked` names its columns and `PARKED_TYPES` their types."""
 
 
 def sent(arrivals: Sequence[Arrival]) -> Iterator[list[Any]]:

@@ -2,16 +2,22 @@
 
 Only what is committed is remembered. Identifiers and labels keep their return for ever. A state may be stale, because
 another worker appended to its return: then the next row collides with that worker's (see `journal`), and the state is
-read again. So memory spares reads, and can do no harm.
+read again. An event that waits is what its row says, which is never changed: the row still says whether it waits. So
+memory spares reads, and can do no harm.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
+from service.application.ports import Arrival
 from service.domain.journey import State
+
+Coordinates = tuple[str, int, int]  # a topic, a partition of it and an offset; which topic of this name, a record says
+
+_MOST_WAITING: Final = 8192  # events, of some KiB each at most
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -63,9 +69,10 @@ class Recent(Generic[K, V]):
 
 
 class Memory:
-    """Of one worker: the states of so many returns, and as many identifiers and labels."""
+    """Of one worker: the states of so many returns, as many identifiers and labels, and events that it parked lately."""
 
     def __init__(self, size: int) -> None:
         self.states: Recent[int, State] = Recent(size)
         self.returns: Recent[str, int] = Recent(size)
         self.labels: Recent[str, int] = Recent(size)
+        self.waiting: Recent[Coordinates, Arrival] = Recent(min(size, _MOST_WAITING))

@@ -8,23 +8,25 @@ from operator import attrgetter
 from typing import Final
 from uuid import UUID
 
+from service.adapters.postgres.journal.memory import Coordinates
 from service.application.ports import Arrival, DeadLetter, Stored
 from service.wire.record import Record
 
-_FIRST_MS: Final = -62_135_596_800_000  # 0001-01-01 UTC in milliseconds since 1970: what Python can read back
-_LAST_MS: Final = 253_402_300_799_999  # 9999-12-31
+FIRST_MS: Final = -62_135_596_800_000  # 0001-01-01 UTC in milliseconds since 1970: what Python can read back
+LAST_MS: Final = 253_402_300_799_999  # 9999-12-31
+_SMALL: Final = 2048  # bytes
 _PIECE_BYTES: Final = 8 * 1024 * 1024  # of dead letters, in one statement
 
 
 def published_at(record: Record) -> int:
     """Kafka's timestamp. Publishers set it, to any 64 bits; what is no date we can keep becomes the first or last."""
     timestamp = record.timestamp
-    return timestamp if _FIRST_MS <= timestamp <= _LAST_MS else clamped(timestamp)
+    return timestamp if FIRST_MS <= timestamp <= LAST_MS else clamped(timestamp)
 
 
 def clamped(timestamp: int) -> int:
     """The nearest timestamp that is a date we can keep, in milliseconds since 1970."""
-    return min(max(timestamp, _FIRST_MS), _LAST_MS)
+    return min(max(timestamp, FIRST_MS), LAST_MS)
 
 
 # The order of all writes to the history: by return; the rows of one return stand in order already.
@@ -57,16 +59,38 @@ def kept_by(arrivals: Sequence[Arrival]) -> tuple[list[str], list[bytes]]:
     return [each.inbound.subject for each in arrivals], [each.inbound.event.identity for each in arrivals]
 
 
-def parked_by(arrivals: Sequence[Arrival]) -> tuple[list[str], list[str], list[bytes], list[str | None]]:
-    """The same with the kind of what parked events wait for, and why no table knows their code."""
-    kinds = [each.inbound.kind.value for each in arrivals]
-    return kinds, *kept_by(arrivals), [each.inbound.event.unmapped_because for each in arrivals]
+def parked_by(arrivals: Sequence[Arrival]) -> tuple[list[str], list[str], list[str | None]]:
+    """What parked events wait for, and its kind, and why no table knows their code."""
+    inbounds = [each.inbound for each in arrivals]
+    kinds, subjects = [each.kind.value for each in inbounds], [each.subject for each in inbounds]
+    return kinds, subjects, [each.event.unmapped_because for each in inbounds]
 
 
 def others(arrivals: Iterable[Arrival], kept: Iterable[tuple[str, UUID | None, int, int]]) -> list[Arrival]:
     """The arrivals whose coordinates are not among those that were kept now."""
     now = set(kept)
     return [arrival for arrival in arrivals if coordinates(arrival.record) not in now]
+
+
+def distinct(arrivals: Iterable[Arrival]) -> tuple[list[Arrival], list[bytes]]:
+    """The first of each event with the event's identity, in the order in which all workers park."""
+    first = dict[tuple[bytes, str], Arrival]()
+    for arrival in arrivals:
+        inbound = arrival.inbound
+        first.setdefault((inbound.event.identity, inbound.subject), arrival)
+    order = sorted(first)
+    return [first[key] for key in order], [identity for identity, _ in order]
+
+
+def remembered(arrivals: Iterable[Arrival]) -> Iterator[tuple[Coordinates, Arrival]]:
+    """Those of which a worker can keep many, as they are read back from what is parked, by where they stood."""
+    for arrival in arrivals:
+        inbound, record = arrival.inbound, arrival.record
+        if record.topic_id is None or len(inbound.data) > _SMALL or len(inbound.extensions or b"") > _SMALL:
+            continue
+        topic, partition, offset = record.topic, record.partition, record.offset
+        stood = Record(topic, partition, offset, record.timestamp, None, None, topic_id=record.topic_id)
+        yield (topic, partition, offset), Arrival(inbound, stood)
 
 
 def pieces(letters: Iterable[DeadLetter]) -> Iterator[list[DeadLetter]]:

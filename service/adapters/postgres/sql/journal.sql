@@ -111,12 +111,15 @@ SELECT * FROM contested ORDER BY return_no
 ON CONFLICT DO NOTHING
 RETURNING return_no
 
+-- name: copy_parked
+COPY parked (batch_id, words, kind, subject, unmapped, {event}) FROM STDIN (FORMAT BINARY)
+
 -- name: park
--- parked_pkey; in one order for all workers
-INSERT INTO parked (batch_id, kind, subject, words, unmapped, {event})
-SELECT %b::text::xid8, kind, subject, words, unmapped, {made}
-FROM unnest(%b::text[], %b::text[], %b::bytea[], %b::text[], {arrays}) AS new (kind, subject, words, unmapped, {event})
-ORDER BY kind, subject, source, id, words
+-- parked_pkey; in one order for all workers, who copy by the same
+INSERT INTO parked (batch_id, words, kind, subject, unmapped, {event})
+SELECT %b::text::xid8, words, kind, subject, unmapped, {made}
+FROM unnest(%b::bytea[], %b::text[], %b::text[], %b::text[], {arrays}) AS new (words, kind, subject, unmapped, {event})
+ORDER BY words
 ON CONFLICT DO NOTHING
 RETURNING topic, topic_id, partition, "offset"
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from psycopg import Connection
 
 from service.adapters.postgres.journal.columns import LISTS
+from service.adapters.postgres.journal.memory import Memory
 from service.adapters.postgres.queries import load_queries
 from service.application.ports import Arrival, Swept, Waiting
 from service.domain.labels import Label
@@ -25,6 +27,7 @@ class Sweeping:
     rules: Rules
     _connection: Connection[Any]
     _tables: CarrierTables
+    _memory: Memory
 
     @property
     def has_appended(self) -> bool:
@@ -44,11 +47,11 @@ class Sweeping:
             return Swept(upto, (), [batch_id for _, batch_id, *_ in begun], tuple(after))
         ids = [batch_id for _, batch_id, *_ in unswept]
         rows = self._rows("unpark", ids, ids, ids, events)
+        waiting = self._unparked(rows)
         left, days = events - len(rows), self.rules.connote_days
         rows += self._rows("undelivered", days, ids, days, ids, left) if left > 0 else []
         kept: dict[tuple[Any, ...], Arrival] = {}  # a delivery waits for all members of its connote
-        waiting = list[Waiting]()
-        for return_no, kind, subject, *event in rows:
+        for return_no, kind, subject, *event in rows[len(waiting) :]:
             key = subject, *event
             arrival = kept.get(key) or kept.setdefault(key, self._arrival(kind, subject, *event))
             waiting.append(Waiting(return_no, arrival))
@@ -72,6 +75,22 @@ class Sweeping:
     def _rows(self, name: str, *parameters: Any) -> list[Any]:
         with self._connection.cursor(binary=True) as cursor:
             return cursor.execute(_Q[name], parameters).fetchall()
+
+    def _unparked(self, rows: Iterable[Sequence[Any]]) -> list[Waiting]:
+        """Most were parked by this worker a moment ago, which spares to read their JSON and to understand it once more."""
+        kept = [(return_no, kind, subject, KeptEvent._make(event)) for return_no, kind, subject, *event in rows]
+        known = self._memory.waiting.find([event.coordinates for *_, event in kept])
+        waiting = list[Waiting]()
+        for return_no, kind, subject, event in kept:
+            arrival = known.get(event.coordinates)
+            if (
+                arrival is None
+                or arrival.inbound.subject != subject
+                or not event.is_of(arrival.inbound, arrival.record)
+            ):
+                arrival = self._arrival(kind, subject, *event)
+            waiting.append(Waiting(return_no, arrival))
+        return waiting
 
     def _arrival(self, kind: str, subject: str, *columns: Any) -> Arrival:
         event = KeptEvent._make(columns)

@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace as redefined
 
-from service.adapters.postgres.journal.columns import COPY_TYPES, EVENT_COLUMNS, LISTS, copied, sent
+import pytest
+from msgspec.structs import replace
+
+from service.adapters.postgres.journal.columns import (
+    EVENT_COLUMNS,
+    HISTORY_TYPES,
+    LISTS,
+    PARKED_TYPES,
+    copied,
+    copied_parked,
+    sent,
+)
 from service.adapters.postgres.queries import load_queries
 from service.application.ports import Arrival, HistoryRow
 from service.domain.journey import NEW
@@ -36,7 +48,7 @@ def test_each_column_that_is_copied_has_its_type_and_its_value() -> None:
 
     values = dict(zip(names, copied(HistoryRow(7, entry, ARRIVAL), 99), strict=True))
 
-    assert len(COPY_TYPES) == len(names) == len(set(names))
+    assert len(HISTORY_TYPES) == len(names) == len(set(names))
     assert (values["batch_id"], values["return_no"], values["seq"], values["version"]) == (99, 7, 1, 1)
     assert (values["source"], values["id"]) == (ARRIVAL.inbound.event.source, ARRIVAL.inbound.event.id)
     assert (values["status"], values["verdict"], values["key"], values["seen"]) == (
@@ -44,6 +56,32 @@ def test_each_column_that_is_copied_has_its_type_and_its_value() -> None:
     )  # fmt: skip
     assert (values["data"], values["extensions"]) == (ARRIVAL.inbound.data, b'{"sequence":"7"}')
     assert values["published_at"] == MESSAGE.timestamp * 1000 - 946_684_800_000_000
+
+
+def test_a_copied_event_that_waits_stands_under_the_names_of_the_statement() -> None:
+    into = re.search(r"\((.*?)\)", load_queries("journal.sql", LISTS)["copy_parked"], re.DOTALL)
+    assert into is not None
+    names, event = [name.strip().strip('"') for name in into[1].split(",")], ARRIVAL.inbound.event
+
+    values = dict(zip(names, copied_parked(ARRIVAL, 99, event.identity), strict=True))
+
+    assert len(PARKED_TYPES) == len(names) == len(set(names))
+    assert (values["batch_id"], values["kind"], values["subject"]) == (99, "return", ARRIVAL.inbound.subject)
+    assert (values["words"], values["unmapped"], values["retailers"]) == (event.identity, None, "")
+    assert (values["source"], values["id"], values["data"]) == (event.source, event.id, ARRIVAL.inbound.data)
+    bound = replace(ARRIVAL, inbound=replace(ARRIVAL.inbound, event=redefined(event, retailers=("a", "b"))))
+    assert copied_parked(bound, 99, b"")[names.index("retailers")] == "a,b"
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "kept"), ((-(2**63), -62_135_596_800_000), (2**63 - 1, 253_402_300_799_999), (0, 0), (7, 7))
+)
+def test_a_timestamp_that_is_no_date_becomes_the_nearest_one_however_it_is_written(timestamp: int, kept: int) -> None:
+    arrival = replace(ARRIVAL, record=replace(MESSAGE, timestamp=timestamp))
+    place = [column.name for column in EVENT_COLUMNS].index("published_at")
+
+    assert copied_parked(arrival, 99, b"")[-len(EVENT_COLUMNS) :][place] == (kept - 946_684_800_000) * 1000
+    assert list(sent([arrival]))[place] == [kept]
 
 
 def test_what_is_sent_in_arrays_has_an_array_for_each_column() -> None:
