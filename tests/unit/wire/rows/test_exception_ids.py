@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service.domain.milestones import Reason
-from service.wire.rows.exception_ids import exception_id, named_by
+from service.wire.rows.exception_ids import NamedWait, Waits, exception_id, named_by, waiting_id, waiting_named_by
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -34,3 +34,34 @@ def test_an_id_leads_back_to_its_return_and_reason(reason: Reason) -> None:
 )
 def test_what_is_none_is_no_error(text: str) -> None:
     assert named_by(text) is None
+
+
+@pytest.mark.parametrize(
+    ("named", "text"),
+    (
+        (NamedWait(Waits.RETURN, "R-1001"), "return/R-1001/parked"),
+        (NamedWait(Waits.LABEL, "generic/GX-1"), "label/generic/GX-1/parked"),
+        (NamedWait(Waits.CONNOTE, "CN-4711"), "connote/CN-4711/without_members"),
+    ),
+)
+def test_an_id_leads_back_to_what_waits(named: NamedWait, text: str) -> None:
+    assert waiting_id(named) == text
+    assert waiting_named_by(text) == named
+
+
+@pytest.mark.parametrize(
+    "text",
+    (
+        "",
+        "return/R-1001/awaiting_processed",
+        "return/R-1001/without_members",
+        "return/generic/GX-1/parked",
+        "label/GX-1/parked",
+        "label/Generic/GX-1/parked",
+        "connote/CN-4711/parked",
+        "connote/CN-4711/without_members\n",
+        f"return/{'R' * 65}/parked",
+    ),
+)
+def test_what_names_nothing_that_waits_is_no_error(text: str) -> None:
+    assert waiting_named_by(text) is None

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from pydantic_core import from_json
 
+from service.domain.events import Event
 from service.domain.journey import NEW, record, replay
+from service.domain.milestones import Reason, Verdict
 from service.domain.whole import Whole
 from service.wire import models
-from service.wire.rows.logged import LogRow, Named
+from service.wire.rows.logged import Given, LogRow, Named
 from service.wire.stored import encode_changes, encode_moves, encode_state
-from tests.unit.domain.histories import happened, story
+from tests.unit.domain.histories import happened, story, void
 
 AT = datetime(2026, 11, 25, tzinfo=UTC)
 
 
-def row(words: str, type_: str = models.HUB_EXPORTED, data: dict[str, Any] | None = None) -> LogRow:
-    """The last row of a history."""
-    past = story(words)
+def row(words: str, type_: str = models.HUB_EXPORTED, data: dict[str, Any] | None = None, *more: Event) -> LogRow:
+    """The last row of a history, of these words and what comes behind them."""
+    past = [*story(words), *more]
     event = past[-1]
     entry = record(replay(past[:-1]), event, Whole(past))
     assert entry is not None
@@ -81,3 +83,75 @@ def test_a_return_that_is_not_known_names_nothing() -> None:
 
     with pytest.raises(ValueError, match="the return is not known"):
         row("RC@1").named(entry.state)
+
+
+def of_sighting(number: int, reason: Reason, verdict: str, milestone: str, type_: str, at: int) -> Given:
+    """What is filed under an event that was there before: the first of its milestone, so many microseconds after 1970."""
+    since = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at)
+    return Given(number, reason, verdict, milestone, None, type_, "s", f"{milestone}@{at}", since)
+
+
+def test_an_exception_of_the_event_itself_has_its_verdict_and_the_number_of_its_row() -> None:
+    held = row("RC@1 RE@6")
+
+    assert held.given(held.state_after()) == [
+        Given(2, Reason.AWAITING_PROCESSED, "held", "RE", None, models.HUB_EXPORTED, "s", "RE@6", AT)
+    ]
+
+
+def test_what_a_row_denies_is_filed_under_the_events_that_are_denied_each_by_a_number_of_its_own() -> None:
+    voided = row("RC@1 RP@4 RE@6 RDBTC@9", models.EVENT_VOIDED, None, void(("s", "RP@4")))
+    rejected = row("RC@1 RP@4 RE@6 RR@5", models.HUB_REJECTED)
+
+    assert voided.given(voided.state_after()) == [
+        of_sighting(-5 * len(Reason), Reason.AWAITING_PROCESSED, "held", "RE", models.HUB_EXPORTED, 6),
+        of_sighting(-5 * len(Reason) - 1, Reason.AWAITING_EXPORTED, "held", "RDBTC", models.CONNOTE_DELIVERED, 9),
+    ]
+    assert rejected.given(rejected.state_after()) == [
+        of_sighting(-4 * len(Reason), Reason.ALREADY_REJECTED, "refused", "RE", models.HUB_EXPORTED, 6)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "verdict", "reason"),
+    (
+        ("RC@1 RP@4 RE@6 RE@5/CN-B", "repeated", Reason.OTHER_CONNOTE),
+        ("RC@1 RT@9 RDTPF@5", "advanced", Reason.RETURNING_AFTER_DELIVERED),
+        ("RC@1 RDTPF@5 RT@9", "backfilled", Reason.RETURNING_AFTER_DELIVERED),
+    ),
+)
+def test_a_circumstance_is_filed_under_the_event_that_made_it_with_the_verdict_of_that(
+    words: str, verdict: str, reason: Reason
+) -> None:
+    last = row(words)
+
+    (given,) = last.given(last.state_after())
+
+    assert (given.reason, given.verdict, given.id) == (reason, verdict, last.id)
+    assert given.number < 0
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason", "begins"),
+    (
+        (Verdict.REFUSED, Reason.VOIDED, False),
+        (Verdict.REFUSED, Reason.ALREADY_EXPORTED, True),
+        (Verdict.ADVANCED, Reason.TRACKING_NUMBER_IN_USE, True),
+        (Verdict.INFORMATIONAL, Reason.LABEL_CLAIMED, False),
+    ),
+)
+def test_not_every_reason_of_a_row_is_an_exception(verdict: Verdict, reason: Reason, *, begins: bool) -> None:
+    last = row("RC@1 RT@2")._replace(verdict=verdict, reason=reason)
+
+    assert [given.reason for given in last.given(last.state_after())] == [reason] * begins
+
+
+def test_what_ends_is_told_under_the_event_that_ends_it() -> None:
+    processed = row("RC@1 RE@6 RP@4", models.HUB_PROCESSED)
+    again = row("RC@1 RP@4 RE@6 RE@5/CN-B")
+    of_event = "RP", None, models.HUB_PROCESSED, "s", "RP@4", AT
+
+    assert processed.settled == [Reason.AWAITING_PROCESSED]
+    assert processed.ended(Reason.AWAITING_PROCESSED) == Given(3, Reason.AWAITING_PROCESSED, "held", *of_event)
+    assert processed.ended(Reason.ALREADY_REJECTED).verdict == "refused"
+    assert again.ended(Reason.OTHER_CONNOTE).verdict == "repeated"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -46,6 +47,26 @@ def test_a_document_says_what_counts_and_what_the_return_is_known_by() -> None:
     )
 
 
+LABELS = [
+    {"carrier": "generic", "tracking_number": "GX-1"},  # that of the creation comes first
+    {"carrier": "ups", "tracking_number": "1Z"},
+    {"carrier": "generic", "tracking_number": "GX-2"},
+]
+CLOSED = {"reason": "lost", "at": TEXT}
+
+
+def test_a_document_says_which_further_labels_there_are_and_when_and_why_the_return_was_closed() -> None:
+    document = {"version": 2, "connote": None, "timeline": [step("RC")], **KNOWN}
+    held = Published(2, {Milestone.RC: (AT, "/s", None)}, Attributes("acme", Route.OMNIRPS, "generic", "GX-1"), None)
+
+    assert published_of(document | {"labels": LABELS, "closed": CLOSED}) == replace(
+        held, closed=(AT, "lost"), labels=(("ups", "1Z"), ("generic", "GX-2"))
+    )
+    assert published_of(document | {"labels": LABELS[:1], "closed": None}) == held
+    assert published_of(document | {"labels": None}) == held
+    assert published_of(document) == held, "documents of releases before told of neither"
+
+
 @pytest.mark.parametrize("wrong", ({}, {"timeline": 1}, {"version": "x", "connote": None, "timeline": [], **KNOWN}))
 def test_what_is_no_document_of_ours_is_none(wrong: dict[str, Any]) -> None:
     with pytest.raises((KeyError, TypeError, ValueError)):
@@ -68,6 +89,17 @@ def test_changes_in_their_order_are_a_document() -> None:
         "timeline": [step("RC"), step("RT", source="/earlier")],
     }  # fmt: skip
     assert published_of(document).version == 5
+
+
+def test_the_last_change_tells_of_the_labels_and_whether_the_return_is_closed() -> None:
+    told = change(2, "RT", "closed", labels=LABELS, closed=CLOSED)
+    known = {"return_id": "R-1", "connote": None, **KNOWN, "timeline": [step("RC")]}
+
+    assert folded([change(1, "RC"), told]) == {**known, "version": 2, "labels": LABELS, "closed": CLOSED}
+    assert folded([change(1, "RC"), told, change(3, "RT", "reopened", labels=LABELS[:1], closed=None)]) == {
+        **known, "version": 3, "labels": LABELS[:1], "closed": None,
+    }  # fmt: skip
+    assert folded([change(1, "RC"), told, change(3, "RT", "detailed")]) == {**known, "version": 3}
 
 
 def test_they_are_folded_on_top_of_a_document_that_stays_what_it_is() -> None:
