@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
 
 from service.errors import SettingsError
-from service.wire.feeds.files import LONGEST_LINE, FileKind, Line, kind_of, lines
+from service.wire.feeds.files import (
+    LONGEST_LINE,
+    FileKind,
+    Line,
+    RawLine,
+    csv_rows,
+    json_lines,
+    kind_of,
+    lines,
+)
 from service.wire.feeds.reading import Unreadable
 from tests.support.feeds import body, reader, source
 
@@ -122,6 +132,13 @@ def test_with_each_line_it_is_told_how_much_of_the_file_is_read(tmp_path: Path) 
     assert [line.read for line in found] == [len(head) + len(b"".join(rows[: n + 1])) for n in range(len(rows))]
     found = read(tmp_path / "x.jsonl", payload + b"\n\n" + payload, "ups")
     assert [line.read for line in found] == [len(payload) + 1, 2 * len(payload) + 2]
+    too_long = b" " * LONGEST_LINE + b"\n"
+    found = read(tmp_path / "x.jsonl", b"nonsense\n" + too_long + payload, "ups")
+    assert [(line.fault and line.fault.reason, line.read) for line in found] == [
+        ("not_json", 9),
+        ("too_large", 9 + len(too_long)),
+        (None, 9 + len(too_long) + len(payload)),
+    ]
 
 
 @pytest.mark.parametrize(("more", "reason"), ((0, None), (1, "too_large"), (LONGEST_LINE * 3, "too_large")))
@@ -176,5 +193,39 @@ def test_a_row_that_is_no_csv_is_named_by_its_line(tmp_path: Path) -> None:
 
     assert wrong.fault is not None
     assert (wrong.number, wrong.fault.path, wrong.fault.reason, wrong.scans) == (2, "line 2", "not_csv", [])
+    assert "expected after" in wrong.fault.detail, "as the reader of CSV says it"
     assert wrong.read == len(head) + len('"a"b,c\n')
     assert (good.number, good.scans[0].meaning) == (3, "RT")
+
+
+class Upload(io.BytesIO):
+    """A file that somebody sends, which notes how much of it was asked for at a time."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.asked: list[int | None] = []
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        self.asked.append(size)
+        return super().readline(-1 if size is None else size)
+
+
+def test_no_more_of_a_line_is_held_than_tells_that_it_is_too_long() -> None:
+    upload = Upload(b"{}\n" + b" " * (3 * LONGEST_LINE) + b"\n[]\n")
+
+    first, too_long, last = json_lines(upload)
+
+    assert (first, last.number, last.content) == (RawLine(1, b"{}\n", None, 3), 3, b"[]\n")
+    assert (too_long.number, too_long.content, too_long.fault and too_long.fault.path) == (2, None, "line 2")
+    assert all(size is not None and 0 < size < LONGEST_LINE + 100 for size in upload.asked)
+
+
+def test_cells_are_told_by_their_column_and_only_those_that_the_row_has() -> None:
+    upload = Upload(b"\xef\xbb\xbfa,b\n1,2,3\n4\n\xef\xbb\xbf5,\n")
+
+    assert list(csv_rows(upload)) == [
+        RawLine(2, {"a": "1", "b": "2"}, None, 13),
+        RawLine(3, {"a": "4"}, None, 15),
+        # A byte order mark counts at the beginning of a file alone.
+        RawLine(4, {"a": "\ufeff5", "b": ""}, None, 21),
+    ]

@@ -346,6 +346,7 @@ def test_the_file_of_open_feeds_opens_a_feed_twice_with_a_carrier_of_its_own(fee
         ("[omniparcel]\nsecret='12345:78'\ncarrier='A B'", "f: omniparcel.carrier: "),
         ("[aftership]\nsecret='12345678'\ncarrier='ab'", "f: aftership.carrier: "),
         ("[aftership]\nsecret='12345678'\ncarriers=1", "f: aftership.carriers: "),
+        ("[aftership]\nsecret='12345678'\nnumbers='parcels'", "f: aftership.numbers: "),
         ("[aftership]\nsecret='12345678'\ncarriers={a='B C'}", "aftership.carriers.a: the name"),
         ("[aftership]\nsecret='12345678'\nsignature=1", "f: aftership.signature: "),
     ),

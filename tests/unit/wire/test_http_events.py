@@ -68,6 +68,7 @@ def test_a_header_that_is_no_text_is_said_and_breaks_nothing() -> None:
 
     assert isinstance(found, InvalidEvent)
     assert found.reason == "not_utf8"
+    assert list(found.faults) == [("a ce- header", "not UTF-8, percent-encoded")]
 
 
 @pytest.mark.parametrize("body", (b"", b"{}", b"[", b"\xff", b"[{]", b"[" * 100_000), ids=range(6))

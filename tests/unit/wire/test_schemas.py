@@ -20,6 +20,7 @@ from service.wire import models, published
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser
 from service.wire.reasons import Invalid
+from tests.checks.json_schemas import input_schemas, output_schemas
 from tests.unit.wire.events import envelope, record
 
 SCHEMAS: Final = Path(__file__).resolve().parents[3] / "schemas"
@@ -71,6 +72,13 @@ def rejection(event_type: str, event: dict[str, Any]) -> str | None:
     except InvalidEvent as error:
         return error.reason
     return None
+
+
+@pytest.mark.parametrize("event_type", VALIDATORS)
+def test_the_schemas_that_are_published_are_those_of_the_models(event_type: str) -> None:
+    of_models = {**input_schemas(), **output_schemas()}[event_type]
+
+    assert of_models == json.loads((SCHEMAS / f"{event_type}.json").read_text(encoding="utf-8"))
 
 
 def example(path: Path) -> tuple[str, dict[str, Any]]:

@@ -171,6 +171,16 @@ def test_two_letters_that_are_no_country_are_left_out_of_what_is_understood(said
         require_understood(CREATED, {**with_data(CREATED)["data"], "origin_country": said})
 
 
+@pytest.mark.parametrize("event_type", models.MODELS)
+def test_of_what_nobody_has_sent_yet_everything_has_to_be_understood(event_type: str) -> None:
+    require_understood(event_type, DATA[event_type])
+
+    with pytest.raises(InvalidEvent) as caught:
+        require_understood(event_type, {})
+    assert caught.value.reason == Invalid.MISSING_FIELD
+    assert {path for path, _ in caught.value.faults} <= {f"data.{member}" for member in DATA[event_type]}
+
+
 @given(st.text(max_size=20))
 def test_a_country_is_two_letters_or_none(text: str) -> None:
     found = country(text)

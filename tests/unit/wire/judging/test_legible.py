@@ -95,6 +95,25 @@ def test_of_the_envelope_it_costs_the_event(attribute: str) -> None:
     assert [path for path, _ in refused.value.faults] == ["the event" if attribute == "more" else attribute]
 
 
+@pytest.mark.parametrize(
+    ("members", "path"),
+    (
+        ({"data": "HERE"}, "data"),
+        ({"data": ["HERE"]}, "data"),
+        ({"more": {"HERE": 1}}, "the event"),
+        ({"more": {"within": "HERE"}}, "the event"),
+        ({"time": {"HERE": 1}}, "time"),
+    ),
+)
+def test_the_envelope_is_named_no_deeper_than_its_attributes(members: dict[str, Any], path: str) -> None:
+    text = json.dumps(envelope(SCAN) | members).replace("HERE", r"\ud83d").encode()
+
+    with pytest.raises(InvalidEvent) as refused:
+        PARSER.parse(record(text))
+
+    assert [path for path, _ in refused.value.faults] == [path]
+
+
 def test_what_is_wrong_behind_it_is_still_found() -> None:
     with pytest.raises(InvalidEvent) as refused:
         PARSER.parse(record(rb'{"specversion":"1.0","data":{"note":"\ud800"},,}'))
