@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from service.domain.milestones import Route
 from service.errors import SettingsError
 from service.wire.numbering.ranges import parse_ranges
 from service.wire.omnireturns.links import ExpiredLink, WrongLink, read_link, sign
-from service.wire.omnireturns.portals import load_portals, parse_portals
+from service.wire.omnireturns.portals import Portal, load_portals, parse_portals
 
 RANGES = parse_ranges('[[range]]\ncarrier = "generic"\ncheck = "none"\nprefix = "G"\nfirst = "000"\nlast = "999"', "")
 NEW, OLD = "n" * 16, "o" * 16
@@ -25,11 +26,12 @@ secrets = ["{NEW}", "{OLD}"]
 route = "omnirps"
 carrier = "generic"
 origin_country = "GB"
+destination_country = "NO"
 
 [acme.destination]
 name = "Hub"
 lines = ["2 Dock Road"]
-country = "GB"
+country = "FR"
 
 [bolt]
 name = "Bolt"
@@ -109,10 +111,20 @@ def test_a_file_of_portals_says_where_parcels_go_and_shows_no_secret(tmp_path: P
     (tmp_path / "p.toml").write_text(FILE, encoding="utf-8")
 
     assert parse_portals(FILE, "p.toml", RANGES) == load_portals(tmp_path / "p.toml", RANGES) == PORTALS
-    assert PORTALS["acme"].destination == {"name": "Hub", "lines": ["2 Dock Road"], "country": "GB"}
-    assert PORTALS["bolt"].route is Route.FIRST_MILE_ONLY
+
+    hub = {"name": "Hub", "lines": ["2 Dock Road"], "country": "FR"}
+    assert {
+        "acme": Portal("acme", "Acme", (NEW, OLD), Route.OMNIRPS, "generic", "GB", "NO", hub),
+        "bolt": Portal("bolt", "Bolt", ("b" * 16,), Route.FIRST_MILE_ONLY, "generic"),
+    } == PORTALS
     assert NEW not in repr(PORTALS)
     assert load_portals(None, RANGES) == {}
+
+
+def test_a_destination_is_a_name_and_whatever_else_is_known_of_it() -> None:
+    text = FILE.replace('lines = ["2 Dock Road"]\ncountry = "FR"\n', "")
+
+    assert parse_portals(text, "p.toml", RANGES)["acme"].destination == {"name": "Hub", "lines": [], "country": None}
 
 
 @pytest.mark.parametrize(
@@ -124,8 +136,13 @@ def test_a_file_of_portals_says_where_parcels_go_and_shows_no_secret(tmp_path: P
         ('carrier = "generic"', 'carrier = "dhl"', "acme.carrier: RETURNS_NUMBERS_FILE has no range"),
         ('route = "omnirps"', 'route = "sea"', "acme.route"),
         ('name = "Acme"', "name = 1", "acme.name: a text is expected"),
-        ('origin_country = "GB"', 'origin_country = "England"', "origin_country"),
+        ('carrier = "generic"', "carrier = 1", "acme.carrier: a text is expected"),
+        ('route = "omnirps"', "route = 1", "acme.route: a text is expected"),
+        ('origin_country = "GB"', 'origin_country = "England"', "acme.origin_country: an ISO"),
+        ('destination_country = "NO"', 'destination_country = "Norge"', "acme.destination_country: an ISO"),
         ('name = "Hub"', 'street = "Hub"', "acme.destination: a table of name"),
+        ('name = "Hub"', "name = 1", "acme.destination.name: a text is expected"),
+        ('country = "FR"', 'country = "France"', "acme.destination.country: an ISO"),
         ('lines = ["2 Dock Road"]', "lines = [2]", "destination.lines"),
         ("[acme]", "[ACME]", "named in lower case"),
         ('name = "Acme"', 'name = "Acme"\nsize = 1', "unknown key 'size'"),
@@ -142,3 +159,11 @@ def test_what_is_wrong_with_the_file_is_named_and_no_secret_is(was: str, now: st
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"none\.toml"):
         load_portals(tmp_path / "none.toml", RANGES)
+
+
+def test_what_is_wrong_with_a_file_is_said_with_where_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "p.toml"
+    file.write_text(FILE.replace('name = "Acme"', ""), encoding="utf-8")
+
+    with pytest.raises(SettingsError, match=f"^{re.escape(str(file))}: acme.name: "):
+        load_portals(file, RANGES)
