@@ -8,17 +8,19 @@ from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
+from pydantic_core import from_json
 
 from service.domain.events import Attributes, Event, Sense
 from service.domain.journey import NEW, Entry, record
 from service.domain.milestones import NAMES, Milestone, Reason, Route
 from service.domain.whole import Whole
 from service.wire import models, published
-from service.wire.explanations import EXPLANATIONS
+from service.wire.explanations import EXPLANATIONS, WAITS_FOR_CREATION, WAITS_FOR_EXPORT, Explanation
 from service.wire.outbound import Message, current_status, dead_letter, exceptions, status_changed, waiting
 from service.wire.record import Record
 from service.wire.rows.logged import LogRow
 from service.wire.rows.waits import WaitMove
+from service.wire.stored import encode_moves
 
 RETURN = "TK100342334NZ"
 RECORDED = datetime(2026, 11, 23, 13, 0, 0, 250_000, tzinfo=timezone(timedelta(hours=1)))
@@ -333,6 +335,29 @@ def test_what_a_row_settles_is_told_with_the_id_that_it_was_opened_under() -> No
     assert event["data"]["exception_id"] == f"return/{RETURN}/awaiting_processed"
 
 
+def test_what_a_row_denies_is_told_of_the_event_that_counts_no_more() -> None:
+    exported = asserting(Milestone.RE, 5, connote="CN-1")
+    last = entries(created(), asserting(Milestone.RP, 1), exported, asserting(Milestone.RR, 3))[-1]
+    row = EXCEPTIONAL._replace(
+        seq=4, type=models.HUB_REJECTED, milestone="RR", id="RR-3", exceptions=from_json(encode_moves(last) or b"null")
+    )
+
+    (message,) = exceptions(row, last.state)
+
+    event = checked(message)
+    assert event["id"] == f"{RETURN}/exception/4/already_rejected"
+    told = ("state", "verdict", "reason", "milestone", "event_type", "cause", "occurred_at")
+    assert {name: event["data"][name] for name in told} == {
+        "state": "open",
+        "verdict": "refused",
+        "reason": "already_rejected",
+        "milestone": "RE",
+        "event_type": models.HUB_EXPORTED,
+        "cause": {"source": "/tests", "id": "RE-5"},
+        "occurred_at": "2026-11-23T17:00:00Z",
+    }
+
+
 def test_every_reason_is_explained() -> None:
     assert EXPLANATIONS.keys() == set(Reason)
 
@@ -363,14 +388,16 @@ def test_a_dead_letter_of_a_message_without_key_and_value_has_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "subject", "named", "reason"),
+    ("kind", "subject", "named", "reason", "explained"),
     (
-        ("return", "R-1", {"return_id": "R-1"}, "parked"),
-        ("label", "gls/T-1", {"carrier": "gls", "tracking_number": "T-1"}, "parked"),
-        ("connote", "C-1", {"connote": "C-1"}, "without_members"),
+        ("return", "R-1", {"return_id": "R-1"}, "parked", WAITS_FOR_CREATION),
+        ("label", "gls/T-1", {"carrier": "gls", "tracking_number": "T-1"}, "parked", WAITS_FOR_CREATION),
+        ("connote", "C-1", {"connote": "C-1"}, "without_members", WAITS_FOR_EXPORT),
     ),
 )
-def test_what_waits_is_told_by_what_it_waits_for(kind: str, subject: str, named: dict[str, str], reason: str) -> None:
+def test_what_waits_is_told_by_what_it_waits_for(
+    kind: str, subject: str, named: dict[str, str], reason: str, explained: Explanation
+) -> None:
     event = {
         "type": models.CARRIER_SCANNED,
         "source": "/tests",
@@ -393,7 +420,6 @@ def test_what_waits_is_told_by_what_it_waits_for(kind: str, subject: str, named:
     assert (told["type"], told["time"]) == (published.EXCEPTION, "2026-11-23T12:00:00.250000Z")
     data = told["data"]
     TypeAdapter(published.ExceptionData).validate_python(data)
-    assert (data.pop("expected"), data.pop("resolution")) != (None, None)
     assert data == {
         **dict.fromkeys(("return_id", "carrier", "tracking_number", "connote")),
         **named,
@@ -401,6 +427,8 @@ def test_what_waits_is_told_by_what_it_waits_for(kind: str, subject: str, named:
         "state": "open",
         "verdict": "parked",
         "reason": reason,
+        "expected": explained.expected,
+        "resolution": explained.resolution,
         "milestone": "RT",
         "event_type": models.CARRIER_SCANNED,
         "code": "X",
