@@ -142,6 +142,8 @@ def test_a_table_tells_what_each_code_means() -> None:
         (GOOD + '"*/X" = "x"\n', "some.toml:15: informational.*/X: a star stands at the end of a family"),
         (GOOD + '"/*" = "x"\n', "some.toml:15: informational./*: a star stands at the end of a family"),
         ("name = \n", "some.toml: Invalid value (at line 1"),
+        # A code within a line is on no line of its own.
+        ('name = "x"\ncollected = { "X*" = "x" }\n', "some.toml: collected.X*: a star stands at the end of a family"),
     ),
 )
 def test_a_mistake_in_a_table_is_named_with_its_place(text: str, complaint: str) -> None:
@@ -409,17 +411,17 @@ def test_of_two_directories_the_last_one_wins(tmp_path: Path) -> None:
 
 def test_a_code_with_a_colon_is_the_carriers_own_before_it_is_an_aggregators() -> None:
     own = 'name = "x"\n[movement]\n"agg:D" = "own"\n"C:x" = "own"\n'
-    of_many = 'name = "y"\naggregator = true\n[delivered]\nD = "theirs"\n"E/*" = "theirs"\n'
+    of_many = 'name = "y"\naggregator = true\n[delivered]\nD = "theirs"\n"E/*" = "theirs"\n"F:1" = "theirs"\n'
     tables = CarrierTables([parse_table("some", own, "x"), parse_table("agg", of_many, "y")])
 
-    found = {
-        code: tables.understand("some", code).milestone for code in ("agg:D", "C:x", "agg:E/1", "agg:", "agg", "D")
-    }
+    codes = ("agg:D", "C:x", "agg:E/1", "agg:F:1", "agg:", "agg", "D")
+    found = {code: tables.understand("some", code).milestone for code in codes}
 
     assert found == {
         "agg:D": Milestone.RT,
         "C:x": Milestone.RT,
         "agg:E/1": Milestone.RDTPF,
+        "agg:F:1": Milestone.RDTPF,
         "agg:": None,
         "agg": None,
         "D": None,

@@ -57,7 +57,19 @@ def test_of_a_description_it_costs_the_description_and_is_said(fragment: str, ke
     assert inbound.not_understood == ("description",)
 
 
-@pytest.mark.parametrize("fragment", (r'{"name": "Auck\ud83d"}', r'{"\u0000": 1}', '{"code": 1e400}', r'"\u0000"'))
+# In the last three a name stands there as well that another one is mended to.
+PLACES = (
+    r'{"name": "Auck\ud83d"}',
+    r'{"\u0000": 1}',
+    '{"code": 1e400}',
+    r'"\u0000"',
+    r'{"\ud800": 1, "\ufffd": 2}',
+    r'{"\ufffe": 2, "\ud800": [1]}',
+    r'{"\ufffe": 2, "\ud800": {"name": "Auckland"}}',
+)
+
+
+@pytest.mark.parametrize("fragment", PLACES)
 def test_of_a_place_the_member_is_named_and_not_what_the_publisher_wrote_within(fragment: str) -> None:
     assert parsed(SCAN, "location", fragment).not_understood[-1:] == ("location",)
 
@@ -119,6 +131,13 @@ def test_what_is_wrong_behind_it_is_still_found() -> None:
         PARSER.parse(record(rb'{"specversion":"1.0","data":{"note":"\ud800"},,}'))
 
     assert refused.value.reason == Invalid.NOT_JSON
+
+
+@pytest.mark.parametrize("number", ("9" * 4300, "-" + "9" * 4299, "-" + "9" * 400, "-1", "-1e300"), ids=len)
+def test_a_number_that_can_be_read_is_kept_beside_what_cannot(number: str) -> None:
+    inbound = parsed(SCAN, "further", rf'["\ud83d", {number}]')
+
+    assert json.loads(inbound.data)["further"] == ["\ufffd", json.loads(number)]
 
 
 TEXTS = st.text(st.sampled_from('a\0\\"\ud83d\ude00\udc00\ufffd\ufffe{[:,1e'), max_size=8)
