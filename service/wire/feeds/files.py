@@ -67,8 +67,8 @@ def json_lines(source: Path | BinaryIO) -> Iterator[RawLine]:
     """The lines that hold something, as bytes."""
     read = 0
     with _opened(source) as file:
-        for number, line in _bounded(file.readline):
-            read += len(line)
+        for number, line, size in _bounded(file.readline):
+            read += size
             if len(line) > LONGEST_LINE:
                 yield RawLine(number, None, _too_long(number).fault, read)
             elif line.strip():
@@ -86,8 +86,8 @@ def csv_rows(
 
     def texts() -> Iterator[str]:
         nonlocal read
-        for number, line in _bounded(file.readline):
-            read += len(line)
+        for number, line, size in _bounded(file.readline):
+            read += size
             if len(line) > LONGEST_LINE:
                 raise _too_long(number)
             # A byte order mark, as spreadsheets write it; what is not UTF-8 stays visible, in one value.
@@ -135,13 +135,15 @@ def _rows(path: Path, source: Source, reader: Reader) -> Iterator[Line]:
         yield Line(number, scans, fault, read)
 
 
-def _bounded(readline: Callable[[int], bytes]) -> Iterator[tuple[int, bytes]]:
+def _bounded(readline: Callable[[int], bytes]) -> Iterator[tuple[int, bytes, int]]:
+    """The number of each line, what there is of it, and its size: of one that is too long more than there is."""
     number = 0
     while line := readline(LONGEST_LINE + 1):
-        number += 1
-        yield number, line
-        while len(line) > LONGEST_LINE and not line.endswith(b"\n"):  # the rest of what is too long
-            line = readline(LONGEST_LINE + 1)
+        number, rest, size = number + 1, line, len(line)
+        while len(rest) > LONGEST_LINE and not rest.endswith(b"\n"):
+            rest = readline(LONGEST_LINE + 1)
+            size += len(rest)
+        yield number, line, size
 
 
 def _too_long(number: int) -> Unreadable:

@@ -30,9 +30,10 @@ _ESCAPE: Final = re.compile(
 )
 _VALUES: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _LONGEST_INTEGER: Final = 4300  # digits, as the parser has it
-# What stands in its place, and something else that may stand there: where the two differ is where it was.
-_IN_PLACE: Final = (rb"\ufffd", b"null")
-_OTHERWISE: Final = (rb"\ufffe", b"0")
+_CHARACTER: Final = "\ufffd"  # stands in the place of one that nobody can read
+_MARKS: Final = range(0xE000, 0xF900)  # Unicode's private use area
+_OF_MARKS: Final = re.compile(f"[{chr(_MARKS[0])}-{chr(_MARKS[-1])}]")
+_ESCAPED_MARK: Final = re.compile(rb"\\u([eEfF][0-9a-fA-F]{3})")
 
 
 def legible(record: Record, error: InvalidEvent) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -43,11 +44,14 @@ def legible(record: Record, error: InvalidEvent) -> tuple[dict[str, Any], tuple[
     """
     if error.reason not in _ILLEGIBLE:
         raise error
-    event, other = (
-        cloudevents.decode(replace(record, value=_mended(record.value or b"", *instead)))
-        for instead in (_IN_PLACE, _OTHERWISE)
+    value = record.value or b""
+    mark = _mark(value)
+    # What is written in its place, and, to see where that is, what is nowhere else.
+    event, marked = (
+        cloudevents.decode(replace(record, value=_mended(value, _escaped(character), number)))
+        for character, number in ((_CHARACTER, b"null"), (mark, b'"' + _escaped(mark) + b'"'))
     )
-    return event, illegible(event.get("type"), list(_differences(event, other, ())), error)
+    return event, illegible(event.get("type"), list(_marked(marked, mark, ())), error)
 
 
 def split(batch: bytes) -> list[bytes]:
@@ -59,12 +63,16 @@ def split(batch: bytes) -> list[bytes]:
         return [bytes(raw) for raw in _VALUES.decode(batch)]
     except (msgspec.MsgspecError, UnicodeDecodeError):
         # What stands in the place of an escape is as long, so what is found in the one stands there in the other.
-        mended, at, found = _mended(batch, _IN_PLACE[0], None), 0, []
+        mended, at, found = _mended(batch, _escaped(_CHARACTER), None), 0, []
         for raw in _VALUES.decode(mended):
             at = mended.index(raw, at)
             found.append(batch[at : at + len(raw)])
             at += len(raw)
         return found
+
+
+def _escaped(character: str) -> bytes:
+    return rb"\u%04x" % ord(character)
 
 
 def _mended(value: bytes, character: bytes, number: bytes | None) -> bytes:
@@ -78,21 +86,28 @@ def _mended(value: bytes, character: bytes, number: bytes | None) -> bytes:
 
 
 def _is_beyond(number: bytes) -> bool:
-    if number.lstrip(b"-").isdigit():
-        return len(number) > _LONGEST_INTEGER
+    if (digits := number.lstrip(b"-")).isdigit():
+        return len(digits) > _LONGEST_INTEGER
     return math.isinf(float(number))
 
 
-def _differences(one: object, other: object, path: tuple[int | str, ...]) -> Iterator[tuple[int | str, ...]]:
-    """Where two events differ that are of one shape; no deeper than the parser reads."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        for (name, value), (other_name, other_value) in zip(one.items(), other.items(), strict=False):
-            if name != other_name:
-                yield (*path, name)
+def _mark(value: bytes) -> str:
+    """A character that is nowhere in the value, as it stands or escaped; any, where somebody wrote all of them."""
+    there = set(_OF_MARKS.findall(value.decode(errors="replace")))
+    there.update(chr(int(digits, 16)) for digits in _ESCAPED_MARK.findall(value))
+    return next((mark for mark in map(chr, _MARKS) if mark not in there), chr(_MARKS[0]))
+
+
+def _marked(event: object, mark: str, path: tuple[int | str, ...]) -> Iterator[tuple[int | str, ...]]:
+    """Where the mark stands, in a name or a value; no deeper than the parser reads."""
+    if isinstance(event, dict):
+        for name, value in event.items():
+            if mark in name:
+                yield (*path, name.replace(mark, _CHARACTER))
             else:
-                yield from _differences(value, other_value, (*path, name))
-    elif isinstance(one, list) and isinstance(other, list):
-        for place, (value, other_value) in enumerate(zip(one, other, strict=True)):
-            yield from _differences(value, other_value, (*path, place))
-    elif one != other:
+                yield from _marked(value, mark, (*path, name))
+    elif isinstance(event, list):
+        for place, value in enumerate(event):
+            yield from _marked(value, mark, (*path, place))
+    elif isinstance(event, str) and mark in event:
         yield path

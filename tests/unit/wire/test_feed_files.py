@@ -153,6 +153,7 @@ def test_a_payload_is_as_long_as_a_request_may_be_and_a_longer_one_is_one_line(
     assert (first.number, last.number) == (1, 2)
     assert (first.fault and first.fault.reason, last.fault) == (reason, None)
     assert first.fault is None or first.fault.path == "line 1"
+    assert (first.read, last.read) == (len(line), len(line) + len(payload))
 
 
 def test_a_row_is_as_long_as_a_request_may_be(tmp_path: Path) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from service.errors import InvalidEvent
@@ -155,6 +156,48 @@ def test_whatever_a_description_is_the_fact_is_taken(value: Any) -> None:
     inbound = parsed(SCAN, "further", said)
 
     assert inbound.event == parsed(SCAN, "further", inbound_member(inbound)).event, "what is kept is the same event"
+
+
+# They become one name in what is mended, or stand there already.
+NAMES = st.sampled_from(("\ud800", "\udc00", "\0", chr(0xFFFD), "\ufffe", "\ue000", "a"))
+NAMED = st.dictionaries(NAMES, st.lists(st.integers(0, 1), max_size=2) | st.dictionaries(NAMES, st.booleans()))
+
+
+@given(NAMED, st.booleans())
+@example(value={"\ufffe": [1], "\ud800": [1, 0]}, is_place=True)
+@example(value={"\ufffe": [1], "\ud800": [1]}, is_place=True)
+def test_names_that_become_one_cost_the_description_alone(value: dict[str, Any], is_place: bool) -> None:
+    """And no message ends in another error: it would stop its partition for everyone."""
+    inbound = parsed(SCAN, "location" if is_place else "further", json.dumps(value))
+
+    is_illegible = any(character in json.dumps(value) for character in ("\\ud800", "\\udc00", "\\u0000"))
+    assert inbound.event.label == (DATA[SCAN]["carrier"], DATA[SCAN]["tracking_number"])
+    assert is_illegible is any(each.startswith("location") for each in inbound.not_understood) or not is_place
+
+
+@given(NAMED, st.sampled_from(("first", "last")))
+def test_names_that_nobody_can_read_beside_facts_cost_none_of_them(value: dict[str, Any], where: str) -> None:
+    more = {name: each for name, each in value.items() if name != "a"}
+    data = more | with_data(SCAN)["data"] if where == "first" else with_data(SCAN)["data"] | more
+
+    inbound = PARSER.parse(record(json.dumps(with_data(SCAN) | {"data": data}).encode()))
+
+    assert inbound.event.label == (DATA[SCAN]["carrier"], DATA[SCAN]["tracking_number"])
+
+
+@given(NAMED)
+def test_names_that_nobody_can_read_in_the_envelope_end_in_no_other_error(value: dict[str, Any]) -> None:
+    with suppress(InvalidEvent):
+        PARSER.parse(record(json.dumps(value | with_data(SCAN)).encode()))
+
+
+@pytest.mark.parametrize("sign", ("", "-"))
+def test_an_integer_is_kept_beside_what_is_not_as_it_is_alone(sign: str) -> None:
+    number = sign + "9" * 4300
+
+    assert (
+        parsed(SCAN, "further", rf'[{number}, "\ud800"]').data == parsed(SCAN, "further", rf'[{number}, "\ufffd"]').data
+    )
 
 
 def inbound_member(inbound: Inbound) -> str:
