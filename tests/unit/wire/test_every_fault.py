@@ -84,6 +84,19 @@ def test_the_right_topic_is_told_beside_what_else_is_wrong() -> None:
     assert faults(event, topic="returns") == [Invalid.WRONG_TOPIC, "type", "data.tracking_number", "time"]
 
 
+def test_another_version_hides_nothing_of_what_else_is_wrong() -> None:
+    event = wrong("specversion", "time")
+
+    assert faults(event, topic="returns") == [Invalid.UNSUPPORTED_SPECVERSION, "specversion", "type", "time"]
+
+
+def test_a_local_time_that_is_no_text_is_all_that_is_told_of_when_it_happened() -> None:
+    event = wrong() | {"time": None}
+    event["data"] |= {"local_time": 7}
+
+    assert faults(event) == [Invalid.WRONG_TYPE, "data.local_time"]
+
+
 def test_of_a_type_that_nobody_knows_the_types_are_told_and_the_version() -> None:
     event = wrong("specversion", "id") | {"type": "x"}
 

@@ -79,8 +79,12 @@ def test_structured_mode_takes_nothing_from_the_headers(parameter: str, more: He
     assert read((content_type, *more)) == {"specversion": "1.0"}
 
 
-@pytest.mark.parametrize("value", (b"a\0b", b"\xff", b"x" * 300_000))
-def test_what_another_of_the_name_hides_is_refused_all_the_same(value: bytes) -> None:
-    reason = read((*ATTRIBUTES, ("ce_source", value), ("ce_source", b"urn:a")))
-
-    assert reason in ("nul_character", "not_utf8", "too_large")
+@pytest.mark.parametrize("beside", ((), (("traceparent", b"00-1"),)), ids=("alone", "beside another's header"))
+@pytest.mark.parametrize("hidden", ((), (("ce_source", b"urn:a"),)), ids=("plain", "hidden by another of the name"))
+@pytest.mark.parametrize(
+    ("value", "reason"), ((b"a\0b", "nul_character"), (b"\xff", "not_utf8"), (b"x" * 300_000, "too_large"))
+)
+def test_what_a_header_may_not_hold_is_refused_whatever_stands_beside_it(
+    value: bytes, reason: str, hidden: Headers, beside: Headers
+) -> None:
+    assert read((*ATTRIBUTES, ("ce_source", value), *hidden, *beside)) == reason

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service.domain.events import NO_WORDS, Attributes, Event, Sense
+from service.domain.events import NO_WORDS, Attributes, Effect, Event, Sense
 from service.domain.milestones import Milestone, Reason, Route
 from service.errors import InvalidEvent
 from service.wire import models
@@ -82,6 +82,13 @@ def test_a_scan_without_a_milestone_says_why(
     event = parser.parse(record(with_data(models.CARRIER_SCANNED, carrier=carrier, code=code))).event
 
     assert (event.sense, event.milestone, event.unmapped_because) == (sense, None, because)
+
+
+@pytest.mark.parametrize(
+    ("code", "effect"), (("COLLECTED", Effect.COLLECTED), ("RETURNING", Effect.RETURNING), ("IN_TRANSIT", None))
+)
+def test_a_scan_says_what_it_did_to_the_parcels_direction(parser: Parser, code: str, effect: Effect | None) -> None:
+    assert parser.parse(record(with_data(models.CARRIER_SCANNED, carrier="generic", code=code))).event.effect is effect
 
 
 @pytest.mark.parametrize(
@@ -407,6 +414,10 @@ class TestTheFuture:
 
     def test_is_not_opened_to_those_who_date_their_messages_there(self) -> None:
         assert self.verdict(NOW_MS + 72 * self.HOUR_MS, 0) == Invalid.TIME_OUT_OF_RANGE
+
+    def test_is_judged_by_a_publishers_date_up_to_two_days_ahead_of_the_clock(self) -> None:
+        assert self.verdict(NOW_MS + 25 * self.HOUR_MS, -23) == "event"
+        assert self.verdict(NOW_MS + 25 * self.HOUR_MS + 1, -23) == Invalid.TIME_OUT_OF_RANGE
 
     def test_is_judged_by_the_brokers_own_time_however_slow_the_clock(self) -> None:
         assert self.verdict(NOW_MS + 72 * self.HOUR_MS, -2000, broker_time=True) == "event"

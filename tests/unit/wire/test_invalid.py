@@ -300,11 +300,13 @@ def test_every_reason_has_a_sentence() -> None:
         ('{"source":7}', None),
         ('{"source":""}', None),
         ('{"source":"a\\u0000b"}', None),
+        ('{"source":"/"}', "/"),
         (json.dumps({"source": "x" * 512}), "x" * 512),
         (json.dumps({"source": "x" * 513}), None),
         ('["source"]', None),
         ('{"source":"/a"', None),
-        ('{"source":"/a","deep":' + "[" * 200 + "]" * 200 + "}", None),
+        ('{"source":"/a","deep":' + "[" * 149 + "]" * 149 + "}", "/a"),
+        ('{"source":"/a","deep":' + "[" * 150 + "]" * 150 + "}", None),
         ("{", None),
     ),
 )
@@ -313,10 +315,17 @@ def test_whom_an_invalid_message_is_of_is_read_wherever_it_can_be(value: str, so
 
 
 def test_a_message_that_is_too_large_is_not_looked_through_for_whom_it_is_of() -> None:
-    value = json.dumps({"source": "/a", "more": "x" * 256 * 1024}).encode()
+    longest = b'{"source":"/a"}'.ljust(MAX_BYTES)
 
-    assert rejected(record(value)).source is None
-    assert rejected(record(value, (("ce_source", b"/h"),))).source == "/h"
+    assert rejected(record(longest)).source == "/a"
+    assert rejected(record(longest + b" ")).source is None
+    assert rejected(record(longest + b" ", (("ce_source", b"/h"),))).source == "/h"
+
+
+def test_whom_an_event_is_of_is_told_by_the_event_and_not_by_a_header_beside_it() -> None:
+    event = envelope(HUB, type="x")
+
+    assert rejected(record(event, (*STRUCTURED, ("ce_source", b"/h")))).source == event["source"]
 
 
 def test_a_local_time_that_nobody_can_place_names_the_carriers_of_which_it_could_be() -> None:

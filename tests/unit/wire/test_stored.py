@@ -14,7 +14,7 @@ from pydantic_core import from_json
 from service.domain.changes import Change
 from service.domain.events import Event, Sense
 from service.domain.journey import NEW, Entry, State, replay
-from service.domain.milestones import Kind, Milestone, Route
+from service.domain.milestones import Kind, Milestone, Reason, Route
 from service.wire import models
 from service.wire.carriers import CarrierTables, parse_table
 from service.wire.inbound import Inbound, Parser
@@ -24,8 +24,10 @@ from service.wire.rows.reconciled import NOTHING, RECONCILED, event_data
 from service.wire.stored import (
     KeptEvent,
     decode_changes,
+    decode_moves,
     decode_state,
     encode_changes,
+    encode_moves,
     encode_state,
     from_micros,
     stored_event,
@@ -49,16 +51,27 @@ TABLES = CarrierTables.load()
 MESSAGES = (
     *(pytest.param(envelope(event_type), id=event_type) for event_type in models.MODELS),
     pytest.param(with_data(models.CARRIER_SCANNED, code="OP-1"), id="a scan that informs"),
+    pytest.param(with_data(models.CARRIER_SCANNED, code="OP-29"), id="a scan of a parcel on its way back"),
+    pytest.param(
+        with_data(models.CARRIER_SCANNED, local_time="2026-11-23T10:00:00") | {"time": None}, id="a scan in local time"
+    ),
     pytest.param(with_data(models.CARRIER_SCANNED, code="no such code"), id="a scan with an unknown code"),
     pytest.param(with_data(models.CARRIER_SCANNED, carrier="nobody"), id="a scan of an unknown carrier"),
     pytest.param(with_data(models.RETURN_CREATED, order_number=None), id="a creation without order number"),
     pytest.param(with_data(models.CONNOTE_DELIVERED, location=None), id="a delivery somewhere"),
+    pytest.param(with_data(models.HUB_PROCESSED, connote="CN-1"), id="with a connote where it means nothing"),
+    pytest.param(envelope(models.HUB_PROCESSED, time="2026-11-24T09:12:13Z"), id="from tomorrow"),
     pytest.param(envelope(models.HUB_PROCESSED, sequence="7", traceparent="00-ab-cd-01"), id="with extensions"),
 )
 
 
 def stored_and_read(state: State) -> State:
     return decode_state(from_json(encode_state(state)), state.seq, state.version, state.seen)
+
+
+def moves_stored_and_read(entry: Entry) -> tuple[tuple[Reason, ...], tuple[Reason, ...]]:
+    raised, settled = decode_moves(from_json(encode_moves(entry) or b"null"))
+    return tuple(raised), tuple(settled)
 
 
 def changes_stored_and_read(entry: Entry) -> tuple[object, ...]:
@@ -77,9 +90,10 @@ def test_every_state_of_a_history_is_read_as_it_was_stored(played: Played) -> No
 
 @THOROUGH
 @given(recordings())
-def test_the_changes_of_every_row_are_read_as_they_were_stored(played: Played) -> None:
+def test_what_every_row_moved_is_read_as_it_was_stored(played: Played) -> None:
     for step in played.steps:
         assert changes_stored_and_read(step.entry) == step.entry.changes
+        assert moves_stored_and_read(step.entry) == (step.entry.raised, step.entry.settled)
 
 
 @THOROUGH
@@ -145,6 +159,8 @@ def test_an_event_is_read_from_its_history_row_as_it_was_understood(message: dic
         from_json(inbound.data),
         "unmapped" if event.unmapped_because else "advanced",
         event.unmapped_because and str(event.unmapped_because),
+        event.effect and str(event.effect),
+        event.is_ahead,
     )
 
     assert read == event
@@ -197,6 +213,7 @@ def waited(inbound: Inbound, tables: CarrierTables) -> Inbound:
         partition=0,
         offset=0,
         published_at=from_micros(0),
+        is_ahead=event.is_ahead,
         retailers=said_retailers(event.retailers),
     )
     return kept.inbound(str(inbound.kind), inbound.subject, tables)
@@ -218,6 +235,12 @@ def test_a_reason_is_why_a_scan_is_unmapped_only_where_that_was_the_verdict(verd
     event = stored_event("/s", "i", models.CARRIER_SCANNED, from_micros(5), None, label, verdict, "unknown_code")
 
     assert (event.sense, event.unmapped_because, event.milestone) == (Sense.INFORMS, None, None)
+
+
+def test_a_row_of_a_type_that_this_version_does_not_know_asserts_nothing() -> None:
+    event = stored_event("/s", "i", "com.omnirps.later.v1", from_micros(5), None, {})
+
+    assert (event.sense, event.milestone, event.at) == (Sense.INFORMS, None, 5)
 
 
 def test_what_subscribers_held_is_read_from_the_row_that_says_so() -> None:

@@ -12,7 +12,7 @@ from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser, attributes_of
 from service.wire.judging.countries import COUNTRY_PATTERN
 from service.wire.judging.descriptions import location_of
-from service.wire.judging.faults import invalid
+from service.wire.judging.faults import Faults, invalid
 from service.wire.reasons import Invalid
 from tests.unit.wire.events import DATA, TIME, envelope, record, with_data
 
@@ -139,6 +139,49 @@ def test_a_type_belongs_on_the_topic_that_its_publisher_writes(event_type: str) 
     with pytest.raises(InvalidEvent) as caught:
         parser.parse(record(envelope(event_type), topic="none"))
     assert (caught.value.reason, caught.value.faults[0][0]) == (Invalid.WRONG_TOPIC, "type")
+
+
+def test_a_topic_of_a_prefix_takes_what_the_prefix_does_and_who_errs_is_told_where_to_send_it() -> None:
+    taken = (models.CARRIER_SCANNED,)
+    parser = Parser(CarrierTables.load(), {"scans": taken, "scans.*": taken, "hubs.*": (models.HUB_PROCESSED,)})
+    event = envelope(models.CARRIER_SCANNED)
+
+    assert parser.parse(record(event, topic="scans.nz")).type == models.CARRIER_SCANNED
+    for _ in range(2):  # what is known of the topic by then says the same
+        with pytest.raises(InvalidEvent) as caught:
+            parser.parse(record(event, topic="hubs.akl"))
+        what = f"{models.CARRIER_SCANNED} does not belong on this topic but on scans or scans.*"
+        assert (caught.value.reason, caught.value.faults) == (Invalid.WRONG_TOPIC, (("type", what),))
+
+
+def halved(number: int, *, smallest: int = 0) -> int:
+    """A judgement: of each number it finds the half."""
+    if number < smallest or number % 2:
+        raise InvalidEvent(Invalid.BAD_VALUE, f"number: {'odd' if number % 2 else 'too small'}")
+    return number // 2
+
+
+def test_a_judgement_that_has_nothing_against_an_event_says_what_it_finds() -> None:
+    found = Faults()
+
+    assert found.judge(halved, 8, smallest=8) == 4
+    assert found.require(4) == 4
+    assert found.error() is None
+    with pytest.raises(ValueError, match="finds something"):
+        found.require(None)
+
+
+def test_what_one_judgement_has_against_an_event_is_told_as_it_is_and_of_each_place_the_first() -> None:
+    found = Faults()
+
+    assert found.judge(halved, 8, smallest=10) is None
+    first = found.error()
+    assert found.judge(halved, 7) is None
+    assert first is not None
+    for judged in (None, 4):
+        with pytest.raises(InvalidEvent) as caught:
+            found.require(judged)
+        assert (caught.value.reason, caught.value.faults) == (first.reason, (("number", "too small"),))
 
 
 def test_where_it_happened_is_the_known_members_that_say_something() -> None:

@@ -89,6 +89,14 @@ def understood(event: dict[str, Any], topic: str, by: Parser | None = None) -> E
     return (by or parser()).parse(Record(topic, 0, 0, came.timestamp, None, came.value, came.headers)).event
 
 
+def test_where_publishers_are_named_nobody_else_may_say_anything() -> None:
+    event = record(envelope(models.HUB_REJECTED, source="/anybody"), topic="hub-events")
+
+    assert Parser(CarrierTables.load()).parse(event).type == models.HUB_REJECTED
+    with pytest.raises(InvalidEvent, match=r"^not_allowed: source: "):
+        Parser(CarrierTables.load(), publishers=parse_publishers(FILE, "publishers.toml")).parse(event)
+
+
 @pytest.mark.parametrize("source", ("/hubs/akl-1", "/hubs/akl-1/station-7"))
 def test_a_hub_speaks_in_its_own_name(source: str) -> None:
     assert faults(with_data(models.HUB_REJECTED) | {"source": source}, "hub-events") == []
