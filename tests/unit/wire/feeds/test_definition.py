@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -10,6 +12,7 @@ from service.errors import SettingsError
 from service.wire.feeds.definition import Expression, Times, load_feeds, names_of_carriers, parse_feed
 from service.wire.feeds.enabled import load_enabled, parse_enabled
 from service.wire.feeds.signatures import Scheme
+from service.wire.toml_files import read_file
 
 FULL = """\
 name = "Some feed"
@@ -48,6 +51,7 @@ number = "event.n"
 code = "event.c"
 time = "event.t"
 """
+AGGREGATED = BARE.replace('carrier = "generic"', 'aggregator = "aftership"') + "[carriers]\n"
 
 
 def test_a_definition_says_where_everything_stands() -> None:
@@ -78,9 +82,7 @@ def test_what_a_definition_leaves_out_is_not_there() -> None:
 
 
 def test_an_aggregators_names_of_carriers_are_in_lower_case() -> None:
-    text = BARE.replace('carrier = "generic"', 'aggregator = "aftership"')
-
-    feed = parse_feed("some", text + '[carriers]\nfrom = "parcel.c"\nUPS = "ups"\n', "x")
+    feed = parse_feed("some", AGGREGATED + 'from = "parcel.c"\nUPS = "ups"\n', "x")
 
     assert (feed.carrier, feed.aggregator, feed.carriers) == (None, "aftership", {"ups": "ups"})
     assert feed.carrier_of is not None
@@ -110,6 +112,9 @@ def test_an_expression_has_a_longest_length_and_finds_nothing_where_it_makes_no_
         ("read = 1\n" + BARE.partition("[read]")[0], "x: read: a table is expected"),
         ("csv = 1\n" + BARE, "x: csv: a table is expected"),
         (BARE.replace('carrier = "generic"', "aggregator = 'a'\ncarriers = 1"), "x: carriers: a table is expected"),
+        (AGGREGATED, "x: carriers.from: an expression is expected"),
+        (AGGREGATED + "from = 1\n", "x: carriers.from: an expression is expected, as a text"),
+        (AGGREGATED + "from = 'a'\nUPS = 'U P S'\n", "x: carriers.UPS: the name of a carrier is expected: "),
         (BARE + "[csv]\nnumber='a'\ncode='b'\ntime='c'\nevents='d'\n", "x: csv: unknown key 'events'"),
         (BARE + "b_first = 'x'\na_first = 'x'\n", "x: read: unknown key 'a_first'"),
         (BARE + "key = [1]\n", "x: read.key: an expression is expected, as a text"),
@@ -143,6 +148,20 @@ def test_a_file_of_a_directory_is_named_after_its_feed_and_is_utf_8(tmp_path: Pa
     (tmp_path / "Some Feed.toml").write_bytes(b"\xff")
     with pytest.raises(SettingsError, match=r"Some Feed\.toml: cannot be read as UTF-8"):
         load_feeds(tmp_path)
+
+
+class InLatin:
+    """A file on a machine whose own encoding is not UTF-8."""
+
+    def __init__(self, text: str) -> None:
+        self._bytes = text.encode()
+
+    def read_text(self, encoding: str | None = None) -> str:
+        return self._bytes.decode(encoding or "latin-1")
+
+
+def test_a_file_is_utf_8_whatever_the_machine_s_own_encoding_is() -> None:
+    assert read_file(cast("Traversable", InLatin('name = "Ōtāhuhu"'))) == 'name = "Ōtāhuhu"'
 
 
 def test_of_two_directories_the_last_one_wins_and_the_first_file_by_name_is_complained_of(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from service.wire.carriers import CarrierTables
 from service.wire.feeds.definition import Feed, parse_feed
 from service.wire.feeds.enabled import parse_enabled
 from service.wire.feeds.files import FileKind, lines
-from service.wire.feeds.reading import Onto, Reader, Scan, Source
+from service.wire.feeds.reading import Fault, Onto, Reader, Scan, Source
 from service.wire.inbound import Parser, SubjectKind
+from service.wire.judging.publishers import Publishers, parse_publishers
 from service.wire.models import CARRIER_SCANNED, CONNOTE_DELIVERED, TYPES_BY_TOPIC_SETTING
 from tests.unit.wire.events import NOW_MS
 
@@ -40,14 +41,14 @@ FEED = parse_feed("final", TEXT, "x")
 AT = "2026-11-20T10:00:00"  # on the clock of the table's zone: Auckland, 13 h ahead
 
 
-def reader() -> Reader:
-    parser = Parser(CarrierTables.load(), TOPICS)
+def reader(publishers: Publishers | None = None) -> Reader:
+    parser = Parser(CarrierTables.load(), TOPICS, publishers=publishers)
     return Reader(parser, "scans", lambda: NOW_MS * 1000, lambda: 0.0, deliveries="deliveries")
 
 
-def scan(code: str, of: Feed = FEED, **event: Any) -> Scan:
+def scan(code: str, of: Feed = FEED, by: Reader | None = None, **event: Any) -> Scan:
     body = {"ConsignmentNo": "CN-4711", "Events": [{"OmniCode": code, "EventDT": AT, **event}]}
-    (found,) = reader().read(Source("final", of), json.dumps(body).encode())
+    (found,) = (by or reader()).read(Source("final", of), json.dumps(body).encode())
     return found
 
 
@@ -67,6 +68,28 @@ def test_a_delivered_scan_is_the_delivery_of_the_connote() -> None:
     }
     assert found.inbound is not None
     assert (found.inbound.kind, found.inbound.subject) == (SubjectKind.CONNOTE, "CN-4711")
+
+
+def test_a_delivery_that_the_feed_may_not_say_is_a_letter_on_the_topic_of_deliveries() -> None:
+    """Whoever says what a feed may publish forgot that topic."""
+    scans_alone = parse_publishers('[feeds]\ntopics = ["scans"]\nsources = ["/feeds"]\n', "p")
+
+    found = scan("OP-72", by=reader(scans_alone))
+
+    assert found == Scan(
+        "parcels[0].events[0]",
+        "CN-4711",
+        scan("OP-72").value,
+        None,
+        Fault(
+            "parcels[0].events[0] source",
+            "not_allowed",
+            "nobody may write this topic: RETURNS_PUBLISHERS names no publisher of it",
+        ),
+        None,
+        Onto.DELIVERIES,
+    )
+    assert scan("OP-33", by=reader(scans_alone)).fault is None
 
 
 def test_the_same_scan_with_its_offset_keeps_it_and_its_id_does_not_depend_on_what_describes_it() -> None:

@@ -20,9 +20,14 @@ def signature(**document: Any) -> Signature:
 
 
 def is_of(
-    found: Signature, headers: dict[str, str], *secrets: str, path: str | None = None, body: bytes = BODY
+    found: Signature,
+    headers: dict[str, str],
+    *secrets: str,
+    path: str | None = None,
+    body: bytes = BODY,
+    now: float = NOW,
 ) -> bool:
-    return found.is_of(secrets or (SECRET,), Request(headers, body, path, NOW))
+    return found.is_of(secrets or (SECRET,), Request(headers, body, path, now))
 
 
 def mac(signed: bytes = BODY, secret: str = SECRET) -> bytes:
@@ -64,6 +69,9 @@ def test_user_and_password_stand_in_one_header_or_in_two() -> None:
     assert is_of(two, {"user-name": "me", "password": "it"}, "me:it")
     for wrong in ({"user-name": "it", "password": "me"}, {"user-name": "me"}, {"password": "it"}, {}):
         assert not is_of(two, wrong, "me:it")
+    # One that is not sent is as good as an empty one.
+    assert is_of(two, {"user-name": "me"}, "me:")
+    assert is_of(two, {"password": "it"}, ":it")
 
 
 def test_the_secret_of_an_address_stands_at_its_end() -> None:
@@ -126,6 +134,14 @@ def test_a_time_that_was_signed_is_good_for_five_minutes_either_way(timestamp: s
     digest = mac(f"{timestamp}.".encode() + BODY).hex()
 
     assert is_of(signature(**STAMPED), {"x-sign": f"t={timestamp},v1={digest}"}) is is_good
+
+
+@pytest.mark.parametrize(("after", "is_good"), ((-301, False), (-300, True), (300, True), (301, False)))
+def test_the_five_minutes_include_their_last_second(after: int, is_good: bool) -> None:
+    timestamp = int(NOW) + after
+    digest = mac(f"{timestamp}.".encode() + BODY).hex()
+
+    assert is_of(signature(**STAMPED), {"x-sign": f"t={timestamp},v1={digest}"}, now=int(NOW)) is is_good
 
 
 @pytest.mark.parametrize("given", ("", "v1=00", "t=1795435200", "{good} ", " {good}", "x{good}"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 from base64 import urlsafe_b64encode
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from service.domain.milestones import Route
 from service.errors import SettingsError
 from service.wire.numbering.ranges import parse_ranges
-from service.wire.omnireturns.links import ExpiredLink, WrongLink, read_link, sign
+from service.wire.omnireturns.links import LONGEST_LINK, ExpiredLink, WrongLink, read_link, sign
 from service.wire.omnireturns.portals import Portal, load_portals, parse_portals
 
 RANGES = parse_ranges('[[range]]\ncarrier = "generic"\ncheck = "none"\nprefix = "G"\nfirst = "000"\nlast = "999"', "")
@@ -48,6 +50,11 @@ ORDER: dict[str, Any] = {
 }
 
 
+def signed(payload: str, secret: str = NEW) -> str:
+    """A link, as the documents tell retailers to make one."""
+    return f"{payload}.{hmac.new(secret.encode(), payload.encode(), sha256).hexdigest()}"
+
+
 def test_a_link_says_what_its_retailer_signed_with_either_secret() -> None:
     first, second = (read_link(sign(ORDER, secret), PORTALS, 2000) for secret in (NEW, OLD))
 
@@ -60,8 +67,25 @@ def test_a_link_says_what_its_retailer_signed_with_either_secret() -> None:
 def test_a_link_is_what_the_documents_tell_retailers_to_make() -> None:
     payload = urlsafe_b64encode(b'{"retailer":"acme"}').rstrip(b"=").decode()
 
-    assert sign({"retailer": "acme"}, NEW).startswith(f"{payload}.")
-    assert len(sign({"retailer": "acme"}, NEW).partition(".")[2]) == 64
+    assert sign({"retailer": "acme"}, NEW) == signed(payload)
+
+
+@pytest.mark.parametrize("length", range(1, 21))
+def test_a_link_is_read_however_long_what_it_says_is(length: int) -> None:
+    """In base 64 what is not of a whole number of three bytes is filled up, and the link is without what fills it."""
+    order = {**ORDER, "order_number": "A" * length}
+
+    assert read_link(sign(order, NEW), PORTALS, 0).order.order_number == order["order_number"]
+
+
+def test_a_link_is_as_long_as_it_may_be_and_no_longer() -> None:
+    room = (LONGEST_LINK - len(sign({**ORDER, "note": ""}, NEW))) * 3 // 4
+    longest, longer = (sign({**ORDER, "note": "x" * length}, NEW) for length in (room, room + 1))
+
+    assert (len(longest), len(longer)) == (LONGEST_LINK, LONGEST_LINK + 1)
+    assert read_link(longest, PORTALS, 0).order.order_number == "A-1"
+    with pytest.raises(WrongLink):
+        read_link(longer, PORTALS, 0)
 
 
 def test_an_expired_link_is_known_only_to_have_been_signed() -> None:
@@ -71,7 +95,11 @@ def test_an_expired_link_is_known_only_to_have_been_signed() -> None:
         read_link(sign(ORDER, "x" * 16), PORTALS, 2000.5)
 
 
+PAYLOAD, _, SIGNATURE = sign(ORDER, NEW).partition(".")
 FOREIGN: dict[str, str] = {
+    "an order with the signature of another": f"{sign({**ORDER, 'order_number': 'A-2'}, NEW).partition('.')[0]}.{SIGNATURE}",
+    # Who reads base 64 passes over what is none of its letters.
+    "dots within what is signed": signed(f"{PAYLOAD[:9]}....{PAYLOAD[9:]}"),
     "another retailer's secret": sign(ORDER, "b" * 16),
     "nobody's": sign({**ORDER, "retailer": "nobody"}, NEW),
     "no object": sign([1], NEW),  # type: ignore[arg-type]
@@ -81,7 +109,7 @@ FOREIGN: dict[str, str] = {
     "a dot": ".",
     "no base64": "%%%.x",
     "letters that are no ASCII": "é.é",
-    "no signature": sign(ORDER, NEW).partition(".")[0],
+    "no signature": PAYLOAD,
     "deep": urlsafe_b64encode(b"[" * 5000).decode() + "." + "0" * 64,
     "long": sign({**ORDER, "note": "x" * 8000}, NEW),
     "no items": sign({**ORDER, "items": []}, NEW),
