@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -12,10 +13,11 @@ from service.application.journal import ingest
 from service.application.journal.appending import Placed, append
 from service.application.journal.project import ExceptionRow, Projection, project
 from service.application.journal.sweep import sweep
-from service.application.ports import Arrival
+from service.application.ports import Arrival, HistoryRow
 from service.domain.events import Event, Sense
 from service.domain.journey import NEW
 from service.domain.labels import Window
+from service.domain.rules import EARLIEST
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Inbound, Parser, SubjectKind
 from service.wire.record import Record
@@ -30,10 +32,13 @@ _offsets = count()
 _RECORDED = datetime(2026, 11, 21, tzinfo=UTC)
 
 
-def history(*documents: dict[str, Any] | Window) -> list[LogRow]:
-    """The rows that these events make, each taken in by itself; and what the sweep says of the first return's window."""
+def history(*documents: dict[str, Any] | Window, of_before: int = 0) -> list[LogRow]:
+    """The rows that these events make, each taken in by itself; and what the sweep says of the first return's window.
+
+    The first so many are decided by the earliest rules, which kept less.
+    """
     journal = MemoryJournal([])
-    for document in documents:
+    for place, document in enumerate(documents):
         if isinstance(document, Window):
             with journal.transaction() as tx:
                 append(tx, [Placed(1, told(document), is_settled=True)], lambda _: None)
@@ -42,9 +47,18 @@ def history(*documents: dict[str, Any] | Window) -> list[LogRow]:
         ingest.write(journal, ingest.decode(_PARSER, [record]), {})
         while sweep(journal) is not None:
             pass
+        if place < of_before:
+            _age(journal)
     rows = [row for own in journal.tables.history.values() for row in own]
     names = {number: return_id for return_id, number in journal.tables.returns.items()}
     return [logged(n, names[row.return_no], row) for n, row in enumerate(rows, start=1)]
+
+
+def _age(journal: MemoryJournal) -> None:
+    for rows in journal.tables.history.values():
+        row, entry = rows[-1], rows[-1].entry
+        state = replace(entry.state, rules=EARLIEST, evidence=replace(entry.state.evidence, flags=0))
+        rows[-1] = HistoryRow(row.return_no, replace(entry, state=state, raised=(), settled=()), row.arrival)
 
 
 def told(window: Window) -> Arrival:

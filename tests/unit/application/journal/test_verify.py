@@ -331,12 +331,20 @@ def test_verify_names_the_return_and_counts_what_it_compared() -> None:
 
 
 def test_verify_tells_strays_and_stops_telling_at_the_limit() -> None:
-    histories = FakeHistories(StoredReturn(1, "TK1", []), strays=["one", "two"])
+    histories = FakeHistories(StoredReturn(1, "TK1", []), strays=["one", "two"], misread=["three"])
     differences: list[str] = []
 
     verify(histories, differences, limit=2)
 
     assert differences == ["TK1: has no history", "one"]
+
+
+def test_verify_tells_a_hundred_differences_where_nobody_says_how_many() -> None:
+    strays, differences = [f"stray {n}" for n in range(101)], list[str]()
+
+    verify(FakeHistories(strays=strays), differences)
+
+    assert differences == strays[:100]
 
 
 @pytest.mark.parametrize(
@@ -350,6 +358,10 @@ def test_verify_tells_strays_and_stops_telling_at_the_limit() -> None:
         (in_state(rules=EARLIEST, seq=7), "row 2: its numbers do not follow upon those before it"),
         (in_state(rules=EARLIEST, version=9), "row 2: its changes are not those of its version"),
         (lambda row: in_state(rules=EARLIEST)(row)._replace(changes=()), "row 2: its version moved without a change"),
+        (
+            lambda row: in_changes("milestone", Milestone.DS)(in_state(rules=EARLIEST)(row)),
+            "row 2: its changes do not lead to its state",
+        ),
     ),
 )
 def test_what_is_wrong_with_a_row_is_told_in_words(damage: Damage, what: str) -> None:
