@@ -62,6 +62,7 @@ def _age(journal: MemoryJournal) -> None:
 
 
 def told(window: Window) -> Arrival:
+    """What the sweep says of the first return's label."""
     label, now = ("generic", "TR-1001"), next(_offsets)
     row = Event(claimed.SOURCE, str(now), now, Sense.INFORMS, label=label, window=window)
     data = json.dumps(claimed.event_data("R-1001", label, window)).encode()

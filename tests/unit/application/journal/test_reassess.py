@@ -12,19 +12,21 @@ import pytest
 
 from service.application.journal import reassess as reassessing
 from service.application.journal.reassess import GivenBefore, Looked, Reassessed, reassess
+from service.application.journal.sweep import sweep
 from service.application.label_ports import Claimed, HeldLabel
 from service.application.ports import HistoryRow, Waiting
+from service.domain.events import Sense
 from service.domain.evidence import CONFLICT, Evidence
 from service.domain.journey import Entry
 from service.domain.labels import Label, Window
 from service.domain.milestones import Reason
-from service.domain.rules import VERSION
+from service.domain.rules import DEFAULT, VERSION, Rules
 from service.domain.timeline import decide
 from service.wire.record import Record
 from service.wire.rows.reassessed import REASSESSED, SOURCE
 from service.wire.stored import to_micros
 from tests.support.fakes import MemoryJournal, MemoryTransaction
-from tests.support.journals import CLOSED, DS, RE, RP, RR, VOID, creation, event, scan
+from tests.support.journals import CLOSED, DELIVERED, DS, RE, RP, RR, VOID, creation, event, scan
 from tests.unit.application.journal.test_append import arrivals, write
 
 NOW = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
@@ -51,7 +53,9 @@ class Transaction(MemoryTransaction):
         return [GivenBefore(each.verdict, each.reason, each.raised, each.settled) for each in entries]
 
     def scans(self, return_no: int) -> Sequence[Waiting]:
-        return [Waiting(return_no, arrival) for arrival in arrivals(*self.to.understood)] if return_no == 1 else []
+        labels = self.tables.labels
+        understood = arrivals(*self.to.understood)
+        return [Waiting(return_no, each) for each in understood if labels[each.inbound.subject] == return_no]
 
     def touch_claims(self, return_no: int, labels: Collection[Label]) -> bool:
         self.to.touched.append((return_no, list(labels)))
@@ -78,13 +82,14 @@ class Journal(MemoryJournal):
         self.numbered: list[int] = []
         self.understood: list[dict[str, Any]] = []
         self.claimed = set[int]()
+        self.rules = DEFAULT
         write(self, *documents)
 
     @contextmanager
     def transaction(self, while_waiting: object = None) -> Iterator[Transaction]:
         del while_waiting
         tx = Transaction(self, self.tables)
-        tx.to = self
+        tx.to, tx.rules = self, self.rules
         yield tx
 
     def age(self, evidence: Evidence | None = None, return_no: int = 1, **entry: Any) -> None:
@@ -119,7 +124,8 @@ def test_what_earlier_rules_did_not_see_is_a_row_of_the_history_and_a_line_for_p
 
     entry = journal.last()
     assert (done, said) == (Reassessed(1, 1, 1, 0), ["R-1001: unknown_code opened"])
-    assert (entry.event.source, entry.verdict, entry.raised) == (SOURCE, "informational", ("unknown_code",))
+    assert (entry.event.source, entry.event.sense) == (SOURCE, Sense.INFORMS)
+    assert (entry.verdict, entry.raised) == ("informational", ("unknown_code",))
     assert entry.event.id == f"R-1001/{VERSION}/{to_micros(NOW)}"
     assert entry.event.at == to_micros(NOW)
     assert entry.event.words.data == f'{{"return_id":"R-1001","rules":{VERSION}}}'.encode()
@@ -210,6 +216,13 @@ def test_one_that_a_later_row_settled_is_over_already() -> None:
     assert run(journal)[1] == []
 
 
+def test_a_row_may_settle_what_none_before_it_gave() -> None:
+    journal = Journal(creation())
+    journal.age(settled=(Reason.TRACKING_NUMBER_IN_USE,))
+
+    assert run(journal) == (Reassessed(1, 1, 0, 0), [])
+
+
 def test_a_reason_of_a_row_that_counts_is_no_exception() -> None:
     journal = Journal(creation())
     journal.age(reason=Reason.LABEL_CLAIMED, verdict="informational")
@@ -239,17 +252,18 @@ def test_one_that_a_row_raised_is_told_already() -> None:
     assert run(journal)[1] == ["R-1001: id_reused resolved"]
 
 
-def turned_back() -> Journal:
+def turned_back(*others: dict[str, Any]) -> Journal:
     """A return whose parcel turned back, of which earlier rules kept that something was said."""
     returning = scan("RETURNING", "11:00")
-    journal = Journal(creation(), scan("COLLECTED", "10:00"), returning)
-    _, collected, told = journal.tables.history[1]
+    journal = Journal(*others, creation(), scan("COLLECTED", "10:00"), returning)
+    ours = journal.tables.returns["R-1001"]
+    _, collected, told = journal.tables.history[ours]
     state = replace(told.entry.state, evidence=collected.entry.state.evidence)
     entry = replace(told.entry, event=replace(told.entry.event, effect=None), state=state)
-    journal.tables.history[1][2] = HistoryRow(1, entry, told.arrival)
-    journal.age()
+    journal.tables.history[ours][2] = HistoryRow(ours, entry, told.arrival)
+    journal.age(return_no=ours)
     write(journal, scan("DELIVERED", "12:00"))
-    assert journal.last().state.timeline.status == "RDTPF"
+    assert journal.last(ours).state.timeline.status == "RDTPF"
     return journal
 
 
@@ -263,6 +277,33 @@ def test_a_parcel_that_turned_back_is_told_to_have_done_so() -> None:
     assert journal.recorded("R-1001")[-1] == "R-1001-RETURNING-11:00"
     assert len(journal.recorded("R-1001")) == 5
     assert run(journal)[1] == []
+
+
+def test_what_moves_of_returns_before_one_that_turned_back_is_told_too() -> None:
+    journal = turned_back(creation("R-0001"))
+    journal.age(reason=Reason.TRACKING_NUMBER_IN_USE)
+    journal.understood = [scan("RETURNING", "11:00")]
+
+    done, said = run(journal)
+
+    assert (done.moved, sorted(said)) == (
+        2,
+        ["R-0001: tracking_number_in_use resolved", "R-1001: revoked RDTPF, returned_to_sender opened"],
+    )
+
+
+def test_a_return_is_looked_at_by_the_rules_that_are_set() -> None:
+    of = {"return_id": "R-1001", "hub": "akl1"}
+    home = event(DELIVERED, "d", "10:00", connote="CN1") | {"time": "2026-11-24T10:00:00Z"}
+    journal = Journal(creation(), event(RP, "p", "10:00", **of), event(RE, "x", "11:00", connote="CN1", **of), home)
+    sweep(journal)
+    assert journal.last().state.timeline.status == "RDBTC"
+    journal.rules = Rules(connote_days=2)
+
+    done, said = run(journal)
+
+    assert (done, said) == (Reassessed(1, 1, 1, 1), ["R-1001: revoked RDBTC"])
+    assert journal.last().state.rules == journal.rules.mark
 
 
 def test_what_says_nothing_of_the_direction_is_not_told_again() -> None:
@@ -297,6 +338,16 @@ def test_a_claim_of_its_own_is_not_kept_and_one_that_is_kept_is_looked_at_again(
     journal.claimed = {1}
     run(journal)
     assert (journal.tables.claims, journal.numbered) == ({}, [0])
+
+
+def test_a_claim_of_a_label_that_is_nobody_s_is_not_kept() -> None:
+    journal = Journal(creation())
+    journal.tables.labels.clear()
+    journal.age()
+
+    run(journal)
+
+    assert (journal.tables.claims, journal.numbered) == ({}, [])
 
 
 def test_of_several_returns_one_whose_claim_is_kept_is_enough_for_the_sweep_to_look() -> None:

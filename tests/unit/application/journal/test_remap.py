@@ -29,9 +29,10 @@ from tests.support.fakes import MemoryJournal, MemoryTransaction
 from tests.support.journals import SCAN, as_bytes, creation, event
 
 # What knew no code, and what knows one and asserts something, or nothing, by it.
-BEFORE = CarrierTables([parse_table("new", 'name = "New"\nzone = "UTC"\n', "x")])
+CARRIERS = ("new", "other")
+BEFORE = CarrierTables([parse_table(name, 'name = "New"\nzone = "UTC"\n', "x") for name in CARRIERS])
 TABLE = 'name = "New"\n[collected]\nC = "collected"\n[informational]\nI = "informational"\n'
-TODAY = CarrierTables([parse_table("new", TABLE, "x")])
+TODAY = CarrierTables([parse_table(name, TABLE, "x") for name in CARRIERS])
 
 
 class Transaction(MemoryTransaction):
@@ -70,9 +71,13 @@ class Scans:
         self.batches: list[int] = []
         self.limits: list[int] = []
         label = {"carrier": "new", "tracking_number": "N-1"}
-        documents = [creation(**label)] + [
-            event(SCAN, f"s-{n}", f"{10 + n // 60}:{n % 60:02}", code=code, **label) for n, code in enumerate(codes)
-        ]
+        self.take(
+            creation(**label),
+            *(event(SCAN, f"s-{n}", f"{10 + n // 60}:{n % 60:02}", code=code, **label) for n, code in enumerate(codes)),
+        )
+
+    def take(self, *documents: dict[str, Any]) -> None:
+        """As the tables of before understand it."""
         records = [Record("in", 0, n, 1_795_600_000_000, None, as_bytes(each)) for n, each in enumerate(documents)]
         ingest.write(self.journal, ingest.decode(Parser(BEFORE), records), {})
 
@@ -85,8 +90,9 @@ class Scans:
 
     def count_unmapped(self, carrier: str | None, code: str | None) -> list[Unmapped]:
         found = waiting(self.journal.tables.history, carrier, code)
-        counts = Counter(each.scan.arrival.inbound.code or "" for each in found)
-        return [Unmapped("new", code, number) for code, number in sorted(counts.items())]
+        scanned = [each.scan.arrival.inbound for each in found]
+        counts = Counter((each.subject.split("/")[0], each.code or "") for each in scanned)
+        return [Unmapped(*key, number) for key, number in sorted(counts.items())]
 
     def verdicts(self) -> list[str]:
         return [row.entry.verdict.value for row in self.journal.tables.history[1]]
@@ -140,9 +146,7 @@ def test_a_code_that_came_meanwhile_is_told_with_none_before() -> None:
     scans = Scans("C")
 
     def meanwhile(_done: int, _total: int) -> None:
-        late = event(SCAN, "late", "23:00", code="NEW", carrier="new", tracking_number="N-1")
-        record = Record("in", 0, 99, 1_795_600_000_000, None, as_bytes(late))
-        ingest.write(scans.journal, ingest.decode(Parser(BEFORE), [record]), {})
+        scans.take(event(SCAN, "late", "23:00", code="NEW", carrier="new", tracking_number="N-1"))
 
     assert remap(scans, TODAY, Order(), tell=meanwhile) == [
         Remapped("new", "C", 1, 1, 0),
@@ -160,6 +164,22 @@ def test_so_many_are_done_at_a_time_and_it_stops_when_asked() -> None:
     (rest,) = remap(scans, TODAY, Order())
     assert rest == Remapped("new", "C", 5, 5, 0)
     assert (scans.batches, scans.limits) == ([SCANS_A_BATCH, 5], [SCANS_A_BATCH, 5])
+
+
+def test_what_is_done_in_several_batches_is_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.application.journal.remap.SCANS_A_BATCH", 2)
+    scans = Scans(*["C"] * 5)
+
+    assert remap(scans, TODAY, Order()) == [Remapped("new", "C", 5, 5, 0)]
+    assert scans.batches == [2, 2, 1]
+
+
+def test_a_code_that_two_carriers_have_is_that_of_the_order_s_carrier() -> None:
+    scans, label = Scans("C", "C"), {"carrier": "other", "tracking_number": "O-1"}
+    scans.take(creation("R-2002", **label), event(SCAN, "theirs", "10:00", code="C", **label))
+
+    assert remap(scans, TODAY, Order("other")) == [Remapped("other", "C", 1, 1, 0)]
+    assert scans.count_unmapped(None, None) == [Unmapped("new", "C", 2)]
 
 
 def test_scans_that_somebody_else_evaluated_meanwhile_add_no_batch() -> None:

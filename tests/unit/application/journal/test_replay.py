@@ -180,6 +180,16 @@ def test_to_look_changes_nothing() -> None:
     assert heard == [3]
 
 
+def test_what_is_looked_at_in_several_batches_is_added_up() -> None:
+    looks = [creation(), None, scan("COLLECTED", "10:00"), scan("IN_TRANSIT", "11:00")]
+    letters = Letters(*(letter(number, each) for number, each in enumerate(looks, start=1)))
+
+    tally, heard = send(letters, Pace(rate=5.0, dry_run=True))
+
+    assert (tally.tried, tally.understood, tally.failed) == (4, 3, {"not_json": 1})
+    assert heard == [1, 2, 3, 4]
+
+
 @pytest.mark.parametrize(("limit", "tried"), ((0, 0), (1, 1), (2, 2), (4, 3), (None, 3)))
 def test_no_more_letters_are_tried_than_was_asked(limit: int | None, tried: int) -> None:
     letters = Letters(*(letter(number, creation(f"R-{number}00")) for number in (1, 2, 3)))

@@ -136,3 +136,10 @@ def test_a_position_is_its_parts() -> None:
     for position in (half, letters, Position(5)):
         assert Position.parse(position.n, position.within) == position
         assert Position.parse(position.n, position.within, "id").batch_id == "id"
+
+
+def test_at_the_end_of_a_batch_s_history_a_position_names_no_row() -> None:
+    position = Position.with_letters(3, 7)
+
+    assert position == Position(3, letter_no=7)
+    assert Position.parse(3, position.within) == position

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -98,5 +99,18 @@ def test_of_the_first_label_the_time_is_known(others: int) -> None:
     known = [creation(n, 100 + n) for n in range(others + 1)]
 
     assert joined(known, creation(0, 50), is_taken=False).joined == {(label(0), RETURN_NO): Claimed(50, "acme", None)}
-    later = joined(known, creation(0, 500), is_taken=False)
-    assert (later.joined, later.exact) == ({}, {})
+    for behind in (creation(0, 500), replace(creation(0, 100), id="at the same time")):
+        later = joined(known, behind, is_taken=False)
+        assert (later.joined, later.exact) == ({}, {})
+
+
+def test_a_claim_that_is_void_says_too_when_its_return_was_closed() -> None:
+    ours, theirs = creation(0, 100), creation(1, 200)
+    theirs = replace(theirs, attributes=theirs.attributes and theirs.attributes._replace(retailer="zenith"))
+    void = Event("/ops", "v", 300, Sense.VOIDS, voids=(theirs.source, theirs.id))
+    closed = Event("/ops", "c", 400, Sense.CLOSES, because="lost")
+
+    assert claims.of_whole(Whole([ours, theirs, void, closed]), RETURN_NO) == {
+        (label(0), RETURN_NO): Claimed(100, "acme", 400),
+        (label(1), RETURN_NO): Claimed(200, "zenith", 400, is_void=True),
+    }

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from service.application.journal.labels.unclaimed import wait_again
+from service.application.journal.labels.views import View
+from service.application.ports import Arrival
 from service.domain.milestones import Milestone
 from tests.support.journals import VOID, event
-from tests.unit.application.journal.labels.kept import LabelJournal, created, moment, scan
+from tests.unit.application.journal.labels.kept import LABEL, LabelJournal, LabelTransaction, created, moment, scan
 
 # A void of a creation is heard where another one contradicts it.
 THEIRS = created("R-1", moment(8), "zenith", id="theirs")
@@ -62,13 +66,42 @@ def test_while_another_return_claims_the_label_waits_only_what_counts_for_no_cla
 
 def test_what_waits_again_is_parked_in_pieces_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.application.journal.sweep.EVENTS_A_SWEEP", 2)
-    scans = [scan(f"s{n}", moment(9 + n)) for n in range(5)]
-    journal = taken(THEIRS, OURS, *scans, VOIDED)
+    scans, pieces = [scan(f"s{n}", moment(9 + n)) for n in range(5)], list[int]()
 
-    assert waiting(journal) == {f"s{n}" for n in range(5)}
+    class Counting(LabelTransaction):
+        def park(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
+            pieces.append(len(arrivals))
+            return super().park(arrivals)
+
+    monkeypatch.setattr("tests.unit.application.journal.labels.kept.LabelTransaction", Counting)
+    journal = taken(THEIRS, OURS, *scans)
+    pieces.clear()
+
+    journal.take(VOIDED)
+    journal.sweep()
+
+    assert (waiting(journal), pieces) == ({f"s{n}" for n in range(5)}, [2, 2, 1])
     before = journal.sweeps
     journal.sweep()
     assert journal.sweeps == before
+
+
+@pytest.mark.parametrize(
+    ("scans", "views", "is_any"), (((), 1, False), ((PLAIN,), 1, True), ((PLAIN,), 2, True), ((BOUND,), 1, False))
+)
+def test_it_is_said_whether_anything_waits_again(scans: tuple[dict[str, Any], ...], views: int, is_any: bool) -> None:
+    nobodys = [View((), (), (), {}), View(("acme",), (), (), {})][:views]
+    journal = taken(THEIRS, OURS, *scans)
+
+    def waits_again() -> bool:
+        with journal.transaction() as tx:
+            return wait_again(tx, LABEL, [kept for kept in tx.claims(LABEL) if kept.is_void], nobodys, 5)
+
+    journal.take(VOIDED)
+    assert waits_again() is is_any
+    journal.sweep()
+    # Nothing changed since.
+    assert waits_again() is False
 
 
 @pytest.mark.parametrize("number", ("TR-0", "TR-2"))
