@@ -174,6 +174,16 @@ def test_what_is_done_in_several_batches_is_added_up(monkeypatch: pytest.MonkeyP
     assert scans.batches == [2, 2, 1]
 
 
+def test_what_comes_while_it_is_only_looked_is_not_told_as_left() -> None:
+    class Busy(Scans):
+        def count_unmapped(self, carrier: str | None, code: str | None) -> list[Unmapped]:
+            found = super().count_unmapped(carrier, code)
+            self.take(event(SCAN, "late", "23:00", code="C", carrier="new", tracking_number="N-1"))
+            return found
+
+    assert remap(Busy("C"), TODAY, Order(dry_run=True)) == [Remapped("new", "C", 1, 1, 1)]
+
+
 def test_a_code_that_two_carriers_have_is_that_of_the_order_s_carrier() -> None:
     scans, label = Scans("C", "C"), {"carrier": "other", "tracking_number": "O-1"}
     scans.take(creation("R-2002", **label), event(SCAN, "theirs", "10:00", code="C", **label))
