@@ -17,6 +17,7 @@ from service.application.commands.accepting import (
     InputMessage,
     Judged,
     Sender,
+    is_reserved,
     publisher_name,
     told,
     told_of_check,
@@ -27,6 +28,7 @@ from service.domain.milestones import Milestone
 from service.errors import InvalidEvent
 from service.wire import models
 from service.wire.carriers import CarrierTables
+from service.wire.http_events import read_events
 from service.wire.inbound import Parser, SubjectKind
 from tests.support.journals import RP, VOID, creation, event, scan
 from tests.unit.wire.events import record
@@ -55,9 +57,11 @@ class Returns:
         return [("R-1001", state)][:limit] if subject == names[kind] else []
 
 
-def accepting(published: list[InputMessage] | None = None, returns: Returns | None = None) -> Accepting:
+def accepting(
+    published: list[InputMessage] | None = None, returns: Returns | None = None, now: datetime = NOW
+) -> Accepting:
     kept: list[InputMessage] = [] if published is None else published
-    return Accepting(PARSER, TOPICS, kept.extend, returns or Returns(), lambda: NOW)
+    return Accepting(PARSER, TOPICS, kept.extend, returns or Returns(), lambda: now)
 
 
 def sent(document: dict[str, Any], source: str = "/depot") -> dict[str, Any]:
@@ -148,11 +152,29 @@ def test_a_check_says_what_the_event_would_be(document: dict[str, Any], verdict:
         ("--", ""),
         ("a" * 50, "a" * 40),
         ("a" * 39 + " b", "a" * 39),
+        ("(" + "a" * 40, "a" * 40),
         ("Ärger", "rger"),
     ),
 )
 def test_a_publishers_name_is_made_of_small_letters_digits_and_dashes(text: str, name: str) -> None:
     assert publisher_name(text) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "is_so"),
+    (
+        ("omnireturns", True),
+        ("returns-status", True),
+        ("token-7", True),
+        ("token-4711", True),
+        ("nzpost", False),
+        ("token-", False),
+        ("token-7-feed", False),
+        ("my-token-7", False),
+    ),
+)
+def test_the_names_of_the_service_and_of_tokens_without_one_are_nobody_s_to_take(name: str, *, is_so: bool) -> None:
+    assert is_reserved(name) is is_so
 
 
 LABEL = "generic/TR-1001"
@@ -202,6 +224,33 @@ def test_an_event_of_the_future_is_judged_by_the_clock() -> None:
     assert judged.error is not None
     assert judged.error.reason == "time_out_of_range"
     assert accepting().judge([later | {"time": "2026-11-22T12:00:00Z"}], SCANNER)[0].error is None
+
+
+def test_an_event_is_judged_as_of_the_millisecond_that_kafka_stamps() -> None:
+    later = sent(scan("COLLECTED", "11:00")) | {"time": "2026-11-22T12:00:00.0005Z"}
+
+    (judged,) = accepting(now=NOW.replace(microsecond=999)).judge([later], SCANNER)
+
+    assert judged.error is not None
+    assert judged.error.reason == "time_out_of_range"
+
+
+def test_what_comes_in_nobody_s_name_is_judged_as_it_stands() -> None:
+    said = sent(scan("COLLECTED", "11:00"))
+
+    (judged,) = accepting().judge([said], SCANNER._replace(publisher=None))
+
+    assert judged.message is not None
+    assert json.loads(judged.message.value) == said
+
+
+def test_a_description_that_nobody_can_read_is_told_and_costs_nothing_else() -> None:
+    body = json.dumps(sent(scan("COLLECTED", "11:00", signed_by="A\ud83d", location={"country": "Oceania"}))).encode()
+
+    (judged,) = accepting().judge(read_events("application/cloudevents+json", (), body), SCANNER)
+
+    assert told(0, judged)["status"] == "accepted"
+    assert told(0, judged)["not_understood"] == ["location.country", "signed_by"]
 
 
 @pytest.mark.parametrize("source", ("", 7, None))

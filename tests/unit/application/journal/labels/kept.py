@@ -259,7 +259,7 @@ class LabelJournal(MemoryJournal):
     def take(self, *documents: dict[str, Any]) -> None:
         """One batch."""
         before = sum(map(len, self.tables.history.values())) + len(self.tables.parked)
-        outcome = ingest.write(self, [_bound(each) for each in arrivals(*documents)], {})
+        outcome = ingest.write(self, came(*documents), {})
         after = sum(map(len, self.tables.history.values())) + len(self.tables.parked)
         assert after - before + sum(outcome.duplicates.values()) == len(documents)
 
@@ -323,6 +323,11 @@ def scan(
     data = {"carrier": LABEL[0], "tracking_number": number, "code": code}
     source = {"source": _BOUND + "+".join(retailers)} if retailers else {}
     return event(SCAN, id_, "00:00", **data) | {"time": rfc3339(at)} | source
+
+
+def came(*documents: dict[str, Any]) -> list[Arrival]:
+    """The events, as they come in."""
+    return [_bound(each) for each in arrivals(*documents)]
 
 
 def _bound(arrival: Arrival) -> Arrival:
