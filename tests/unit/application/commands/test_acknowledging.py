@@ -101,6 +101,12 @@ def test_one_that_began_since_it_was_looked_at_has_changed() -> None:
         find(Exceptions(HELD), seen=3)
 
 
+def test_one_that_began_with_the_newest_row_is_acknowledged_as_it_is() -> None:
+    newest = HELD._replace(begun=9)
+
+    assert find(Exceptions(newest)) == find(Exceptions(newest), seen=9) == newest
+
+
 def test_one_that_began_nobody_knows_when_may_have_changed() -> None:
     with pytest.raises(ChangedException):
         find(Exceptions(HELD._replace(begun=2**31 - 1)))

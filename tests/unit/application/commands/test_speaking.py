@@ -39,13 +39,17 @@ class Returns:
     """R-1001 of retailer acme, carrier generic, and nothing else."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.limits: list[int] = []
+
+    @property
+    def asked(self) -> int:
+        return len(self.limits)
 
     def windows(self, return_ids: Sequence[str]) -> dict[str, Windows]:
         raise NotImplementedError("no label is claimed by several returns")
 
     def states(self, bounds: Bounds, kind: SubjectKind, subject: str, limit: int) -> Sequence[tuple[str, State]]:
-        self.asked += 1
+        self.limits.append(limit)
         assert kind is (SubjectKind.LABEL if "/" in subject else SubjectKind.RETURN)
         state = state_within(bounds, replay([PARSER.parse(record(creation())).event]))
         found = [("R-1001", state)] if state is not None else []
@@ -142,6 +146,14 @@ def test_who_is_not_bound_is_not_looked_up() -> None:
     Speaking(returns).require(UNBOUND, PARSER.parse(record(TWO)))
 
     assert returns.asked == 0
+
+
+def test_of_a_label_that_many_may_claim_one_return_within_the_bounds_is_enough() -> None:
+    returns = Returns()
+
+    Speaking(returns).require(bounds("acme"), PARSER.parse(record(scan("COLLECTED", "10:00"))))
+
+    assert returns.limits == [1]
 
 
 def test_a_creation_is_judged_before_anything_is_known_of_its_numbers() -> None:
