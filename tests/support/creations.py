@@ -41,7 +41,9 @@ class Kept:
         return RANGES.of(carrier)[0].number(self.numbers - 1)
 
     def keep(self, token: str | None, key: str, new: Creation) -> Creation | None:
-        taken = any(row.return_id == new.return_id for row in self.rows.values())
+        taken = any(
+            row.return_id == new.return_id for row in list(self.rows.values())
+        )  # others may keep theirs meanwhile
         if (token, key) not in self.rows and not taken:
             self.rows[token, key] = new
         return self.rows.get((token, key))
