@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import json
 import re
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
-from service.application.access.bounds import UNBOUND
+from service.application.access.bounds import UNBOUND, Bounds
 from service.application.commands.creation import (
     SOURCE,
+    Created,
     CreationRequest,
     KeyReused,
     ReturnExists,
@@ -16,7 +18,9 @@ from service.application.commands.creation import (
 )
 from service.errors import InvalidEvent, Retryable
 from service.wire.models import RETURN_CREATED
+from service.wire.numbering.ranges import parse_ranges
 from tests.support.creations import RANGES, World
+from tests.unit.application.access.test_bounds import bounds
 
 DATA: dict[str, Any] = {"retailer": "acme", "route": "omnirps", "carrier": "generic", "tracking_number": "T-1"}
 
@@ -117,7 +121,8 @@ def test_only_a_request_that_came_before_is_answered_as_one_that_did(world: Worl
     first, second = world.creating.create(asked), world.creating.create(asked)
 
     assert (first.again, second.again) == (False, True)
-    assert not world.creating.create(CreationRequest("t", None, DATA, UNBOUND)).again
+    unnamed = world.creating.create(CreationRequest("t", None, DATA, UNBOUND))
+    assert unnamed == Created(unnamed.return_id, {**first.document, "return_id": unnamed.return_id}, again=False)
 
 
 def test_the_same_data_in_another_order_are_the_same_request(world: World) -> None:
@@ -127,6 +132,13 @@ def test_the_same_data_in_another_order_are_the_same_request(world: World) -> No
         world.creating.create(CreationRequest("t", "k", dict(reversed(DATA.items())), UNBOUND)).return_id
         == first.return_id
     )
+
+
+def test_a_request_is_known_again_by_what_every_release_makes_of_its_data(world: World) -> None:
+    world.creating.create(CreationRequest("t", "k", DATA, UNBOUND))
+
+    canonical = b'{"carrier":"generic","retailer":"acme","route":"omnirps","tracking_number":"T-1"}'
+    assert world.kept.rows["t", "key:k"].fingerprint == sha256(canonical).digest()
 
 
 def test_a_key_is_one_of_a_token_and_a_number_is_not_a_key(world: World) -> None:
@@ -178,10 +190,39 @@ def test_what_ingestion_would_refuse_takes_no_number(numbered: World) -> None:
     assert numbered.kept.numbers == 0
 
 
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    (
+        ({"route": "by sea", "destination_country": "Oceania"}, ["route", "destination_country"]),
+        ({"route": "by sea", "items": [{"sku": "x", "quantity": -1}]}, ["route", "items[0].quantity"]),
+        ({"destination_country": "Oceania"}, ["destination_country"]),
+        (
+            {"tracking_number": "no number", "destination_country": "Oceania"},
+            ["tracking_number", "destination_country"],
+        ),
+    ),
+)
+def test_all_that_is_wrong_is_told_descriptions_too_and_a_number_that_is_to_be_is_not(
+    numbered: World, wrong: dict[str, Any], expected: list[str]
+) -> None:
+    with pytest.raises(InvalidEvent) as refused:
+        numbered.creating.check(UNBOUND, {**UNNUMBERED, **wrong})
+
+    assert [path for path, _ in refused.value.faults] == [f"data.{each}" for each in expected]
+
+
 @pytest.mark.parametrize("carrier", ("dhl", None, 7))
 def test_a_carrier_without_a_range_needs_a_number(numbered: World, carrier: object) -> None:
     with pytest.raises(InvalidEvent, match="tracking_number: a number is expected; generic has a range"):
         numbered.creating.create(CreationRequest("t", "k", {**UNNUMBERED, "carrier": carrier}, UNBOUND))
+
+
+def test_all_carriers_that_have_a_range_are_named() -> None:
+    text = '[[range]]\ncarrier = "{}"\ncheck = "none"\nprefix = "{}"\nfirst = "00"\nlast = "99"\n'
+    ranges = parse_ranges(text.format("nzpost", "N") + text.format("gls", "G"), "")
+
+    with pytest.raises(InvalidEvent, match="; gls, nzpost has a range of numbers here to take one from"):
+        World(ranges).creating.check(UNBOUND, UNNUMBERED)
 
 
 def test_without_ranges_it_is_said_that_there_are_none(world: World) -> None:
@@ -200,3 +241,28 @@ def test_a_return_is_found_from_when_kafka_has_it(world: World) -> None:
     assert before is None
     assert world.creating.find(UNBOUND, "R-1") == created.document
     assert world.creating.find(UNBOUND, "R-2") is None
+
+
+@pytest.mark.parametrize(
+    ("bound", "is_seen"),
+    ((UNBOUND, True), (bounds("acme"), True), (bounds("bravo"), False), (bounds(carriers="gls"), False)),
+)
+def test_a_return_is_found_within_bounds(world: World, bound: Bounds, *, is_seen: bool) -> None:
+    created = world.creating.create(CreationRequest("t", None, {**DATA, "return_id": "R-1"}, UNBOUND))
+
+    assert world.creating.find(bound, "R-1") == (created.document if is_seen else None)
+
+
+def test_what_kafka_did_not_take_of_our_own_is_published_once_it_is_resumed(world: World) -> None:
+    world.kafka_is_away = True
+    with pytest.raises(Retryable):
+        world.creating.create(CreationRequest(None, "k", DATA, UNBOUND))
+    world.kafka_is_away = False
+
+    resumed, again = world.creating.resume("k"), world.creating.resume("k")
+
+    kept, document = world.creating.kept("k") or pytest.fail("nothing is kept")
+    assert resumed == again == Created(kept.return_id, document, again=True)
+    assert world.published == [(kept.return_id, kept.event)]
+    with pytest.raises(KeyError):
+        world.creating.resume("another")
