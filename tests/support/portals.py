@@ -41,9 +41,9 @@ def link(**changed: Any) -> str:
 class Consumers:
     """The use case, and what it did."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: str = FILE) -> None:
         self.world, self.closed, self.status = World(RANGES), list[bytes](), dict[str, str]()
         parser = Parser(CarrierTables.load())
         closing = Closing(parser, "returns", lambda _, event: self.closed.append(event))
-        portals = parse_portals(FILE, "", RANGES)
+        portals = parse_portals(file, "", RANGES)
         self.portals = Portals(portals, self.world.creating, closing, self.status.get, lambda: NOW)

@@ -16,7 +16,7 @@ from service.domain.journey import State
 from service.domain.labels import Windows
 from service.errors import Retryable
 from service.wire.feeds.files import Line
-from service.wire.feeds.reading import Fault, Scan, Unreadable
+from service.wire.feeds.reading import Fault, Onto, Scan, Unreadable
 from service.wire.feeds.signatures import Request
 from tests.support.feeds import body, opened, reader, request, shipped
 from tests.unit.application.access.test_bounds import bounds
@@ -151,6 +151,16 @@ def test_what_is_no_event_may_be_said_of_the_carrier_that_it_names_and_of_no_ret
     assert detail == "it is no event, so it is not known to be within what the token is bound to"
 
 
+def test_what_is_no_event_names_its_carrier_whatever_its_number_is() -> None:
+    kafka, wrong = Kafka(), json.loads(body(FEED)) | {"trackingNumber": "1Z/9"}
+
+    (scan,) = with_token(kafka).take_from(
+        caller(bounds(carriers="ups")), FEED, request(FEED, json.dumps(wrong).encode())
+    )
+
+    assert (scan.key, scan.inbound, kafka.published) == ("ups/1Z/9", None, [[scan]])
+
+
 def test_a_feed_is_open_to_signatures_where_there_is_a_secret_for_it() -> None:
     feeding = with_token(Kafka())
 
@@ -183,6 +193,15 @@ def test_the_lines_of_a_file_are_counted_by_what_they_came_to() -> None:
     assert (tally.size, tally.read, tally.lines, tally.stopped_at) == (100, 90, 3, None)
     assert (tally.scans, tally.unmapped, tally.wrong) == (3, 1, 3)
     assert tally.faults == [(2, WRONG.fault), (3, FAULT), (4, FAULT)]
+
+
+def test_what_is_of_a_connote_and_no_delivery_is_counted_apart() -> None:
+    tally, nowhere = Tally(size=100), GOOD._replace(onto=Onto.NOWHERE)
+
+    tally.count(Line(1, [GOOD, nowhere, nowhere], None, 40))
+    tally.count(Line(2, [nowhere, GOOD._replace(onto=Onto.DELIVERIES)], None, 60))
+
+    assert tally == Tally(size=100, read=60, lines=2, scans=2, ignored=3)
 
 
 def test_so_many_faults_are_told_one_by_one_and_the_rest_is_counted() -> None:

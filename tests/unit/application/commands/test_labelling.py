@@ -43,6 +43,12 @@ def test_an_address_is_bounded_and_has_no_empty_lines() -> None:
     for wrong in ({"name": " ", "lines": []}, {"name": "Jo", "lines": ["x"] * 7}):
         with pytest.raises(NotPrintable):
             party("sender", wrong, None)
+    with pytest.raises(NotPrintable) as refused:
+        party("sender", {"name": "Jo", "lines": ["1 High St", "\x1b"]}, None)
+    assert (refused.value.where, refused.value.what) == (
+        "sender.lines.1",
+        "a text without control characters is expected",
+    )
     with pytest.raises(NotPrintable, match=f"at most {LONGEST_LINE} characters"):
         printable("x", "x" * (LONGEST_LINE + 1))
 

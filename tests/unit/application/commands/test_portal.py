@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from service.application.commands.portal import CANCELLED, NotChosen, UnderWay
+from service.application.commands.portal import CANCELLED, Made, NotChosen, UnderWay
 from service.errors import Retryable
 from service.wire.omnireturns.links import ExpiredLink, WrongLink
-from tests.support.portals import Consumers, link
+from tests.support.portals import FILE, Consumers, link
 
 CHOSEN = {"quantity.0": "1", "reason.0": "too_small", "quantity.1": "0"}
 
@@ -65,6 +65,24 @@ def test_what_kafka_did_not_take_is_made_with_the_first_choice_when_the_form_com
     assert consumers.portals.made(invitation) == made
 
 
+def test_an_item_without_a_description_has_none_and_countries_are_those_that_are_known() -> None:
+    consumers = Consumers(FILE.replace('origin_country = "GB"', 'destination_country = "NO"'))
+
+    consumers.portals.make(consumers.portals.invitation(link()), {"quantity.1": "001", "reason.1": "other"})
+
+    data = json.loads(consumers.world.published[0][1])["data"]
+    assert data.pop("return_id").startswith("OR")
+    assert data == {
+        "retailer": "acme",
+        "route": "omnirps",
+        "carrier": "generic",
+        "tracking_number": "RR000000005NZ",
+        "order_number": "A-4711",
+        "destination_country": "NO",
+        "items": [{"sku": "HAT-1", "quantity": 1, "reason": "other"}],
+    }
+
+
 @pytest.mark.parametrize(
     ("chosen", "where"),
     (
@@ -75,6 +93,7 @@ def test_what_kafka_did_not_take_is_made_with_the_first_choice_when_the_form_com
         ({"quantity.0": "3", "reason.0": "other"}, ("quantity.0",)),
         ({"quantity.0": "-1", "quantity.1": "x"}, ("quantity.0", "quantity.1")),
         ({"quantity.0": "٢", "reason.0": "other"}, ("quantity.0",)),
+        ({"quantity.0": "0001", "reason.0": "other"}, ("quantity.0",)),
         ({"quantity.1": "9" * 5000, "reason.1": "other"}, ("quantity.1",)),
     ),
 )
@@ -126,6 +145,29 @@ def test_a_parcel_that_the_carrier_has_is_not_cancelled(status: str, closed: int
             consumers.portals.cancel(invitation)
 
     assert len(consumers.closed) == closed
+
+
+@pytest.mark.parametrize(("status", "is_under_way"), ((None, False), ("RC", False), ("RT", True), ("RDBTC", True)))
+def test_a_return_that_its_consumer_cancelled_and_the_carrier_has_is_under_way(
+    status: str | None, *, is_under_way: bool
+) -> None:
+    consumers = Consumers()
+    invitation = consumers.portals.invitation(link())
+    made = consumers.portals.make(invitation, CHOSEN)
+    consumers.portals.cancel(invitation)
+    if status is not None:
+        consumers.status[made.return_id] = status
+
+    assert consumers.portals.made(invitation) == Made(made.return_id, made.document, True, is_under_way)
+
+
+def test_a_return_that_was_not_cancelled_is_not_told_to_be_under_way_all_the_same() -> None:
+    consumers = Consumers()
+    invitation = consumers.portals.invitation(link())
+    made = consumers.portals.make(invitation, CHOSEN)
+    consumers.status[made.return_id] = "RT"
+
+    assert consumers.portals.made(invitation) == made == Made(made.return_id, made.document, cancelled=False)
 
 
 def test_a_link_is_asked_for_its_time_and_its_signature() -> None:

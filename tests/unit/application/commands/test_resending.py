@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from service.application.commands.resending import MOST_CHANGES, Correcting, Correction, Fetching, changes_of, put
+from service.application.commands.resending import (
+    LONGEST_PATH,
+    MOST_CHANGES,
+    Correcting,
+    Correction,
+    Fetching,
+    changes_of,
+    put,
+)
 from service.errors import InvalidEvent
 from service.wire import models
 from service.wire.carriers import CarrierTables
@@ -74,6 +82,13 @@ class TestCorrecting:
 
         assert (caught.value.reason, caught.value.detail[:22]) == ("bad_value", "as corrected: data.hub")
 
+    def test_says_that_it_is_no_event_any_more_as_corrected(self) -> None:
+        with pytest.raises(InvalidEvent) as caught:
+            Correcting(PARSER, {"data_base64": "AA=="}).parse(record(envelope(models.HUB_REJECTED)))
+
+        assert caught.value.reason == "unsupported_content_type"
+        assert caught.value.detail.startswith("as corrected: data_base64: ")
+
     def test_cannot_mend_what_is_no_event_at_all(self) -> None:
         with pytest.raises(InvalidEvent, match="not_json: not JSON"):
             Correcting(PARSER, {"data.hub": "akl-1"}).parse(record(b"{"))
@@ -108,6 +123,14 @@ class TestPut:
 
         assert event == expected
 
+    @pytest.mark.parametrize("absent", ({}, {"location": None}, {"location": ""}))
+    def test_makes_an_object_where_there_is_as_good_as_none(self, absent: dict[str, Any]) -> None:
+        event = {"data": absent}
+
+        put(event, "data.location.code", "AKL")
+
+        assert event == {"data": {"location": {"code": "AKL"}}}
+
     @pytest.mark.parametrize(
         "path", ("data.items[1].sku", "data.items[1]", "data.items.sku", "data[0]", "id.x", "a[0].b")
     )
@@ -140,6 +163,14 @@ class TestChanges:
     def test_that_are_none_are_told(self, given: str) -> None:
         with pytest.raises(ValueError, match="expected"):
             changes_of([given])
+
+    def test_may_be_so_many_with_paths_so_long(self) -> None:
+        most = [f"data.m{n}=1" for n in range(MOST_CHANGES - 1)]
+        longest = "x" * LONGEST_PATH
+
+        assert changes_of([*most, f"{longest}=1"]) == {each.removesuffix("=1"): "1" for each in [*most, longest]}
+        with pytest.raises(ValueError, match="PATH=VALUE or PATH:=JSON is expected"):
+            changes_of([f"x{longest}=1"])
 
     def test_are_so_many_at_most(self) -> None:
         with pytest.raises(ValueError, match="50 members at most"):
