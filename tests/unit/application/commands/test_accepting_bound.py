@@ -43,6 +43,12 @@ def test_whose_the_return_is_that_an_event_names_decides() -> None:
     assert (another[0].inbound, another[0].message) == (None, None)
 
 
+def test_what_a_token_is_not_bound_to_is_told_and_not_published() -> None:
+    found, _ = judged(bounds(carriers="gls"), scan("COLLECTED", "11:00"), "scan")
+
+    assert (found.status, faults(found)) == ("invalid", [("data.carrier", "the token is bound to gls")])
+
+
 @pytest.mark.parametrize(
     ("bound", "document", "scope", "expected"),
     (
