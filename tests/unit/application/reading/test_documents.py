@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from service.application.reading.connotes.listing import UnclaimedDelivery
 from service.application.reading.documents import exception_item, letter_item, return_item
 from service.application.reading.listing import ListedException, ListedReturn, ParkedEvent
 from service.domain.milestones import Reason
-from service.wire.explanations import EXPLANATIONS
+from service.wire.explanations import EXPLANATIONS, WAITS_FOR_CREATION, WAITS_FOR_EXPORT
 from service.wire.rows.letters import KeptLetter
 
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -22,6 +23,7 @@ EXCEPTION = ListedException(
     7, 2, "R-7", "acme", "held", "awaiting_processed", "RE", "t", "/s", "i", None, "generic", "TR-7", "C-1", AT, NZ,
     None, "topic", 3, 17,
 )  # fmt: skip
+PARKED = ParkedEvent("label", "generic/TR-7", "RT", None, "t", "/s", "i", "COLLECTED", AT, NZ, "topic", 3, 17)
 LETTER = KeptLetter(
     12, "topic", None, 3, 17, AT, b"R-7", b"{", 1, [["a", "eA=="], ["b", None]], "not_json", "not JSON", 2, NZ
 )  # fmt: skip
@@ -127,31 +129,52 @@ def test_an_exception_says_whether_somebody_has_seen_it_until_it_is_resolved() -
 
 
 @pytest.mark.parametrize(
-    ("kind", "subject", "named"),
+    ("kind", "subject", "named", "exception_id"),
     (
-        ("label", "generic/TR-7", (None, "generic", "TR-7")),
-        ("return", "R-7", ("R-7", None, None)),
-        ("connote", "C-1", (None, None, None)),
+        ("label", "generic/TR-7", (None, "generic", "TR-7"), "label/generic/TR-7/parked"),
+        ("return", "R-7", ("R-7", None, None), "return/R-7/parked"),
     ),
 )
 def test_a_parked_event_is_named_by_what_it_came_with(
-    kind: str, subject: str, named: tuple[str | None, str | None, str | None]
+    kind: str, subject: str, named: tuple[str | None, str | None, str | None], exception_id: str
 ) -> None:
-    parked = ParkedEvent(kind, subject, "RT", None, "t", "/s", "i", "COLLECTED", AT, NZ, "topic", 3, 17)
-
-    item = exception_item(parked)
+    item = exception_item(PARKED._replace(kind=kind, subject=subject))
 
     assert (item["return_id"], item["carrier"], item["tracking_number"]) == named
-    assert list(item) == list(exception_item(EXCEPTION))
-    assert (item["verdict"], item["reason"], item["retailer"], item["resolved_at"]) == ("parked", None, None, None)
-    assert item["expected"]
-    assert item["resolution"]
-    known = {name: item[name] for name in ("milestone", "type", "source", "id", "code", "topic", "partition", "offset")}
-    assert known == {
-        "milestone": "RT", "type": "t", "source": "/s", "id": "i", "code": "COLLECTED", "topic": "topic",
-        "partition": 3, "offset": 17,
-    }  # fmt: skip
-    assert (item["occurred_at"], item["recorded_at"]) == ("2026-11-25T12:00:00Z", "2026-11-25T12:00:00.000005Z")
+    assert item["exception_id"] == exception_id
+
+
+def test_what_waits_has_the_members_of_an_exception_and_says_what_it_waits_for() -> None:
+    parked, mended = exception_item(PARKED), exception_item(PARKED._replace(reason="unknown_code"))
+    unclaimed = exception_item(UnclaimedDelivery("C-1", AT, NZ, "topic", 3, 17, "/s", "i", NZ, "Ann", "known"))
+
+    why, waits = EXPLANATIONS[Reason.UNKNOWN_CODE], WAITS_FOR_CREATION
+    of_nobody = dict.fromkeys(("return_id", "retailer", "reason", "carrier", "tracking_number", "connote"))
+    assert parked == exception_item(EXCEPTION) | of_nobody | {
+        "exception_id": "label/generic/TR-7/parked",
+        "verdict": "parked",
+        "expected": waits.expected,
+        "resolution": waits.resolution,
+        "milestone": "RT",
+        "code": "COLLECTED",
+        "carrier": "generic",
+        "tracking_number": "TR-7",
+    }
+    # To be mended whether its return comes or not.
+    resolution = f"{why.resolution} {waits.resolution}"
+    assert mended == parked | {"reason": "unknown_code", "expected": why.expected, "resolution": resolution}
+    assert unclaimed == exception_item(EXCEPTION) | of_nobody | {
+        "exception_id": "connote/C-1/without_members",
+        "verdict": "parked",
+        "expected": WAITS_FOR_EXPORT.expected,
+        "resolution": WAITS_FOR_EXPORT.resolution,
+        "milestone": "RDBTC",
+        "type": "com.omnirps.connote.delivered.v1",
+        "connote": "C-1",
+        "state": "acknowledged",
+        "acknowledged": {"at": "2026-11-25T12:00:00.000005Z", "by": "Ann", "note": "known"},
+    }
+    assert list(parked) == list(unclaimed) == list(exception_item(EXCEPTION))
 
 
 def test_a_dead_letter_shows_its_bytes_as_base64_and_as_text_where_they_are_one() -> None:

@@ -56,6 +56,19 @@ def test_open_is_narrower_than_unresolved_and_filters_that_contradict_each_other
     assert found.wants_recorded is bool(states)
 
 
+@pytest.mark.parametrize(
+    "given", ("R-100,R-200,R-300", ["R-100", "R-200", "R-300"], ["R-100,R-200", "R-300"], ("R-100", "R-200,R-300"))
+)
+def test_numbers_are_given_several_times_or_with_commas_between_them(given: object) -> None:
+    assert ReturnFilter.model_validate({"return_id": given}).return_id == ("R-100", "R-200", "R-300")
+
+
+@pytest.mark.parametrize("given", ([], [5], 5, [["R-100"]], "", "R-100,", ["R-100", None]))
+def test_what_is_no_number_among_several_is_refused(given: object) -> None:
+    with pytest.raises(ValidationError):
+        ReturnFilter.model_validate({"tracking_number": given})
+
+
 @pytest.mark.parametrize("text", ("2026-11-25T12:00:00Z", "2026-11-26T01:00:00+13:00", "2026-11-25t12:00:00z"))
 def test_a_time_is_rfc_3339_with_an_offset(text: str) -> None:
     assert LetterFilter.model_validate({"since": text}).since == datetime(2026, 11, 25, 12, tzinfo=UTC)

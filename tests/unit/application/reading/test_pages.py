@@ -22,6 +22,12 @@ def test_empty_pages_are_passed_over() -> None:
     assert read_on(Pages(7).read, None).items == [{"return_id": "R-1"}]
 
 
+def test_a_page_with_anything_on_it_is_shown_whether_or_not_there_is_another_one() -> None:
+    first = Page([{"return_id": "R-1"}], ("r", 1))
+
+    assert read_on(lambda after: first if after is None else Page([], None), None) == first
+
+
 def test_a_list_of_nothing_is_one_empty_page() -> None:
     assert read_on(lambda _: Page([], None), None) == Page([], None)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.application.access.bounds import UNBOUND, Bounds, Everything
+from service.application.access.bounds import EVERYTHING, UNBOUND, Bounds, Everything
 from service.application.reading.connotes.listing import WITHOUT_MEMBERS, UnclaimedDelivery
+from service.application.reading.exceptions.given import Giving, PastEvent
 from service.application.reading.filters import (
     ConnoteFilter,
     ExceptionFilter,
@@ -71,7 +72,7 @@ def listed(number: int, minute: int = 0) -> ListedReturn:
 def exceptional(number: int, minute: int, code: str | None = None) -> ListedException:
     at = moment(minute)
     return ListedException(
-        number, number % 3 + 1, f"R-{number}", "acme", "held", "awaiting_processed", "RE", "t", "/s", f"e-{number}",
+        number, number % 3 - 1, f"R-{number}", "acme", "held", "awaiting_processed", "RE", "t", "/s", f"e-{number}",
         code, "generic", "TR-7", None, at, at, None, "topic", 0, number,
     )  # fmt: skip
 
@@ -115,7 +116,7 @@ class Lists:
         self, bounds: Bounds, wanted: ReturnFilter, due: Mapping[str, datetime], after: int | None, limit: int
     ) -> Window[ListedReturn]:
         assert bounds == UNBOUND
-        self.asked.append(("returns", wanted, due))
+        self.asked.append(("returns", wanted, due, limit))
         return self._window(RETURNS, after, limit)
 
     def stuck_returns(
@@ -127,27 +128,32 @@ class Lists:
         limit: int,
     ) -> Window[ListedReturn]:
         assert bounds == UNBOUND
-        self.asked.append(("stuck", wanted, due))
+        self.asked.append(("stuck", wanted, due, limit))
         return self._window(STUCK_RETURNS, after, limit, rises=True)
 
     def exceptions(
         self, bounds: Bounds, wanted: ExceptionFilter, after: tuple[datetime, int, int] | None, limit: int
     ) -> Window[ListedException]:
         assert bounds == UNBOUND
-        self.asked.append(("exceptions", wanted))
+        self.asked.append(("exceptions", wanted, limit))
         return self._window(EXCEPTIONS, after, limit)
 
     def parked(
         self, bounds: Bounds, wanted: ExceptionFilter, after: tuple[datetime, str, str, str, str] | None, limit: int
     ) -> Window[ParkedEvent]:
         assert bounds == UNBOUND
-        self.asked.append(("parked", wanted))
+        self.asked.append(("parked", wanted, limit))
         return self._window(PARKED_EVENTS, after, limit)
 
     def without_members(
-        self, _: Everything, wanted: ConnoteFilter, after: tuple[datetime, str, str, str] | None, limit: int
+        self,
+        everything: Everything,
+        wanted: ConnoteFilter,
+        after: tuple[datetime, str, str, str] | None,
+        limit: int,
     ) -> Window[UnclaimedDelivery]:
-        self.asked.append(("unclaimed", wanted))
+        assert everything == EVERYTHING
+        self.asked.append(("unclaimed", wanted, limit))
         return self._window(WITHOUT_MEMBERS, after, limit)
 
     def under_way(self, *_: Any) -> Any:
@@ -156,9 +162,10 @@ class Lists:
     delivered = connote = under_way
 
     def letters(
-        self, _: Everything, wanted: LetterFilter, after: tuple[datetime, int] | None, limit: int, most: int
+        self, everything: Everything, wanted: LetterFilter, after: tuple[datetime, int] | None, limit: int, most: int
     ) -> Window[KeptLetter]:
-        self.asked.append(("letters", wanted, most))
+        assert everything == EVERYTHING
+        self.asked.append(("letters", wanted, most, limit))
         return self._window(LETTERS, after, limit)
 
     def letter(self, _: Everything, letter_no: int) -> KeptLetter | None:
@@ -218,6 +225,42 @@ def test_exceptions_parked_events_and_connotes_without_members_come_as_one_list(
     assert ids(found) == [each.id for each in newest]
 
 
+def test_no_row_of_a_moment_is_repeated_and_each_list_keeps_its_own_order_in_it() -> None:
+    given_together = exceptional(1, 0)._replace(seq=-1)
+    alike = [parked(2, 0)._replace(milestone="RT"), parked(4, 0)._replace(milestone="DS")]
+    lists = Lists(given_together, *alike, unclaimed(5, 0), unclaimed(8, 0))
+
+    def read(limit: int) -> list[Page]:
+        return list(
+            pages(lambda after: list_exceptions(lists, UNBOUND, ExceptionFilter(), limit, after, connotes=lists), limit)
+        )
+
+    for limit in range(1, 6):
+        assert ids(read(limit)) == ["e-1", "p-4", "p-2", "c-8", "c-5"]
+
+
+class Unread:
+    """`Pasts`, all of them too long to be read."""
+
+    def pasts(self, _: Collection[int]) -> dict[int, list[PastEvent]]:
+        return {}
+
+
+def test_each_row_says_which_events_give_it_where_that_is_asked() -> None:
+    lists = Lists(exceptional(1, 3), parked(2, 2), unclaimed(3, 1), exceptional(4, 0))
+
+    (plain,) = pages(lambda after: list_exceptions(lists, UNBOUND, ExceptionFilter(), 9, after, connotes=lists), 9)
+    page = list_exceptions(lists, UNBOUND, ExceptionFilter(), 3, None, connotes=lists, giving=Giving(Unread()))
+
+    own = {"source": "/s", "id": "e-1", "type": "t", "code": None, "milestone": "RE"}
+    at = "2026-11-25T12:03:00Z"
+    assert page.items == [
+        plain.items[0] | {"events": [{**own, "occurred_at": at, "recorded_at": at}], "events_cut": True},
+        *(item | {"events": None, "events_cut": False} for item in plain.items[1:3]),
+    ]
+    assert page.end is not None
+
+
 @pytest.mark.parametrize(("limit", "lengths"), ((1, [1] * 6), (2, [2, 2, 2]), (3, [3, 3]), (4, [4, 2]), (6, [6])))
 def test_a_page_is_as_long_as_asked_and_the_last_one_leads_nowhere(limit: int, lengths: list[int]) -> None:
     lists = Lists(*(exceptional(n, n) for n in range(3)), *(parked(n, n) for n in range(3)))
@@ -246,8 +289,8 @@ def test_only_what_is_wanted_is_looked_for(wanted: ExceptionFilter, kinds: list[
 
     page = list_exceptions(lists, UNBOUND, wanted, 10, None, connotes=lists)
 
-    assert [kind for kind, _ in lists.asked] == kinds
-    assert all(asked == wanted for kind, asked in lists.asked if kind != "unclaimed")
+    assert [kind for kind, *_ in lists.asked] == kinds
+    assert all(asked == wanted for kind, asked, _ in lists.asked if kind != "unclaimed")
     assert len(page.items) == len(kinds)
 
 
@@ -261,7 +304,7 @@ def test_connotes_are_asked_for_by_whether_somebody_has_seen_them(
 
     list_exceptions(lists, UNBOUND, ExceptionFilter(state=state), 10, None, connotes=lists)
 
-    assert ("unclaimed", ConnoteFilter(acknowledged=acknowledged)) in lists.asked
+    assert ("unclaimed", ConnoteFilter(acknowledged=acknowledged), 11) in lists.asked
 
 
 def test_connotes_without_members_are_nobodys_who_is_bound() -> None:
@@ -296,7 +339,7 @@ def test_what_is_asked_of_returns_reaches_the_store_and_what_is_due_the_document
     page = list_returns(lists, UNBOUND, any_, 10, None, due)
     list_returns(lists, UNBOUND, stuck, 10, None, due)
 
-    assert lists.asked == [("returns", any_, due), ("stuck", stuck, due)]
+    assert lists.asked == [("returns", any_, due, 11), ("stuck", stuck, due, 11)]
     assert [(item["return_id"], item["stuck"]) for item in page.items] == [("R-2", False), ("R-1", True)]
     (standing,) = list_returns(Lists(listed(1, 0)), UNBOUND, stuck, 10, None, due).items
     assert standing["stuck"]
@@ -317,7 +360,13 @@ def test_a_list_of_letters_has_values_up_to_a_bound() -> None:
     list_letters(lists, UNBOUND, wanted, 10, None)
     list_letters(lists, UNBOUND, wanted, 10, None, value_bytes=7)
 
-    assert lists.asked == [("letters", wanted, LIST_VALUE_BYTES), ("letters", wanted, 7)]
+    assert lists.asked == [("letters", wanted, LIST_VALUE_BYTES, 11), ("letters", wanted, 7, 11)]
+
+
+def test_dead_letters_are_nobodys_who_is_bound() -> None:
+    lists, bound = Lists(letter(1, 0)), Bounds(retailers=frozenset({"acme"}))
+
+    assert (list_letters(lists, bound, LetterFilter(), 10, None), lists.asked) == (Page([], None), [])
 
 
 AT = to_micros(NOON)
@@ -347,10 +396,10 @@ RIGHT: dict[str, tuple[PageKey, ...]] = {
     ),
     "letters": (("d", AT, 2**63 - 1), ("d", 0, 0)),
 }
-READ: dict[str, Callable[[Lists, PageKey], Page]] = {
+READ: dict[str, Callable[[Lists, PageKey | None], Page]] = {
     "returns": lambda lists, after: list_returns(lists, UNBOUND, ReturnFilter(), 5, after, {}),
     "stuck": lambda lists, after: list_returns(lists, UNBOUND, ReturnFilter(stuck=True), 5, after, {}),
-    "exceptions": lambda lists, after: list_exceptions(lists, UNBOUND, ExceptionFilter(), 5, after),
+    "exceptions": lambda lists, after: list_exceptions(lists, UNBOUND, ExceptionFilter(), 5, after, connotes=lists),
     "letters": lambda lists, after: list_letters(lists, UNBOUND, LetterFilter(), 5, after),
 }
 
@@ -363,6 +412,15 @@ def test_a_key_that_somebody_made_up_leads_nowhere_and_reaches_no_store(name: st
         READ[name](lists, after)
 
     assert lists.asked == []
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_page_asks_for_one_row_more_than_it_shows(name: str) -> None:
+    lists = Lists()
+
+    READ[name](lists, None)
+
+    assert {asked[-1] for asked in lists.asked} == {6}
 
 
 @pytest.mark.parametrize(("name", "after"), [(name, key) for name, keys in RIGHT.items() for key in keys])

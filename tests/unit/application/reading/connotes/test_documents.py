@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from service.application.access.bounds import EVERYTHING, UNBOUND, Bounds, Everything
+from service.application.commands.acknowledging import Acknowledgement
 from service.application.reading.connotes.documents import find_connote, head_item, list_connotes
 from service.application.reading.connotes.listing import (
     Connote,
@@ -33,6 +34,7 @@ def day(number: int) -> datetime:
 UNDER = [ListedConnote(f"U-{n}", 2, 1, day(n), None) for n in (1, 2, 3)]
 DONE = [ListedConnote(f"D-{n}", 0, 4, day(10 - n), day(20 - n)) for n in (1, 2)]
 LOST = [UnclaimedDelivery(f"W-{n}", day(5 - n), day(9 - n), "t", 0, n, "/s", f"i{n}") for n in (1, 2)]
+LOST[1] = LOST[1]._replace(acknowledged_at=day(9), acknowledged_by="Ann", acknowledged_note="known")
 EVERY = ["U-1", "U-2", "U-3", "D-1", "D-2", "W-1", "W-2"]
 
 
@@ -106,6 +108,10 @@ def test_whoever_turns_the_pages_sees_each_connote_once_those_under_way_first(li
         (ConnoteFilter(state=ConnoteState.WITHOUT_MEMBERS, retailer="acme"), UNBOUND, []),
         (ConnoteFilter(retailer="acme"), UNBOUND, EVERY[:5]),
         (ConnoteFilter(), ACME, EVERY[:5]),
+        (ConnoteFilter(acknowledged=False), UNBOUND, EVERY),  # which of them, the store knows
+        (ConnoteFilter(acknowledged=True), UNBOUND, EVERY[5:]),
+        (ConnoteFilter(acknowledged=True), ACME, []),
+        (ConnoteFilter(acknowledged=True, retailer="acme"), UNBOUND, []),
     ),
 )
 def test_what_nobody_s_returns_travel_under_is_for_who_sees_everything_and_asks_for_no_retailer(
@@ -193,6 +199,22 @@ def test_a_connote_is_told_by_where_it_is_how_many_travel_under_it_and_for_how_l
     ]
 
 
+SEEN = {"at": "2026-11-09T13:00:00Z", "by": "Ann", "note": "known"}
+
+
+def test_a_connote_without_members_says_who_has_seen_it() -> None:
+    (unseen, seen) = items("W-1", "W-2")
+    found = Connote(NOTHING, Window([]), (), [DELIVERY], Acknowledgement(day(9), "Ann", "known"))
+
+    assert seen == unseen | {
+        "connote": "W-2",
+        "delivered_at": "2026-11-03T13:00:00Z",
+        "exception_id": "connote/W-2/without_members",
+        "acknowledged": SEEN,
+    }
+    assert head(found)["acknowledged"] == SEEN
+
+
 def head(found: Connote) -> dict[str, Any]:
     return head_item(found, NOW)
 
@@ -259,7 +281,8 @@ def test_a_connote_has_its_deliveries_and_a_page_of_its_members() -> None:
             "location": {"name": "Reno"},
         }
     ]
-    assert (document["connote"], document["state"], document["members"]) == ("CN-1", "under_way", 3)
+    told = [document[name] for name in ("connote", "state", "members", "days_under_way")]
+    assert told == ["CN-1", "under_way", 3, 24]
     assert page.items[0] == {
         "return_id": "R-1",
         "retailer": "acme",
@@ -274,8 +297,8 @@ def test_a_connote_has_its_deliveries_and_a_page_of_its_members() -> None:
     assert page.end == ("cm", 3)
     rest = find_connote(reading, ACME, "CN-1", 3, page.end, NOW)
     assert rest is not None
-    told = [(each["status_name"], each["travels"], each["exported_at"]) for each in (*page.items[1:], *rest[1].items)]
-    assert told == [
+    others = [(each["status_name"], each["travels"], each["exported_at"]) for each in (*page.items[1:], *rest[1].items)]
+    assert others == [
         ("Return Delivered Back To Retailer", True, "2026-11-06T13:00:00Z"),
         (None, False, None),
         ("Depot Scan", False, None),
