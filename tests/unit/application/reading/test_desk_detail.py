@@ -164,6 +164,12 @@ def test_the_clock_is_that_of_the_place_of_a_scan_and_of_the_door_for_what_a_hub
     }
 
 
+def test_the_clock_of_a_creation_is_that_of_the_country_that_the_return_comes_from() -> None:
+    (created,) = detail(creation(origin_country="JP")).events
+
+    assert (created.at.moment.isoformat(), created.at.is_local) == ("2026-11-20T18:00:00+09:00", True)
+
+
 def test_a_void_names_what_it_takes_back_and_that_is_void_from_then_on() -> None:
     shown = by_id(detail(creation(), COLLECTED, void(COLLECTED["id"]), void("R-1001-rc")))
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -173,3 +174,21 @@ def test_while_one_caller_measures_the_others_take_what_there_is() -> None:
     assert len(first) == 2
     assert seen == [0, 2]
     assert store.asked == 2
+
+
+def test_who_comes_just_when_another_one_begins_to_measure_does_not_wait() -> None:
+    store = Store([processed_after(2)] * 30)
+    seen = list[int]()
+    other = threading.Thread(target=lambda: seen.append(len(keeper.legs(EVERYTHING))), daemon=True)
+
+    def clock() -> float:
+        if other.ident is None:  # the first one reads it while it begins to measure
+            other.start()
+            other.join(10)
+            assert not other.is_alive()
+        return 1000.0
+
+    keeper = DurationKeeper(store, clock)
+
+    assert len(keeper.legs(EVERYTHING)) == 2
+    assert (seen, store.asked) == ([0], 1)

@@ -81,13 +81,16 @@ def test_a_file_has_all_rows_of_all_pages(number: int) -> None:
     assert rows == [["a", "b"], *([str(n), "x"] for n in range(number))]
 
 
-def test_a_file_has_so_many_rows_and_no_more() -> None:
+@pytest.mark.parametrize(
+    ("most", "limits"), ((25, [10, 10, 5]), (21, [10, 10, 1]), (20, [10, 10]), (1, [1]), (0, list[int]()))
+)
+def test_a_file_has_so_many_rows_and_no_more(most: int, limits: list[int]) -> None:
     pages = Pages(1000)
 
-    rows = read_back("".join(csv_chunks(COLUMNS, pages.read, 25, page_rows=10)))
+    rows = read_back("".join(csv_chunks(COLUMNS, pages.read, most, page_rows=10)))
 
-    assert len(rows) == 1 + 25
-    assert [limit for _, limit in pages.asked] == [10, 10, 5]
+    assert len(rows) == 1 + most
+    assert [limit for _, limit in pages.asked] == limits
 
 
 def test_a_page_is_read_when_the_one_before_has_gone() -> None:

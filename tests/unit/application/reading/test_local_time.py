@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -41,3 +43,20 @@ def test_a_time_is_local_only_where_the_clock_is_known(
     found = local_time(at, None if zone is None else ZoneInfo(zone), country, offset)
 
     assert (found.moment.isoformat(), found.is_local) == (shown, is_local)
+
+
+@pytest.fixture
+def _in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The process runs there."""
+    with monkeypatch.context() as there:
+        there.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_in_tokyo")
+def test_where_no_clock_is_known_the_time_is_utc_wherever_the_server_stands() -> None:
+    found = local_time(SUMMER, None, None)
+
+    assert (found.moment.isoformat(), found.is_local) == ("2026-07-01T12:00:00+00:00", False)

@@ -135,6 +135,13 @@ def matches(*stored: str) -> list[Match]:
         ("R-1O01", ["R-1001", "R-10O1"], [Meant("R-1O01", None, is_guess=True, is_ambiguous=True)]),
         ("R-1001", ["R-1001", "R1001"], [Meant("R-1001", "R-1001")]),
         ("R-9", ["R-1001"], []),
+        # Typed twice it is one; of what is ambiguous each is asked again.
+        ("R-1001, r1001", ["R-1001"], [Meant("R-1001", "R-1001")]),
+        (
+            "r-1001, r_1001",
+            ["R-1001", "R1001"],
+            [Meant("r-1001", None, is_ambiguous=True), Meant("r_1001", None, is_ambiguous=True)],
+        ),
         ("R-1001, r-1002, R-1003", ["R-1001", "R-1002"], [Meant("R-1001", "R-1001"), Meant("r-1002", "R-1002")]),
     ),
 )

@@ -12,10 +12,12 @@ from service.application.reading.public import (
     ReturnView,
     Revision,
     StepState,
+    labels_of,
     view_first_mile,
     view_return,
 )
 from service.application.reading.redaction import Place
+from service.domain.journey import NEW
 from service.domain.milestones import Milestone, Route
 from tests.support import journals
 from tests.support.found import TABLES, found
@@ -129,6 +131,27 @@ def test_scans_of_one_moment_keep_one_order() -> None:
     assert [each.code for each in told.scans] == ["COLLECTED", "X", "Y"]
 
 
+def test_of_one_moment_the_scan_that_counts_is_told_last_where_its_name_is_the_earlier_one() -> None:
+    shown = view(creation(), COLLECTED, scan("IN_TRANSIT", "10:00")).happenings
+
+    assert [(each.milestone.value, each.is_first) for each in shown] == [("RT", False), ("RT", True), ("RC", True)]
+
+
+def test_a_scan_that_is_anothers_is_left_out_and_those_behind_it_are_told() -> None:
+    seen = found("R-1001", [creation(), COLLECTED, scan("IN_TRANSIT", "10:20"), scan("IN_TRANSIT", "10:30")])
+    created, collected, strange, own = seen.rows
+    rows = [created, collected, strange._replace(retailers="zenith"), own]
+
+    assert times(view_return(seen._replace(rows=rows), TABLES).happenings) == ["10:30", "10:00", "09:00"]
+
+
+def test_a_return_whose_creation_has_not_come_has_no_labels() -> None:
+    other = creation(tracking_number="TR-7") | {"id": "other"}
+
+    assert labels_of(NEW) == ()
+    assert labels_of(found("R-1001", [creation(), other]).state) == (("generic", "TR-1001"), ("generic", "TR-7"))
+
+
 def test_the_first_mile_has_the_carriers_own_codes_with_its_tables_words() -> None:
     shown = first_mile(creation(), scan("RETURNING", "10:40"), scan("NO SUCH", "10:50", location=GB), COLLECTED)
 
@@ -187,6 +210,14 @@ def test_the_page_says_that_the_carrier_takes_the_parcel_back_until_it_is_collec
     assert view(creation(), COLLECTED, back, again, later).going_back
     assert not view(creation(), COLLECTED, back, again, later, void(later)).going_back
     assert not view(creation(), COLLECTED, back, hub(journals.DS, "14:00")).going_back
+
+
+def test_a_parcel_goes_back_once_its_state_says_so_and_not_when_a_table_alone_does() -> None:
+    """A code that was not mapped when it came is heard when it is mapped anew."""
+    seen = found("R-1001", [creation(), COLLECTED])
+    back = found("R-1001", [creation(), COLLECTED, scan("RETURNING", "11:00")]).rows[2]
+
+    assert not view_return(seen._replace(rows=[*seen.rows, back]), TABLES).going_back
 
 
 def test_of_two_labels_that_a_return_has_each_shows_the_scans_that_came_by_it() -> None:

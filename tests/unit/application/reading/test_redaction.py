@@ -157,6 +157,15 @@ def test_of_a_reconciliation_after_which_nobody_knew_the_return_nothing_is_said(
     assert redacted(creation(), held).place(facility("Leeds")) == Place("Leeds", None)
 
 
+def test_where_not_all_rows_were_read_no_place_is_named_for_it_may_be_what_another_one_says() -> None:
+    known = found("R-1001", [creation()])
+
+    assert [
+        RedactedReturn(known._replace(is_whole=is_whole), TABLES).place(facility("Leeds", "GB"))
+        for is_whole in (True, False)
+    ] == [Place("Leeds", "GB"), Place(None, "GB")]
+
+
 @pytest.mark.parametrize("member", ("retailer", "order_number", "connote"))
 def test_what_subscribers_held_of_a_return_is_as_private_as_what_publishers_said(member: str) -> None:
     document = return_document("R-1001", found("R-1001", [creation()]).state) | {member: "York"}
@@ -307,6 +316,23 @@ def test_a_scan_that_counts_for_other_retailers_is_none_of_the_return_s() -> Non
         True,
         False,
     ]
+
+
+def test_of_a_return_with_a_void_creation_only_scans_of_labels_that_others_name_are_its_own() -> None:
+    first, another = creation(), creation(tracking_number="TR-2") | {"id": "rc-2"}
+    theirs = creation(retailer="zenith", tracking_number="TR-3") | {"id": "rc-3"}
+    scans = [scan("COLLECTED", "10:00", f"R-{number}") for number in ("1001", "2", "3")]
+    void = event(journals.VOID, "v", "16:00") | {
+        "data": {"return_id": "R-1001", "source": "/test", "id": "rc-3", "by": "lead", "reason": "other parcel"}
+    }
+
+    def own(*events: dict[str, Any]) -> list[str]:
+        shown = redacted(*events)
+        return [row.id for row in shown.rows if shown.is_own(row)]
+
+    every = [first, another, theirs, *scans]
+    assert own(*every) == [each["id"] for each in every]
+    assert own(*every, void) == [each["id"] for each in (first, another, theirs, *scans[:2], void)]
 
 
 def test_such_a_scan_goes_by_the_window_that_the_history_says_for_its_retailers() -> None:

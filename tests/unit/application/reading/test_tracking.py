@@ -10,8 +10,9 @@ import pytest
 
 from service.application.access.bounds import UNBOUND, Bounds
 from service.application.reading.redaction import Found
-from service.application.reading.tracking import HistoryPage, counts, find_history, find_return
-from service.domain.journey import State
+from service.application.reading.tracking import HistoryPage, counts, find_history, find_return, is_anothers
+from service.domain.journey import NEW, State
+from service.domain.labels import Window
 from service.wire.documents import return_document
 from tests.support import journals
 from tests.support.found import found
@@ -76,6 +77,7 @@ def test_pages_of_a_history_have_every_row_once_in_the_order_of_recording(limit:
             break
 
     assert seen == [each["id"] for each in EVENTS]
+    assert {asked for _, asked in reading.asked} == {limit + 1}  # which tells whether there is another page
     assert pages == -(-len(EVENTS) // limit)
 
 
@@ -112,7 +114,39 @@ def counting(events: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def test_a_delivery_counts_only_under_the_connote_that_the_return_travels_by() -> None:
-    assert counting(EVENTS) == ["R-1001-rc", "R-1001-COLLECTED-10:00", "rp", "re", "own"]
+    after = event(journals.DELIVERED, "later", "15:30", connote="C-2")
+
+    assert counting([*EVENTS, after]) == ["R-1001-rc", "R-1001-COLLECTED-10:00", "rp", "re", "own"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    (
+        {"is_anothers": True},
+        {"reason": "returned_to_sender"},
+        {"reason": "before_export"},
+        {"reason": "before_label"},
+        {"reason": "returned_to_sender", "milestone": None},
+    ),
+)
+def test_a_later_scan_that_is_anothers_or_was_seen_in_a_wrong_place_does_not_count(other: dict[str, Any]) -> None:
+    seen = found("R-1001", [*EVENTS[:2], scan("IN_TRANSIT", "10:30")])
+    later = seen.rows[-1]
+
+    assert counts(later, seen.state)
+    assert not counts(later._replace(**other), seen.state)
+
+
+def test_a_scan_is_anothers_where_its_label_s_window_or_its_retailers_are_and_no_other_event_is() -> None:
+    seen = found("R-1001", EVENTS[:2])
+    created, scanned = seen.rows
+    ended = {(("generic", "TR-1001"), ""): Window(0)}
+
+    assert [is_anothers(row, {}, seen.state) for row in seen.rows] == [False, False]
+    assert [is_anothers(row, ended, seen.state) for row in seen.rows] == [False, True]
+    bound = scanned._replace(retailers="acme,zenith")
+    assert [is_anothers(bound, {}, state) for state in (seen.state, NEW)] == [False, True]
+    assert [is_anothers(row, {}, NEW) for row in (created, scanned)] == [False, False]
 
 
 def test_of_two_events_of_a_milestone_both_count_and_one_without_a_milestone_does_not() -> None:

@@ -72,7 +72,7 @@ def listed(number: int, minute: int = 0) -> ListedReturn:
 def exceptional(number: int, minute: int, code: str | None = None) -> ListedException:
     at = moment(minute)
     return ListedException(
-        number, number % 3 - 1, f"R-{number}", "acme", "held", "awaiting_processed", "RE", "t", "/s", f"e-{number}",
+        number + 1, number % 3 - 1, f"R-{number}", "acme", "held", "awaiting_processed", "RE", "t", "/s", f"e-{number}",
         code, "generic", "TR-7", None, at, at, None, "topic", 0, number,
     )  # fmt: skip
 
@@ -226,7 +226,7 @@ def test_exceptions_parked_events_and_connotes_without_members_come_as_one_list(
 
 
 def test_no_row_of_a_moment_is_repeated_and_each_list_keeps_its_own_order_in_it() -> None:
-    given_together = exceptional(1, 0)._replace(seq=-1)
+    given_together = exceptional(0, 0)
     alike = [parked(2, 0)._replace(milestone="RT"), parked(4, 0)._replace(milestone="DS")]
     lists = Lists(given_together, *alike, unclaimed(5, 0), unclaimed(8, 0))
 
@@ -236,7 +236,7 @@ def test_no_row_of_a_moment_is_repeated_and_each_list_keeps_its_own_order_in_it(
         )
 
     for limit in range(1, 6):
-        assert ids(read(limit)) == ["e-1", "p-4", "p-2", "c-8", "c-5"]
+        assert ids(read(limit)) == ["e-0", "p-4", "p-2", "c-8", "c-5"]
 
 
 class Unread:
