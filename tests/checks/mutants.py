@@ -53,6 +53,7 @@ PACKAGES: Final[dict[str, tuple[str, ...]]] = {
     # What stands in the folder itself, and what scan stations are told.
     "application": (
         "application/hubs",
+        "application/test_clocks.py",
         "application/test_health.py",
         "application/test_lag.py",
         "application/test_safety.py",

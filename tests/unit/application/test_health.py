@@ -134,6 +134,15 @@ class TestInputLag:
 
         assert lag.at(100) == PartitionLag(10, 0.0, 0.0, 15)
 
+    def test_an_offset_that_goes_back_from_an_end_that_nobody_saw_it_reach_is_told_with_what_waits(self) -> None:
+        lag = Seen()
+        lag.both(10, 10, at=100)
+        lag.ends_said({A: Bounds(0, 20)}, 102)
+        lag.stored_said({A: Stored(20)}, 112)  # Kafka has not answered since
+        lag.stored_said({A: Stored(15)}, 113)
+
+        assert lag.at(114).records == 5
+
     def test_a_topic_made_anew_begins_anew_and_one_that_went_is_forgotten(self) -> None:
         lag = Seen()
         lag.both(1000, 1000, at=100)
@@ -187,6 +196,12 @@ def test_a_partition_with_younger_records_than_those_that_move_has_to_wait_and_d
     assert standing({A: moving, B: waiting}) == []
     assert standing({A: moving, B: stuck}) == [B]
     assert standing({A: NONE, B: waiting}) == [B]
+
+
+def test_a_partition_stands_still_where_nothing_moves_however_late_the_first_of_what_waits_came() -> None:
+    just_come = PartitionLag(5, 0.5, 60, 0)
+
+    assert standing({A: NONE, B: just_come}) == [B]
 
 
 class TestTheEdges:

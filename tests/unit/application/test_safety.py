@@ -78,6 +78,7 @@ def test_as_many_copies_are_wanted_as_there_are_brokers_up_to_three(copies: int,
 
     assert [each.needs.partition(":")[0] for each in told] == ([f"{min(3, brokers)} or more"] if wrong else [])
     assert all(each.remedy.startswith("kafka-reassign-partitions.sh") for each in told)
+    assert all("RETURNS_TOPIC_REPLICATION_FACTOR" in each.remedy for each in told)  # a setting of the service
     assert rows == ([("replication factor", str(copies), False)] if wrong else [])
 
 
@@ -87,6 +88,7 @@ def test_one_broker_is_told_of_once_and_is_no_error() -> None:
     assert [each[:3] for each in checked.findings] == [("cluster", "brokers", "1")]
     assert checked.findings[0].is_note
     assert checked.findings[0].needs.startswith("a second broker")
+    assert describe(checked.findings[0]).endswith("To mend it: add brokers")
     assert checked.wrong == []
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import pytest
+from pydantic_core import from_json
 
 from service.application.clocks import SYSTEM
 from service.application.journal.publish import Outgoing, OutputTopics, Reconciled, Tail, Told
@@ -17,6 +18,7 @@ from service.runtime.monitoring.health import TURN_SECONDS
 from service.runtime.relay import Relay, RelayOptions, Servers
 from service.wire.rows.letters import KeptLetter
 from tests.support.fakes import Clock
+from tests.unit.application.journal.test_publish import rows
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 TOPICS = OutputTopics("changes", "current", "exceptions", "dead")
@@ -33,6 +35,7 @@ class FakeKafka:
     def __init__(self) -> None:
         self.position: Position | None = None
         self.published = 0
+        self.messages: list[Outgoing] = []
         self.happened: list[str] = []
         self.fails: list[Exception] = []
         self.is_empty = True
@@ -69,6 +72,7 @@ class FakeSink:
             self.waiting()
             raise self._kafka.fails.pop()
         self._kafka.published += len(messages)
+        self._kafka.messages += messages
         self._kafka.position = position or self._kafka.position
 
     def check(self) -> None:
@@ -172,6 +176,16 @@ def test_the_position_is_read_after_the_predecessor_is_fenced() -> None:
     assert bench.kafka.happened[:2] == ["open sink", "read position"]
     assert bench.kafka.published == 3
     assert bench.kafka.position == at(3)
+
+
+def test_what_subscribers_are_told_links_to_the_public_pages() -> None:
+    bench = Bench(batches=1, options=RelayOptions(public_url="https://returns.example"))
+    bench.log.read = lambda _: Slice(at(1), rows(7, "RC@1"))  # type: ignore[method-assign]
+
+    bench.relay.run_once()
+
+    told = [(each.topic, from_json(each.message.value or b"")["data"]["tracking_url"]) for each in bench.kafka.messages]
+    assert told == [(topic, "https://returns.example/track/R-7") for topic in ("changes", "current")]
 
 
 def test_after_an_error_everything_is_thrown_away_and_the_position_read_again() -> None:

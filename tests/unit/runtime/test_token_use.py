@@ -6,6 +6,8 @@ import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from structlog.testing import capture_logs
+
 from service.errors import Retryable
 from service.runtime.token_use import TokenUse
 from tests.support.waiting import eventually
@@ -40,19 +42,33 @@ def test_many_uses_of_a_minute_are_one_note() -> None:
     assert notes.kept == [{1: NOON}, {1: NOON, 2: NOON}]
 
 
+def test_what_is_used_after_a_note_is_in_the_next_one_while_the_process_goes_on() -> None:
+    notes = Notes()
+
+    use = TokenUse(notes, every_seconds=0.01, now=lambda: NOON)
+    with use.noting():
+        for number in range(3):
+            use.used(number)
+            eventually(lambda: len(notes.kept) == number + 1)  # noqa: B023 - called at once
+
+    assert notes.kept == [{0: NOON}, {1: NOON}, {2: NOON}]
+
+
 def test_what_could_not_be_noted_is_noted_later() -> None:
     notes = Notes()
     use = TokenUse(notes, now=lambda: NOON)
     use.used(1)
 
     notes.is_away = True
-    use.write()
+    with capture_logs() as lines:
+        use.write()
     use.used(2)
     notes.is_away = False
     use.write()
     use.write()
 
     assert notes.kept == [{1: NOON, 2: NOON}]
+    assert lines == [{"event": "token_use_not_noted", "log_level": "info", "part": "web", "cause": "away"}]
 
 
 def test_who_uses_a_token_does_not_wait_for_a_note_that_takes_long() -> None:

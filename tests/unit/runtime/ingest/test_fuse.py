@@ -144,3 +144,16 @@ def test_so_many_sources_are_counted_and_what_more_there_are_count_to_their_part
     assert len(fuse._windows) == MOST_SOURCES + 1
     assert fuse.is_blown(A, "/made-up/never")
     assert not fuse.is_blown(A, "/made-up/1")
+
+
+def test_a_source_that_is_not_watched_any_more_makes_room_for_one_other() -> None:
+    fuse = Fuse(2, 1.0)
+    for number in range(MOST_SOURCES):
+        fuse.feed(A, number, f"/made-up/{number}", invalid=True)
+    feed(fuse, [False, False], MOST_SOURCES, "/made-up/0")
+
+    feed(fuse, [True, True], MOST_SOURCES + 2, "/one")
+    assert (fuse.is_blown(A, "/one"), fuse.is_blown(A, None)) == (True, False)
+
+    feed(fuse, [True, True], MOST_SOURCES + 4, "/another")
+    assert fuse.is_blown(A, None)  # that one is counted to the partition

@@ -895,6 +895,16 @@ class TestDrain:
         assert bench.offsets == {A: 3}
         assert len(bench.journal.tables.history) == 3
 
+    def test_asks_a_server_that_is_away_for_nothing_more(self) -> None:
+        bench = Bench(drain=True)
+        bench.kafka.put(A, *returns(1, 3))
+        bench.journal.failures.append(("after", AWAY))
+        bench.tick(2)
+        bench.story.clear()
+
+        assert not bench.loop._is_drained()
+        assert bench.story == []
+
 
 def test_a_record_is_never_written_twice_whatever_fails_around_it() -> None:
     # Every commit moves each of its offsets on from where the one before it left it.

@@ -37,6 +37,9 @@ ONE, TWO = b"1" * 16, b"2" * 16
         (Stored(6, ONE, 0), ONE, (0, 4), EpochEnd(0, 4), Taken(Stored(4, ONE, 0), "truncated")),
         (Stored(6, ONE, 0), ONE, (0, 9), EpochEnd(0, 4), Taken(Stored(4, ONE, 0), "truncated")),
         (Stored(6, ONE, 0), ONE, (2, 9), EpochEnd(-1, -1), Taken(Stored(2, ONE), "truncated")),
+        # Nothing is left before the cut, and so no epoch of it.
+        (Stored(6, ONE, 3), ONE, (4, 9), EpochEnd(2, 4), Taken(Stored(4, ONE), "truncated")),
+        (Stored(6, ONE, 3), ONE, (4, 9), EpochEnd(2, 5), Taken(Stored(5, ONE, 2), "truncated")),
         (Stored(6, ONE, 0), ONE, (6, 6), EpochEnd(-1, -1), Taken(Stored(6, ONE))),
         (Stored(6, ONE, 0), ONE, (0, 4), None, Taken(Stored(0, ONE), "truncated")),
         # A new leader may not know yet up to where it may give records, but has them.

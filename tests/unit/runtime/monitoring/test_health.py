@@ -231,6 +231,24 @@ def raising(error: Exception) -> Callable[[], int]:
 
 
 class TestWatch:
+    def test_that_is_stopped_waits_for_its_question_no_longer_than_it_is_told(self) -> None:
+        asked, answers, answered = threading.Event(), threading.Event(), list[bool]()
+
+        def ask() -> None:
+            asked.set()
+            answered.append(answers.wait(10))
+
+        watch = Watch("test", ask)
+        watch.start()
+        assert asked.wait(10)
+
+        watch.stop(within_seconds=0)
+
+        assert answered == []
+        answers.set()
+        watch.stop(within_seconds=10)
+        assert answered == [True]
+
     def test_that_was_never_answered_says_so_since_it_was_made(self) -> None:
         clock = Clock()
         watch = Watch("test", lambda: 1, clock=clock)

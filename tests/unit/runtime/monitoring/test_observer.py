@@ -268,7 +268,7 @@ class TestTrouble:
         assert bench.value("returns_fuse_tripped", topic="hub", partition=7) == 1
 
     def test_thin_letters_are_counted_and_share_a_line(self, bench: Bench) -> None:
-        kept = [letter(), *(replace(letter(n), is_thin=True) for n in range(3))]
+        kept = [*(replace(letter(n), is_thin=True) for n in range(3)), letter()]
         with capture_logs() as lines:
             bench.observer.batch(kept, Outcome({}, letters_kept=kept))
 
