@@ -180,7 +180,11 @@ def test_the_position_is_read_after_the_predecessor_is_fenced() -> None:
 
 def test_what_subscribers_are_told_links_to_the_public_pages() -> None:
     bench = Bench(batches=1, options=RelayOptions(public_url="https://returns.example"))
-    bench.log.read = lambda _: Slice(at(1), rows(7, "RC@1"))  # type: ignore[method-assign]
+
+    def read(position: Position) -> Slice:
+        return Slice(at(position.n + 1), rows(7, "RC@1"))
+
+    bench.log.read = read  # type: ignore[method-assign]
 
     bench.relay.run_once()
 

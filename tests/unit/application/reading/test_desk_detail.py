@@ -170,6 +170,16 @@ def test_the_clock_of_a_creation_is_that_of_the_country_that_the_return_comes_fr
     assert (created.at.moment.isoformat(), created.at.is_local) == ("2026-11-20T18:00:00+09:00", True)
 
 
+def test_of_two_facts_with_one_name_each_has_the_clock_that_it_came_with() -> None:
+    place = {"country": "AU"}
+    one = scan("RETURNING", "10:00", location=place) | {"time": "2026-11-20T21:00:00+11:00"}
+    other = {**one, "time": "2026-11-20T21:30:00+09:30"}
+
+    shown = detail(creation(), one, other).events
+
+    assert [each.at.moment.isoformat() for each in shown[:2]] == [other["time"], one["time"]]
+
+
 def test_a_void_names_what_it_takes_back_and_that_is_void_from_then_on() -> None:
     shown = by_id(detail(creation(), COLLECTED, void(COLLECTED["id"]), void("R-1001-rc")))
 

@@ -86,6 +86,8 @@ def test_numbers_are_found_inside_of_what_was_pasted_or_scanned(text: str, found
         ("order: 12 345 678", ("12345678",)),
         ("tk 1234 5678 nz; next", ()),
         ("see: " + "x" * 63 + "1 2", ("x" * 63 + "1",)),
+        ("see: " + "x" * 62 + "1 2", ("x" * 62 + "12", "x" * 62 + "1")),
+        ("see: TK12X, tk34_", ("TK12X", "tk34")),
         # Among others a word is telling from four characters on, or eight if it has no letter.
         ("see: AB1, abc1", ("AB1", "abc1")),
         ("for: AB1 word, abc1 word", ("abc1",)),

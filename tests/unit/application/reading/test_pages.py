@@ -23,9 +23,14 @@ def test_empty_pages_are_passed_over() -> None:
 
 
 def test_a_page_with_anything_on_it_is_shown_whether_or_not_there_is_another_one() -> None:
-    first = Page([{"return_id": "R-1"}], ("r", 1))
+    first, asked = Page([{"return_id": "R-1"}], ("r", 1)), list[PageKey | None]()
 
-    assert read_on(lambda after: first if after is None else Page([], None), None) == first
+    def read(after: PageKey | None) -> Page:
+        asked.append(after)
+        return first
+
+    assert read_on(read, None) == first
+    assert asked == [None]
 
 
 def test_a_list_of_nothing_is_one_empty_page() -> None:

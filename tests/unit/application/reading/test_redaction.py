@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from service.application.reading.redaction import Place, RedactedReturn, Rejection
+from service.domain.evidence import MAX_LABELS
 from service.domain.labels import Window
 from service.domain.milestones import Milestone
 from service.wire.documents import return_document
@@ -333,6 +334,17 @@ def test_of_a_return_with_a_void_creation_only_scans_of_labels_that_others_name_
     every = [first, another, theirs, *scans]
     assert own(*every) == [each["id"] for each in every]
     assert own(*every, void) == [each["id"] for each in (first, another, theirs, *scans[:2], void)]
+
+
+def test_without_a_void_creation_scans_are_its_own_by_more_labels_than_are_told_of() -> None:
+    numbers = [f"TR-{number}" for number in range(MAX_LABELS + 2)]
+    events = [creation(tracking_number=number) | {"id": number} for number in numbers]
+    scans = [scan("COLLECTED", "10:00", number.removeprefix("T")) for number in numbers]
+
+    shown = redacted(*events, *scans)
+
+    assert ("generic", numbers[-1]) not in shown.state.evidence.labels
+    assert all(map(shown.is_own, shown.rows))
 
 
 def test_such_a_scan_goes_by_the_window_that_the_history_says_for_its_retailers() -> None:
