@@ -895,15 +895,30 @@ class TestDrain:
         assert bench.offsets == {A: 3}
         assert len(bench.journal.tables.history) == 3
 
-    def test_asks_a_server_that_is_away_for_nothing_more(self) -> None:
+    def test_sweeps_at_once_what_is_left_though_publishers_go_on(self) -> None:
+        bench = Bench(drain=True)
+        bench.kafka.put(A, creation())
+        bench.tick(2)
+        bench.journal.tables.batches = 5  # of others
+        bench.kafka.put(A, creation("R-more"))
+        now = bench.clock.now
+
+        bench.tick()
+
+        assert (bench.offsets, bench.clock.now) == ({A: 2}, now)  # a sweep by the clock is not due yet
+        assert bench.journal.tables.swept == bench.journal.tables.batches == 6
+
+    def test_asks_a_server_that_is_away_for_nothing_until_it_is_tried_again(self) -> None:
         bench = Bench(drain=True)
         bench.kafka.put(A, *returns(1, 3))
-        bench.journal.failures.append(("after", AWAY))
         bench.tick(2)
+        bench.journal.offset_errors.append(AWAY)
+        assert not bench.loop._is_drained()
         bench.story.clear()
 
         assert not bench.loop._is_drained()
         assert bench.story == []
+        bench.until(bench.loop._is_drained)
 
 
 def test_a_record_is_never_written_twice_whatever_fails_around_it() -> None:
