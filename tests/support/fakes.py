@@ -257,6 +257,7 @@ class Tables:
     members: dict[tuple[str, int], int] = field(default_factory=dict)
     letters: list[DeadLetter] = field(default_factory=list)
     batches: int = 0
+    numbered: list[int] = field(default_factory=list)  # how many events each batch has
     swept: int = 0
     claims: dict[tuple[Label, int], Claimed] = field(default_factory=dict)
 
@@ -460,8 +461,8 @@ class MemoryTransaction:
         return list(letters)
 
     def number_batch(self, events: int) -> None:
-        del events
         self.tables.batches += 1
+        self.tables.numbered.append(events)
 
     def begin_sweep(self, batches: int, events: int) -> Swept | None:
         del batches, events

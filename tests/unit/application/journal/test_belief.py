@@ -13,6 +13,7 @@ from service.errors import Refused
 
 CHANGES = ((1, "R-1", 1), (2, "R-2", 1), (3, "R-1", 2), (4, "R-3", 1))  # batch, return and version of each row
 PARTITION = {"R-1": 0, "R-2": 1, "R-3": 0}
+NUMBER = {"R-1": 11, "R-2": 12, "R-3": 13}
 
 
 def at(n: int, batch_id: str | None = None) -> Position:
@@ -20,7 +21,7 @@ def at(n: int, batch_id: str | None = None) -> Position:
 
 
 class Log:
-    """`BatchLog` of CHANGES, one a batch; row 1 of return 1 is the first of R-1."""
+    """`BatchLog` of CHANGES, one a batch."""
 
     def __init__(self, reconciled: Reconciled | None = None) -> None:
         self.was_reconciled = reconciled
@@ -34,14 +35,14 @@ class Log:
 
     def told_before(self, position: Position, limit: int) -> Sequence[Told]:
         self.looked_back.append(limit)
-        return [Told(id_, version, (n, n, 1)) for n, id_, version in reversed(CHANGES) if n <= position.n]
+        return [Told(id_, version, (n, NUMBER[id_], 1)) for n, id_, version in reversed(CHANGES) if n <= position.n]
 
     def row_of(self, return_id: str, version: int) -> RowKey | None:
-        return next(((n, n, 1) for n, id_, number in CHANGES if (id_, number) == (return_id, version)), None)
+        return next(((n, NUMBER[id_], 1) for n, id_, number in CHANGES if (id_, number) == (return_id, version)), None)
 
     def reconciled(self, position: Position) -> Reconciled | None:
-        del position
-        return self.was_reconciled
+        done = self.was_reconciled
+        return done if done is not None and done.n <= position.n else None
 
     def lead(self) -> bool:
         raise NotImplementedError
@@ -132,6 +133,7 @@ def test_a_position_is_believed_up_to_which_everything_stands_in_the_topics(
         (at(4), THREE, "^the position says that batch 4 .* version 1 of R-3 is not the last change in partition 0"),
         (at(4), {0: ALL[0]}, "version 1 of R-2 is not the last change in partition 1"),
         (at(4), {}, "version 1 of R-3 is not the last change in partition 0"),
+        (at(1), {}, "version 1 of R-1 is not the last change in partition 0"),
     ),
 )
 def test_a_position_of_another_journal_or_topic_is_refused_with_what_mends_it(
@@ -146,7 +148,7 @@ def test_a_position_of_another_journal_or_topic_is_refused_with_what_mends_it(
 def test_in_the_middle_of_a_batch_what_stands_is_compared_by_the_row() -> None:
     with pytest.raises(Refused, match="no more than batch 4 is published"):
         believe(Position.with_history(4, 3, 1, 0)._replace(batch_id="batch-4"), Log(), Topics(ALL))
-    believe(Position.with_history(4, 4, 1, 0)._replace(batch_id="batch-4"), Log(), Topics(ALL))
+    believe(Position.with_history(4, 13, 1, 0)._replace(batch_id="batch-4"), Log(), Topics(ALL))
 
 
 @pytest.mark.parametrize(("begin", "is_believed"), ((0, False), (1, True)))
@@ -161,6 +163,9 @@ def test_a_partition_of_which_retention_took_everything_is_no_loss(begin: int, i
     # What stands there is looked at whatever was deleted before it.
     with pytest.raises(Refused, match="in partition 0"):
         believe(at(4), Log(), Topics(THREE, {0: 5}))
+    # And so is every other partition.
+    with pytest.raises(Refused, match="in partition 1"):
+        believe(at(4), Log(), Topics({}, {0: 5}))
 
 
 def test_what_stood_there_when_subscribers_were_reconciled_may_be_of_a_journal_that_is_no_more() -> None:

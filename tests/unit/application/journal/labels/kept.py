@@ -42,7 +42,6 @@ class LabelTables(Tables):
     told: dict[Key, Window] = field(default_factory=dict)
     made: dict[Key, int] = field(default_factory=dict)
     changed: dict[Key, int] = field(default_factory=dict)
-    numbered: list[int] = field(default_factory=list)  # how many events each batch has
     parked_in: dict[tuple[SubjectKind, str, bytes], int] = field(default_factory=dict)
     turn: tuple[int, Label] | None = None  # up to which batch labels are looked at, and which one is done with
     labelled_in: dict[str, int] = field(default_factory=dict)
@@ -205,10 +204,6 @@ class LabelTransaction(MemoryTransaction):
     def stop_sweep(self, upto: int, label: Label) -> None:
         assert self.tables.turn is None or self.tables.turn[0] != upto or self.tables.turn[1] < label
         self.tables.turn = upto, label
-
-    def number_batch(self, events: int) -> None:
-        super().number_batch(events)
-        self.tables.numbered.append(events)
 
     def held_labels(self, return_no: int, labels: Collection[Label]) -> Sequence[HeldLabel]:
         claims = self.tables.claims

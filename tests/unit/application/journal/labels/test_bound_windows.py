@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from service.domain.labels import FOREVER, Window, bound_of
 from service.domain.milestones import Milestone
+from service.wire.rows.claimed import event_data
 from tests.unit.application.journal.labels.kept import LABEL, LabelJournal, created, moment, scan
 
 ACME, ZENITH, BOTH = ("acme",), ("zenith",), ("acme", "zenith")
@@ -43,6 +45,15 @@ def test_a_list_of_retailers_has_windows_of_its_own_where_more_than_one_of_their
         (BOTH, numbers["R-2"]): LATER,
         (ZENITH, numbers["R-2"]): None,
     }
+
+
+def test_which_scans_it_is_about_is_said_and_for_which_retailers_they_count_is_not(journal: LabelJournal) -> None:
+    rows = [row.arrival.inbound for row in journal.rows("R-1") if row.entry.event.window is not None]
+
+    assert [msgspec.json.decode(each.data) for each in rows] == [
+        event_data("R-1", LABEL, ENDS),
+        event_data("R-1", LABEL, ENDS) | {"bound": OF_BOTH},
+    ]
 
 
 def test_whose_a_scan_is_follows_from_the_retailers_that_it_counts_for(journal: LabelJournal) -> None:

@@ -10,17 +10,17 @@ import pytest
 
 from service.application.journal.appending import Appended, Placed, StepEnded, append
 from service.application.journal.labels import mending
-from service.application.journal.labels.held import windows_told, wrong_claims
+from service.application.journal.labels.held import Wrong, windows_told, wrong_claims
 from service.application.journal.labels.lacking import HeldScans, lacking
 from service.application.journal.labels.mending import mend_claims
+from service.application.journal.reassess import reassessed
 from service.application.journal.verify import StoredReturn, StoredRow
-from service.application.label_ports import Claimed
+from service.application.label_ports import Claimed, HeldLabel
 from service.application.ports import Transaction
-from service.domain.events import KEY_DIGEST_BYTES
 from service.domain.labels import ALONE, Label, Window
 from service.domain.rules import DEFAULT
+from service.domain.whole import Whole
 from service.errors import Retryable
-from service.wire.rows.reassessed import SOURCE
 from tests.support.journals import DS, VOID, event
 from tests.unit.application.journal.labels.kept import LABEL, LabelJournal, closed, created, held_scans, moment, scan
 
@@ -157,7 +157,7 @@ def test_a_claim_that_is_kept_otherwise_than_the_history_has_it_is_told_and_mend
     assert kept(journal) == damaged
     assert mended(journal) == [f"{whose}: {what}"]
 
-    assert journal.past(whose)[-1].source == SOURCE
+    assert journal.rows(whose)[-1].arrival == reassessed(whose, DEFAULT.mark, NOW)
     assert journal.tables.numbered[-1] == 1
     journal.sweep()
     assert kept(journal) == before
@@ -179,6 +179,15 @@ def test_a_claim_that_no_creation_names_is_told_and_stays_as_void(whose: str) ->
     assert said == [f"{name}: is kept as a claimant of label generic/TR-1, which no creation of it names"]
     assert journal.tables.claims[LABEL, number].is_void
     assert mended(journal) == []
+
+
+def test_of_a_claim_that_no_creation_names_it_is_told_what_the_history_says_of_its_window() -> None:
+    claimed, ends = Claimed(moment(3), "acme", None), Window(moment(40))
+
+    (found,) = wrong_claims(Whole(), {LABEL: ends}, [HeldLabel(LABEL, claimed, ends, is_contested=True)])
+
+    what = "is kept as a claimant of label generic/TR-1, which no creation of it names"
+    assert found == Wrong(LABEL, what, claimed._replace(is_void=True), ends)
 
 
 def test_a_label_that_is_the_return_s_alone_need_not_be_kept() -> None:
@@ -236,11 +245,17 @@ def test_it_tells_now_and_then_how_far_it_is_and_stops_when_it_is_told_to() -> N
     (one,) = [each for each in Histories(journal).returns() if each.return_no == journal.tables.returns["R-2"]]
 
     class Many(Histories):
+        others = 998
+
         def returns(self) -> Iterator[StoredReturn]:
             yield one
-            yield from [StoredReturn(number, None, ()) for number in range(1000)]
+            yield from [StoredReturn(number, None, ()) for number in range(self.others)]
 
-    mend_claims(Many(journal), journal, NOW, dry_run=True, say=lambda _: None, tell=told.append)
+    many = Many(journal)
+    mend_claims(many, journal, NOW, dry_run=True, say=lambda _: None, tell=told.append)
+    assert told == []
+    many.others = 999
+    mend_claims(many, journal, NOW, dry_run=True, say=lambda _: None, tell=told.append)
     assert told == ["1,000 returns' claims looked at, 1 wrong"]
 
 
@@ -256,8 +271,8 @@ def test_the_last_word_of_a_history_on_a_window_is_believed() -> None:
 @pytest.mark.parametrize("bound", ((), ("acme",)))
 def test_a_scan_that_a_claimant_lacks_is_told_and_placed(bound: tuple[str, ...]) -> None:
     journal = LabelJournal()
-    both = scan("both", moment(12), retailers=bound)
-    for document in (created("R-1", moment(8)), created("R-2", moment(9)), both):
+    before, both = (scan(id_, moment(at), retailers=bound) for id_, at in (("before", 11), ("both", 12)))
+    for document in (created("R-1", moment(8)), created("R-2", moment(9)), before, both):
         journal.take(document)
         journal.sweep()
     assert list(lacking(Histories(journal).contested(), DEFAULT)) == []
@@ -268,23 +283,8 @@ def test_a_scan_that_a_claimant_lacks_is_told_and_placed(bound: tuple[str, ...])
     assert [each.what for each in lacking(Histories(journal).contested(), DEFAULT)] == [told]
     assert mended(journal, dry_run=True) == [told]
     assert mended(journal) == [told]
+    assert journal.tables.numbered[-1] == 0
     journal.sweep()
 
     assert lost.entry.event in [row.entry.event for row in journal.rows("R-2")]
     assert list(lacking(Histories(journal).contested(), DEFAULT)) == []
-
-
-def test_of_what_was_recorded_before_identities_were_kept_the_name_tells() -> None:
-    journal = LabelJournal()
-    for document in (created("R-1", moment(8)), created("R-2", moment(9)), scan("both", moment(12))):
-        journal.take(document)
-        journal.sweep()
-    (held,) = held_scans(journal)
-    new, other = held.scans[()]
-    old = [other._replace(key=other.key[:KEY_DIGEST_BYTES])]
-
-    assert list(lacking([held._replace(scans={(): [new, *old]})], DEFAULT)) == []
-    assert list(lacking([held._replace(scans={(): [*old, new]})], DEFAULT)) == []
-    assert [each.return_no for each in lacking([held._replace(scans={(): old})], DEFAULT)] == [new.return_no]
-    again = new._replace(key=bytes(2 * KEY_DIGEST_BYTES))  # evaluated again: by another name
-    assert list(lacking([held._replace(scans={(): [again]})], DEFAULT)) == []

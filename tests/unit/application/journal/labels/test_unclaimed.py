@@ -13,7 +13,7 @@ from service.application.journal.labels.views import View
 from service.application.ports import Arrival
 from service.domain.milestones import Milestone
 from tests.support.journals import VOID, event
-from tests.unit.application.journal.labels.kept import LABEL, LabelJournal, LabelTransaction, created, moment, scan
+from tests.unit.application.journal.labels.kept import LABEL, LabelJournal, LabelTransaction, closed, created, moment, scan
 
 # A void of a creation is heard where another one contradicts it.
 THEIRS = created("R-1", moment(8), "zenith", id="theirs")
@@ -115,3 +115,17 @@ def test_what_waits_again_is_of_a_batch_that_has_a_number_whatever_label_is_look
 
     assert waiting(journal) == {"a"}
     assert journal.tables.parked_in[next(iter(journal.tables.parked))] <= journal.tables.batches
+
+
+def test_what_waits_again_is_of_a_batch_that_has_a_number_though_nothing_is_recorded() -> None:
+    beside = [created(name, moment(at), number="TR-2") for name, at in (("R-7", 8), ("R-8", 9))]
+    journal = taken(THEIRS, OURS, PLAIN, *beside)
+    before = len(journal.tables.numbered)
+
+    # A closing has the other label looked at, and moves nothing.
+    journal.take(VOIDED, closed("R-8", moment(60)))
+    journal.sweep()
+
+    assert waiting(journal) == {"a"}
+    assert journal.tables.numbered[before:] == [2, 0]
+    assert journal.tables.parked_in[next(iter(journal.tables.parked))] == journal.tables.batches

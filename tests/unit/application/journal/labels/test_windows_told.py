@@ -18,6 +18,7 @@ from service.application.ports import HistoryRow, WhileWaiting
 from service.domain.labels import Label, Window
 from service.domain.milestones import Milestone
 from service.errors import Retryable
+from service.wire.inbound import Inbound, SubjectKind
 from service.wire.record import Record
 from service.wire.rows.claimed import LABEL_CLAIMED, SOURCE
 from tests.support.journals import VOID, event
@@ -47,24 +48,24 @@ def swept(*batches: Sequence[dict[str, object]]) -> LabelJournal:
 
 
 def test_a_history_says_of_another_s_claim_when_it_was_and_not_whose() -> None:
-    journal = swept([created("R-1", moment(1))], [created("R-2", moment(40), "zenith")])
+    journal = swept([created("R-1", moment(1))], [created("R-2", moment(40, 1), "zenith")])
 
     row = journal.rows("R-1")[-1]
     entry, said = row.entry, row.entry.event
     assert (entry.verdict, entry.reason) == ("informational", "label_claimed")
-    assert (said.source, said.id, said.at, said.sense) == (SOURCE, "generic/TR-1@2", moment(40), "informs")
-    assert (said.label, said.window) == (LABEL, Window(moment(39), is_shared=False, is_first=True))
+    assert (said.source, said.id, said.at, said.sense) == (SOURCE, "generic/TR-1@2", moment(40, 1), "informs")
+    assert (said.label, said.window) == (LABEL, Window(moment(39, 1), is_shared=False, is_first=True))
     assert said.words.type == LABEL_CLAIMED
     assert msgspec.json.decode(row.arrival.inbound.data) == {
         "return_id": "R-1",
         "carrier": "generic",
         "tracking_number": "TR-1",
-        "until": "2026-07-06T20:26:40Z",
+        "until": "2026-07-06T20:26:40.000001Z",
         "except": [],
         "shared": False,
         "first": True,
     }
-    assert (row.arrival.inbound.subject, row.arrival.inbound.type) == ("R-1", LABEL_CLAIMED)
+    assert row.arrival.inbound == Inbound(SubjectKind.RETURN, "R-1", said, LABEL_CLAIMED, said.words.data)
     assert row.arrival.record == Record("", 0, 0, moment(40) // 1000, None, None)
     assert "zenith" not in row.arrival.inbound.data.decode()
 
