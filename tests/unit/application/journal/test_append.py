@@ -227,7 +227,7 @@ def test_a_batch_without_letters_keeps_none() -> None:
         return ask
 
     with journal.transaction() as tx:
-        for name in ("bury", "keep_dead_letters", "park", "keep_deliveries", "claim_labels"):
+        for name in ("number_returns", "keep_dead_letters", "park", "keep_deliveries", "claim_labels"):
             setattr(tx, name, told(name))
         ingest.take_in(tx, arrivals())
 

@@ -13,9 +13,10 @@ from service.application.journal.slices import Position, Slice
 from service.domain.journey import NEW, record
 from service.domain.whole import Whole
 from service.wire import models
-from service.wire.outbound import current_status, dead_letter
+from service.wire.outbound import current_status, dead_letter, waiting
 from service.wire.rows.letters import KeptLetter
 from service.wire.rows.logged import LogRow
+from service.wire.rows.waits import WaitMove
 from service.wire.stored import encode_changes, encode_moves, encode_state
 from service.wire.stubs import LARGEST, stub_of
 from tests.unit.domain.histories import story
@@ -98,6 +99,18 @@ def test_what_is_held_is_told_and_its_return_as_well_though_nothing_moved() -> N
     assert from_json(outgoing[1].message.value or b"")["data"]["connote"] == "CN-A"
 
 
+def test_what_waits_is_told_where_exceptions_are_behind_all_documents() -> None:
+    (created,) = rows(1, "RC@1")
+    event: dict[str, Any] = {"type": models.CARRIER_SCANNED, "source": "/s", "id": "1", "milestone": "RT", "code": "X"}
+    event |= {"occurred_at": "2026-11-25T10:00:00Z", "origin": {"topic": "scans", "partition": 2, "offset": 7}}
+    waits = [WaitMove(9, f"{n}", "label", f"generic/{n}", "open", AT, event, AT) for n in range(2)]
+
+    outgoing = messages_of(Slice(Position(9), [created], [LETTER], waits), TOPICS)
+
+    assert outgoing[2:4] == [Outgoing("exceptions", waiting(wait)) for wait in waits]
+    assert [each.topic for each in outgoing] == ["changes", "current", "exceptions", "exceptions", "dead"]
+
+
 def test_dead_letters_come_last_as_they_came_in() -> None:
     outgoing = piece(rows(1, "RC@1")[0], letters=(LETTER, LETTER._replace(value=b"[")))
 
@@ -122,6 +135,7 @@ def test_a_letter_that_is_larger_than_any_message_may_be_goes_out_as_a_stub_at_o
 
     outgoing = of_letter(letter, TOPICS)
 
+    assert outgoing.topic == "dead"
     assert outgoing.message == stub_of(letter.record(), "not_json", "not JSON", 12, 9_000_000, LARGEST)
     assert outgoing.message.key == letter.key
     assert outgoing.stub is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -22,10 +23,11 @@ from service.wire.rows.letters import KeptLetter
 from service.wire.rows.logged import LogRow
 from service.wire.rows.reconciled import RECONCILED, SOURCE
 from tests.support.fakes import MemoryJournal, MemoryTransaction
-from tests.unit.domain.histories import story
+from tests.unit.domain.histories import happened, story
 from tests.unit.wire.test_outbound import EXCEPTIONAL, RETURN
 
 NOW = datetime(2026, 11, 25, 12, 0, 0, 250_000, UTC)
+EARLIER = datetime(2026, 11, 20, tzinfo=UTC)
 STOOD = Stood("status", 1, 7, 1_795_600_000_000)
 TOPICS = OutputTopics("changes", "current", "exceptions", "dead")
 UPTO = Position(9, batch_id="nine")
@@ -141,7 +143,7 @@ class Sides:
         yield ToldLetter("in", 0, 1, 5)
 
     def kept_since(self, *, letters: bool) -> datetime | None:
-        return NOW if letters else None
+        return NOW if letters else EARLIER
 
 
 class Sink:
@@ -170,8 +172,21 @@ def test_only_where_somebody_holds_something_else_a_return_differs() -> None:
     assert differs(standing(1, "RC@1 RT@2", "RC@1"))
     assert differs(standing(1, "RC@1 RT@2", "RC@1 RT@3"))
     assert differs(standing(1, "RC@1", None))
+    assert not differs(standing(1, "RC@1 RP@2 RE@3/CN-B", "RC@1 RP@2 RE@3/CN-B"))
+    assert differs(standing(1, "RC@1 RP@2 RE@3/CN-B", "RC@1 RP@2 RE@3/CN-C"))
     # The compacted topic lacks it, whatever the changes say.
     assert differs(standing(1, "RC@1 RT@2", "RC@1 RT@2", is_document=False))
+
+
+def test_where_somebody_holds_another_place_a_return_differs() -> None:
+    def at(country: str | None) -> State:
+        place = None if country is None else {"country": country}
+        return replay([*story("RC@1"), happened("RT", 2, location=place)])
+
+    for country, held in itertools.product(("NZ", "AU", None), repeat=2):
+        told = Held("R-1", return_document("R-1", at(held)), STOOD)
+
+        assert differs(Standing(1, at(country), "R-1", told)) == (country != held)
 
 
 def test_what_they_held_is_recorded_with_the_changes_from_there_and_the_place_that_says_so() -> None:
@@ -224,6 +239,21 @@ def test_a_dry_run_says_what_would_be_told_and_changes_nothing() -> None:
     assert sides.happened == [("begin", False), ("commit",)]
 
 
+@pytest.mark.parametrize(
+    ("is_true", "held", "said"),
+    (
+        ("", "RC@1", "version 1, Return Created; to version 1, nothing: no milestone moves"),
+        ("RC@1 RT@2 DS@3", "RC@1", "version 1, Return Created; to version 3, Depot Scan: reached RT, reached DS"),
+    ),
+)
+def test_what_is_true_of_a_return_is_said_and_by_which_changes_it_is_told(is_true: str, held: str, said: str) -> None:
+    sides, lines = Sides(standing(1, is_true, held)), list[str]()
+
+    dry_run(sides, NOW, lines.append)
+
+    assert lines == [f"R-1: subscribers hold {said}"]
+
+
 def test_what_differs_is_recorded_first_and_the_position_published_last() -> None:
     unknown = [Held("R-9", document("RC@1", "R-9"), STOOD)]
     sides = Sides(
@@ -252,7 +282,7 @@ def test_what_differs_is_recorded_first_and_the_position_published_last() -> Non
         ("number", 2),
         ("note", UPTO, {"topic": [10, 20]}),
         ("commit",),
-        ("exceptions", [Raised("R-1", "/s", "i", "voided")], UPTO, None),
+        ("exceptions", [Raised("R-1", "/s", "i", "voided")], UPTO, EARLIER),
         ("letters", [ToldLetter("in", 0, 1, 5)], UPTO, NOW),
         ("publish", [], UPTO),
     ]
@@ -278,6 +308,16 @@ def test_very_many_returns_are_recorded_in_pieces_of_one_batch() -> None:
         ("append", 1),
         ("number", 501),
     ]
+
+
+def test_returns_that_differ_are_found_behind_very_many_that_do_not() -> None:
+    alike = (standing(number, "RC@1", "RC@1") for number in range(1, 501))
+    sides = Sides(*alike, standing(501, "RC@1", None))
+
+    done, _, _ = agree(sides)
+
+    assert (done.returns, done.told) == (501, 1)
+    assert [row.return_no for row in sides.rows] == [501]
 
 
 def test_somebody_who_writes_beside_it_is_no_matter_to_go_on_with() -> None:

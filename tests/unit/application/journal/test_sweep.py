@@ -7,8 +7,10 @@ from contextlib import contextmanager
 
 import pytest
 
+from service.application.journal.ingest import Outcome
 from service.application.journal.sweep import BATCHES_A_SWEEP, EVENTS_A_SWEEP, sweep
 from service.application.ports import Swept, Waiting
+from service.domain.milestones import Verdict
 from tests.support.fakes import MemoryJournal, MemoryTransaction
 from tests.support.journals import DELIVERED, RE, RP, creation, event, scan
 from tests.unit.application.journal.test_append import arrivals, write
@@ -48,12 +50,11 @@ def test_a_scan_that_came_before_its_return_is_placed() -> None:
     write(journal, scan("COLLECTED", "10:00", "R-0001"))
     write(journal, creation("R-0001"))
 
-    outcome = sweep(journal)
+    assert sweep(journal) == Outcome({("in", Verdict.ADVANCED): 1})
 
-    assert outcome is not None
-    assert (outcome.recorded, dict(outcome.duplicates), outcome.conflicts) == (1, {}, 0)
     assert journal.recorded("R-0001") == ["R-0001-rc", "R-0001-COLLECTED-10:00"]
     assert journal.tables.parked == {}
+    assert journal.tables.numbered == [0, 1, 1]
 
 
 def test_a_delivery_is_placed_with_every_member_of_its_connote() -> None:
@@ -85,8 +86,9 @@ def test_the_cursor_moves_only_where_the_batches_are_done(upto: int | None, kept
     write(journal, creation("R-0001"))
     swept(journal, Swept(upto, waiting(scan("COLLECTED", "10:00", "R-0001"))))
 
-    sweep(journal)
+    outcome = sweep(journal)
 
+    assert outcome == Outcome({("in", Verdict.ADVANCED): 1}, leaves_more=upto is None)
     assert journal.tables.swept == kept
     assert journal.recorded("R-0001") == ["R-0001-rc", "R-0001-COLLECTED-10:00"]
 
@@ -107,8 +109,18 @@ def test_what_waited_and_was_recorded_meanwhile_is_a_repeat_by_its_topic() -> No
     write(journal, creation("R-0001"))
     swept(journal, Swept(1, waiting(creation("R-0001"))))
 
-    outcome = sweep(journal)
+    assert sweep(journal) == Outcome({}, duplicates={"in": 1})
 
-    assert outcome is not None
-    assert (dict(outcome.duplicates), outcome.recorded) == ({"in": 1}, 0)
     assert journal.tables.batches == 1
+
+
+def test_who_waits_for_the_server_is_told_while_it_is_swept() -> None:
+    told = list[str]()
+
+    def wait() -> bool:
+        told.append("waiting")
+        return True
+
+    assert sweep(MemoryJournal([]), wait) is None
+
+    assert told == ["waiting"]
