@@ -116,6 +116,10 @@ class LabelTransaction(MemoryTransaction):
 
     def claims(self, label: Label) -> list[KeptClaim]:
         tables, names = self.tables, {number: name for name, number in self.tables.returns.items()}
+
+        def is_unswept(key: Key) -> bool:
+            return tables.swept < tables.changed[key] < self._batch
+
         found = sorted(
             (Claim(claimed.at, return_no, claimed.retailer, claimed.closed_at), claimed.is_void)
             for (of, return_no), claimed in tables.claims.items()
@@ -126,11 +130,12 @@ class LabelTransaction(MemoryTransaction):
                 claim,
                 names[claim.return_no],
                 tables.told.get((label, claim.return_no)),
-                tables.swept < tables.changed[label, claim.return_no] < self._batch,
-                tables.swept < tables.made[label, claim.return_no] < self._batch,
+                is_unswept(key),
+                is_unswept(key) and tables.made[key] == tables.changed[key],
                 is_void,
             )
             for claim, is_void in found[:MAX_CLAIMS]
+            for key in ((label, claim.return_no),)
         ]
 
     def tell(self, label: Label, windows: Mapping[int, Window], retailers: Retailers = ()) -> None:

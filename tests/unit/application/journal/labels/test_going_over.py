@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 from unittest import mock
 
+from service.application.journal import sweep as sweeping
 from service.application.journal.appending import Placed, append
 from service.application.label_ports import Claimed, ScanPlace
 from service.domain.journey import State
@@ -74,6 +75,17 @@ def test_where_a_claim_moves_a_scan_may_be_with_one_that_was_not_the_first() -> 
     journal.sweep()
 
     assert scans(journal, "R-1", "R-2", "R-3") == [["s"], ["s"], []]
+
+
+def test_a_claim_that_ends_in_the_sweep_that_gave_it_a_scan_is_as_one_that_moved() -> None:
+    # The closing waits for its return; with that a scan comes, which is another one's once the closing is recorded.
+    journal = swept([created("R-1", moment(10)), created("R-3", moment(41), "zenith"), closed("R-2", moment(10))])
+    journal.take(created("R-2", moment(40)), scan("s", moment(70)))
+
+    with mock.patch.object(sweeping, "EVENTS_A_SWEEP", 1):
+        journal.sweep()
+
+    assert scans(journal, "R-1", "R-2", "R-3") == [[], ["s"], ["s"]]
 
 
 def test_a_new_claim_gets_its_scans_from_whoever_s_turn_it_was() -> None:
