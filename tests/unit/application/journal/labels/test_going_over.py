@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from typing import Any
 from unittest import mock
 
@@ -22,6 +22,7 @@ from tests.unit.application.journal.labels.kept import (
     moment,
     scan,
 )
+from tests.unit.application.journal.labels.test_windows_told import swept, told
 from tests.unit.application.journal.test_append import arrivals
 
 THEIRS = created("R-1", moment(1), "zenith", id="theirs")
@@ -29,23 +30,9 @@ OURS = created("R-1", moment(2), "acme", "TR-9", id="ours")
 VOIDED = event(VOID, "v", "20:00", return_id="R-1", source="/test", id="theirs", by="ops", reason="no")
 
 
-def swept(*batches: Sequence[dict[str, Any]]) -> LabelJournal:
-    """The journal after each batch was taken in and swept."""
-    journal = LabelJournal()
-    for batch in batches:
-        journal.take(*batch)
-        journal.sweep()
-    return journal
-
-
 def scans(journal: LabelJournal, *returns: str) -> list[list[str]]:
     """The scans in each history."""
     return [[each.id for each in journal.past(name) if each.milestone is Milestone.RT] for name in returns]
-
-
-def windows(journal: LabelJournal, return_id: str) -> list[Window]:
-    """What a history says of windows."""
-    return [each.window for each in journal.past(return_id) if each.window is not None]
 
 
 def test_a_claim_that_moves_out_of_the_way_gives_its_scans_to_those_whose_windows_go_on() -> None:
@@ -169,13 +156,13 @@ def test_a_claim_that_is_written_down_is_of_a_batch_that_has_a_number_and_nothin
 
 def test_who_comes_first_is_passed_over_and_the_next_one_told() -> None:
     journal = swept([created("R-1", moment(1))], [created("R-2", moment(40))])
-    assert (windows(journal, "R-1"), windows(journal, "R-2")) == ([Window(moment(39))], [])
+    assert (told(journal, "R-1"), told(journal, "R-2")) == ([Window(moment(39))], [])
 
     journal.take(created("R-0", moment(-40)), created("R-3", moment(80)))
     journal.sweep()
 
-    assert windows(journal, "R-1") == [Window(moment(39))]
-    assert windows(journal, "R-2") == [Window(moment(79), is_first=False)]
+    assert told(journal, "R-1") == [Window(moment(39))]
+    assert told(journal, "R-2") == [Window(moment(79), is_first=False)]
 
 
 def test_the_time_of_what_is_said_is_that_of_the_claim_that_came() -> None:
