@@ -189,7 +189,9 @@ class InputLag:
     def _waited(stand: _Stand, at: float, now: float) -> float:
         """How long the first record that is not ingested has waited."""
         if stand.next is not None and stand.next >= stand.first_end:
-            return at - next((when for when, end in stand.arrivals if end > (stand.next or 0)), at)
+            # Without one it went back, among what was there when nothing waited.
+            came = next((when for when, end in stand.arrivals if end > (stand.next or 0)), stand.clear_at)
+            return at - came
         seen = at - stand.clear_at
         return seen if stand.head is None or stand.head[1] is None else max(seen, now - stand.head[1])
 

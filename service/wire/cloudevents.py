@@ -193,9 +193,10 @@ def _require_json_format(content_type: str) -> None:
     media_type, _, parameters = content_type.lower().partition(";")
     if media_type.strip() != MEDIA_TYPE:
         raise InvalidEvent(Invalid.UNSUPPORTED_CONTENT_TYPE, f"header content-type: {MEDIA_TYPE} is expected")
-    name, _, charset = parameters.partition("=")
-    if name.strip() == "charset" and charset.strip().strip('"') not in ("utf-8", "utf8", "us-ascii"):
-        raise InvalidEvent(Invalid.UNSUPPORTED_CONTENT_TYPE, "header content-type: the charset has to be UTF-8")
+    for parameter in parameters.split(";"):
+        name, _, charset = parameter.partition("=")
+        if name.strip() == "charset" and charset.strip().strip('"') not in ("utf-8", "utf8", "us-ascii"):
+            raise InvalidEvent(Invalid.UNSUPPORTED_CONTENT_TYPE, "header content-type: the charset has to be UTF-8")
 
 
 def _json(value: bytes, where: str) -> Any:

@@ -21,7 +21,7 @@ from service.wire.carriers import CarrierTables
 from service.wire.judging.descriptions import forgiven, location_of, order_number
 from service.wire.judging.faults import Faults
 from service.wire.judging.legible import legible
-from service.wire.judging.moments import AHEAD, BY_EVENT, Moments
+from service.wire.judging.moments import BY_EVENT, Moments
 from service.wire.judging.publishers import Publishers
 from service.wire.reasons import Invalid
 from service.wire.record import Record
@@ -110,6 +110,7 @@ class Parser:
         publishers: Publishers | None = None,
         oldest_creation: int | None = None,
     ) -> None:
+        self._but_for_age = tables, types_by_topic, now, publishers
         self._tables = tables
         self._moments = Moments(tables, now, oldest_creation)
         self._publishers = publishers
@@ -118,6 +119,10 @@ class Parser:
             for topic, types in (types_by_topic or {}).items()
         }
         self._named = dict(self._validators)  # names and prefixes; the former grows by the topics that are met
+
+    def of_kept(self) -> Parser:
+        """The same for events that were judged when they came: a creation may be of any age now."""
+        return Parser(*self._but_for_age)
 
     def parse(self, record: Record) -> Inbound:
         """The record's event. Raises InvalidEvent, and nothing else, whatever the record holds."""
@@ -147,8 +152,7 @@ class Parser:
         said = _compact(data)
         words = _new(Words, (event_type, said, zone_source is BY_EVENT))
         kind, subject, event = self._event(event_type, envelope, at, words)
-        # Kafka's timestamp is later than most events, which is seen at once.
-        if at > record.timestamp * 1000 + AHEAD and self._moments.is_ahead(at, record):
+        if self._moments.is_ahead(at, record):
             event = replace(event, is_ahead=True)
         if self._publishers is not None:
             retailers = self._publishers.require(record, event_type, event.source, data, subject)

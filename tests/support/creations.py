@@ -11,8 +11,10 @@ from service.errors import Retryable
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser
 from service.wire.numbering.ranges import NumberRanges, parse_ranges
+from service.wire.stored import to_micros
 
 NOW: Final = datetime(2026, 11, 20, 9, tzinfo=UTC)
+DAY: Final = 86_400_000_000  # microseconds: a creation is no older than that when it comes
 RANGES: Final = parse_ranges(
     '[[range]]\ncarrier = "generic"\ncheck = "s10"\nprefix = "RR"\nsuffix = "NZ"\nfirst = "00000000"\nlast = "00000001"',
     "",
@@ -68,7 +70,9 @@ class World:
 
     def __init__(self, ranges: NumberRanges | None = None) -> None:
         self.kept, self.published, self.kafka_is_away = Kept(), list[tuple[str, bytes]](), False
-        self.creating = Creating(self.kept, Parser(CarrierTables.load()), "returns", self._publish, lambda: NOW, ranges)
+        self.now = NOW
+        parser = Parser(CarrierTables.load(), now=lambda: to_micros(self.now), oldest_creation=DAY)
+        self.creating = Creating(self.kept, parser, "returns", self._publish, lambda: self.now, ranges)
 
     def _publish(self, return_id: str, event: bytes) -> None:
         if self.kafka_is_away:

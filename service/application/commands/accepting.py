@@ -150,7 +150,12 @@ class Accepting:
         if (label := inbound.event.label) is not None:
             claimed = [return_id for return_id, state in found if state.evidence.flags & WINDOWED]
             windows = self._subjects.windows(claimed) if claimed else {}
-            found = [each for each in found if _is_within(inbound.event, label, each[1], windows.get(each[0], {}))]
+            first = min((begun for _, state in found if (begun := _begun(state)) is not None), default=0)
+            found = [
+                (return_id, state)
+                for return_id, state in found
+                if _is_within(inbound.event, label, state, windows.get(return_id, {}), first)
+            ]
         return [_concerned(return_id, state, inbound) for return_id, state in found]
 
     def _judge(self, event: Mapping[str, Any], sender: Sender) -> Judged:
@@ -226,13 +231,22 @@ def _require(event_type: str | None, scopes: Collection[str]) -> None:
         raise InvalidEvent(Invalid.NOT_ALLOWED, f"type: the token may not send it, it lacks the scope {which}")
 
 
-def _is_within(scan: Event, label: Label, state: State, windows: Windows) -> bool:
-    """Whether the scan falls into what its label's window is at this return, as its history says it."""
-    attributes, created = state.evidence.attributes, state.evidence.earliest.get(RC)
+def _begun(state: State) -> int | None:
+    created = state.evidence.earliest.get(RC)
+    return None if created is None else created.at
+
+
+def _is_within(scan: Event, label: Label, state: State, windows: Windows, first: int) -> bool:
+    """Whether the scan falls into what its label's window is at this return, as its history says it.
+
+    The newest claimant's says nothing of those before it, the `first` of whom was created then.
+    """
+    attributes, begun = state.evidence.attributes, _begun(state)
     window = window_for(windows, label, scan.retailers, None if attributes is None else attributes.retailer)
     if window is None:
         return False
-    if not window.is_first and created is not None and scan.at < created.at - DEFAULT.label_lead:
+    is_first = window.is_first and (begun is None or begun == first)
+    if not is_first and begun is not None and scan.at < begun - DEFAULT.label_lead:
         return False  # an earlier claimant's to be told of, if anybody's
     return window.takes(scan.at)
 

@@ -66,12 +66,11 @@ class Bulk:
         """Look at every line, by itself and beside the others; nothing is created."""
         checked, first_with = Checked(), dict[bytes, int]()
         for line in lines:
-            checked.count(line, line.faults or self._faults(line, first_with))
-            if checked.lines > MOST_LINES:
-                checked.count(
-                    line, [Fault("", "too_large", f"at most {MOST_LINES:,} lines are expected: split the file")]
-                )
+            if checked.lines == MOST_LINES:
+                detail = f"at most {MOST_LINES:,} lines are expected: split the file"
+                checked.count(line, [Fault("", "too_large", detail)])
                 break
+            checked.count(line, line.faults or self._faults(line, first_with))
             tell(checked)
         return checked
 

@@ -14,12 +14,11 @@ from uuid import uuid4
 from service.application.access.bounds import UNBOUND, Bounds
 from service.application.clocks import SYSTEM
 from service.application.commands.speaking import require_creation
-from service.application.journal.ingest import Parser
 from service.domain.journey import NEW, record
 from service.errors import InvalidEvent, Retryable, ServiceError
 from service.wire.cloudevents import STRUCTURED_HEADERS, decode, encode
 from service.wire.documents import return_document
-from service.wire.inbound import Inbound
+from service.wire.inbound import Inbound, Parser
 from service.wire.judging.descriptions import require_understood
 from service.wire.judging.faults import Faults
 from service.wire.models import RETURN_CREATED
@@ -137,6 +136,7 @@ class Creating:
         ranges: NumberRanges | None = None,
     ) -> None:
         self._creations, self._parser, self._topic, self._publish, self._now = creations, parser, topic, publish, now
+        self._parser_of_kept = parser.of_kept()
         self._ranges = ranges or NumberRanges()
 
     def create(self, request: CreationRequest) -> Created:
@@ -199,7 +199,7 @@ class Creating:
         kept = self._creations.created(return_id)
         if kept is None or not kept.published:
             return None
-        attributes = self._parsed(kept).event.attributes
+        attributes = self._kept(kept).event.attributes
         return self._document(kept) if attributes is not None and bounds.cover(attributes) else None
 
     def check(self, bounds: Bounds, data: Mapping[str, Any]) -> None:
@@ -247,7 +247,7 @@ class Creating:
         )
 
     def _document(self, creation: Creation) -> dict[str, Any]:
-        entry = record(NEW, self._parsed(creation).event)
+        entry = record(NEW, self._kept(creation).event)
         if entry is None:
             raise ValueError("a first event is no duplicate")
         return return_document(creation.return_id, entry.state)
@@ -255,6 +255,10 @@ class Creating:
     def _parsed(self, creation: Creation) -> Inbound:
         """What ingestion makes of the event: whatever it would refuse is refused here, with its words."""
         return self._parser.parse(self._record(creation))
+
+    def _kept(self, creation: Creation) -> Inbound:
+        """The same of one that was judged when it was made, however long ago."""
+        return self._parser_of_kept.parse(self._record(creation))
 
     def _record(self, creation: Creation) -> Record:
         at = to_micros(self._now()) // 1000

@@ -22,6 +22,7 @@ BY_TABLE: Final = "carrier_table"
 _FUTURE_LIMIT: Final = FUTURE_LIMIT_HOURS * 3_600_000_000  # microseconds
 # So far ahead of the worker's clock a publisher's timestamp is believed, in case it is that clock which is slow.
 _TRUST: Final = _FUTURE_LIMIT
+_EVER: Final = -(1 << 62)  # earlier than any time
 _YEAR_2000: Final = 946_684_800_000_000  # microseconds
 _SCANNED: Final = models.CARRIER_SCANNED
 _CREATED: Final = models.RETURN_CREATED
@@ -37,6 +38,7 @@ class Moments:
         self, tables: CarrierTables, now: Callable[[], int] | None = None, oldest_creation: int | None = None
     ) -> None:
         self._tables, self._now, self._oldest_creation = tables, now, oldest_creation
+        self._latest = _EVER  # what the clock said when it was looked at last: receipt is no earlier
 
     def of(self, event_type: str, envelope: Mapping[str, Any], record: Record) -> Moment:
         """When it happened. Raises InvalidEvent where that is not to be known, or cannot be."""
@@ -48,7 +50,9 @@ class Moments:
                 (at, utc_offset), source = instant(text), BY_EVENT  # type: ignore[arg-type] # the model has seen to it
             except ValueError:
                 raise InvalidEvent(Invalid.BAD_TIME, "time: no such date or time") from None
-        if (self._now is None or at > self._now() + _FUTURE_LIMIT) and at > self._received(record) + _FUTURE_LIMIT:
+        if self._now is not None:
+            self._latest = self._now()
+        if at > self._latest + _FUTURE_LIMIT and at > self._received(record) + _FUTURE_LIMIT:
             raise InvalidEvent(Invalid.TIME_OUT_OF_RANGE, f"time: over {FUTURE_LIMIT_HOURS} h after its receipt")
         if at < _YEAR_2000:
             raise InvalidEvent(Invalid.TIME_OUT_OF_RANGE, "time: before the year 2000")
@@ -57,8 +61,8 @@ class Moments:
         return at, source, utc_offset
 
     def is_ahead(self, at: int, record: Record) -> bool:
-        """Whether it lies further after the receipt of its message than clocks differ."""
-        return at > self._received(record) + AHEAD
+        """Whether it lies further after the receipt of its message than clocks differ; `of` has looked at it."""
+        return at > self._latest + AHEAD and at > self._received(record) + AHEAD
 
     def _require_recent(self, at: int, record: Record) -> None:
         oldest = self._oldest_creation

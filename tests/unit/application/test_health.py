@@ -275,6 +275,15 @@ class TestTheEdges:
 
         assert lag.at(105) == PartitionLag(5, 1.0, 2.0, 0)
 
+    def test_what_is_to_be_read_again_waits_since_nothing_did(self) -> None:
+        lag = Seen()
+        lag.both(10, 10, at=100)
+        lag.ends_said({A: Bounds(0, 20)}, 102)
+        lag.stored_said({A: Stored(20)}, 112)  # so late that nobody knows whether that is the end
+        lag.both(20, 15, at=113)
+
+        assert lag.at(400) == PartitionLag(5, 300.0, 288.0, 0)
+
     def test_the_very_first_record_waits_since_it_came(self) -> None:
         lag = Seen()
         lag.both(0, 0, at=100)

@@ -162,6 +162,8 @@ def test_a_value_is_as_large_as_it_may_be_and_no_larger() -> None:
         ("application/cloudevents+json;", True),
         ('application/cloudevents+json; charset="iso-8859-1"', False),
         ("application/cloudevents+json; charset=latin=1", False),
+        ("application/cloudevents+json; charset=utf-8; profile=x", True),
+        ("application/cloudevents+json; profile=x; charset=latin-1", False),
         ("application/cloudevents+json; charset=", False),
         ("application/cloudevents+jsonx", False),
         ("application/cloudevents+xml; charset=utf-8", False),

@@ -95,6 +95,23 @@ def test_a_scan_concerns_those_in_whose_window_it_falls(
     assert found == [Concerned(return_id, None, None, None) for return_id in expected]
 
 
+@pytest.mark.parametrize(("day", "expected"), ((7, "R-1"), (15, "R-1"), (38, "R-1"), (39, "R-2"), (50, "R-2")))
+def test_of_a_number_that_begins_anew_a_scan_is_the_first_ones_until_then(day: int, expected: str) -> None:
+    """The history of the newest says nothing of those before it."""
+    journal = LabelJournal()
+    for return_id, begun in (("R-1", 9), ("R-2", 40)):
+        journal.take(created(return_id, moment(begun)))
+        journal.sweep()
+    said = scan("now", moment(day))
+
+    found = concerned(journal, said)
+
+    journal.take(said)
+    journal.sweep()
+    assert [name for name in ("R-1", "R-2") if "now" in {each.id for each in journal.past(name)}] == [expected]
+    assert [each.return_id for each in found] == [expected]
+
+
 def test_of_those_that_claim_a_label_so_many_are_looked_at(journal: LabelJournal) -> None:
     assert concerned(journal, scan("now", moment(45)), limit=2) == [Concerned("R-2", None, None, None)]
 

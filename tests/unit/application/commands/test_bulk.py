@@ -74,6 +74,7 @@ def test_a_file_is_read_as_far_as_a_file_may_be_long(monkeypatch: pytest.MonkeyP
     too_large = [(1001, Fault("", "too_large", "at most 1,000 lines are expected: split the file"))]
     assert (as_long.faults, longer.faults, far_longer.faults) == ([], too_large, too_large)
     assert (as_long.lines, as_long.read, far_longer.read) == (1000, 10_000, 10_010)
+    assert (longer.lines, far_longer.lines, far_longer.wrong) == (1001, 1001, 1)
 
 
 def test_how_far_it_is_is_told_line_by_line() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -49,6 +50,16 @@ def test_what_kafka_did_not_take_is_published_when_the_request_comes_again(world
     assert world.published == [(kept.return_id, kept.event)]
     assert created.return_id == again.return_id == kept.return_id
     assert created.document == again.document
+
+
+def test_a_creation_that_is_old_by_now_is_answered_as_it_was(world: World) -> None:
+    request = CreationRequest("t", "k", DATA, UNBOUND)
+    created = world.creating.create(request)
+    world.now += timedelta(days=500)
+
+    assert world.creating.create(request) == created._replace(again=True)
+    assert world.creating.find(UNBOUND, created.return_id) == created.document
+    assert len(world.published) == 1
 
 
 def test_where_the_answer_of_kafka_cannot_be_noted_the_same_event_goes_out_again(world: World) -> None:

@@ -43,3 +43,9 @@ def test_an_event_is_ahead_if_it_lies_over_a_quarter_of_an_hour_behind_its_recei
     after: int, expected: bool, stamped: int, clock: int | None
 ) -> None:
     assert is_ahead(NOW + after, stamped, clock) is expected
+
+
+@pytest.mark.parametrize("stamped", (NOW, NOW + 47 * HOUR, NOW + 49 * HOUR, NOW + 9000 * HOUR))
+def test_a_timestamp_that_is_not_believed_hides_nothing(stamped: int) -> None:
+    """One that is believed may be later than our clock by as much as clocks are wrong, and is the receipt then."""
+    assert is_ahead(NOW + 40 * HOUR, stamped, NOW) is (stamped != NOW + 47 * HOUR)

@@ -13,7 +13,15 @@ from service.application.journal.labels.views import View
 from service.application.ports import Arrival
 from service.domain.milestones import Milestone
 from tests.support.journals import VOID, event
-from tests.unit.application.journal.labels.kept import LABEL, LabelJournal, LabelTransaction, closed, created, moment, scan
+from tests.unit.application.journal.labels.kept import (
+    LABEL,
+    LabelJournal,
+    LabelTransaction,
+    closed,
+    created,
+    moment,
+    scan,
+)
 
 # A void of a creation is heard where another one contradicts it.
 THEIRS = created("R-1", moment(8), "zenith", id="theirs")
