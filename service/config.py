@@ -36,7 +36,12 @@ class Settings(TopicSettings):
     """All settings of all processes; the default is what one machine with a local stack needs."""
 
     group_id: str = Field(default="returns-status", min_length=1, description="Consumer group of the ingest workers.")
-    batch_size: int = Field(default=5000, ge=1, le=50_000, description="Most records that one transaction takes in.")
+    batch_size: int = Field(
+        default=20_000,
+        ge=1,
+        le=50_000,
+        description="Most records that one transaction takes in, by a worker that is behind.",
+    )
     batch_wait_ms: int = Field(
         default=15,
         ge=0,

@@ -123,7 +123,7 @@ class IngestLoop:
         return waits
 
     def _record(self, source: Source) -> None:
-        self._behind = len(self._assignment.held) * 2 >= self._options.batch_size
+        self._behind = len(self._assignment.held) >= self._options.many
         if self._assignment.held:
             self._pace.begin()
             if self._behind and not self._intake and not self._backoff.failures:

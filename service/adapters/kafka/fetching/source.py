@@ -37,7 +37,9 @@ from service.wire.record import Record
 _ALL: Final = 2**31  # records; the client is never left with a part of a fetch, which it would forget on a pause
 _GLANCE_MS: Final = 20
 _ANSWER_MS: Final = 5  # a fetch of what is there is answered within this time, or the broker is busy elsewhere
-_LITTLE: Final = 10_000  # records over all partitions: with less than its share of that left, one is fetched on
+# Records over all partitions: with less than its share of that left, one is fetched on. Some batches of the largest size, for
+# what is given is no younger than the newest that was fetched of each.
+_LITTLE: Final = 60_000
 
 
 class KafkaSource:
