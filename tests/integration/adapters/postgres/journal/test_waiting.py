@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -32,7 +31,7 @@ def swept(journal: PostgresJournal) -> list[Waiting]:
         return list(found.waiting)
 
 
-def arrivals(topic_id: bytes | None, *documents: Mapping[str, Any]) -> list[Any]:
+def arrivals(topic_id: bytes | None, *documents: dict[str, Any]) -> list[Any]:
     return [
         replace(each, record=replace(each.record, topic_id=topic_id))
         for each in items(*documents)
