@@ -17,7 +17,6 @@ from service.domain.evidence import (
     AHEAD,
     NO_EVIDENCE,
     RDBTC,
-    RDTPF,
     VOIDS_UNLISTED,
     Against,
     ClaimsNeeded,
@@ -260,9 +259,7 @@ def _entry(state: State, event: Event, decided: _Decided) -> Entry:
     if evidence is not before:
         told = Told(then, state.version, before.connote, before.attributes, before.labels)
         moved = changes(told, event, evidence, after, is_plain=decided.is_plain)
-        # Most returns give no reason ever, which is seen at once.
-        if evidence.flags or before.flags or evidence.closing or after.denied or then.denied or RDTPF in after.counts:
-            raised, settled = moved_reasons((before, then), (evidence, after), reason)
+        raised, settled = moved_reasons((before, then), (evidence, after), reason)
         if verdict is Verdict.UNMAPPED and reason is not None and reason not in (*settled, *reasons(evidence, after)):
             settled = (*settled, reason)  # no scan of the return's, by its label's window or its label
     if event.over or event.found:
