@@ -3,7 +3,7 @@
 A class is a list's filters: `service.web.api.lists` adds the page to it and has the query of the API, its fields with
 their types and descriptions are the parameters that OpenAPI shows; `service.web.ops.forms` makes a form of it and reads
 what people typed; `service.adapters.postgres.reading.listing` compares every field with the column of its name. To add a
-filter on a column that the list has is to add a field, and its words at the desk.
+filter on a column of text that the list has is to add a field, and its words at the desk.
 """
 
 from __future__ import annotations
