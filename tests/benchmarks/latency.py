@@ -135,11 +135,12 @@ def through_service(bed: Bed, service: Service, rate: int, seconds: float) -> Ru
 def missing(service: Service, silent: AbstractSet[tuple[str, str]]) -> set[tuple[str, str]]:
     """Of the events that no change was heard of: those that moved something, and those that are not recorded yet.
 
-    What a void moves has another cause: the event that asserts the milestone in place of the one that was voided.
+    What a void moves has another cause, the event that asserts the milestone in place of the one that was voided; and so has what a
+    collection moves in whose second the delivery lies that came before it.
     """
     recorded = service.query(
-        "SELECT source, id, bool_or(changes IS NOT NULL AND type NOT LIKE '%%.voided.%%') FROM history GROUP BY 1, 2 "
-        "UNION ALL SELECT source, id, false FROM parked UNION ALL SELECT source, id, false FROM connote_deliveries"
+        "SELECT source, id, bool_or(EXISTS (SELECT FROM json_array_elements(changes) AS c WHERE c ->> 1 = milestone)) "
+        "FROM history GROUP BY 1, 2 UNION ALL SELECT source, id, false FROM parked UNION ALL SELECT source, id, false FROM connote_deliveries"
     )
     known = {(source, id_) for source, id_, _ in recorded}
     moved = {(source, id_) for source, id_, moves in recorded if moves}
