@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from service.domain.changes import only_moved
-from service.domain.events import Event, Sense
+from service.domain.events import Event, Sense, told_place
 from service.domain.journey import Entry, replay
 from tests.unit.domain.histories import ACME, DOMESTIC, OTHER, happened, in_order, play, story, void
 
@@ -103,3 +103,21 @@ def test_what_is_seen_of_a_return_whose_end_is_told_twice_is_the_later_reason() 
     assert closed is not None
     assert (closed.at, closed.source, closed.id, closed.reason) == (4, "ops", "again", "cancelled")
     assert closed.order == (4, "ops", "again")
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    (
+        (None, None),
+        ({}, {}),
+        ({"country": "NZ"}, {"country": "NZ"}),
+        ({"name": "Jane Doe Cottage", "country": "NZ"}, {"country": "NZ"}),
+        ({"name": "Jane Doe Cottage"}, None),
+        ({"name": "Jane Doe Cottage", "code": " "}, {"code": " "}),
+        ({"name": "Auckland", "code": "AKL"}, {"name": "Auckland", "code": "AKL"}),
+    ),
+)
+def test_of_a_place_that_is_no_facility_nobody_is_told_the_name(
+    place: dict[str, str] | None, told: dict[str, str] | None
+) -> None:
+    assert told_place(place) == told

@@ -135,6 +135,9 @@ def test_a_name_is_only_found_where_one_begins() -> None:
     assert not has_digest(state.seen, across)
     assert has_digest(one + other + across, across)
     assert not has_digest(NEW.seen, one)
+    assert has_digest(b"abababab" + b"xabababa" + b"bxxxxxxx", b"abababab"), (
+        "also where it stands across two later ones"
+    )
 
 
 def test_a_state_tells_by_which_settings_it_was_found() -> None:

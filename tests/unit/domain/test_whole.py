@@ -138,3 +138,11 @@ def test_so_many_labels_of_a_return_are_told_of_the_earliest_ones() -> None:
     named = [happened("RC", n, id=f"rc-{n}", attributes=ACME._replace(tracking_number=f"T-{n}")) for n in range(12)]
 
     assert gather(named).labels == tuple(("omniparcel", f"T-{n}") for n in range(1, MAX_LABELS))
+
+
+def test_what_is_voided_without_a_void_among_the_events_is_out_of_them() -> None:
+    delivered = happened("RDTPF", 3)
+
+    evidence = gather([happened("RC", 1), delivered, happened("RT", 2)], {delivered.key})
+
+    assert [*evidence.earliest] == [Milestone.RC, Milestone.RT]
