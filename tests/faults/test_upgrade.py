@@ -114,8 +114,11 @@ def test_a_database_of_before_is_migrated_while_everything_runs_and_no_subscribe
     folded = subscribing.fold(seen.changes)  # fails where a version is lost, repeated or swapped
     assert len(seen.changes) > told_before
     assert {name: held["status"] for name, held in folded.items() if name in STATUSES} == STATUSES
-    assert folded == subscribing.answered(service.database)
-    assert {name: subscribing.of_document(document) for name, document in seen.current.items()} == folded
+    # The release before named places that are no facilities; nobody is told of those again.
+    without_names = {name: subscribing.without_names(held) for name, held in folded.items()}
+    assert without_names == subscribing.answered(service.database)
+    current = {name: subscribing.of_document(document) for name, document in seen.current.items()}
+    assert {name: subscribing.without_names(held) for name, held in current.items()} == without_names
     # Who folds the exceptions by their id, from the update on, holds none that is over.
     states = {each["exception_id"]: each["state"] for each in seen.exceptions if "state" in each}
     rows = service.query("SELECT return_id, reason FROM search_exceptions WHERE resolved_at IS NULL")

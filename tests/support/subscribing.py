@@ -86,6 +86,12 @@ def answered(database: str) -> dict[str, Held]:
     return said
 
 
+def without_names(held: Held) -> Held:
+    """The same without names of places that are no facilities."""
+    steps = held["timeline"].items()
+    return {**held, "timeline": {code: (at, told_place(place), source) for code, (at, place, source) in steps}}
+
+
 def of_document(document: Mapping[str, Any]) -> Held:
     """What a document of a return says."""
     timeline = {
