@@ -20,8 +20,7 @@ _PIECE_BYTES: Final = 8 * 1024 * 1024  # of dead letters, in one statement
 
 def published_at(record: Record) -> int:
     """Kafka's timestamp. Publishers set it, to any 64 bits; what is no date we can keep becomes the first or last."""
-    timestamp = record.timestamp
-    return timestamp if FIRST_MS <= timestamp <= LAST_MS else clamped(timestamp)
+    return clamped(record.timestamp)
 
 
 def clamped(timestamp: int) -> int:

@@ -79,10 +79,11 @@ class Sweeping:
     def _unparked(self, rows: Iterable[Sequence[Any]]) -> list[Waiting]:
         """Most were parked by this worker a moment ago, which spares to read their JSON and to understand it once more."""
         kept = [(return_no, kind, subject, KeptEvent._make(event)) for return_no, kind, subject, *event in rows]
-        known = self._memory.waiting.find([event.coordinates for *_, event in kept])
+        places = [event.coordinates for *_, event in kept]
+        known = self._memory.waiting.find(places)
         waiting = list[Waiting]()
-        for return_no, kind, subject, event in kept:
-            arrival = known.get(event.coordinates)
+        for place, (return_no, kind, subject, event) in zip(places, kept, strict=True):
+            arrival = known.get(place)
             if (
                 arrival is None
                 or arrival.inbound.subject != subject
