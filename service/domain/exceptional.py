@@ -195,7 +195,7 @@ class _Giving(Whole):
             yield Reason.CLOCK_AHEAD
         if self._names.is_reused(event, are_creations_out=self._creations.can_be_voided):
             yield Reason.ID_REUSED
-        against = None if event.milestone is None and event.label is None else self.against(event)
+        against = self.against(event)
         if against is not None:
             if isinstance(against, Reason):
                 yield against_delivery_back(against, timeline) if event.milestone is RDBTC else against

@@ -63,7 +63,7 @@ def decide(evidence: Evidence) -> Timeline:
     counts = asserted
     if denied:
         counts = {milestone: sighting for milestone, sighting in asserted.items() if milestone not in denied}
-    status = list(counts)[-1] if counts else None  # they stand in rank order, RR last
+    status = list(counts)[-1]  # they stand in rank order, RR last, and the creation always counts
     closed = evidence.closing
     if closed is not None and (closed.reason is None or went_on(closed, counts)):
         closed = None

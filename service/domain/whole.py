@@ -54,7 +54,6 @@ class Whole:
 
     def __init__(self, events: Iterable[Event] = (), rules: Rules = DEFAULT, voided: Collection[bytes] = ()) -> None:
         """`voided` are keys of events that are out of the set without a void in it."""
-        self._rules = rules
         self._names = Names(voided)
         self._creations = Creations()
         self._seen: dict[Milestone, Line] = {}
@@ -134,7 +133,7 @@ class Whole:
         return {names.given[name] for name in names.given.keys() - names.unheard if not self._is_named(name)}
 
     def against(self, event: Event) -> Against:
-        """What the other events' times have against this one, which asserts a milestone and is not voided."""
+        """What the other events' times have against this one, which is not voided."""
         if event.milestone is RDBTC and event.connote is not None:
             return self._connotes[event.connote].against(event)
         if event.label is not None:

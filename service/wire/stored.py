@@ -279,16 +279,6 @@ class KeptEvent(NamedTuple):
         return Record(self.topic, self.partition, self.offset, at, None, None, topic_id=self.topic_id)
 
     @property
-    def coordinates(self) -> tuple[str, int, int]:
-        """Where it stood in Kafka, of the topic that had the name then."""
-        return self.topic, self.partition, self.offset
-
-    def is_of(self, inbound: Inbound, record: Record) -> bool:
-        """Whether it is this event, which stood there in the same topic."""
-        event = inbound.event
-        return (
-            self.topic_id is not None
-            and record.topic_id == self.topic_id
-            and event.id == self.id
-            and event.source == self.source
-        )
+    def coordinates(self) -> tuple[str, bytes | None, int, int]:
+        """Where it stood in Kafka; the id tells which topic had the name then."""
+        return self.topic, self.topic_id, self.partition, self.offset

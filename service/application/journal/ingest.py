@@ -152,7 +152,7 @@ def _place(tx: Transaction, arrivals: Sequence[Arrival]) -> tuple[list[Placed], 
         if return_no is None:
             parked.append(arrival)
         elif (attributes := inbound.event.attributes) is not None:
-            # A label that nobody owns was named by a duplicate.
+            # Nobody has a label that only a duplicate names.
             taken = labels.get(label(attributes.carrier, attributes.tracking_number), return_no) != return_no
             creations.append(Placed(return_no, arrival, taken))
         else:

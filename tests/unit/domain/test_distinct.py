@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import NotRequired, get_origin, get_type_hints
 
@@ -11,9 +12,9 @@ from service.domain.distinct import FACTS, fact_of
 from service.domain.events import Event, Sense, Words
 from service.domain.evidence import REUSED
 from service.domain.labels import Window
-from service.domain.whole import Whole
+from service.domain.whole import Whole, gather
 from service.wire import models
-from tests.unit.domain.histories import ACME, happened, worded
+from tests.unit.domain.histories import ACME, OTHER, happened, void, worded
 
 SCANNED = models.CARRIER_SCANNED
 
@@ -60,6 +61,55 @@ def test_a_name_tells_of_two_facts_for_as_long_as_both_are_the_return_s() -> Non
         assert not is_reused()
         look(Window())
         assert is_reused()
+
+
+def _looked(*others: Event) -> list[bool]:
+    """Whether a name tells of two facts while a window takes a scan of it away, and gives it back; others are there before."""
+    scan = worded(replace(happened("RT", 3, id="ours"), label=ACME.label))
+    whole, found = Whole(others), list[bool]()
+    whole.evidence()
+    for event in (scan, worded(happened("DS", 9, id="ours"))):
+        whole.add(event)
+    for window in (Window(gaps=((3, 4),)), Window(gaps=((2, 3),))):
+        whole.add(Event("labels", "w", 0, Sense.INFORMS, label=ACME.label, window=window))
+        found.append(bool(whole.evidence().flags & REUSED))
+    return found
+
+
+def test_that_the_first_fact_of_a_name_or_a_scan_beside_it_is_anothers_is_no_other_fact() -> None:
+    created = worded(happened("RC", 1))
+    beside = worded(replace(happened("RT", 2, id="beside"), label=ACME.label))
+    away = Event("labels", "w", 0, Sense.INFORMS, label=ACME.label, window=Window(gaps=((2, 3),)))
+
+    assert _looked(created) == [False, True]
+    assert _looked(created, away, beside) == [False, True]
+
+
+def test_of_a_name_that_is_void_the_voids_tell_their_facts_and_creations_only_where_none_is_out() -> None:
+    one, other = (worded(happened("RC", at, attributes=attributes)) for at, attributes in ((1, ACME), (2, OTHER)))
+    twice = [worded(void(target, id="v")) for target in (("s", other.id), ("s", "none"))]
+    void_of_both = worded(void(("ops", "v"), id="w"))
+    again = [worded(happened("RC", 3, id="x", attributes=attributes)) for attributes in (ACME, OTHER)]
+
+    assert gather([one, other, *twice, void_of_both]).flags & REUSED
+    assert gather([one, *again]).flags & REUSED
+    assert not gather([one, *again, worded(void(("s", "x")))]).flags & REUSED
+
+
+def test_an_event_of_a_type_that_nobody_knows_is_the_same_fact_in_whatever_order_its_members_stand() -> None:
+    one, other = (replace(happened("RT", 1), words=Words("t", data)) for data in (b'{"a":1,"b":2}', b'{"b":2,"a":1}'))
+
+    assert fact_of(one) == fact_of(other)
+
+
+def test_around_a_code_only_that_means_nothing_which_means_nothing_to_its_table() -> None:
+    plain, wide, control = (
+        fact_of(replace(happened("RT", 1), words=Words(SCANNED, json.dumps({"code": code}).encode())))
+        for code in ("X", "\ufeffX\u202f", "\x1fX")
+    )
+
+    assert plain == wide
+    assert plain != control
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from service.domain.exceptional import CIRCUMSTANCES, giving, is_exceptional, re
 from service.domain.journey import record, replay
 from service.domain.labels import Window
 from service.domain.milestones import Milestone, Reason, Verdict
+from service.domain.rules import Rules
 from service.domain.timeline import decide
 from service.domain.whole import Whole, gather
 from tests.unit.domain.histories import (
@@ -147,6 +148,21 @@ def test_what_an_event_would_be_refused_for_if_it_came_last_it_gives(events: lis
         ),
         ([*story("RC@1 RE@5 RE@6"), void(("s", "RE@5"))], {"awaiting_processed": ["RE@6"]}),
         (story("RC@1 RP@2 RE@50/CN-A RDBTC@60/CN-B"), {"awaiting_exported": ["RDBTC@60/CN-B"]}),
+        # Beside one that gives a reason: what does so by no more than its time, or not any more.
+        (story("RC@1 RDTPF@3 RT@3 RT@5"), {"returning_after_delivered": ["RT@5"]}),
+        (
+            [*story("RC@1 RT@5 DS@9"), Event("p", "c", 5, Sense.CLOSES, because="lost")],
+            {"events_after_closed": ["DS@9"]},
+        ),
+        (
+            [
+                *story("RC@1 RT@2"),
+                *(void(("s", name), id=f"void {name}") for name in ("came", "young", "old")),
+                *(unheard(("s", name)) for name in ("came", "old")),
+                happened("DS", 3, id="came"),
+            ],
+            {"void_without_event": ["void old"]},
+        ),
     ),
 )
 def test_by_reason(events: list[Event], expected: dict[str, list[str]]) -> None:
@@ -165,7 +181,21 @@ def test_an_event_that_is_not_understood_yet_gives_that_until_it_is() -> None:
     unknown = replace(known, sense=Sense.UNMAPPED, milestone=None, effect=None, unmapped_because=Reason.UNKNOWN_CODE)
 
     assert told([happened("RC", 1), unknown]) == {"unknown_code": ["x"]}
-    assert told([happened("RC", 1), unknown, known]) == {}
+    for order in ((unknown, known), (unknown, known, unknown), (known, unknown), (unknown, known, known)):
+        assert told([happened("RC", 1), happened("RE", 9), *order]) == {"awaiting_processed": ["RE@9"]}
+
+
+def test_reasons_stand_in_their_order_and_not_in_that_of_their_words() -> None:
+    ahead = replace(happened("RT", 2), is_ahead=True)
+
+    assert [*told([*story("RC@1 DS@3", attributes=DOMESTIC), ahead])] == ["route_ends_at_first_mile", "clock_ahead"]
+
+
+def test_they_are_given_by_the_rules_that_hold() -> None:
+    events = [happened("RC", 5 * DAY), scan("i", 4 * DAY, None, "RT")]
+
+    assert giving(events) == {}
+    assert giving(events, Rules(label_lead_hours=1)) == {Reason.BEFORE_LABEL: events[1:]}
 
 
 def test_of_nobody_nothing_is_given() -> None:

@@ -138,6 +138,7 @@ def test_a_name_is_only_found_where_one_begins() -> None:
     assert has_digest(b"abababab" + b"xabababa" + b"bxxxxxxx", b"abababab"), (
         "also where it stands across two later ones"
     )
+    assert has_digest(b"xxxxxxxa" + b"aaaaaaaa" + b"axxxxxxx", b"aaaaaaaa"), "and across those around it"
 
 
 def test_a_state_tells_by_which_settings_it_was_found() -> None:

@@ -6,7 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.domain.labels import ALONE, BEGINNING, FOREVER, MAX_GAPS, Claim, Window, concerned, first_in_turn, windows
+from service.domain.labels import (
+    ALONE,
+    BEGINNING,
+    FOREVER,
+    MAX_GAPS,
+    Claim,
+    Window,
+    bound_of,
+    concerned,
+    first_in_turn,
+    window_for,
+    windows,
+)
 from service.domain.rules import DEFAULT
 from tests.support import oracle
 from tests.unit.domain.histories import DAY
@@ -90,6 +102,34 @@ def test_stretches_of_another_retailer_s_that_follow_upon_each_other_are_one() -
     later = [Claim(3 * DAY, 5, "zenith"), Claim(5 * DAY, 6, "zenith")]
     found = windows([*others, early, *later], DEFAULT)
     assert found[2] == Window(gaps=((-DAY, 4 * DAY),), is_shared=True, is_first=False)
+
+
+def test_another_retailer_s_window_that_ends_where_one_begins_is_no_gap_in_it() -> None:
+    one, other = Claim(0, 1, "zenith"), Claim(40 * DAY, 2, "acme")
+
+    assert windows([one, other], DEFAULT) == [Window(39 * DAY), Window(is_first=False)]
+
+
+def test_a_scan_from_where_the_first_windows_begin_is_in_all_of_these() -> None:
+    claims = [Claim(5 * DAY, 1, "acme"), Claim(5 * DAY, 2, "acme"), Claim(6 * DAY, 3, "acme")]
+    found = windows(claims, DEFAULT)
+
+    assert concerned(claims, found, 4 * DAY - 1, DEFAULT) == claims[:1]
+    assert concerned(claims, found, 4 * DAY, DEFAULT) == claims[:2]
+
+
+def test_the_window_of_a_scan_is_that_for_the_retailers_for_whose_claims_it_counts() -> None:
+    label, other = ("omniparcel", "OP1"), ("omniparcel", "OP2")
+    for_all, for_acme = Window(5), Window(6)
+    told = {(label, ""): for_all, (label, bound_of(("acme",))): for_acme}
+
+    assert window_for(told, label, (), "acme") == for_all
+    assert window_for(told, label, (), None) == for_all
+    assert window_for(told, label, ("acme",), "acme") == for_acme
+    assert window_for(told, label, ("acme", "bravo"), "acme") == ALONE
+    assert window_for(told, label, ("acme",), "zenith") is None
+    assert window_for(told, label, ("acme",), None) is None
+    assert window_for(told, other, (), "acme") == ALONE
 
 
 def _taking_turns(times: int) -> tuple[list[Claim], Claim]:

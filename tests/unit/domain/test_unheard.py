@@ -68,6 +68,11 @@ def test_a_void_that_waited_for_its_return_is_seen_once_that_is_there() -> None:
     assert given_by(played.state) == told(played) == {"void_without_event"}
 
 
+def test_a_void_of_what_is_not_there_is_told_by_that_name() -> None:
+    assert Whole([CREATED, MISTAKE]).unheard() == {MISTAKE.voids}
+    assert Whole([CREATED, MISTAKE, happened("RT", 2, id="rt@2")]).unheard() == set()
+
+
 def test_voids_that_name_each_other_name_something() -> None:
     one, other = void(("ops", "b"), id="a"), void(("ops", "a"), id="b")
 

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from unittest.mock import patch
 
+import pytest
 from hypothesis import example, given, note, settings
 from hypothesis import strategies as st
 
 from service.domain import journey
 from service.domain.events import Effect, Event, Published, Sense
 from service.domain.evidence import is_doubtful
-from service.domain.journey import continued, record
+from service.domain.journey import continued, record, replay
 from service.domain.labels import Window
 from service.domain.milestones import Kind, Milestone, Reason
+from service.domain.rules import DEFAULT
 from service.domain.timeline import usual
 from tests.unit.domain.histories import (
     ACME,
@@ -29,6 +31,11 @@ from tests.unit.domain.histories import (
     in_order,
     play,
 )
+
+
+def _scan(at: int) -> Event:
+    return replace(happened("RT", at), label=ACME.label)
+
 
 _WAY = ("RT", "RDTPF", "DS", "RP", "RE", "RDBTC")
 _BESIDE = {
@@ -76,7 +83,8 @@ def _plain_stories(draw: st.DrawFn) -> list[Arrival]:
     return in_order([created, *others])
 
 
-def _both_ways(coming: Sequence[Arrival]) -> None:
+def _both_ways(coming: Sequence[Arrival]) -> str:
+    """Played by either they are the same; how many were by the short one."""
     asked, answered = 0, 0
 
     def counted(*what: object) -> object:
@@ -91,23 +99,23 @@ def _both_ways(coming: Sequence[Arrival]) -> None:
         short = play(coming, parks=False)
     with patch.object(journey, "usual", lambda *_: None):
         long = play(coming, parks=False)
-    note(f"{answered} of {asked} by the short way")
 
     assert [step.entry for step in short.steps] == [step.entry for step in long.steps]
     assert short.state == long.state
+    return f"{answered} of {asked} by the short way"
 
 
 @settings(THOROUGH, max_examples=5 * settings().max_examples)
 @given(_plain_stories())
 @example(in_order([happened("RC", 0), happened("RT", 5, source="b"), happened("RT", 5, source="a")]))
 def test_of_plain_stories_the_short_way_says_what_the_long_way_says(coming: list[Arrival]) -> None:
-    _both_ways(coming)
+    note(_both_ways(coming))
 
 
 @settings(THOROUGH)
 @given(st.data(), event_sets())
 def test_of_any_events_the_short_way_says_what_the_long_way_says(data: st.DataObject, events: list[Event]) -> None:
-    _both_ways(data.draw(arrivals(events)))
+    note(_both_ways(data.draw(arrivals(events))))
 
 
 def test_the_usual_story_takes_the_short_way() -> None:
@@ -124,6 +132,59 @@ def test_the_usual_story_takes_the_short_way() -> None:
     verdicts = " ".join(step.entry.verdict for step in played.steps)
     assert verdicts == "advanced advanced repeated advanced informational advanced advanced advanced"
     assert played.state.timeline.status is Milestone.RE
+
+
+_ON_ITS_WAY = (happened("RC", 3 * DAY), happened("RT", 4 * DAY))
+_DOMESTIC = (happened("RC", 3 * DAY, attributes=DOMESTIC), happened("DS", 4 * DAY))
+
+
+@pytest.mark.parametrize(
+    ("past", "event"),
+    (
+        pytest.param(_ON_ITS_WAY, happened("RC", 3 * DAY + 1), id="a creation that says the same"),
+        pytest.param(_ON_ITS_WAY, happened("RDTPF", 4 * DAY), id="delivered when it was last seen under way"),
+        pytest.param(
+            (*_ON_ITS_WAY, happened("RDTPF", 4 * DAY)), happened("DS", 5 * DAY), id="and anything else after that"
+        ),
+        pytest.param((*_ON_ITS_WAY, happened("RP", 5 * DAY), happened("RE", 6 * DAY)), happened("RDBTC", 7 * DAY),
+                     id="a delivery of its connote"),
+        pytest.param(_ON_ITS_WAY, _scan(3 * DAY - 1), id="a scan from shortly before its creation"),
+        pytest.param(_ON_ITS_WAY, _scan(2 * DAY), id="a scan from as long before as may be"),
+    ),
+)  # fmt: skip
+def test_what_takes_the_short_way(past: Sequence[Event], event: Event) -> None:
+    state = replay(past)
+
+    assert usual(state.evidence, state.timeline, event, DEFAULT) is not None
+    _both_ways(in_order([*past, event]))
+
+
+@pytest.mark.parametrize(
+    ("past", "event"),
+    (
+        pytest.param(_ON_ITS_WAY, happened("RC", 3 * DAY, id="A"), id="a creation from the same time as the first"),
+        pytest.param(_DOMESTIC, happened("DS", 5 * DAY), id="what the route denies, again"),
+        pytest.param(_ON_ITS_WAY, replace(_scan(5 * DAY), label=("generic", "OP1")), id="a scan of another carrier's"),
+        pytest.param(_ON_ITS_WAY, replace(_scan(5 * DAY), label=("omniparcel", "OP2")), id="a scan of another number"),
+        pytest.param(_ON_ITS_WAY, _scan(2 * DAY - 1), id="a scan from before its label"),
+    ),
+)
+def test_what_does_not(past: Sequence[Event], event: Event) -> None:
+    state = replay(past)
+
+    assert usual(state.evidence, state.timeline, event, DEFAULT) is None
+    _both_ways(in_order([*past, event]))
+
+
+def test_what_moves_nothing_leaves_what_is_known_as_it_is() -> None:
+    state = replay(_ON_ITS_WAY)
+
+    found = usual(state.evidence, state.timeline, replace(happened("DS", 5 * DAY)), DEFAULT)
+    assert found is not None
+    again = usual(*found, happened("DS", 6 * DAY), DEFAULT)
+    assert again is not None
+    assert again[0] is found[0]
+    assert again[1] is found[1]
 
 
 def test_a_return_that_subscribers_know_from_another_past_takes_the_long_way() -> None:

@@ -15,7 +15,19 @@ from service.domain.exceptional import reasons
 from service.domain.journey import NEW, record, replay
 from service.domain.milestones import Milestone, Reason
 from service.domain.whole import MAX_VOIDS, Whole, gather
-from tests.unit.domain.histories import ACME, DAY, THOROUGH, happened, in_order, not_understood, play, void
+from tests.unit.domain.histories import (
+    ACME,
+    DAY,
+    THOROUGH,
+    event_sets,
+    happened,
+    in_order,
+    not_understood,
+    orders,
+    play,
+    story,
+    void,
+)
 
 
 def returning(at: int) -> Event:
@@ -82,6 +94,28 @@ def test_which_way_a_parcel_goes_is_known_step_by_step_as_from_all_its_scans(tur
         assert entry is not None
         state = entry.state
         assert state.evidence == gather(before)
+
+
+@THOROUGH
+@given(st.data(), event_sets())
+def test_what_is_known_after_each_event_is_as_if_nobody_had_asked_before(
+    data: st.DataObject, events: list[Event]
+) -> None:
+    whole, so_far = Whole(), list[Event]()
+    for event in data.draw(orders(events)):
+        whole.add(event)
+        so_far.append(event)
+        assert whole.evidence() == gather(so_far)
+
+
+@pytest.mark.parametrize("mistake", ("RE@3", "RDBTC@8"))
+def test_a_delivery_that_is_void_or_has_no_export_any_more_brings_nothing_home_though_it_did(mistake: str) -> None:
+    whole = Whole(story("RC@1 RP@2 RE@3 RDBTC@8"))
+    assert whole.evidence().earliest[Milestone.RDBTC].at == 8
+
+    whole.add(void(("s", mistake)))
+
+    assert Milestone.RDBTC not in whole.evidence().earliest
 
 
 @given(st.lists(_TURNS, max_size=8, unique_by=lambda each: each[1]))

@@ -15,7 +15,7 @@ from typing import Final, Generic, TypeVar
 from service.application.ports import Arrival
 from service.domain.journey import State
 
-Coordinates = tuple[str, int, int]  # a topic, a partition of it and an offset; which topic of this name, a record says
+Coordinates = tuple[str, bytes | None, int, int]  # a topic by its name and its id, a partition of it and an offset
 
 _MOST_WAITING: Final = 8192  # events, of some KiB each at most
 

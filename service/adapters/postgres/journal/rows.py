@@ -89,7 +89,7 @@ def remembered(arrivals: Iterable[Arrival]) -> Iterator[tuple[Coordinates, Arriv
             continue
         topic, partition, offset = record.topic, record.partition, record.offset
         stood = Record(topic, partition, offset, record.timestamp, None, None, topic_id=record.topic_id)
-        yield (topic, partition, offset), Arrival(inbound, stood)
+        yield (topic, record.topic_id, partition, offset), Arrival(inbound, stood)
 
 
 def pieces(letters: Iterable[DeadLetter]) -> Iterator[list[DeadLetter]]:

@@ -14,6 +14,7 @@ from service.application.ports import Arrival, Swept, Waiting
 from service.domain.labels import Label
 from service.domain.rules import Rules
 from service.wire.carriers import CarrierTables
+from service.wire.inbound import Inbound
 from service.wire.stored import KeptEvent
 
 SWEEP_LOCK: Final = 0x72_74_73_02  # any number that nothing else in this database locks
@@ -84,11 +85,7 @@ class Sweeping:
         waiting = list[Waiting]()
         for place, (return_no, kind, subject, event) in zip(places, kept, strict=True):
             arrival = known.get(place)
-            if (
-                arrival is None
-                or arrival.inbound.subject != subject
-                or not event.is_of(arrival.inbound, arrival.record)
-            ):
+            if arrival is None or not _is_of(event, subject, arrival.inbound):
                 arrival = self._arrival(kind, subject, *event)
             waiting.append(Waiting(return_no, arrival))
         return waiting
@@ -96,3 +93,8 @@ class Sweeping:
     def _arrival(self, kind: str, subject: str, *columns: Any) -> Arrival:
         event = KeptEvent._make(columns)
         return Arrival(event.inbound(kind, subject, self._tables), event.record())
+
+
+def _is_of(event: KeptEvent, subject: str, inbound: Inbound) -> bool:
+    """Whether it is this one: a broker that lost records gives their offsets to others."""
+    return inbound.subject == subject and (inbound.event.source, inbound.event.id) == (event.source, event.id)
