@@ -27,6 +27,7 @@ from service.domain.evidence import (
     needs_past,
 )
 from service.domain.journey import replay
+from service.domain.labels import Retailers
 from service.domain.milestones import Milestone, Reason, Verdict
 from service.domain.rules import DEFAULT
 from service.domain.whole import gather
@@ -43,8 +44,8 @@ def known(text: str = "", flags: int = 0) -> Evidence:
     return replace(evidence, flags=evidence.flags | flags)
 
 
-def scan(at: int, **told: object) -> Event:
-    return replace(happened("RT", at), label=ACME.label, **told)
+def scan(at: int, retailers: Retailers = ()) -> Event:
+    return replace(happened("RT", at), label=ACME.label, retailers=retailers)
 
 
 def creation(at: int) -> Event:

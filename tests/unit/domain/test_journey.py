@@ -12,7 +12,7 @@ from service.domain.journey import NEW, Entry, State, continued, re_evaluate, re
 from service.domain.milestones import Milestone, Reason
 from service.domain.rules import DEFAULT, VERSION, Rules
 from service.domain.whole import MAX_VOIDS, Whole, gather
-from tests.unit.domain.histories import ACME, OTHER, happened, not_understood, story, void, worded
+from tests.unit.domain.histories import ACME, DAY, OTHER, happened, not_understood, story, void, worded
 
 AHEAD_OF_TIME = replace(happened("RT", 2), is_ahead=True)
 PAST = [happened("RC", 1), AHEAD_OF_TIME]
@@ -141,11 +141,54 @@ def test_a_name_is_only_found_where_one_begins() -> None:
     assert has_digest(b"xxxxxxxa" + b"aaaaaaaa" + b"axxxxxxx", b"aaaaaaaa"), "and across those around it"
 
 
+def test_of_an_event_whose_digests_stand_across_two_others_nothing_is_recorded_yet() -> None:
+    state, event = replay(story("RC@1")), happened("RT", 2)
+    name, identity = event.digests
+
+    entry = record(replace(state, seen=state.seen + b"xxx" + name + b"yy" + identity + b"zzz"), event)
+
+    assert entry is not None
+    assert entry.verdict == "advanced"
+
+
+def test_a_scan_that_asserts_nothing_is_refused_where_it_is_from_before_its_label_by_all_events_too() -> None:
+    told = [happened("RC", 9 * DAY), happened("RT", 9 * DAY + 1)]
+    scan = Event("c", "told", 1, Sense.INFORMS, label=ACME.label)
+    old = replace(replay(told), rules=VERSION - 1)  # so that the whole set is looked at
+
+    by_step, by_all = record(replay(told), scan), record(old, scan, Whole([*told, scan]))
+
+    for entry in (by_step, by_all):
+        assert entry is not None
+        assert (entry.verdict, entry.reason) == ("refused", "before_label")
+
+
+def test_a_collection_tells_of_the_delivery_that_it_moves_as_well() -> None:
+    told = [
+        happened("RC", 1),
+        Event("s", "back", 2, Sense.INFORMS, effect=Effect.RETURNING),
+        happened("RDTPF", 5),
+        replace(happened("RT", 7), effect=Effect.COLLECTED),
+        happened("RDTPF", 8),
+    ]
+    collected = replace(happened("RT", 4), effect=Effect.COLLECTED)
+
+    entry = record(replay(told), collected, Whole([*told, collected]))
+
+    assert entry is not None
+    assert [(c.kind, c.milestone, c.occurred_at) for c in entry.changes] == [
+        ("retimed", "RT", 4),
+        ("retimed", "RDTPF", 5),
+    ]
+
+
 def test_a_state_tells_by_which_settings_it_was_found() -> None:
     other = Rules(label_lead_hours=1)
 
     assert replay(PAST).rules == replay(PAST, DEFAULT).rules == VERSION
     assert replay(PAST, other).rules == other.mark != VERSION
+    assert replay(story("RC@1 RT@2"), other).rules == other.mark
+    assert replay(story("RC@1 RT@2")).rules == VERSION
     assert replay([*PAST, void(("s", "RT@2"))], other).rules == other.mark
     assert replay([*PAST, void(("s", "RT@2"))]).rules == VERSION
 
@@ -162,6 +205,18 @@ def test_a_return_that_only_subscribers_know_goes_on_from_their_version() -> Non
         (2, "hub", {"code": "AKL"}),
     ]
     assert record(state, story("RC@1")[0]) is not None
+
+
+def test_what_subscribers_hold_rightly_is_not_told_again() -> None:
+    second = happened("RC", 3, attributes=ACME._replace(tracking_number="OP2"))
+    state = replay([happened("RC", 1), second])
+    held = Published(7, {Milestone.RC: (1, "s", None)}, ACME, None, labels=(("omniparcel", "OP2"),))
+    event = Event("/reconcile", "R/1", 9, Sense.RECONCILES, published=held)
+
+    entry = record(state, event)
+
+    assert entry is not None
+    assert (entry.changes, entry.event) == ((), event)
 
 
 def test_what_subscribers_hold_wrongly_is_told_by_a_row_that_is_information_and_moves_nothing_in_the_return() -> None:
