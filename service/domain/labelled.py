@@ -37,14 +37,14 @@ class Labelled:
         self._is_settled = True
 
     def put(self, scan: Event) -> Against:
-        """One scan more; what is against it, as far as that is settled."""
+        """One scan more; what is against it."""
         self._scans.put(scan)
-        return self._find(scan) if self._is_settled else _NOT_CONCERNED
+        return self._find(scan)
 
     def drop(self, scan: Event) -> Against:
         """One scan less; what was against it."""
         self._scans.drop(scan)
-        was = self._found.pop(id(scan), _NOT_CONCERNED)
+        was = self._found.pop(id(scan))
         self.early -= was is Reason.BEFORE_LABEL
         return was
 
@@ -62,8 +62,8 @@ class Labelled:
                 return
         self._is_settled = self._is_settled and not self._scans
 
-    def look(self, window: Window, bound: str = "") -> None:
-        """What others' claims make of it now; with `bound` for scans that are bound so."""
+    def look(self, window: Window, bound: str) -> None:
+        """What others' claims make of it now, for scans that are bound so."""
         if window == (self._bound.get(bound, ALONE) if bound else self._window):
             return
         if bound:
@@ -87,8 +87,7 @@ class Labelled:
             return
         self._is_settled = True
         for scan in self._scans:
-            was = self._found.get(id(scan), _NOT_CONCERNED)
-            now = self._find(scan)
+            was, now = self._found[id(scan)], self._find(scan)
             if now is not was:
                 yield scan, was, now
 
@@ -175,7 +174,7 @@ class Labels:
     def claims(self) -> list[tuple[Label, Event]]:
         """Those that creations name which stand, each with the earliest of those, in the order of these."""
         claims = [(label, each.claim) for label, each in self._labels.items() if each.claim is not None]
-        return sorted(claims, key=lambda claim: (claim[1].place, claim[0]))
+        return sorted(claims, key=lambda claim: claim[1].place)
 
     def unclaimed(self) -> list[tuple[Label, Event]]:
         """Those that no creation names but such as are void, each with the earliest of these."""
