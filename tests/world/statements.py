@@ -486,11 +486,17 @@ def _undelivered(tx: Tx, params: Any) -> list[Any]:
     days, delivered_by, _, joined_by, limit = params
     delivered_by, joined_by = set(map(int, delivered_by)), set(map(int, joined_by))
     deliveries, members = dict(tx.rows("connote_deliveries")), dict(tx.rows("connote_members"))
+    named = {
+        (key[0], from_json(row["data"])["source"], from_json(row["data"])["id"])
+        for key, row in deliveries.items()
+        if row["type"] == "com.omnirps.event.voided.v1"
+    }
     due = set[tuple[int, tuple[str, str, str, bytes]]]()
     for key, row in deliveries.items():
         for (connote, return_no), member in members.items():
-            is_due = row["batch_id"] in delivered_by or member["batch_id"] in joined_by
-            if connote == key[0] and is_due and _concerns(row, member, days):
+            is_its, is_new = _concerns(row, member, days), row["batch_id"] in delivered_by
+            is_due = (is_new and (is_its or key[:3] in named)) or (is_its and member["batch_id"] in joined_by)
+            if connote == key[0] and is_due:
                 due.add((return_no, key))
     return [
         (return_no, "connote", *key[:3], *_rest(deliveries[key]))

@@ -63,12 +63,13 @@ def test_a_name_tells_of_two_facts_for_as_long_as_both_are_the_return_s() -> Non
         assert is_reused()
 
 
-def _looked(*others: Event) -> list[bool]:
+def _looked(*others: Event, is_scan_first: bool) -> list[bool]:
     """Whether a name tells of two facts while a window takes a scan of it away, and gives it back; others are there before."""
     scan = worded(replace(happened("RT", 3, id="ours"), label=ACME.label))
     whole, found = Whole(others), list[bool]()
     whole.evidence()
-    for event in (scan, worded(happened("DS", 9, id="ours"))):
+    both = [scan, worded(happened("DS", 9, id="ours"))]
+    for event in both if is_scan_first else both[::-1]:
         whole.add(event)
     for window in (Window(gaps=((3, 4),)), Window(gaps=((2, 3),))):
         whole.add(Event("labels", "w", 0, Sense.INFORMS, label=ACME.label, window=window))
@@ -76,13 +77,14 @@ def _looked(*others: Event) -> list[bool]:
     return found
 
 
-def test_that_the_first_fact_of_a_name_or_a_scan_beside_it_is_anothers_is_no_other_fact() -> None:
+@pytest.mark.parametrize("is_scan_first", (True, False))
+def test_that_the_first_fact_of_a_name_or_a_scan_beside_it_is_anothers_is_no_other_fact(*, is_scan_first: bool) -> None:
     created = worded(happened("RC", 1))
     beside = worded(replace(happened("RT", 2, id="beside"), label=ACME.label))
     away = Event("labels", "w", 0, Sense.INFORMS, label=ACME.label, window=Window(gaps=((2, 3),)))
 
-    assert _looked(created) == [False, True]
-    assert _looked(created, away, beside) == [False, True]
+    assert _looked(created, is_scan_first=is_scan_first) == [False, True]
+    assert _looked(created, away, beside, is_scan_first=is_scan_first) == [False, True]
 
 
 def test_of_a_name_that_is_void_the_voids_tell_their_facts_and_creations_only_where_none_is_out() -> None:

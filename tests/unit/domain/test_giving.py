@@ -148,6 +148,10 @@ def test_what_an_event_would_be_refused_for_if_it_came_last_it_gives(events: lis
         ),
         ([*story("RC@1 RE@5 RE@6"), void(("s", "RE@5"))], {"awaiting_processed": ["RE@6"]}),
         (story("RC@1 RP@2 RE@50/CN-A RDBTC@60/CN-B"), {"awaiting_exported": ["RDBTC@60/CN-B"]}),
+        (
+            [happened("RC", 1, attributes=DOMESTIC), scan("r", 2, Effect.RETURNING), scan("d", 3, None, "RDTPF")],
+            {"returned_to_sender": ["d"]},
+        ),
         # Beside one that gives a reason: what does so by no more than its time, or not any more.
         (story("RC@1 RDTPF@3 RT@3 RT@5"), {"returning_after_delivered": ["RT@5"]}),
         (

@@ -40,7 +40,7 @@ ORDER BY {time} {down}, connote COLLATE "C" {down}
 OFFSET %(most)s::int4 - 1 LIMIT 1
 
 -- name: without_members
--- connote_deliveries_recorded_at backwards; connote_members_pkey and connote_deliveries_pkey, a probe a delivery. Of each
+-- connote_deliveries_recorded_at backwards; connote_members_pkey, connote_deliveries_pkey and _void, probes a delivery. Of each
 -- connote the last one that no void of all members names.
 SELECT d.connote, d.occurred_at, d.recorded_at, d.topic, d.partition, d."offset", d.source, d.id, acknowledged_at,
     acknowledged_by, acknowledged_note

@@ -226,17 +226,26 @@ DELETE FROM parked USING chosen WHERE parked.ctid = chosen.place
 RETURNING chosen.return_no, kind, subject, {read}
 
 -- name: undelivered
--- connote_deliveries_batch_id, connote_members_pkey, connote_members_batch_id, connote_deliveries_pkey, history_pkey
+-- connote_deliveries_batch_id, connote_deliveries_void, connote_members_pkey, connote_members_batch_id,
+-- connote_deliveries_pkey, history_pkey
 -- Deliveries of these batches for all members, and all deliveries for the members that these batches brought; without
 -- those that are in the history already, so that a limited number at a time comes to an end: by their words, or, from
 -- before those were kept, by what they say. A delivery so many days after a member's latest export is another
--- consignment's. A void of all members goes with them, whenever it was.
+-- consignment's. A void of all members goes with them, whenever it was; and after it a delivery that it names, of which all
+-- of them may have been told that nobody knows it.
 WITH due AS (
     SELECT members.return_no, connote, source, id, words FROM connote_deliveries AS delivered
     CROSS JOIN LATERAL (
+        SELECT delivered.type = 'com.omnirps.event.voided.v1' OR EXISTS (
+            SELECT FROM connote_deliveries AS void
+            WHERE void.connote = delivered.connote AND void.type = 'com.omnirps.event.voided.v1'
+                AND void.data ->> 'source' = delivered.source AND void.data ->> 'id' = delivered.id
+        ) AS concerns_all OFFSET 0
+    ) AS named
+    CROSS JOIN LATERAL (
         SELECT return_no FROM connote_members WHERE connote_members.connote = delivered.connote
             AND (delivered.occurred_at - %b::int4 * interval '24 hours' <= connote_members.exported_at
-            OR delivered.type = 'com.omnirps.event.voided.v1') OFFSET 0
+            OR named.concerns_all) OFFSET 0
     ) AS members
     WHERE delivered.batch_id = ANY (%b::text[]::xid8[])
     UNION

@@ -38,7 +38,7 @@ SELECT coalesce((
 ), greatest(now() - interval '1 hour', %(after)s::timestamptz))
 
 -- name: deliveries
--- connote_deliveries_recorded_at, one range; connote_members_pkey and connote_deliveries_pkey, probes; told_waits_pkey
+-- connote_deliveries_recorded_at, one range; connote_members_pkey and connote_deliveries_void, probes; told_waits_pkey
 INSERT INTO told_waits (kind, subject, since, event)
 SELECT DISTINCT ON (connote) 'connote', connote, recorded_at, json_build_object(
     'type', type, 'source', source, 'id', id, 'milestone', 'RDBTC', 'code', NULL, 'occurred_at', occurred_at,
@@ -57,8 +57,8 @@ ON CONFLICT DO NOTHING
 RETURNING kind, subject, since, event::text
 
 -- name: open
--- told_waits_pkey, so many from the place on; parked_newest, or connote_members_pkey and connote_deliveries_pkey, probes a wait.
--- Those that are over, and those that are to be told again.
+-- told_waits_pkey, so many from the place on; parked_newest, or connote_members_pkey, connote_deliveries_pkey and _void, probes
+-- a wait. Those that are over, and those that are to be told again.
 SELECT kind, subject, since, event::text, told, CASE kind
     WHEN 'connote' THEN NOT EXISTS (SELECT FROM connote_members AS m WHERE m.connote = subject OFFSET 0) AND EXISTS (
         SELECT FROM connote_deliveries AS d WHERE d.connote = subject AND d.type <> 'com.omnirps.event.voided.v1'

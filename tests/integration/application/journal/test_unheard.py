@@ -157,10 +157,9 @@ def test_a_void_that_is_watched_anew_while_somebody_looks_is_not_forgotten(datab
     )
 
 
-def test_a_void_for_all_members_of_a_connote_names_something_where_the_delivery_is_some_of_theirs(
-    database: str,
-) -> None:
-    """The number was used before, by a consignment that this delivery is none of."""
+@pytest.fixture
+def two_uses(database: str) -> str:
+    """A number of a connote that was used in January, by R-1001, and again in July, by R-1002."""
     history = []
     for return_id, month in (("R-1001", "01"), ("R-1002", "07")):
         data = {"return_id": return_id, "hub": "akl1"}
@@ -169,16 +168,36 @@ def test_a_void_for_all_members_of_a_connote_names_something_where_the_delivery_
             event(RP, f"{return_id}-rp", "09:00", **data) | {"time": f"2026-{month}-02T08:00:00Z"},
             event(RE, f"{return_id}-re", "09:00", connote="CN-1", **data) | {"time": f"2026-{month}-03T08:00:00Z"},
         ]
-    delivery = event(DELIVERED, "d-2", "09:00", connote="CN-1") | {"time": "2026-07-20T08:00:00Z"}
-    void = {"connote": "CN-1", "source": "/test", "by": "me", "reason": "never arrived"}
-    mistaken = event(VOID, "v", "10:00", **void, id="d-2") | {"time": "2026-07-21T08:00:00Z"}
-    ingest(database, [*history, delivery])
-    ingest(database, [mistaken])
+    ingest(database, history)
+    return database
 
-    assert pass_an_hour(database) == 1  # R-1002 has what is named
-    assert told_of_returns(database) == {"R": {("RE", "")}}  # of both
 
-    ingest(database, [event(VOID, "w", "10:00", **void, id="D-2") | {"time": "2026-07-22T08:00:00Z"}])
-    assert pass_an_hour(database) == 2
-    assert told_of_returns(database) == {"R": {("RE", "void_without_event")}}
-    assert differences(database) == []
+IN_JULY = event(DELIVERED, "d-2", "09:00", connote="CN-1") | {"time": "2026-07-20T08:00:00Z"}
+OF_ALL = {"connote": "CN-1", "source": "/test", "by": "me", "reason": "never arrived"}
+
+
+def test_a_void_for_all_members_of_a_connote_names_something_where_the_delivery_is_some_of_theirs(
+    two_uses: str,
+) -> None:
+    mistaken = event(VOID, "v", "10:00", **OF_ALL, id="d-2") | {"time": "2026-07-21T08:00:00Z"}
+    ingest(two_uses, [IN_JULY])
+    ingest(two_uses, [mistaken])
+
+    assert pass_an_hour(two_uses) == 1  # R-1002 has what is named
+    assert told_of_returns(two_uses) == {"R": {("RE", "")}}  # of both
+
+    ingest(two_uses, [event(VOID, "w", "10:00", **OF_ALL, id="D-2") | {"time": "2026-07-22T08:00:00Z"}])
+    assert pass_an_hour(two_uses) == 2
+    assert told_of_returns(two_uses) == {"R": {("RE", "void_without_event")}}
+    assert differences(two_uses) == []
+
+
+def test_and_where_that_comes_over_an_hour_after_the_void(two_uses: str) -> None:
+    ingest(two_uses, [event(VOID, "v", "10:00", **OF_ALL, id="d-2") | {"time": "2026-07-19T08:00:00Z"}])
+    assert pass_an_hour(two_uses) == 2
+    assert told_of_returns(two_uses) == {"R": {("RE", "void_without_event")}}
+
+    ingest(two_uses, [IN_JULY])
+
+    assert told_of_returns(two_uses) == {"R": {("RE", "")}}
+    assert differences(two_uses) == []
