@@ -94,7 +94,10 @@ def reconcile_summary(done: Summary, *, dry_run: bool) -> str:
     )
     if dry_run:
         return text
-    return f"{text}; {done.exceptions:,} exceptions and {done.letters:,} dead letters had not been published"
+    text = f"{text}; {done.exceptions:,} exceptions and {done.letters:,} dead letters had not been published"
+    if done.resolved or done.reopened:
+        text += f"; {done.resolved:,} exceptions are told to be over, and {done.reopened:,} to be open again"
+    return text
 
 
 def _parts(what: str, numbers: Mapping[str, int]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from service.wire.documents import closed, labels, return_document, tracking_url
 from service.wire.explanations import EXPLANATIONS, WAITS_FOR_CREATION, WAITS_FOR_EXPORT
 from service.wire.published import CURRENT_STATUS, EXCEPTION, STATUS_CHANGED
 from service.wire.record import Record
-from service.wire.rows.exception_ids import Waits, exception_id, waiting_id
+from service.wire.rows.exception_ids import Waits, exception_id, subject_of, waiting_id
 from service.wire.rows.logged import Given, LogRow
 from service.wire.rows.waits import WaitMove
 from service.wire.times import rfc3339
@@ -89,7 +89,24 @@ def exceptions(row: LogRow, state: State) -> Iterator[Message]:
         yield _exception(row, state, row.ended(reason), "resolved")
 
 
-def _exception(row: LogRow, state: State, given: Given, moved: str) -> Message:
+def open_again(row: LogRow, state: State, reason: str, said_at: datetime) -> Iterator[Message]:
+    """That the exception which the row began with this reason is open, for whoever was told since that it is over.
+
+    Under an id of its own: who leaves out messages that came before would leave out this one.
+    """
+    for each in row.given(state):
+        if each.reason == reason:
+            yield _exception(row, state, each, "open", f"/again/{_text(said_at)}")
+
+
+def over(told: Mapping[str, Any], said_at: datetime) -> Message:
+    """That the exception which a message `told` to be open is over, though no row of the journal says when."""
+    id_, recorded = told["exception_id"], _text(said_at)
+    data = {**told, "state": "resolved", "recorded_at": recorded}
+    return _message(EXCEPTION, subject_of(id_), f"{id_}/over/{recorded}", recorded, data)
+
+
+def _exception(row: LogRow, state: State, given: Given, moved: str, again: str = "") -> Message:
     named, explanation, recorded = row.named(state), EXPLANATIONS[given.reason], _text(row.recorded_at)
     reason = given.reason.value
     data = {
@@ -113,7 +130,7 @@ def _exception(row: LogRow, state: State, given: Given, moved: str) -> Message:
     }
     is_own = moved == "open" and given.number == row.seq
     id_ = f"{row.return_id}/exception/{row.seq}" if is_own else f"{row.return_id}/exception/{row.seq}/{reason}"
-    return _message(EXCEPTION, row.return_id, id_, recorded, data)
+    return _message(EXCEPTION, row.return_id, f"{id_}{again}", recorded, data)
 
 
 def waiting(wait: WaitMove) -> Message:

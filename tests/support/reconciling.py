@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from random import Random
 
+import psycopg
 import pytest
 from kafka.structs import OffsetAndMetadata, TopicPartition
+from pydantic_core import from_json
 
 from service.application.journal.publish import OutputTopics
 from service.application.journal.reconcile import Summary
+from service.domain.exceptional import reasons
 from service.errors import Refused
 from service.metrics import Metrics
 from service.runtime.lifecycle import Stop
 from service.wire.record import Record
+from service.wire.rows.exception_ids import NamedWait, Waits, exception_id, subject_of, waiting_id
+from service.wire.stored import decode_state
 from service.wiring.mending import reconcile_topics, verify_topics
 from service.wiring.relay import relay
 from tests.support import relaying, subscribing
@@ -88,15 +93,39 @@ class Bench:
         assert folded == said
         compacted = {k: subscribing.of_document(v) for k, v in seen.current.items() if k not in alone}
         assert compacted == said
+        held_open = {id_ for id_ in self.folded() if subject_of(id_) not in alone}
+        assert held_open == open_exceptions(self.database)
         assert differences(self.database) == []
         assert verify_topics(self.settings) == []
         return seen
+
+    def folded(self) -> set[str]:
+        """The exceptions that are open for whoever folds their topic."""
+        topics = OutputTopics(*(self.service.topics.name(name) for name in OUTPUTS))
+        seen = relaying.published_on(self.service.topics.bootstrap_servers, topics)
+        last = {each["exception_id"]: each["state"] for each in seen.exceptions}
+        return {id_ for id_, state in last.items() if state == "open"}
 
     def commit(self, position: OffsetAndMetadata) -> None:
         """Somebody else commits under the relay's group."""
         consumer = self.service.clients.consumer(group_id=self.settings.relay_group_id, enable_auto_commit=False)
         consumer.commit({TopicPartition(self.settings.topic_status_changes, 0): position})
         consumer.close()
+
+
+def open_exceptions(database: str) -> set[str]:
+    """The exceptions that the journal has open."""
+    with psycopg.connect(database) as connection:
+        states = connection.execute(
+            "SELECT DISTINCT ON (return_no) return_id, seq, version, state::text FROM history JOIN returns USING (return_no)"
+            " ORDER BY return_no, seq DESC"
+        ).fetchall()
+        waits = connection.execute("SELECT kind, subject FROM told_waits").fetchall()
+    found = {waiting_id(NamedWait(Waits(kind), subject)) for kind, subject in waits}
+    for return_id, seq, version, text in states:
+        state = decode_state(from_json(text), seq, version, b"")
+        found |= {exception_id(return_id, reason) for reason in reasons(state.evidence, state.timeline)}
+    return found
 
 
 def pieces(records: Iterable[Record], number: int) -> list[list[Record]]:

@@ -15,14 +15,28 @@ from typing import Any, Final, NamedTuple, TypeVar
 import msgspec
 
 from service.application.journal.publish import Outgoing, OutputTopics, Sink, of_letter
-from service.application.journal.sides import Agreeing, Change, Held, Outputs, Sides, Standing, Stood
+from service.application.journal.sides import (
+    Agreeing,
+    Change,
+    Held,
+    OpenException,
+    Outputs,
+    Sides,
+    Standing,
+    Stood,
+    ToldException,
+)
 from service.application.ports import Arrival, HistoryRow
 from service.domain.events import Event, Published, Sense, Words, told_place
+from service.domain.exceptional import UNTOLD, reasons
 from service.domain.journey import State, record
 from service.domain.milestones import NAMES
+from service.domain.rules import EARLIEST
 from service.wire import outbound
 from service.wire.inbound import Inbound, SubjectKind
+from service.wire.outbound import Message
 from service.wire.record import Record
+from service.wire.rows.exception_ids import exception_id, waiting_id
 from service.wire.rows.reconciled import NOTHING, RECONCILED, SOURCE, event_data, folded, published_of, summary
 from service.wire.stored import to_micros
 
@@ -43,6 +57,8 @@ class Summary(NamedTuple):
     unknown: int = 0
     exceptions: int = 0
     letters: int = 0
+    resolved: int = 0  # exceptions that subscribers held open and that are not
+    reopened: int = 0  # the other way round
 
 
 def read_topics(outputs: Outputs, sides: Sides, tell: Callable[[str], object]) -> None:
@@ -102,15 +118,18 @@ def reconcile(
     with sides.transaction(alone=True) as tx:
         upto = tx.end()
         done = _agree(tx, now, say)
+        for waits in _pieces(tx.open_waits(), _ROWS):
+            tx.note_open([OpenException(waiting_id(each)) for each in waits])
         tx.tell_waits_again()
         tx.note(upto, outputs.ends())
     tell("looking for exceptions and dead letters that were not published")
-    since = outputs.kept_since(letters=False)
-    exceptions = sides.untold_exceptions(outputs.raised(), upto, since)
-    for rows in _pieces(exceptions, _MESSAGES):
-        told = (message for row in rows for message in outbound.exceptions(row, row.state_after()))
-        sink.publish([Outgoing(topics.exceptions, message) for message in told], None)
+    sides.note_exceptions(outputs.exceptions())
+    for rows in _pieces(sides.untold_exceptions(upto, outputs.kept_since(letters=False)), _MESSAGES):
+        told = [message for row in rows for message in outbound.exceptions(row, row.state_after())]
+        _publish(told, sink, topics)
         done = done._replace(exceptions=done.exceptions + len(rows))
+        sides.note_exceptions([ToldException.of(_data(message)) for message in told])
+    done = _agree_on_exceptions(sides, sink, topics, now, done)
     letters = sides.untold_letters(outputs.letters(), upto, outputs.kept_since(letters=True))
     for piece in _pieces(letters, _LETTERS):
         sink.publish([of_letter(letter, topics) for letter in piece], None)
@@ -120,10 +139,48 @@ def reconcile(
     return done
 
 
+def _agree_on_exceptions(sides: Sides, sink: Sink, topics: OutputTopics, now: datetime, done: Summary) -> Summary:
+    """Tell whoever folds exceptions which of those that they hold open are over, and which are not that they hold to be.
+
+    What was opened in the journal of before, and never was in this one, no row of it settles.
+    """
+    for held in _pieces(sides.held_open(), _MESSAGES):
+        _publish([outbound.over(each.data, now) for each in held], sink, topics)
+        done = done._replace(resolved=done.resolved + len(held))
+    for rows in _pieces(sides.held_over(), _MESSAGES):
+        again = [
+            message for reason, row in rows for message in outbound.open_again(row, row.state_after(), reason, now)
+        ]
+        _publish(again, sink, topics)
+        done = done._replace(reopened=done.reopened + len(again))
+    return done
+
+
+def _publish(messages: Iterable[Message], sink: Sink, topics: OutputTopics) -> None:
+    sink.publish([Outgoing(topics.exceptions, message) for message in messages], None)
+
+
+def _data(message: Message) -> Mapping[str, Any]:
+    said: Mapping[str, Any] = msgspec.json.decode(message.value or b"")["data"]
+    return said
+
+
+def open_in(standing: Standing) -> Iterator[OpenException]:
+    """The exceptions of a return that are open, and those of which rules of before did not tell."""
+    state, return_id = standing.state, standing.return_id
+    given = reasons(state.evidence, state.timeline)
+    for reason in given:
+        yield OpenException(exception_id(return_id, reason), standing.return_no, reason)
+    if state.rules == EARLIEST:
+        for reason in UNTOLD.difference(given):
+            yield OpenException(exception_id(return_id, reason), standing.return_no, reason, sure=False)
+
+
 def _agree(tx: Agreeing, now: datetime, say: Callable[[str], object]) -> Summary:
     done, run = Summary(), now.strftime("%Y%m%dT%H%M%S.%f")
     for standings in _pieces(tx.standings(), _ROWS):
         done = done._replace(returns=done.returns + len(standings))
+        tx.note_open([each for standing in standings for each in open_in(standing)])
         different = [standing for standing in standings if differs(standing)]
         if not different:
             continue

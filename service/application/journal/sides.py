@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from service.application.journal.slices import Position
 from service.application.ports import Transaction
 from service.domain.journey import State
+from service.wire.rows.exception_ids import NamedWait
 from service.wire.rows.letters import KeptLetter
 from service.wire.rows.logged import LogRow
 
@@ -42,13 +43,38 @@ class Change(NamedTuple):
     data: Mapping[str, Any]
 
 
-class Raised(NamedTuple):
-    """What a published exception is about."""
+class ToldException(NamedTuple):
+    """A published exception; what waits and is no return's is one too, of a return_id or none.
 
-    return_id: str
+    Before 2026-11 neither an id nor a state was told. `data` is what the message said.
+    """
+
+    exception_id: str | None
+    state: str | None
+    return_id: str | None
     source: str
     id: str
     reason: str
+    data: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> ToldException:
+        """What a message's data say. Raises KeyError, and TypeError."""
+        cause = data["cause"]
+        named = data.get("exception_id"), data.get("state"), data["return_id"]
+        return cls(*named, cause["source"], cause["id"], data["reason"], data)
+
+
+class OpenException(NamedTuple):
+    """An exception that is open in the journal; without `return_no` one of what waits and is no return's.
+
+    One that is not `sure` may be: rules of before did not tell.
+    """
+
+    exception_id: str
+    return_no: int | None = None
+    reason: str = ""
+    sure: bool = True
 
 
 class ToldLetter(NamedTuple):
@@ -111,8 +137,8 @@ class Outputs(Protocol):
     def changes(self) -> Iterator[Change]:
         """The status changes, those of a return in their order."""
 
-    def raised(self) -> Iterator[Raised]:
-        """What the exceptions tell of."""
+    def exceptions(self) -> Iterator[ToldException]:
+        """The exceptions that were published, those of one id in their order."""
 
     def letters(self) -> Iterator[ToldLetter]:
         """The dead letters that were published."""
@@ -135,6 +161,12 @@ class Agreeing(Transaction, Protocol):
 
     def go_on_from(self, held: Sequence[Held]) -> None:
         """Should these returns be created after all, their versions go on from what subscribers hold."""
+
+    def open_waits(self) -> Iterator[NamedWait]:
+        """What waits, as far as it is to be told of."""
+
+    def note_open(self, found: Iterable[OpenException]) -> None:
+        """Keep, for the time of this session, which exceptions are open."""
 
     def note(self, upto: Position, ends: Mapping[str, Sequence[int]]) -> None:
         """Keep what was reconciled."""
@@ -161,8 +193,17 @@ class Sides(Protocol):
     def transaction(self, *, alone: bool) -> AbstractContextManager[Agreeing]:
         """A transaction that commits at the end of the block; `alone`: nobody else writes until then."""
 
-    def untold_exceptions(self, raised: Iterable[Raised], upto: Position, since: datetime | None) -> Iterator[LogRow]:
+    def note_exceptions(self, told: Iterable[ToldException]) -> None:
+        """Keep what was published of exceptions, after what was noted before."""
+
+    def untold_exceptions(self, upto: Position, since: datetime | None) -> Iterator[LogRow]:
         """Exceptional rows up to there, recorded since then, that were not published."""
+
+    def held_open(self) -> Iterator[ToldException]:
+        """What was published last of exceptions that subscribers hold open and that are not; of returns that the journal knows."""
+
+    def held_over(self) -> Iterator[tuple[str, LogRow]]:
+        """Of exceptions that are open, and that subscribers hold to be over: the reason, and the last row that began it."""
 
     def untold_letters(
         self, told: Iterable[ToldLetter], upto: Position, since: datetime | None

@@ -40,6 +40,15 @@ def named_by(text: str) -> NamedException | None:
     return NamedException(match[1], Reason(match[2])) if match and match[2] in _REASONS else None
 
 
+def subject_of(told: str) -> str:
+    """What the exception of this id is about, which is the key of its messages.
+
+    >>> subject_of("label/generic/GX-1/parked"), subject_of("return/R-1001/awaiting_processed")
+    ('generic/GX-1', 'R-1001')
+    """
+    return told.partition("/")[2].rpartition("/")[0]
+
+
 @unique
 class Waits(StrEnum):
     """What it is that waits and is no return's: events of a return that is not known, scans of a label that is not, or the

@@ -15,7 +15,7 @@ from kafka.errors import KafkaError
 
 from service.adapters.kafka.named import know_all, topics_of
 from service.adapters.kafka.options import connection_options, opened
-from service.application.journal.sides import Change, Document, Raised, Stood, ToldLetter
+from service.application.journal.sides import Change, Document, Stood, ToldException, ToldLetter
 from service.config import Settings
 from service.errors import Fatal, Retryable
 from service.wire.outbound import SOURCE
@@ -95,12 +95,11 @@ class KafkaOutputs:
             with suppress(KeyError, TypeError, ValueError):
                 yield Change(stood, message.data["return_id"], int(message.data["version"]), message.data)
 
-    def raised(self) -> Iterator[Raised]:
-        """What the exceptions tell of."""
+    def exceptions(self) -> Iterator[ToldException]:
+        """The exceptions that were published, those of one id in their order."""
         for _, message in self._messages(self._exceptions, EXCEPTION):
-            data = message.data
             with suppress(KeyError, TypeError):
-                yield Raised(data["return_id"], data["cause"]["source"], data["cause"]["id"], data["reason"])
+                yield ToldException.of(message.data)
 
     def letters(self) -> Iterator[ToldLetter]:
         """The dead letters that were published."""

@@ -19,11 +19,22 @@ from service.adapters.postgres.journal.columns import LISTS
 from service.adapters.postgres.journal.rows import clamped
 from service.adapters.postgres.journal.transaction import PostgresTransaction
 from service.adapters.postgres.queries import load_queries
-from service.application.journal.sides import Beside, Change, Document, Held, Raised, Standing, Stood, ToldLetter
+from service.application.journal.sides import (
+    Beside,
+    Change,
+    Document,
+    Held,
+    OpenException,
+    Standing,
+    Stood,
+    ToldException,
+    ToldLetter,
+)
 from service.application.journal.slices import Position
 from service.errors import Fatal
 from service.wire.carriers import CarrierTables
 from service.wire.models import EVENT_VOIDED
+from service.wire.rows.exception_ids import NamedWait, Waits
 from service.wire.rows.letters import KeptLetter
 from service.wire.rows.logged import LogRow
 from service.wire.rows.reconciled import RECONCILED
@@ -104,9 +115,17 @@ class PostgresSides:
                 self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             yield PostgresAgreeing(self._connection, self._tables)
 
-    def untold_exceptions(self, raised: Iterable[Raised], upto: Position, since: datetime | None) -> Iterator[LogRow]:
-        self._copy("copy_raised", raised)
+    def note_exceptions(self, told: Iterable[ToldException]) -> None:
+        self._copy("copy_told_exceptions", ((*each[:-1], to_json(each.data).decode()) for each in told))
+
+    def untold_exceptions(self, upto: Position, since: datetime | None) -> Iterator[LogRow]:
         yield from self._streamed("untold_exceptions", {"n": upto.n, "since": since}, LogRow._make)
+
+    def held_open(self) -> Iterator[ToldException]:
+        yield from self._streamed("held_open", {}, ToldException._make)
+
+    def held_over(self) -> Iterator[tuple[str, LogRow]]:
+        yield from self._streamed("held_over", {}, lambda row: (row[0], LogRow._make(row[1:])))
 
     def untold_letters(
         self, told: Iterable[ToldLetter], upto: Position, since: datetime | None
@@ -174,6 +193,17 @@ class PostgresAgreeing(PostgresTransaction):
         with self._connection.cursor() as cursor:
             rows = [(each.return_id, each.document["version"], Json(each.document)) for each in held]
             cursor.executemany(_Q["go_on_from"], rows)
+
+    def open_waits(self) -> Iterator[NamedWait]:
+        with self._connection.cursor(name="open_waits") as cursor:
+            cursor.itersize = _FETCH_ROWS
+            for kind, subject in cursor.execute(_Q["open_waits"]):
+                yield NamedWait(Waits(kind), subject)
+
+    def note_open(self, found: Iterable[OpenException]) -> None:
+        with self._connection.cursor() as cursor, cursor.copy(_Q["copy_open_now"]) as copy:
+            for each in found:
+                copy.write_row(each)
 
     def note(self, upto: Position, ends: Mapping[str, Sequence[int]]) -> None:
         self._connection.execute(_Q["note"], (upto.n, upto.batch_id or "0", Json(ends)))

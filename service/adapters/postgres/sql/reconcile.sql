@@ -16,7 +16,11 @@ CREATE TEMPORARY TABLE held (
     return_id text PRIMARY KEY, version integer NOT NULL, seq integer, document json NOT NULL,
     topic text NOT NULL, partition integer NOT NULL, "offset" bigint NOT NULL, at bigint NOT NULL
 );
-CREATE TEMPORARY TABLE raised (return_id text NOT NULL, source text NOT NULL, id text NOT NULL, reason text NOT NULL);
+CREATE TEMPORARY TABLE told_exceptions (
+    n bigint GENERATED ALWAYS AS IDENTITY,
+    exception_id text, state text, return_id text, source text NOT NULL, id text NOT NULL, reason text NOT NULL, data json NOT NULL
+);
+CREATE TEMPORARY TABLE open_now (exception_id text NOT NULL, return_no bigint, reason text NOT NULL, sure boolean NOT NULL);
 CREATE TEMPORARY TABLE told_letters (
     topic text NOT NULL, partition integer NOT NULL, "offset" bigint NOT NULL, at bigint NOT NULL, digest bytea
 )
@@ -27,8 +31,11 @@ COPY documents (return_id, version, seq, document, topic, partition, "offset", a
 -- name: copy_told
 COPY told (return_id, version, partition, "offset") FROM STDIN
 
--- name: copy_raised
-COPY raised (return_id, source, id, reason) FROM STDIN
+-- name: copy_told_exceptions
+COPY told_exceptions (exception_id, state, return_id, source, id, reason, data) FROM STDIN
+
+-- name: copy_open_now
+COPY open_now (exception_id, return_no, reason, sure) FROM STDIN
 
 -- name: copy_told_letters
 COPY told_letters (topic, partition, "offset", at, digest) FROM STDIN
@@ -97,15 +104,15 @@ WHERE b.n <= %(n)s AND (%(since)s::timestamptz IS NULL OR h.recorded_at >= %(sin
     (
         (h.verdict IN ('held', 'refused', 'unmapped') AND h.reason IS DISTINCT FROM 'voided' OR h.reason = 'tracking_number_in_use')
         AND NOT EXISTS (
-            SELECT FROM raised WHERE raised.return_id = r.return_id AND raised.source = h.source AND raised.id = h.id
-                AND raised.reason = h.reason
+            SELECT FROM told_exceptions AS told
+            WHERE told.return_id = r.return_id AND told.source = h.source AND told.id = h.id AND told.reason = h.reason
         )
     )
     OR EXISTS (
         SELECT FROM json_array_elements_text(h.exceptions) AS moved (reason)
         WHERE NOT EXISTS (
-            SELECT FROM raised WHERE raised.return_id = r.return_id AND raised.reason = substr(moved.reason, 2) AND (
-                (raised.source = h.source AND raised.id = h.id)
+            SELECT FROM told_exceptions AS told WHERE told.return_id = r.return_id AND told.reason = substr(moved.reason, 2) AND (
+                (told.source = h.source AND told.id = h.id)
                 OR moved.reason IN ('+awaiting_processed', '+awaiting_exported', '+already_exported', '+already_rejected',
                                     '+route_ends_at_first_mile')
             )
@@ -113,6 +120,38 @@ WHERE b.n <= %(n)s AND (%(since)s::timestamptz IS NULL OR h.recorded_at >= %(sin
     )
 )
 ORDER BY b.n, h.return_no, h.seq
+
+-- name: open_waits
+SELECT kind, subject FROM told_waits
+
+-- name: held_open
+-- The last message of each exception. What waits need not be a known return's.
+SELECT held.exception_id, held.state, held.return_id, held.source, held.id, held.reason, held.data
+FROM (
+    SELECT DISTINCT ON (exception_id) * FROM told_exceptions WHERE exception_id IS NOT NULL ORDER BY exception_id, n DESC
+) AS held
+WHERE held.state = 'open'
+    AND NOT EXISTS (SELECT FROM open_now WHERE open_now.exception_id = held.exception_id)
+    AND (held.data ->> 'verdict' = 'parked' OR EXISTS (SELECT FROM returns WHERE returns.return_id = held.return_id))
+ORDER BY held.exception_id
+
+-- name: held_over
+-- Of what waits a look tells again that it does. history_pkey, one range a return.
+SELECT open_now.reason, {logged}, h.data
+FROM (
+    SELECT DISTINCT ON (exception_id) * FROM told_exceptions WHERE exception_id IS NOT NULL ORDER BY exception_id, n DESC
+) AS held
+JOIN open_now ON open_now.exception_id = held.exception_id AND open_now.sure AND open_now.return_no IS NOT NULL
+JOIN returns AS r ON r.return_no = open_now.return_no
+CROSS JOIN LATERAL (
+    SELECT * FROM history
+    WHERE history.return_no = open_now.return_no
+        AND (history.reason = open_now.reason OR history.exceptions::jsonb ? ('+' || open_now.reason))
+    ORDER BY history.seq DESC LIMIT 1
+) AS h
+JOIN batches AS b ON b.batch_id = h.batch_id
+WHERE held.state = 'resolved'
+ORDER BY held.exception_id
 
 -- name: untold_letters
 SELECT b.n, d.letter_no, d.topic, d.topic_id, d.partition, d."offset", d.published_at, d.key, d.value,

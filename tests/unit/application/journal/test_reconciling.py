@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from service.application.journal.publish import Outgoing, OutputTopics
-from service.application.journal.reconcile import Summary, differs, dry_run, entry_of, read_topics, reconcile
-from service.application.journal.sides import Change, Document, Held, Raised, Standing, Stood, ToldLetter
+from service.application.journal.reconcile import Summary, differs, dry_run, entry_of, open_in, read_topics, reconcile
+from service.application.journal.sides import (
+    Change,
+    Document,
+    Held,
+    OpenException,
+    Standing,
+    Stood,
+    ToldException,
+    ToldLetter,
+)
 from service.application.journal.slices import Position
 from service.application.ports import HistoryRow
 from service.domain.events import Sense, Words
+from service.domain.exceptional import UNTOLD
 from service.domain.journey import State, replay
+from service.domain.milestones import Reason
+from service.domain.rules import EARLIEST
 from service.wire.documents import return_document
 from service.wire.outbound import Message
+from service.wire.rows.exception_ids import NamedWait, Waits
 from service.wire.rows.letters import KeptLetter
 from service.wire.rows.logged import LogRow
 from service.wire.rows.reconciled import RECONCILED, SOURCE
@@ -31,6 +46,10 @@ EARLIER = datetime(2026, 11, 20, tzinfo=UTC)
 STOOD = Stood("status", 1, 7, 1_795_600_000_000)
 TOPICS = OutputTopics("changes", "current", "exceptions", "dead")
 UPTO = Position(9, batch_id="nine")
+TOLD = ToldException(
+    "return/R-1/awaiting_processed", "open", "R-1", "/s", "i", "awaiting_processed",
+    {"exception_id": "return/R-1/awaiting_processed", "state": "open", "return_id": "R-1", "recorded_at": "before"},
+)  # fmt: skip
 
 
 def document(words: str, return_id: str = "R-1") -> dict[str, Any]:
@@ -73,6 +92,12 @@ class Transaction(MemoryTransaction):
     def go_on_from(self, held: Sequence[Held]) -> None:
         self.sides.happened.append(("go on", [each.return_id for each in held]))
 
+    def open_waits(self) -> Iterator[NamedWait]:
+        yield from self.sides.waits
+
+    def note_open(self, found: Iterable[OpenException]) -> None:
+        self.sides.open += found
+
     def note(self, upto: Position, ends: Mapping[str, Sequence[int]]) -> None:
         self.sides.happened.append(("note", upto, ends))
 
@@ -82,7 +107,12 @@ class Sides:
 
     def __init__(self, *standings: Standing, unknown: Sequence[Held] = ()) -> None:
         self.standings, self.unknown = standings, unknown
-        self.exceptions: Sequence[LogRow] = ()
+        self.rows_untold: Sequence[LogRow] = ()
+        self.told: list[ToldException] = [TOLD]
+        self.open: list[OpenException] = []
+        self.waits: list[NamedWait] = []
+        self.are_open: list[ToldException] = []
+        self.are_over: list[tuple[str, LogRow]] = []
         self.untold: Sequence[KeptLetter] = ()
         self.happened: list[tuple[Any, ...]] = []
         self.rows: list[HistoryRow] = []
@@ -117,9 +147,20 @@ class Sides:
     def note_folded(self, held: Iterable[tuple[str, Mapping[str, Any], Stood]]) -> None:
         self.folded += held
 
-    def untold_exceptions(self, raised: Iterable[Raised], upto: Position, since: datetime | None) -> Iterator[LogRow]:
-        self.happened.append(("exceptions", list(raised), upto, since))
-        yield from self.exceptions
+    def note_exceptions(self, told: Iterable[ToldException]) -> None:
+        self.happened.append(("noted", list(told)))
+
+    def untold_exceptions(self, upto: Position, since: datetime | None) -> Iterator[LogRow]:
+        self.happened.append(("exceptions", upto, since))
+        yield from self.rows_untold
+
+    def held_open(self) -> Iterator[ToldException]:
+        self.happened.append(("held open",))
+        yield from self.are_open
+
+    def held_over(self) -> Iterator[tuple[str, LogRow]]:
+        self.happened.append(("held over",))
+        yield from self.are_over
 
     def untold_letters(
         self, told: Iterable[ToldLetter], upto: Position, since: datetime | None
@@ -136,8 +177,8 @@ class Sides:
     def changes(self) -> Iterator[Change]:
         yield from self.kept_changes
 
-    def raised(self) -> Iterator[Raised]:
-        yield Raised("R-1", "/s", "i", "voided")
+    def exceptions(self) -> Iterator[ToldException]:
+        yield from self.told
 
     def letters(self) -> Iterator[ToldLetter]:
         yield ToldLetter("in", 0, 1, 5)
@@ -282,7 +323,10 @@ def test_what_differs_is_recorded_first_and_the_position_published_last() -> Non
         ("number", 2),
         ("note", UPTO, {"topic": [10, 20]}),
         ("commit",),
-        ("exceptions", [Raised("R-1", "/s", "i", "voided")], UPTO, EARLIER),
+        ("noted", [TOLD]),
+        ("exceptions", UPTO, EARLIER),
+        ("held open",),
+        ("held over",),
         ("letters", [ToldLetter("in", 0, 1, 5)], UPTO, NOW),
         ("publish", [], UPTO),
     ]
@@ -294,7 +338,9 @@ def test_where_all_agree_nothing_is_recorded_and_the_relay_goes_on_all_the_same(
     done, said, _ = agree(sides)
 
     assert (done, said) == (Summary(returns=1), [])
-    assert [what for what, *_ in sides.happened] == ["begin", "note", "commit", "exceptions", "letters", "publish"]
+    assert [what for what, *_ in sides.happened] == [
+        *("begin", "note", "commit", "noted", "exceptions", "held open", "held over", "letters", "publish")
+    ]
 
 
 def test_very_many_returns_are_recorded_in_pieces_of_one_batch() -> None:
@@ -328,13 +374,71 @@ def test_somebody_who_writes_beside_it_is_no_matter_to_go_on_with() -> None:
         agree(sides)
 
 
-def test_exceptions_and_letters_that_were_not_published_go_out_in_pieces_without_a_position() -> None:
-    sides = Sides()
+def shared_row() -> LogRow:
     state = replay(story("RC@1"))
-    row = EXCEPTIONAL._replace(
+    return EXCEPTIONAL._replace(
         reason="tracking_number_in_use", state={"m": {"RC": [1, "s", "RC@1", None]}, "a": state.evidence.attributes},
     )  # fmt: skip
-    sides.exceptions = [row] * 201
+
+
+def test_what_is_open_in_the_journal_is_noted_of_returns_and_of_what_waits() -> None:
+    sides = Sides(standing(1, "RC@1 RE@2", "RC@1"), standing(2, "RC@1 RP@2", None))
+    sides.waits = [NamedWait(Waits.LABEL, "generic/GX-1"), NamedWait(Waits.CONNOTE, "CN-1")]
+
+    agree(sides)
+
+    assert sides.open == [
+        OpenException("return/R-1/awaiting_processed", 1, "awaiting_processed"),
+        OpenException("label/generic/GX-1/parked"),
+        OpenException("connote/CN-1/without_members"),
+    ]
+
+
+def test_of_what_the_earliest_rules_could_not_tell_it_is_not_sure_that_it_is_over() -> None:
+    old = standing(1, "RC@1 RE@2", None)
+    old = old._replace(state=replace(old.state, rules=EARLIEST))
+
+    found = {each.reason: each.sure for each in open_in(old)}
+
+    assert found == {Reason.AWAITING_PROCESSED.value: True} | dict.fromkeys(map(str, UNTOLD), False)
+
+
+def test_exceptions_that_subscribers_hold_otherwise_are_told_to_be_over_and_to_be_open_again() -> None:
+    sides = Sides()
+    sides.are_open = [TOLD] * 201
+    sides.are_over = [("tracking_number_in_use", shared_row())]
+
+    messages = list[Message]()
+    done, _, _ = agree(sides, messages)
+
+    assert (done.exceptions, done.resolved, done.reopened) == (0, 201, 1)
+    assert [len(each[1]) for each in sides.happened if each[0] == "publish"] == [200, 1, 1, 0]
+    over, again = (json.loads(message.value or b"") for message in messages[-2:])
+    assert over["data"] == {**TOLD.data, "state": "resolved", "recorded_at": "2026-11-25T12:00:00.250000Z"}
+    assert over["id"] == "return/R-1/awaiting_processed/over/2026-11-25T12:00:00.250000Z"
+    assert (messages[0].key, over["subject"]) == (b"R-1", "R-1")
+    assert (again["data"]["exception_id"], again["data"]["state"]) == (
+        f"return/{RETURN}/tracking_number_in_use",
+        "open",
+    )
+    assert again["id"] == f"{RETURN}/exception/1/again/2026-11-25T12:00:00.250000Z"
+
+
+def test_what_is_published_now_is_what_subscribers_hold() -> None:
+    sides = Sides()
+    sides.rows_untold = [shared_row()]
+
+    agree(sides)
+
+    (_, (told,)) = [each for each in sides.happened if each[0] == "noted"][1]
+    assert told[:6] == (
+        f"return/{RETURN}/tracking_number_in_use", "open", RETURN, "/tests", "1", "tracking_number_in_use",
+    )  # fmt: skip
+
+
+def test_exceptions_and_letters_that_were_not_published_go_out_in_pieces_without_a_position() -> None:
+    sides = Sides()
+    sides.rows_untold = [shared_row()] * 201
     sides.untold = [KeptLetter(n, "in", None, 0, n, NOW, None, b"{", 1, [], "not_json", "e", 1, NOW) for n in range(9)]
 
     messages = list[Message]()
