@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from service.domain.events import Sense
 from service.errors import InvalidEvent
 from service.wire import models
 from service.wire.carriers import CarrierTables
@@ -73,6 +74,23 @@ PLACES = (
 @pytest.mark.parametrize("fragment", PLACES)
 def test_of_a_place_the_member_is_named_and_not_what_the_publisher_wrote_within(fragment: str) -> None:
     assert parsed(SCAN, "location", fragment).not_understood[-1:] == ("location",)
+
+
+@pytest.mark.parametrize("code", ("\ue000", r"\ue000", r"\uE000", "\ue000\ue001", r"\ue000\uE001\ue002"))
+def test_what_stands_for_the_private_use_of_somebody_is_legible(code: str) -> None:
+    text = json.dumps(with_data(SCAN, code="HERE", further="THERE"))
+    message = text.replace("HERE", code).replace('"THERE"', r'"\ud83d"').encode()
+
+    assert PARSER.parse(record(message)).event.sense is Sense.UNMAPPED
+
+
+def test_also_where_somebody_writes_all_of_it() -> None:
+    every = "".join(map(chr, range(0xE000, 0xF900)))
+    text = json.dumps(with_data(SCAN, further="THERE", more=every), ensure_ascii=False)
+
+    inbound = PARSER.parse(record(text.replace('"THERE"', r'"\ud83d"').encode()))
+
+    assert json.loads(inbound.data)["more"] == every
 
 
 @pytest.mark.parametrize(("fragment", "_kept"), ILLEGIBLE, ids=range(len(ILLEGIBLE)))

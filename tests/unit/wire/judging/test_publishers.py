@@ -258,3 +258,14 @@ def test_a_creation_from_long_ago_takes_no_return_over() -> None:
         (models.HUB_REJECTED, "2020-01-01T00:00:00Z"),
     ):
         assert strict.parse(record(envelope(event_type, time=time))).type == event_type
+
+
+def test_one_that_was_taken_in_may_be_read_again_however_long_ago_it_is_now() -> None:
+    strict = Parser(TABLES, {"in": (models.RETURN_CREATED,)}, oldest_creation=400 * MICROS_A_DAY)
+    old = record(envelope(models.RETURN_CREATED, time="2020-01-01T00:00:00Z"), topic="in")
+
+    with pytest.raises(InvalidEvent):
+        strict.parse(old)
+    assert strict.of_kept().parse(old).type == models.RETURN_CREATED
+    with pytest.raises(InvalidEvent, match="wrong_topic"):
+        strict.of_kept().parse(record(envelope(models.HUB_REJECTED), topic="in"))
