@@ -67,7 +67,8 @@ def verify_topics(settings: Settings, limit: int = 100) -> list[str]:
     with closing(outputs), open_sides(database(settings), carrier_tables(settings), "returns-verify") as sides:
         position = read_position(settings, sink_options(settings), output_topics(settings))
         reconcile.read_topics(outputs, sides, lambda _: None)
-        return list(islice(check_topics(sides, position), limit))
+        sides.note_exceptions(outputs.exceptions())
+        return list(islice(check_topics(sides, position, outputs.kept_since(letters=False)), limit))
 
 
 def reconcile_topics(

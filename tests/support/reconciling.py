@@ -99,6 +99,10 @@ class Bench:
         assert verify_topics(self.settings) == []
         return seen
 
+    def verified(self) -> list[str]:
+        """How the topics differ from the journal, as `verify --topics` says it."""
+        return verify_topics(self.settings)
+
     def folded(self) -> set[str]:
         """The exceptions that are open for whoever folds their topic."""
         topics = OutputTopics(*(self.service.topics.name(name) for name in OUTPUTS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Protocol
 
 from service.application.journal.sides import Beside
@@ -22,16 +23,29 @@ class Topics(Protocol):
     def broken_order(self) -> Iterator[tuple[str, int, int]]:
         """Changes that do not follow upon the one before: return, version, and the version before it."""
 
+    def exceptions_otherwise(
+        self, position: Position, since: datetime | None
+    ) -> Iterator[tuple[str, str | None, str | None]]:
+        """Exceptions that the journal had in another state up to a position than the topic: the id, and both states.
+
+        None: nothing is said of it. What was recorded before `since` may have been told by what the topic has no more.
+        """
+
     def held_alone(self) -> Iterator[str]:
         """Returns that subscribers hold and nobody here knows."""
 
 
-def check_topics(topics: Topics, position: Position | None) -> Iterator[str]:
-    """A sentence for each difference; `position` is what the relay says that it has published."""
+def check_topics(topics: Topics, position: Position | None, since: datetime | None = None) -> Iterator[str]:
+    """A sentence for each difference; `position` is what the relay says that it has published.
+
+    Exceptions from before `since` need not stand on their topic any more.
+    """
     if position is not None:
         for beside in topics.differences(position):
             if (wrong := _wrong(beside)) is not None:
                 yield f"{beside.return_id}: {wrong}"
+        for exception, true, held in topics.exceptions_otherwise(position, since):
+            yield f"{exception}: {true or 'no exception'} in the journal, and {held or 'not told of'} on the topic"
     for return_id, version, before in topics.broken_order():
         how = "repeated" if version == before else "out of order" if version < before else "after a gap"
         yield f"{return_id}: version {version} is published {how}, behind version {before}"

@@ -40,7 +40,10 @@ from service.wire.rows.logged import LogRow
 from service.wire.rows.reconciled import RECONCILED
 from service.wire.stored import decode_state
 
-_Q: Final = load_queries("reconcile.sql", LISTS)
+EXCEPTIONAL: Final = "h.verdict IN ('held', 'refused', 'unmapped') AND h.reason IS DISTINCT FROM 'voided' OR h.reason = 'tracking_number_in_use'"
+"""`exceptional.is_exceptional` of a row `h` of the history."""
+
+_Q: Final = load_queries("reconcile.sql", {**LISTS, "exceptional": EXCEPTIONAL})
 _FETCH_ROWS: Final = 2000
 _FETCH_LETTERS: Final = 8  # one may be as large as a message can be
 
@@ -149,6 +152,13 @@ class PostgresSides:
     def broken_order(self) -> Iterator[tuple[str, int, int]]:
         """Changes that do not follow upon the one before: return, version, and the version before it."""
         yield from self._streamed("broken_order", {}, tuple)
+
+    def exceptions_otherwise(
+        self, position: Position, since: datetime | None
+    ) -> Iterator[tuple[str, str | None, str | None]]:
+        """Exceptions that the journal had in another state up to a position than the topic: the id, and both states."""
+        asked = position._asdict() | {"since": since}
+        yield from self._streamed("exceptions_otherwise", asked, tuple)
 
     def held_alone(self) -> Iterator[str]:
         """Returns that subscribers hold and nobody here knows."""

@@ -102,7 +102,7 @@ JOIN returns AS r ON r.return_no = h.return_no
 JOIN batches AS b ON b.batch_id = h.batch_id
 WHERE b.n <= %(n)s AND (%(since)s::timestamptz IS NULL OR h.recorded_at >= %(since)s::timestamptz) AND (
     (
-        (h.verdict IN ('held', 'refused', 'unmapped') AND h.reason IS DISTINCT FROM 'voided' OR h.reason = 'tracking_number_in_use')
+        ({exceptional})
         AND NOT EXISTS (
             SELECT FROM told_exceptions AS told
             WHERE told.return_id = r.return_id AND told.source = h.source AND told.id = h.id AND told.reason = h.reason
@@ -196,6 +196,53 @@ CROSS JOIN LATERAL (
 LEFT JOIN held ON held.return_id = r.return_id
 LEFT JOIN history AS newer ON newer.return_no = r.return_no AND newer.seq = held.seq AND newer.seq > last.seq
 ORDER BY r.return_id
+
+-- name: exceptions_otherwise
+-- The last that the journal says of each exception, beside the last message. What it says since a position a relay may have
+-- told or not, and so it may of waits that began or ended in the batch that the position is in. What was recorded before the
+-- first message that is left was told by one that is gone; and from before messages had ids nobody can say.
+WITH moves AS (
+    SELECT b.n, h.return_no, h.seq, 0 AS place, h.recorded_at, 'open' AS state, h.reason
+    FROM history AS h JOIN batches AS b ON b.batch_id = h.batch_id
+    WHERE ({exceptional}) AND h.reason IS NOT NULL
+    UNION ALL
+    SELECT b.n, h.return_no, h.seq, 1, h.recorded_at, CASE left(moved, 1) WHEN '+' THEN 'open' ELSE 'resolved' END, substr(moved, 2)
+    FROM history AS h JOIN batches AS b ON b.batch_id = h.batch_id
+    CROSS JOIN LATERAL json_array_elements_text(h.exceptions) AS moved
+    WHERE h.exceptions IS NOT NULL
+), said AS (
+    (
+        SELECT DISTINCT ON (moves.return_no, moves.reason)
+            'return/' || r.return_id || '/' || moves.reason AS exception_id, moves.state, moves.recorded_at,
+            (moves.n, moves.return_no, moves.seq) > (%(n)s, %(return_no)s, %(seq)s) AS is_new,
+            EXISTS (
+                SELECT FROM told_exceptions AS told
+                WHERE told.exception_id IS NULL AND told.return_id = r.return_id AND told.reason = moves.reason
+            ) AS is_old
+        FROM moves JOIN returns AS r ON r.return_no = moves.return_no
+        ORDER BY moves.return_no, moves.reason, moves.n DESC, moves.seq DESC, moves.place DESC
+    )
+    UNION ALL
+    (
+        SELECT DISTINCT ON (w.kind, w.subject)
+            w.kind || '/' || w.subject || CASE w.kind WHEN 'connote' THEN '/without_members' ELSE '/parked' END, w.state,
+            w.recorded_at, b.n >= %(n)s, false
+        FROM wait_moves AS w JOIN batches AS b ON b.batch_id = w.batch_id
+        ORDER BY w.kind, w.subject, b.n DESC
+    )
+), held AS (
+    SELECT DISTINCT ON (exception_id) * FROM told_exceptions WHERE exception_id IS NOT NULL ORDER BY exception_id, n DESC
+)
+SELECT coalesce(said.exception_id, held.exception_id), said.state, held.state
+FROM said FULL JOIN held ON held.exception_id = said.exception_id
+WHERE coalesce(said.state, 'resolved') <> coalesce(held.state, 'resolved')
+    AND said.is_new IS NOT TRUE AND said.is_old IS NOT TRUE
+    AND (held.state IS NOT NULL OR %(since)s::timestamptz IS NULL OR said.recorded_at >= %(since)s::timestamptz)
+    AND (
+        said.state IS NOT NULL OR held.data ->> 'verdict' = 'parked'
+        OR EXISTS (SELECT FROM returns WHERE returns.return_id = held.return_id)
+    )
+ORDER BY 1
 
 -- name: held_alone
 SELECT held.return_id FROM held

@@ -39,12 +39,15 @@ def test_what_was_opened_in_what_is_lost_and_is_not_open_is_told_to_be_over(benc
     past.restore()
     for each in (creation(), PROCESSING, EXPORT):
         ingest(bench.database, [each])
+    differing = [line for line in bench.verified() if line.startswith("return/")]
+    assert differing == [f"{HELD}: no exception in the journal, and open on the topic"]
 
     done, _ = bench.reconcile()
     bench.relay()
 
     assert bench.folded() == set()
     assert done.resolved == 1
+    assert bench.verified() == []
 
 
 def test_what_was_resolved_in_what_is_lost_and_is_open_is_told_to_be_so_again(
@@ -61,8 +64,10 @@ def test_what_was_resolved_in_what_is_lost_and_is_open_is_told_to_be_so_again(
     bench.relay()
 
     assert bench.folded() == {HELD}
+    assert bench.verified() == []
     happens(bench, PROCESSING)
     assert bench.folded() == set()
+    assert bench.verified() == []
 
 
 def test_what_waited_in_what_is_lost_and_is_known_now_is_told_to_be_over(bench: Bench, databases: Databases) -> None:
@@ -79,6 +84,7 @@ def test_what_waited_in_what_is_lost_and_is_known_now_is_told_to_be_over(bench: 
     bench.relay()
 
     assert bench.folded() == set()
+    assert bench.verified() == []
 
 
 def test_what_waits_still_stays_open(bench: Bench, databases: Databases) -> None:
@@ -94,3 +100,4 @@ def test_what_waits_still_stays_open(bench: Bench, databases: Databases) -> None
     bench.relay()
 
     assert bench.folded() == {HELD, LABEL}
+    assert bench.verified() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from service.application.journal.sides import Beside
@@ -12,6 +13,8 @@ from service.domain.journey import replay
 from service.wire.documents import return_document
 from service.wire.stored import encode_state
 from tests.unit.domain.histories import story
+
+SINCE = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def document(words: str) -> dict[str, Any]:
@@ -34,11 +37,18 @@ class Topics:
         self, *besides: Beside, broken: tuple[tuple[str, int, int], ...] = (), alone: tuple[str, ...] = ()
     ) -> None:
         self.besides, self.broken, self.alone = besides, broken, alone
+        self.exceptions: list[tuple[str, str | None, str | None]] = []
         self.asked: list[Position] = []
 
     def differences(self, position: Position) -> Iterator[Beside]:
         self.asked.append(position)
         yield from self.besides
+
+    def exceptions_otherwise(
+        self, position: Position, since: datetime | None
+    ) -> Iterator[tuple[str, str | None, str | None]]:
+        assert (position, since) == (Position(7), SINCE)
+        yield from self.exceptions
 
     def broken_order(self) -> Iterator[tuple[str, int, int]]:
         yield from self.broken
@@ -49,7 +59,7 @@ class Topics:
 
 def told(*besides: Beside) -> list[str]:
     topics = Topics(*besides)
-    found = list(check_topics(topics, Position(7)))
+    found = list(check_topics(topics, Position(7), SINCE))
     assert topics.asked == [Position(7)]
     return found
 
@@ -69,6 +79,21 @@ def test_a_return_without_a_document_is_named() -> None:
     (sentence,) = told(beside("RC@1", None))
 
     assert sentence.startswith("R-1: was told of, and has no document")
+
+
+def test_exceptions_that_they_hold_otherwise_are_named() -> None:
+    topics = Topics()
+    topics.exceptions = [
+        ("return/R-1/id_reused", "open", None),
+        ("label/c/T-1/parked", None, "open"),
+        ("c", "resolved", "open"),
+    ]
+
+    assert list(check_topics(topics, Position(7), SINCE)) == [
+        "return/R-1/id_reused: open in the journal, and not told of on the topic",
+        "label/c/T-1/parked: no exception in the journal, and open on the topic",
+        "c: resolved in the journal, and open on the topic",
+    ]
 
 
 def test_a_relay_may_have_gone_on_since_the_position_was_read() -> None:
