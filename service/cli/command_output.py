@@ -92,11 +92,12 @@ def reconcile_summary(done: Summary, *, dry_run: bool) -> str:
         f"{done.returns:,} returns compared: of {done.told:,} subscribers {would or 'are '}told {done.changes:,} changes; "
         f"{done.unknown:,} are known to subscribers only"
     )
-    if dry_run:
-        return text
-    text = f"{text}; {done.exceptions:,} exceptions and {done.letters:,} dead letters had not been published"
+    before = "have" if dry_run else "had"
+    text += f"; {done.exceptions:,} exceptions and {done.letters:,} dead letters {before} not been published"
     if done.resolved or done.reopened:
-        text += f"; {done.resolved:,} exceptions are told to be over, and {done.reopened:,} to be open again"
+        text += (
+            f"; {done.resolved:,} exceptions {would or 'are '}told to be over, and {done.reopened:,} to be open again"
+        )
     return text
 
 

@@ -99,7 +99,7 @@ def reconcile_topics(
                 return None
         if dry_run:
             reconcile.read_topics(outputs, sides, tell)
-            return reconcile.dry_run(sides, datetime.now(UTC), say)
+            return reconcile.dry_run(outputs, sides, topics, datetime.now(UTC), say)
         sides.lead(_LEAD_SECONDS)
         with closing(KafkaSink(settings, sink_options(settings), topics, lambda: None)) as sink:
             reconcile.read_topics(outputs, sides, tell)

@@ -101,7 +101,10 @@ def test_the_commands_say_what_they_do(bench: Bench) -> None:
 
     assert refused.returncode == 1
     assert "returns-status reconcile" in refused.stderr
-    assert dry == "1 returns compared: of 0 subscribers would be told 0 changes; 0 are known to subscribers only\n"
+    assert dry == (
+        "1 returns compared: of 0 subscribers would be told 0 changes; 0 are known to subscribers only; "
+        "0 exceptions and 0 dead letters have not been published\n"
+    )
     assert done.startswith(
         "1 returns compared: of 0 subscribers are told 0 changes; 0 are known to subscribers only; 0 exc"
     )

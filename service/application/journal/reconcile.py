@@ -7,7 +7,7 @@ relay publishes these rows like all others. Run again after a crash at any point
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Final, NamedTuple, TypeVar
@@ -26,6 +26,7 @@ from service.application.journal.sides import (
     Stood,
     ToldException,
 )
+from service.application.journal.slices import Position
 from service.application.ports import Arrival, HistoryRow
 from service.domain.events import Event, Published, Sense, Words, told_place
 from service.domain.exceptional import UNTOLD, reasons
@@ -46,6 +47,7 @@ _LETTERS: Final = 8  # likewise: one may be as large as a message can be
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 T = TypeVar("T")
+_Publish = Callable[[Sequence[Outgoing]], object]
 
 
 class Summary(NamedTuple):
@@ -86,18 +88,23 @@ def _fold(changes: Iterable[Change], sides: Sides) -> Iterator[tuple[str, Mappin
             yield return_id, document, told[-1].stood
 
 
-def dry_run(sides: Sides, now: datetime, say: Callable[[str], object]) -> Summary:
-    """Say of each return what would be told of it; nothing is changed."""
+def dry_run(
+    outputs: Outputs, sides: Sides, topics: OutputTopics, now: datetime, say: Callable[[str], object]
+) -> Summary:
+    """Say of each return what would be told of it, and count the rest; nothing is changed."""
     done = Summary()
     with sides.transaction(alone=False) as tx:
-        for standing in tx.standings():
-            done = done._replace(returns=done.returns + 1)
-            if differs(standing):
+        upto = tx.end()
+        for standings in _pieces(tx.standings(), _ROWS):
+            done = done._replace(returns=done.returns + len(standings))
+            tx.note_open([each for standing in standings for each in open_in(standing)])
+            for standing in filter(differs, standings):
                 done = _say(standing, entry_of(standing, standing.state, "dry-run", now), say, done)
+        _note_waits(tx)
         for held in tx.unknown():
             say(_of_unknown(held))
             done = done._replace(unknown=done.unknown + 1)
-    return done
+    return _agree_on_the_rest(outputs, sides, lambda _: None, topics, upto, now, done)
 
 
 def reconcile(
@@ -118,46 +125,66 @@ def reconcile(
     with sides.transaction(alone=True) as tx:
         upto = tx.end()
         done = _agree(tx, now, say)
-        for waits in _pieces(tx.open_waits(), _ROWS):
-            tx.note_open([OpenException(waiting_id(each)) for each in waits])
+        _note_waits(tx)
         tx.tell_waits_again()
         tx.note(upto, outputs.ends())
     tell("looking for exceptions and dead letters that were not published")
-    sides.note_exceptions(outputs.exceptions())
-    for rows in _pieces(sides.untold_exceptions(upto, outputs.kept_since(letters=False)), _MESSAGES):
-        told = [message for row in rows for message in outbound.exceptions(row, row.state_after())]
-        _publish(told, sink, topics)
-        done = done._replace(exceptions=done.exceptions + len(rows))
-        sides.note_exceptions([ToldException.of(_data(message)) for message in told])
-    done = _agree_on_exceptions(sides, sink, topics, now, done)
-    letters = sides.untold_letters(outputs.letters(), upto, outputs.kept_since(letters=True))
-    for piece in _pieces(letters, _LETTERS):
-        sink.publish([of_letter(letter, topics) for letter in piece], None)
-        done = done._replace(letters=done.letters + len(piece))
+    done = _agree_on_the_rest(outputs, sides, lambda messages: sink.publish(messages, None), topics, upto, now, done)
     # Last of all: until then the relay refuses, and this can be run again.
     sink.publish((), upto)
     return done
 
 
-def _agree_on_exceptions(sides: Sides, sink: Sink, topics: OutputTopics, now: datetime, done: Summary) -> Summary:
+def _note_waits(tx: Agreeing) -> None:
+    for waits in _pieces(tx.open_waits(), _ROWS):
+        tx.note_open([OpenException(waiting_id(each)) for each in waits])
+
+
+def _agree_on_the_rest(
+    outputs: Outputs,
+    sides: Sides,
+    publish: _Publish,
+    topics: OutputTopics,
+    upto: Position,
+    now: datetime,
+    done: Summary,
+) -> Summary:
+    """Publish what was not of exceptions and dead letters, and what exceptions have become."""
+    sides.note_exceptions(outputs.exceptions())
+    for rows in _pieces(sides.untold_exceptions(upto, outputs.kept_since(letters=False)), _MESSAGES):
+        told = [message for row in rows for message in outbound.exceptions(row, row.state_after())]
+        publish(_of_exceptions(told, topics))
+        done = done._replace(exceptions=done.exceptions + len(rows))
+        sides.note_exceptions([ToldException.of(_data(message)) for message in told])
+    done = _agree_on_exceptions(sides, publish, topics, now, done)
+    letters = sides.untold_letters(outputs.letters(), upto, outputs.kept_since(letters=True))
+    for piece in _pieces(letters, _LETTERS):
+        publish([of_letter(letter, topics) for letter in piece])
+        done = done._replace(letters=done.letters + len(piece))
+    return done
+
+
+def _agree_on_exceptions(
+    sides: Sides, publish: _Publish, topics: OutputTopics, now: datetime, done: Summary
+) -> Summary:
     """Tell whoever folds exceptions which of those that they hold open are over, and which are not that they hold to be.
 
     What was opened in the journal of before, and never was in this one, no row of it settles.
     """
     for held in _pieces(sides.held_open(), _MESSAGES):
-        _publish([outbound.over(each.data, now) for each in held], sink, topics)
+        publish(_of_exceptions((outbound.over(each.data, now) for each in held), topics))
         done = done._replace(resolved=done.resolved + len(held))
     for rows in _pieces(sides.held_over(), _MESSAGES):
         again = [
             message for reason, row in rows for message in outbound.open_again(row, row.state_after(), reason, now)
         ]
-        _publish(again, sink, topics)
+        publish(_of_exceptions(again, topics))
         done = done._replace(reopened=done.reopened + len(again))
     return done
 
 
-def _publish(messages: Iterable[Message], sink: Sink, topics: OutputTopics) -> None:
-    sink.publish([Outgoing(topics.exceptions, message) for message in messages], None)
+def _of_exceptions(messages: Iterable[Message], topics: OutputTopics) -> list[Outgoing]:
+    return [Outgoing(topics.exceptions, message) for message in messages]
 
 
 def _data(message: Message) -> Mapping[str, Any]:

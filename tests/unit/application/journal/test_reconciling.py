@@ -269,15 +269,21 @@ def test_a_dry_run_says_what_would_be_told_and_changes_nothing() -> None:
     unknown = [Held("R-8", document("RC@1 RP@2", "R-8"), STOOD), Held("R-9", document("RC@1", "R-9"), STOOD)]
     sides, said = Sides(standing(1, "RC@1", "RC@1"), standing(2, "RC@1 RT@2", "RC@1"), unknown=unknown), list[str]()
 
-    done = dry_run(sides, NOW, said.append)
+    sides.rows_untold = [shared_row()]
+    sides.are_open = [TOLD]
 
-    assert done == Summary(returns=2, told=1, changes=1, unknown=2)
+    done = dry_run(sides, sides, TOPICS, NOW, said.append)
+
+    assert done == Summary(returns=2, told=1, changes=1, unknown=2, exceptions=1, resolved=1)
     assert said == [
         SAID,
         "R-8: subscribers hold version 2, Return Processed; not in this journal, left alone",
         "R-9: subscribers hold version 1, Return Created; not in this journal, left alone",
     ]
-    assert sides.happened == [("begin", False), ("commit",)]
+    assert sides.rows == []
+    assert [what for what, *_ in sides.happened] == [
+        *("begin", "commit", "noted", "exceptions", "noted", "held open", "held over", "letters")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -290,7 +296,7 @@ def test_a_dry_run_says_what_would_be_told_and_changes_nothing() -> None:
 def test_what_is_true_of_a_return_is_said_and_by_which_changes_it_is_told(is_true: str, held: str, said: str) -> None:
     sides, lines = Sides(standing(1, is_true, held)), list[str]()
 
-    dry_run(sides, NOW, lines.append)
+    dry_run(sides, sides, TOPICS, NOW, lines.append)
 
     assert lines == [f"R-1: subscribers hold {said}"]
 
