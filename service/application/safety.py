@@ -9,7 +9,8 @@ from typing import Final, Literal, NamedTuple
 Role = Literal["input", "status_changes", "current_status", "exceptions", "dead_letters", "internal"]
 
 DAY_MS: Final = 86_400_000
-CHANGES_KEPT_MS: Final = 400 * DAY_MS
+# Status changes, and exceptions: who folds either from its beginning holds what is so.
+TOLD_KEPT_MS: Final = 400 * DAY_MS
 LETTERS_KEPT_MS: Final = 90 * DAY_MS
 # A dead letter is the largest message that an input topic takes (1 MiB), with more headers.
 LETTER_BYTES: Final = 2 * 1024 * 1024
@@ -148,9 +149,9 @@ def _retention(topic: TopicFacts) -> Iterator[Finding]:
         yield Finding(
             topic.name, "retention.ms", shown, needs, _alter(topic, f"retention.ms={7 * DAY_MS}"), is_note=True
         )
-    elif topic.role == "status_changes" and 0 <= kept < CHANGES_KEPT_MS:
-        needs = f"{CHANGES_KEPT_MS} (400 days) for subscribers that come late"
-        remedy = _alter(topic, f"retention.ms={CHANGES_KEPT_MS}")
+    elif topic.role in {"status_changes", "exceptions"} and 0 <= kept < TOLD_KEPT_MS:
+        needs = f"{TOLD_KEPT_MS} (400 days) for subscribers that come late"
+        remedy = _alter(topic, f"retention.ms={TOLD_KEPT_MS}")
         yield Finding(topic.name, "retention.ms", shown, needs, remedy, is_note=True)
 
 

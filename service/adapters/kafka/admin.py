@@ -18,7 +18,7 @@ from kafka.errors import (
 )
 
 from service.adapters.kafka.options import connection_options, opened
-from service.application.safety import CHANGES_KEPT_MS, LETTER_BYTES, LETTERS_KEPT_MS
+from service.application.safety import LETTER_BYTES, LETTERS_KEPT_MS, TOLD_KEPT_MS
 from service.config import Settings
 from service.errors import Fatal, Retryable
 
@@ -55,7 +55,8 @@ def wanted(settings: Settings) -> list[Topic]:
     """The input and output topics of the service."""
     exactly = {settings.topic_current_status: {"cleanup.policy": "compact"}}
     at_least = {settings.topic_dead_letters: {"max.message.bytes": LETTER_BYTES}}
-    kept_ms = {settings.topic_status_changes: CHANGES_KEPT_MS, settings.topic_dead_letters: LETTERS_KEPT_MS}
+    kept_ms = dict.fromkeys((settings.topic_status_changes, settings.topic_exceptions), TOLD_KEPT_MS)
+    kept_ms[settings.topic_dead_letters] = LETTERS_KEPT_MS
     return [
         Topic(
             name,

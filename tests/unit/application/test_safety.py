@@ -188,6 +188,7 @@ def test_all_that_the_brokers_do_not_show_is_named_and_what_they_show_is_judged(
         ("input", ("retention.ms", "1"), f"{DAY_MS} (a day) or more", f"retention.ms={7 * DAY_MS}"),
         ("input", ("retention.ms", "-1"), "an end: ", f"retention.ms={7 * DAY_MS}"),
         ("status_changes", ("retention.ms", "1"), f"{400 * DAY_MS} (400 days)", f"retention.ms={400 * DAY_MS}"),
+        ("exceptions", ("retention.ms", "1"), f"{400 * DAY_MS} (400 days)", f"retention.ms={400 * DAY_MS}"),
         ("input", ("message.timestamp.type", "CreateTime"), "nothing; ", "message.timestamp.type=LogAppendTime"),
         ("exceptions", ("min.insync.replicas", "1"), "2 or more: ", "min.insync.replicas=2"),
         ("internal", ("unclean.leader.election.enable", "true"), "false: ", "unclean.leader.election.enable=false"),

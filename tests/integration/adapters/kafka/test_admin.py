@@ -129,7 +129,8 @@ def test_a_limit_that_is_too_low_is_raised(topics: Topics) -> None:
 def test_changes_are_kept_for_400_days_and_letters_for_90(topics: Topics) -> None:
     ensure_topics(_settings(topics, 1))
 
-    assert _setting(topics, "status_changes", "retention.ms") == str(400 * 24 * 3600 * 1000)
+    for name in ("status_changes", "exceptions"):
+        assert _setting(topics, name, "retention.ms") == str(400 * 24 * 3600 * 1000)
     assert _setting(topics, "dead_letters", "retention.ms") == str(90 * 24 * 3600 * 1000)
 
 
