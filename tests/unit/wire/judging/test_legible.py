@@ -78,8 +78,8 @@ def test_of_a_place_the_member_is_named_and_not_what_the_publisher_wrote_within(
 
 @pytest.mark.parametrize("code", ("\ue000", r"\ue000", r"\uE000", "\ue000\ue001", r"\ue000\uE001\ue002"))
 def test_what_stands_for_the_private_use_of_somebody_is_legible(code: str) -> None:
-    text = json.dumps(with_data(SCAN, code="HERE", further="THERE"))
-    message = text.replace("HERE", code).replace('"THERE"', r'"\ud83d"').encode()
+    text = json.dumps(with_data(SCAN, code="HERE", further="CUT"))
+    message = text.replace("HERE", code).replace('"CUT"', r'"\ud83d"').encode()
 
     assert PARSER.parse(record(message)).event.sense is Sense.UNMAPPED
 
