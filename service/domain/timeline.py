@@ -63,7 +63,8 @@ def decide(evidence: Evidence) -> Timeline:
     counts = asserted
     if denied:
         counts = {milestone: sighting for milestone, sighting in asserted.items() if milestone not in denied}
-    status = list(counts)[-1]  # they stand in rank order, RR last, and the creation always counts
+    # They stand in rank order, RR last. None where a damaged state has a creation that it says nothing of.
+    status = list(counts)[-1] if counts else None
     closed = evidence.closing
     if closed is not None and (closed.reason is None or went_on(closed, counts)):
         closed = None

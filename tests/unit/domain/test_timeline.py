@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from service.domain.events import Attributes, Event, Published, Sense
-from service.domain.evidence import Closing, Sighting
+from service.domain.evidence import REUSED, Closing, Evidence, Sighting
 from service.domain.journey import State, replay
 from service.domain.milestones import Milestone, Route
-from service.domain.timeline import Timeline, believed
+from service.domain.timeline import Timeline, believed, decide
 from tests.unit.domain.histories import ACME, DOMESTIC, happened, story
 
 RC, RT, RE = Milestone.RC, Milestone.RT, Milestone.RE
@@ -41,6 +41,13 @@ def test_what_they_hold_otherwise_is_of_an_event_that_nobody_named_to_them() -> 
     counts = held(told, state()).counts
 
     assert counts == {RC: state().timeline.counts[RC], RT: Sighting(3, "t", "", where)}
+
+
+def test_of_a_state_that_is_damaged_what_follows_can_be_said_all_the_same() -> None:
+    """Who looks for damage asks it of whatever is stored."""
+    damaged = decide(Evidence({}, ACME, "CN-A", REUSED))
+
+    assert (damaged.status, damaged.counts, damaged.route, damaged.complete) == (None, {}, ACME.route, False)
 
 
 @pytest.mark.parametrize("wrong", ((3, "s", None), (2, "t", None), (2, "s", {"country": "NZ"})))
