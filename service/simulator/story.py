@@ -27,6 +27,7 @@ LOST_AT_THE_DOOR: Final = 0.01  # the carrier says delivered, the hub never saw 
 LABEL_PER_ITEM: Final = 0.3  # of labels with several items: one creation an item
 NOT_UPLOADED: Final = 0.002  # the hub handles it, the portal never heard of it
 STRAY_HUB_SCAN: Final = 0.01  # a parcel that was to go straight to the retailer turns up at a hub
+_LONG_BEFORE: Final = -1  # the batch of returns whose numbers come again
 SENT_BACK: Final = 0.015  # the carrier takes it back to the consumer, who mostly sends it again
 SENT_AGAIN: Final = 0.7  # of those
 MOVED_AFTER_DELIVERY: Final = 0.02
@@ -70,7 +71,7 @@ class Storyteller:
         """Those of a return long before, and its label, which return `number` will get again."""
         parcel = self._parcel(number, "TB", None)
         label = Label(parcel.country, parcel.carrier, parcel.tracking_number)
-        return self._tell(parcel, created, -1, None), label
+        return self._tell(parcel, created, _LONG_BEFORE, None), label
 
     def forget(self, before: int) -> None:
         """Let go of what no story created after `before` can need."""
@@ -79,7 +80,9 @@ class Storyteller:
     def _tell(self, parcel: Parcel, created: int, batch: int, oddity: Oddity | None) -> list[Fact]:
         rng = self._rng
         facts: list[Fact] = []
-        if rng.random() >= NOT_UPLOADED:
+        # Of two that have one number both are made known: nobody could tell the scans of one that is not from the other's.
+        is_alone = oddity is not Oddity.RECYCLED_NUMBER and batch != _LONG_BEFORE
+        if rng.random() >= NOT_UPLOADED or not is_alone:
             self._create(facts, parcel, created, oddity)
         if rng.random() < NEVER_SENT:
             self._announce(facts, parcel, created)

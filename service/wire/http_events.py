@@ -14,7 +14,7 @@ import msgspec
 
 from service.errors import InvalidEvent
 from service.wire import cloudevents
-from service.wire.judging.legible import legible, split
+from service.wire.judging.legible import ILLEGIBLE, legible, split
 from service.wire.reasons import Invalid
 from service.wire.record import Record
 
@@ -75,14 +75,14 @@ def _decoded(value: bytes, headers: tuple[tuple[str, bytes | None], ...]) -> dic
     try:
         return cloudevents.decode(record)
     except InvalidEvent as error:
-        return _legible(record, error)
+        return _legible(record, error) if error.reason in ILLEGIBLE else error.with_traceback(None)
 
 
 def _legible(record: Record, error: InvalidEvent) -> Mended | InvalidEvent:
     try:
         event, ignored = legible(record, error)
     except InvalidEvent as refused:
-        return refused
+        return refused.with_traceback(None)  # its frames refer to the body, and one of them to it
     mended = Mended(event)
     mended.ignored = ignored
     return mended

@@ -20,7 +20,7 @@ from service.wire import cloudevents, models
 from service.wire.carriers import CarrierTables
 from service.wire.judging.descriptions import forgiven, location_of, order_number
 from service.wire.judging.faults import Faults
-from service.wire.judging.legible import legible
+from service.wire.judging.legible import ILLEGIBLE, legible
 from service.wire.judging.moments import BY_EVENT, Moments
 from service.wire.judging.publishers import Publishers
 from service.wire.reasons import Invalid
@@ -131,13 +131,19 @@ class Parser:
             try:
                 envelope = cloudevents.decode(record)
             except InvalidEvent as error:
+                if error.reason not in ILLEGIBLE:
+                    raise
                 envelope, ignored = legible(record, error)
                 return self._understand(record, envelope).without(ignored)
             return self._understand(record, envelope)
         except InvalidEvent as first:
             whole = first if envelope is None else self._every_fault(record, envelope) or first
             whole.source = cloudevents.source_of(record, envelope)
-            raise whole from None
+            try:
+                raise whole from None
+            finally:
+                # The error refers to this frame: it would be kept, with the message, until somebody collects what is cyclic.
+                del whole
 
     def _understand(self, record: Record, envelope: dict[str, Any]) -> Inbound:
         event_type, validate = self._type(envelope, record.topic)

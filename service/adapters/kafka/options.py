@@ -87,7 +87,10 @@ def opened(kind: Callable[..., Any], **options: Any) -> Any:
         each.close()
     clients.clear()
     gc.collect(0)  # refused sockets, which refer to each other; a worker collects seldom
-    raise failed
+    try:
+        raise failed
+    finally:
+        del failed  # it refers to this frame
 
 
 @contextmanager

@@ -42,7 +42,9 @@ class Faults:
         try:
             return judgement(*args, **kwargs)
         except InvalidEvent as error:
-            self._errors.append(error)
+            # Its frames, and those of what it comes from, refer to this object: nobody would let go of either.
+            error.__context__ = None
+            self._errors.append(error.with_traceback(None))
             for path, what in error.faults:
                 self._found.setdefault(path, what)
             return None
@@ -55,7 +57,8 @@ class Faults:
         """What a judgement found, where none found a fault. Raises InvalidEvent with all of them."""
         error = self.error()
         if error is not None:
-            raise error
+            # One of its own: what is raised refers to the frames of those who hold this object.
+            raise InvalidEvent(error.reason, error.detail, error.faults)
         if judged is None:
             raise ValueError("a judgement without a fault finds something")
         return judged

@@ -18,7 +18,8 @@ from service.wire.judging.descriptions import illegible
 from service.wire.reasons import Invalid
 from service.wire.record import Record
 
-_ILLEGIBLE: Final = frozenset({Invalid.NUL_CHARACTER, Invalid.LONE_SURROGATE, Invalid.NUMBER_OUT_OF_RANGE})
+ILLEGIBLE: Final = frozenset({Invalid.NUL_CHARACTER, Invalid.LONE_SURROGATE, Invalid.NUMBER_OUT_OF_RANGE})
+"""Why `cloudevents.decode` refuses a record that may be an event all the same."""
 
 _TEXT_OR_NUMBER: Final = re.compile(
     rb'"(?:[^"\\]++|\\.)*+"?|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?',
@@ -40,10 +41,8 @@ def legible(record: Record, error: InvalidEvent) -> tuple[dict[str, Any], tuple[
     """The event of a record that `cloudevents.decode` refused with this error, without what nobody can read: U+FFFD stands
     for a character, null for a number. And the members of its data, those that describe, of which that is so.
 
-    Raises InvalidEvent: the same error for anything else, and where it is the fact that nobody can read.
+    The error's reason is one of `ILLEGIBLE`. Raises InvalidEvent where it is the fact that nobody can read.
     """
-    if error.reason not in _ILLEGIBLE:
-        raise error
     value = record.value or b""
     mark = _mark(value)
     # What is written in its place, and, to see where that is, what is nowhere else.
