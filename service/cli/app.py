@@ -5,7 +5,6 @@ Heavy imports stand in the commands, so that help and usage errors come at once.
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Callable
 from typing import Final
@@ -45,10 +44,6 @@ _COMMANDS: Final = (
 # Python keeps the word for itself.
 _NAMES: Final[dict[Callable[..., object], str]] = {import_file: "import"}
 
-# Objects that live, before Python looks for cycles among them: with its 700 it does so all through the imports, for a tenth
-# of the start.
-_YOUNG: Final = 50_000
-
 app = typer.Typer(
     name="returns-status",
     help="""Keeps the status of every consumer return, from its label to the retailer.
@@ -70,7 +65,6 @@ for command in _COMMANDS:
 
 def main() -> None:
     """Run the command line and exit."""
-    gc.set_threshold(_YOUNG)
     try:
         app(prog_name=None if sys.argv[0].endswith("returns-status") else "python -m service")
     except SettingsError as error:

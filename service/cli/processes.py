@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from service.cli.exits import EXIT_FAILED
-from service.cli.start import process
+from service.cli.start import importing, process
 
 Drain = Annotated[
     bool, typer.Option("--drain", help="Stop once everything that was there at the start is done, instead of going on.")
@@ -20,7 +20,8 @@ def ingest(*, drain: Drain = False) -> None:
     With --drain: stop once every input partition is ingested up to where it ended at the start, by whichever worker.
     """
     with process("ingest") as started:
-        from service.wiring.worker import run_ingest
+        with importing():
+            from service.wiring.worker import run_ingest
 
         run_ingest(started.settings, started.metrics, started.stop, started.monitor, drain=drain)
 
@@ -33,7 +34,8 @@ def relay(*, drain: Drain = False) -> None:
     then 1.
     """
     with process("relay") as started:
-        from service.wiring.relay import run_relay
+        with importing():
+            from service.wiring.relay import run_relay
 
         run_relay(started.settings, started.metrics, started.stop, started.monitor, drain=drain)
 
@@ -51,7 +53,8 @@ def project(
     Any number may run: one works at a time.
     """
     with process("project") as started:
-        from service.wiring.projector import run_project
+        with importing():
+            from service.wiring.projector import run_project
 
         settings, metrics, stop = started
         run_project(settings, metrics, stop, started.monitor, drain=drain, rebuild=rebuild)
@@ -66,7 +69,8 @@ def serve() -> None:
         curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8080/v1/returns/R-1001
     """  # noqa: D301 - the command line needs the character
     with process("serve") as started:
-        from service.wiring import serving
+        with importing():
+            from service.wiring import serving
 
         serving.serve(started.settings, started.metrics, started.stop, started.monitor)
 
@@ -78,7 +82,8 @@ def run() -> None:
     """
     # A little longer than each child takes at most.
     with process("run", with_metrics_server=False, grace_seconds=14.5) as (settings, _, stop):
-        from service.wiring.supervising import run_all
+        with importing():
+            from service.wiring.supervising import run_all
 
         if not run_all(settings, stop):
             raise typer.Exit(EXIT_FAILED)
