@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable
+from contextlib import closing
 from typing import Any, Final
 
 from service.adapters.postgres.journal.histories import open_histories
@@ -74,8 +75,14 @@ def ingest_from(
     publishers: Publishers | None = None,
 ) -> None:
     """The same of events that came by these topics, of which the publishers may say what they say."""
-    tables = CarrierTables.load()
-    journal = PostgresJournal(database_url, tables, rules=rules)
+    with closing(PostgresJournal(database_url, CarrierTables.load(), rules=rules)) as journal:
+        take_in(journal, messages, publishers)
+
+
+def take_in(
+    journal: PostgresJournal, messages: Iterable[tuple[str, dict[str, Any]]], publishers: Publishers | None = None
+) -> None:
+    """The same by a worker that goes on, and remembers what it does."""
     records = [
         Record(
             topic,
@@ -88,15 +95,12 @@ def ingest_from(
         )
         for topic, each in messages
     ]
-    items = decode(Parser(tables, publishers=publishers), records)
+    items = decode(Parser(CarrierTables.load(), publishers=publishers), records)
     refused = [item for item in items if not isinstance(item, Arrival)]
     assert not refused, refused
-    try:
-        write(journal, items, {})
-        while sweep(journal) is not None:
-            pass
-    finally:
-        journal.close()
+    write(journal, items, {})
+    while sweep(journal) is not None:
+        pass
 
 
 def as_bytes(document: dict[str, Any]) -> bytes:

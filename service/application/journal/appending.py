@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
@@ -65,7 +65,8 @@ def append(tx: Transaction, placed: Sequence[Placed], step: StepEnded) -> Append
     tx.take_turn()
     states = tx.load({item.return_no for item in placed})
     step("load")
-    rows, repeats, doubtful, unheard = _decide_and_join(tx, placed, states)
+    joined = set[int]()
+    rows, repeats, doubtful, unheard = _decide_and_join(tx, placed, states, joined)
     step("decide")
     if not rows or tx.append(rows):
         if unheard:
@@ -79,7 +80,7 @@ def append(tx: Transaction, placed: Sequence[Placed], step: StepEnded) -> Append
         doubtful = [item for item in doubtful if item.return_no not in lost]
         conflicts += len(lost)
         placed = [item for item in placed if item.return_no in lost]
-        decided = _decide_and_join(tx, placed, tx.load(lost)) if lost else Decided([], [], [], {})
+        decided = _decide_and_join(tx, placed, tx.load(lost), joined, lost) if lost else Decided([], [], [], {})
         rows, repeats = decided.rows, decided.repeats
         doubtful += decided.doubtful
         unheard = {no: names for no, names in unheard.items() if no not in lost} | decided.unheard
@@ -96,22 +97,34 @@ def _appended(
     return Appended(rows, [*(item.arrival for item in repeats), *known], conflicts, parked)
 
 
-def _decide_and_join(tx: Transaction, placed: Sequence[Placed], states: dict[int, State]) -> Decided:
+def _decide_and_join(
+    tx: Transaction,
+    placed: Sequence[Placed],
+    states: dict[int, State],
+    joined: set[int],
+    lost: Collection[int] = (),
+) -> Decided:
+    """What is decided, with its connotes and claims kept; `joined` gets the returns of which claims are.
+
+    Of those that are `lost`, decided before by what others had not added yet, claims may be kept that follow from no more.
+    """
     befores = dict(states)
     decided = decide(tx, placed, states)
     rows = decided.rows
     _join_connotes(tx, rows)
     # Nearly no other row than of a creation may make, move or end a claim of a label.
-    if claiming := [
+    claiming = [
         row
         for row in rows
         if (event := row.entry.event).milestone is RC
         or event.voids is not None
         or row.entry.state.evidence.closing is not None
-    ]:
+    ]
+    anew = joined.intersection(lost)
+    if claiming or anew:
         events = ((item.return_no, item.arrival.inbound.event) for item in placed if item.label_taken)
         taken = {(return_no, event.source, event.id) for return_no, event in events}
-        claims.join(tx, claiming, rows, befores, taken)
+        joined |= claims.join(tx, claiming, rows, befores, taken, anew)
     return decided
 
 

@@ -78,13 +78,14 @@ def join(
     rows: Iterable[HistoryRow],
     befores: Mapping[int, State],
     taken: Collection[tuple[int, str, str]],
-) -> None:
-    """Keep the claims that the `claiming` among these rows make or move.
+    again: Collection[int] = (),
+) -> set[int]:
+    """Keep the claims that the `claiming` among these rows make or move; the returns of which some are kept.
 
     `befores` are the states of their returns before the first of them, `taken` are creations (their return, source and id)
-    whose label another return claimed first.
+    whose label another return claimed first. All claims of the returns `again` are kept as they are now, whatever was kept.
     """
-    claims, anew = Claims(), set[int]()
+    claims, anew = Claims(), set(again)
     for row in claiming:
         event, after = row.entry.event, row.entry.state
         before = befores.get(row.return_no, NEW)
@@ -115,3 +116,4 @@ def join(
         tx.join_claims(claims)
     if exact:
         tx.set_claims(exact)
+    return anew.union(return_no for _, return_no in claims)

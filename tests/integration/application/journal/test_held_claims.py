@@ -26,7 +26,7 @@ from service.errors import Retryable
 from service.wire.carriers import CarrierTables
 from tests.integration.application.journal.test_labels import closed, created, in_every_order, scan
 from tests.integration.application.journal.test_void_claims import named
-from tests.support.journals import DS, VOID, differences, event, ingest
+from tests.support.journals import DS, VOID, differences, event, ingest, take_in
 
 REMEDY = ": run `returns-status reassess --claims`"
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -255,3 +255,17 @@ def test_by_another_setting_windows_are_others_once_returns_are_decided_anew(dat
     with open_histories(database, rules) as histories:
         verify(histories, found)
     assert found == []
+
+
+def test_a_worker_that_was_behind_leaves_no_claim_as_it_believed_it_to_be(database: str) -> None:
+    """What it remembers of a return is from before another worker closed it, and what comes again adds no row."""
+    earlier, tables = created("R-1", "2026-11-07"), CarrierTables.load()
+    with (
+        closing(PostgresJournal(database, tables, remembered=100)) as behind,
+        closing(PostgresJournal(database, tables, remembered=100)) as ahead,
+    ):
+        take_in(behind, [("in", created("R-1", "2026-11-08", id_="later"))])
+        take_in(ahead, [("in", earlier), ("in", closed("R-1", "2026-11-12"))])
+        take_in(behind, [("in", earlier)])
+
+    assert differences(database) == []
