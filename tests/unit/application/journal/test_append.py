@@ -11,11 +11,12 @@ from typing import Any
 
 from service.application.journal import appending, ingest
 from service.application.ports import Arrival, DeadLetter, HistoryRow
+from service.domain.events import Sense
 from service.wire.carriers import CarrierTables
 from service.wire.inbound import Parser
 from service.wire.record import Record
 from tests.support.fakes import MemoryJournal, MemoryTransaction
-from tests.support.journals import RE, RP, creation, event, scan
+from tests.support.journals import CLOSED, RE, RP, creation, event, scan
 
 _PARSER = Parser(CarrierTables.load())
 _offsets = count()
@@ -287,3 +288,36 @@ def test_a_creation_whose_label_is_new_is_not_told_of_a_scan_of_another() -> Non
 
     assert journal.recorded("R-0002") == ["R-0002-rc", "R-0002-COLLECTED-11:00"]
     assert [subject for _, subject, _ in journal.tables.parked] == ["generic/TR-0009"]
+
+
+class Behind(Contested):
+    """One whose memory of the returns is from before others closed one of them, and were told of it earlier."""
+
+    def load(self, return_nos: Any) -> Any:
+        found = dict(super().load(return_nos))
+        if self.others:
+            elsewhere = MemoryJournal([])
+            elsewhere.tables = self.tables
+            write(elsewhere, *self.others.pop(0))
+            self.tables.history, self.tables.claims = elsewhere.tables.history, elsewhere.tables.claims
+        return found
+
+    def append(self, _: Sequence[HistoryRow]) -> bool:
+        return False
+
+
+def test_of_a_return_that_others_moved_the_claims_are_kept_as_they_are_then() -> None:
+    journal = MemoryJournal([])
+    write(journal, creation("R-0001", time="10:00"))
+    earlier = creation("R-0001", time="09:00") | {"id": "earlier"}
+    tx = Behind(journal, journal.tables)
+    closed = event(CLOSED, "closed", "12:00", return_id="R-0001", by="me", reason="lost")
+    tx.others, tx.loads = [[earlier, closed]], []
+
+    outcome = ingest.take_in(tx, arrivals(earlier))
+
+    assert outcome.duplicates == Counter({"in": 1})
+    (claimed,) = tx.tables.claims.values()
+    at = tx.past([1])[1]
+    assert claimed.closed_at == next(each.at for each in at if each.sense is Sense.CLOSES)
+    assert claimed.at == min(each.at for each in at)
