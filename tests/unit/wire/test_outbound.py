@@ -16,7 +16,16 @@ from service.domain.milestones import NAMES, Milestone, Reason, Route
 from service.domain.whole import Whole
 from service.wire import models, published
 from service.wire.explanations import EXPLANATIONS, WAITS_FOR_CREATION, WAITS_FOR_EXPORT, Explanation
-from service.wire.outbound import Message, current_status, dead_letter, exceptions, status_changed, waiting
+from service.wire.outbound import (
+    Message,
+    current_status,
+    dead_letter,
+    exceptions,
+    open_again,
+    over,
+    status_changed,
+    waiting,
+)
 from service.wire.record import Record
 from service.wire.rows.logged import LogRow
 from service.wire.rows.waits import WaitMove
@@ -333,6 +342,43 @@ def test_what_a_row_settles_is_told_with_the_id_that_it_was_opened_under() -> No
     assert event["id"] == f"{RETURN}/exception/3/awaiting_processed"
     assert (event["data"]["state"], event["data"]["cause"]["id"]) == ("resolved", "RP-4")
     assert event["data"]["exception_id"] == f"return/{RETURN}/awaiting_processed"
+
+
+SAID_AT = datetime(2026, 11, 27, 12, 0, 0, 500_000, UTC)
+
+
+def test_an_exception_that_is_open_though_it_was_told_to_be_over_is_told_again_under_another_id() -> None:
+    """A row that began two of them: of the one that is asked for."""
+    last = entries(created(), asserting(Milestone.RE, 5, connote="CN-1"))[-1]
+    row = EXCEPTIONAL._replace(
+        seq=2, type=models.HUB_EXPORTED, milestone="RE", source="/tests", id="RE-5", verdict="held",
+        reason="awaiting_processed", exceptions=["+clock_ahead"],
+    )  # fmt: skip
+    (first, *_) = exceptions(row, last.state)
+
+    (message,) = open_again(row, last.state, "awaiting_processed", SAID_AT)
+
+    event = checked(message)
+    assert message.key == RETURN.encode()
+    assert event["id"] == f"{RETURN}/exception/2/again/2026-11-27T12:00:00.500000Z"
+    assert event["data"] == checked(first)["data"]
+    assert event["data"]["state"] == "open"
+    assert list(open_again(row, last.state, "id_reused", SAID_AT)) == []
+
+
+def test_an_exception_that_no_row_settles_is_told_to_be_over_by_what_its_last_message_said() -> None:
+    last = entries(created(), asserting(Milestone.RE, 5, connote="CN-1"))[-1]
+    row = EXCEPTIONAL._replace(seq=2, verdict="held", reason="awaiting_processed")
+    (told,) = exceptions(row, last.state)
+
+    message = over(checked(told)["data"], SAID_AT)
+
+    event, recorded = checked(message), "2026-11-27T12:00:00.500000Z"
+    assert message.key == RETURN.encode()
+    assert (event["id"], event["subject"], event["time"]) == (
+        f"return/{RETURN}/awaiting_processed/over/{recorded}", RETURN, recorded,
+    )  # fmt: skip
+    assert event["data"] == checked(told)["data"] | {"state": "resolved", "recorded_at": recorded}
 
 
 def test_what_a_row_denies_is_told_of_the_event_that_counts_no_more() -> None:

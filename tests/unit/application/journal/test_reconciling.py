@@ -281,6 +281,8 @@ def test_a_dry_run_says_what_would_be_told_and_changes_nothing() -> None:
         "R-9: subscribers hold version 1, Return Created; not in this journal, left alone",
     ]
     assert sides.rows == []
+    assert sides.happened[0] == ("begin", False)
+    assert ("exceptions", UPTO, EARLIER) in sides.happened
     assert [what for what, *_ in sides.happened] == [
         *("begin", "commit", "noted", "exceptions", "noted", "held open", "held over", "letters")
     ]
@@ -404,9 +406,12 @@ def test_of_what_the_earliest_rules_could_not_tell_it_is_not_sure_that_it_is_ove
     old = standing(1, "RC@1 RE@2", None)
     old = old._replace(state=replace(old.state, rules=EARLIEST))
 
-    found = {each.reason: each.sure for each in open_in(old)}
+    found = {each.reason: each for each in open_in(old)}
 
-    assert found == {Reason.AWAITING_PROCESSED.value: True} | dict.fromkeys(map(str, UNTOLD), False)
+    sure = {Reason.AWAITING_PROCESSED.value: True} | dict.fromkeys(map(str, UNTOLD), False)
+    assert found == {
+        reason: OpenException(f"return/R-1/{reason}", 1, reason, is_sure) for reason, is_sure in sure.items()
+    }
 
 
 def test_exceptions_that_subscribers_hold_otherwise_are_told_to_be_over_and_to_be_open_again() -> None:
@@ -437,6 +442,7 @@ def test_what_is_published_now_is_what_subscribers_hold() -> None:
     agree(sides)
 
     (_, (told,)) = [each for each in sides.happened if each[0] == "noted"][1]
+    assert told.data["exception_id"] == told.exception_id
     assert told[:6] == (
         f"return/{RETURN}/tracking_number_in_use", "open", RETURN, "/tests", "1", "tracking_number_in_use",
     )  # fmt: skip

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from service.domain.milestones import Reason
-from service.wire.rows.exception_ids import NamedWait, Waits, exception_id, named_by, waiting_id, waiting_named_by
+from service.wire.rows.exception_ids import (
+    NamedWait,
+    Waits,
+    exception_id,
+    named_by,
+    subject_of,
+    waiting_id,
+    waiting_named_by,
+)
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -65,3 +73,16 @@ def test_an_id_leads_back_to_what_waits(named: NamedWait, text: str) -> None:
 )
 def test_what_names_nothing_that_waits_is_no_error(text: str) -> None:
     assert waiting_named_by(text) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "subject"),
+    (
+        ("return/R-1001/awaiting_processed", "R-1001"),
+        ("return/R-1001/parked", "R-1001"),
+        ("label/generic/GX-1/parked", "generic/GX-1"),
+        ("connote/CN-1/without_members", "CN-1"),
+    ),
+)
+def test_the_key_of_its_messages_is_what_an_exception_is_about(told: str, subject: str) -> None:
+    assert subject_of(told) == subject
