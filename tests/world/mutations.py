@@ -104,7 +104,7 @@ def _rewritten(owner: Any, name: str, *changes: tuple[str, str]) -> Any:
 
 
 def _no_reading_again() -> list[Any]:
-    change = ("_decide_and_join(tx, placed, tx.load(lost))", "_decide_and_join(tx, placed, states)")
+    change = ("tx.load(lost), joined, lost)", "states, joined, lost)")
     return [_rewritten(who, "append", change) for who in (ingest, sweep)]  # who call it by a name of their own
 
 

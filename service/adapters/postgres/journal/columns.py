@@ -190,10 +190,12 @@ LISTS: Final = {
     "arrays": ", ".join(f"%b::{column.type}[]" for column in EVENT_COLUMNS),
     "read": ", ".join(column.read.format(f'"{column.name}"') for column in EVENT_COLUMNS),
     "logged": ", ".join(_LOGGED.get(name, f'h."{name}"') for name in LogRow._fields if name != "data"),
+    "exceptional": "h.verdict IN ('held', 'refused', 'unmapped') AND h.reason IS DISTINCT FROM 'voided'"
+    " OR h.reason = 'tracking_number_in_use'",
 }
-"""Lists of columns that statements name in braces.
+"""Lists of columns, and a condition, that statements name in braces.
 
 `{history}`: the history's, as `copied` gives their values. `{event}`: an event's names, `{made}` their values from the
 arrays `{arrays}` that `sent` gives, `{read}` as `stored.KeptEvent` takes them. `{logged}`: those of a `logged.LogRow` but
-for `data`, which is its last field.
+for `data`, which is its last field. `{exceptional}`: what `exceptional.is_exceptional` says of a row `h` of the history.
 """

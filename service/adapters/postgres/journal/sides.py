@@ -40,10 +40,7 @@ from service.wire.rows.logged import LogRow
 from service.wire.rows.reconciled import RECONCILED
 from service.wire.stored import decode_state
 
-EXCEPTIONAL: Final = "h.verdict IN ('held', 'refused', 'unmapped') AND h.reason IS DISTINCT FROM 'voided' OR h.reason = 'tracking_number_in_use'"
-"""`exceptional.is_exceptional` of a row `h` of the history."""
-
-_Q: Final = load_queries("reconcile.sql", {**LISTS, "exceptional": EXCEPTIONAL})
+_Q: Final = load_queries("reconcile.sql", LISTS)
 _FETCH_ROWS: Final = 2000
 _FETCH_LETTERS: Final = 8  # one may be as large as a message can be
 

@@ -7,7 +7,7 @@ from itertools import product
 
 import psycopg
 
-from service.adapters.postgres.journal.sides import EXCEPTIONAL
+from service.adapters.postgres.journal.columns import LISTS
 from service.adapters.postgres.queries import load_queries
 from service.domain.exceptional import EXCEPTIONAL_REASONS, is_exceptional
 from service.domain.milestones import Reason, Verdict
@@ -18,7 +18,9 @@ def test_reconcile_asks_for_the_events_that_are_exceptional(database: str) -> No
     verdicts, reasons = [verdict.value for verdict, _ in cases], [reason and reason.value for _, reason in cases]
 
     with psycopg.connect(database) as connection:
-        ask = f"SELECT coalesce({EXCEPTIONAL}, false) FROM unnest(%s::text[], %s::text[]) AS h (verdict, reason)"
+        ask = (
+            f"SELECT coalesce({LISTS['exceptional']}, false) FROM unnest(%s::text[], %s::text[]) AS h (verdict, reason)"
+        )
         said = [answer for (answer,) in connection.execute(ask.encode(), (verdicts, reasons))]
 
     assert said == [is_exceptional(verdict, reason) for verdict, reason in cases]
