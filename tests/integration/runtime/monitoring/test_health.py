@@ -253,6 +253,8 @@ def test_every_process_tells_of_itself_and_lag_is_the_groups_not_the_members(
     assert run("topics", **settings).returncode == 0
     name = topics.name("scans")
     foreign = clients.consumer(group_id=topics.name("group"), session_timeout_ms=15_000)
+    # Of a topic that it knows nothing of yet kafka-python assigns nothing, and asks no more.
+    eventually(lambda: foreign.partitions_for_topic(name), 40)
     foreign.subscribe([name])
     eventually(lambda: foreign.poll(timeout_ms=200) or foreign.assignment(), 40)
     with telling(tmp_path, settings, "ingest") as tellers:
