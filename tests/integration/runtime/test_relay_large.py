@@ -21,6 +21,7 @@ from tests.support import relaying
 from tests.support.filling import NOW, Filler, world
 from tests.support.relaying import Order, build
 from tests.support.topics import Topics
+from tests.support.waiting import eventually
 
 MIB = 1024 * 1024
 TIMESTAMP = int(NOW * 1000)
@@ -47,9 +48,16 @@ def order(database: str, topics: Topics) -> Order:
 
 
 def limit(order: Order, most: int) -> None:
+    """Set it, and wait until the broker has heard of it, which is after it has answered."""
+    name, topic = "max.message.bytes", order.topics.dead_letters
     with contextlib.closing(KafkaAdminClient(bootstrap_servers=order.bootstrap_servers)) as admin:
-        config = {"max.message.bytes": str(most)}
-        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, order.topics.dead_letters, config)])
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {name: str(most)})])
+        asked = ConfigResource(ConfigResourceType.TOPIC, topic, [name])
+
+        def said() -> Any:
+            return admin.describe_configs([asked], config_filter="all")["topic"][topic][name]["value"]
+
+        eventually(lambda: said() == str(most), 20)
 
 
 def letter(offset: int, size: int, key: bytes = b"k") -> Record:
