@@ -27,12 +27,13 @@ LOST_AT_THE_DOOR: Final = 0.01  # the carrier says delivered, the hub never saw 
 LABEL_PER_ITEM: Final = 0.3  # of labels with several items: one creation an item
 NOT_UPLOADED: Final = 0.002  # the hub handles it, the portal never heard of it
 STRAY_HUB_SCAN: Final = 0.01  # a parcel that was to go straight to the retailer turns up at a hub
-_LONG_BEFORE: Final = -1  # the batch of returns whose numbers come again
 SENT_BACK: Final = 0.015  # the carrier takes it back to the consumer, who mostly sends it again
 SENT_AGAIN: Final = 0.7  # of those
 MOVED_AFTER_DELIVERY: Final = 0.02
 RETURNING_AFTER_DELIVERY: Final = 0.006
 DELIVERED_TWICE: Final = 0.01
+
+_LONG_BEFORE: Final = -1  # the batch of returns whose numbers come again
 
 PORTAL: Final = "urn:omnireturns:portal"
 API: Final = "urn:omnireturns:api"
@@ -81,8 +82,8 @@ class Storyteller:
         rng = self._rng
         facts: list[Fact] = []
         # Of two that have one number both are made known: nobody could tell the scans of one that is not from the other's.
-        is_alone = oddity is not Oddity.RECYCLED_NUMBER and batch != _LONG_BEFORE
-        if rng.random() >= NOT_UPLOADED or not is_alone:
+        is_one_of_two = oddity is Oddity.RECYCLED_NUMBER or batch == _LONG_BEFORE
+        if rng.random() >= NOT_UPLOADED or is_one_of_two:
             self._create(facts, parcel, created, oddity)
         if rng.random() < NEVER_SENT:
             self._announce(facts, parcel, created)

@@ -35,6 +35,7 @@ from tests.support.odd_oracle import Oracle, Truth
 from tests.support.odd_returns import Said, World, shuffled
 from tests.support.relaying import Published, published_on
 from tests.support.service import OUTPUTS, Service
+from tests.support.subscribing import open_of
 from tests.support.waiting import PATIENCE
 
 _HEADERS: Final = (("content-type", b"application/cloudevents+json"),)
@@ -181,11 +182,9 @@ def pass_an_hour(database: str) -> None:
 
 def _folded(messages: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
     """Which are open, for who folds the topic by `exception_id`."""
-    last = {message["exception_id"]: message for message in messages}
     open_ = defaultdict[str, set[str]](set)
-    for message in last.values():
-        if message["state"] == "open":
-            open_[message["return_id"]].add(message["reason"])
+    for message in open_of(messages):
+        open_[message["return_id"]].add(message["reason"])
     return open_
 
 

@@ -85,16 +85,15 @@ class Bench:
 
     def all_agree(self, *, without: Iterable[str] = ()) -> relaying.Published:
         """Whoever folded the changes from their beginning, and whoever read the compacted topic, holds what the API says."""
-        topics = OutputTopics(*(self.service.topics.name(name) for name in OUTPUTS))
-        seen = relaying.published_on(self.service.topics.bootstrap_servers, topics)
+        seen = self.seen()
         said = subscribing.answered(self.database)
         alone = set(without)
         folded = {k: v for k, v in subscribing.fold(seen.changes).items() if k not in alone}
         assert folded == said
         compacted = {k: subscribing.of_document(v) for k, v in seen.current.items() if k not in alone}
         assert compacted == said
-        held_open = {id_ for id_ in self.folded() if subject_of(id_) not in alone}
-        assert held_open == open_exceptions(self.database)
+        held_open = {each["exception_id"] for each in subscribing.open_of(seen.exceptions)}
+        assert {id_ for id_ in held_open if subject_of(id_) not in alone} == open_exceptions(self.database)
         assert differences(self.database) == []
         assert verify_topics(self.settings) == []
         return seen
@@ -105,10 +104,12 @@ class Bench:
 
     def folded(self) -> set[str]:
         """The exceptions that are open for whoever folds their topic."""
+        return {each["exception_id"] for each in subscribing.open_of(self.seen().exceptions)}
+
+    def seen(self) -> relaying.Published:
+        """Everything that subscribers can see now."""
         topics = OutputTopics(*(self.service.topics.name(name) for name in OUTPUTS))
-        seen = relaying.published_on(self.service.topics.bootstrap_servers, topics)
-        last = {each["exception_id"]: each["state"] for each in seen.exceptions}
-        return {id_ for id_, state in last.items() if state == "open"}
+        return relaying.published_on(self.service.topics.bootstrap_servers, topics)
 
     def commit(self, position: OffsetAndMetadata) -> None:
         """Somebody else commits under the relay's group."""

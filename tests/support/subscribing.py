@@ -51,6 +51,12 @@ def fold(changes: Sequence[Mapping[str, Any]]) -> dict[str, Held]:
     return {return_id: held(change, timelines[return_id]) for return_id, change in latest.items()}
 
 
+def open_of(messages: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The exceptions that are open for whoever folds their messages by `exception_id`: the last message of each."""
+    last = {message["exception_id"]: message for message in messages}
+    return [message for message in last.values() if message["state"] == "open"]
+
+
 def assert_each_once_in_order(changes: Iterable[Mapping[str, Any]]) -> None:
     """The versions of each return are 1, 2, 3, ... as they come."""
     versions: dict[str, list[int]] = defaultdict(list)

@@ -20,6 +20,8 @@ CREATE TEMPORARY TABLE told_exceptions (
     n bigint GENERATED ALWAYS AS IDENTITY,
     exception_id text, state text, return_id text, source text NOT NULL, id text NOT NULL, reason text NOT NULL, data json NOT NULL
 );
+CREATE TEMPORARY VIEW last_told AS
+    SELECT DISTINCT ON (exception_id) * FROM told_exceptions WHERE exception_id IS NOT NULL ORDER BY exception_id, n DESC;
 CREATE TEMPORARY TABLE open_now (exception_id text NOT NULL, return_no bigint, reason text NOT NULL, sure boolean NOT NULL);
 CREATE TEMPORARY TABLE told_letters (
     topic text NOT NULL, partition integer NOT NULL, "offset" bigint NOT NULL, at bigint NOT NULL, digest bytea
@@ -125,11 +127,9 @@ ORDER BY b.n, h.return_no, h.seq
 SELECT kind, subject FROM told_waits
 
 -- name: held_open
--- The last message of each exception. What waits need not be a known return's.
+-- What waits need not be a known return's.
 SELECT held.exception_id, held.state, held.return_id, held.source, held.id, held.reason, held.data
-FROM (
-    SELECT DISTINCT ON (exception_id) * FROM told_exceptions WHERE exception_id IS NOT NULL ORDER BY exception_id, n DESC
-) AS held
+FROM last_told AS held
 WHERE held.state = 'open'
     AND NOT EXISTS (SELECT FROM open_now WHERE open_now.exception_id = held.exception_id)
     AND (held.data ->> 'verdict' = 'parked' OR EXISTS (SELECT FROM returns WHERE returns.return_id = held.return_id))
@@ -138,9 +138,7 @@ ORDER BY held.exception_id
 -- name: held_over
 -- Of what waits a look tells again that it does. history_pkey, one range a return.
 SELECT open_now.reason, {logged}, h.data
-FROM (
-    SELECT DISTINCT ON (exception_id) * FROM told_exceptions WHERE exception_id IS NOT NULL ORDER BY exception_id, n DESC
-) AS held
+FROM last_told AS held
 JOIN open_now ON open_now.exception_id = held.exception_id AND open_now.sure AND open_now.return_no IS NOT NULL
 JOIN returns AS r ON r.return_no = open_now.return_no
 CROSS JOIN LATERAL (
@@ -230,11 +228,9 @@ WITH moves AS (
         FROM wait_moves AS w JOIN batches AS b ON b.batch_id = w.batch_id
         ORDER BY w.kind, w.subject, b.n DESC
     )
-), held AS (
-    SELECT DISTINCT ON (exception_id) * FROM told_exceptions WHERE exception_id IS NOT NULL ORDER BY exception_id, n DESC
 )
 SELECT coalesce(said.exception_id, held.exception_id), said.state, held.state
-FROM said FULL JOIN held ON held.exception_id = said.exception_id
+FROM said FULL JOIN last_told AS held ON held.exception_id = said.exception_id
 WHERE coalesce(said.state, 'resolved') <> coalesce(held.state, 'resolved')
     AND said.is_new IS NOT TRUE AND said.is_old IS NOT TRUE
     AND (held.state IS NOT NULL OR %(since)s::timestamptz IS NULL OR said.recorded_at >= %(since)s::timestamptz)
